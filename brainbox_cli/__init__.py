@@ -1,0 +1,1 @@
+"""The `brainbox` command: parse, call the library, show."""
