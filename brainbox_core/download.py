@@ -39,10 +39,12 @@ def cache_folder() -> Path:
     """
     import pooch
 
-    folder = Path(os.environ.get("BRAINBOX_DATA_DIR") or pooch.os_cache("brainbox"))
-    if folder.parts[:1] == ("~",):
-        raise InputError("there is no home folder to keep downloads in", fix=ANOTHER_FOLDER)
-    return folder
+    if chosen := os.environ.get("BRAINBOX_DATA_DIR"):
+        return Path(chosen)
+    try:
+        return pooch.os_cache("brainbox").expanduser()
+    except RuntimeError as error:
+        raise InputError("there is no home folder to keep downloads in", fix=ANOTHER_FOLDER) from error
 
 
 def download(
@@ -104,7 +106,7 @@ def _fetch(url: str, target: Path, size: int, timeout: float, progress: Callable
         response.raise_for_status()
         received, mark, mark_time = 0, 0, time.monotonic()
         # read1 hands over what has arrived; iter_content would wait for a full block, for hours on a dripping server.
-        while block := response.raw.read1(2**16):
+        while block := response.raw.read1(2**16, decode_content=False):
             if not received and kind_of(block) == "a web page":
                 raise _MirrorError("sent a web page instead (does the network ask for a login?)")
             received += len(block)
