@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TextIO
 
+from brainbox_core.callbacks import Callback
 from brainbox_core.files import printable
 
 REFRESH = 0.2  # seconds between two drawings of the live line
@@ -175,7 +176,7 @@ class Screen:
         return console
 
 
-class Progress:
+class Progress(Callback):
     """Show training: one row per epoch and, on a terminal, a live line with the epoch's progress.
 
     Columns are the numbers that `fit` reports, whatever they are; a terminal too narrow for all of them loses columns
@@ -224,13 +225,6 @@ class Progress:
 
     def on_train_end(self, model: object, logs: Mapping) -> None:
         self._screen.hide()
-
-    def state(self) -> dict:
-        """Nothing: a resumed run starts a new table."""
-        return {}
-
-    def load_state(self, state: Mapping) -> None:
-        """Nothing to take up."""
 
     def _draw(self, epoch: int, batch: int, now: float, loss: float | None) -> None:
         self._due = now + REFRESH
