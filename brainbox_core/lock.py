@@ -43,7 +43,8 @@ def lock_folder(folder: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)  # while it is still locked, so that nobody's lock is removed but ours
+        with contextlib.suppress(OSError):  # a file that stays behind locks nobody out
+            path.unlink()  # while it is still locked, so that nobody's lock is removed but ours
         os.close(descriptor)
 
 

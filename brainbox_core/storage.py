@@ -153,15 +153,13 @@ def _header(file: BinaryIO, size: int, where: str) -> dict:
     if length > MAX_HEADER:
         raise InputError(f"header too long: {length:,} bytes, over {MAX_HEADER:,}", where=where, fix=_CHOOSE)
     file.seek(8)
-    raw = file.read(length)
-    if raw.count(b'"data_offsets"') > MAX_TENSORS:
-        raise InputError(f"too many tensors (> {MAX_TENSORS:,})", where=where, fix=_CHOOSE)
     try:
-        header = read_json(raw.decode())
+        text = file.read(length).decode()
     except UnicodeDecodeError as error:
         raise InputError("header is not valid JSON: not UTF-8", where=where, fix=_RESTORE) from error
-    except InputError as error:
-        raise InputError(f"header is {error.what}", where=where, fix=_RESTORE) from error
+    if text.count('"data_offsets"') > MAX_TENSORS:  # before parsing, which takes ten times the memory
+        raise InputError(f"too many tensors (> {MAX_TENSORS:,})", where=where, fix=_CHOOSE)
+    header = read_json(text, where=f"{where}, header")
     if not isinstance(header, dict):
         raise InputError("header is not valid JSON: not an object", where=where, fix=_RESTORE)
     return header
@@ -172,10 +170,7 @@ def _document(metadata: object, where: str) -> dict:
     text = metadata.get("brainbox") if isinstance(metadata, dict) else None
     if not isinstance(text, str):
         raise InputError("not a brainbox model (safetensors of another program)", where=where, fix=_CHOOSE)
-    try:
-        document = read_json(text)
-    except InputError as error:
-        raise InputError(f"description is {error.what}", where=where, fix=_RESTORE) from error
+    document = read_json(text, where=f"{where}, description")
     version = document.get("format") if isinstance(document, dict) else None
     if type(version) is int and version > FORMAT:
         what = f"made by a newer brainbox (format {version}); this one reads up to {FORMAT}"

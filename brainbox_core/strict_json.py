@@ -9,20 +9,24 @@ import re
 from brainbox_core.errors import InputError
 
 MAX_DEPTH = 32
-MAX_VALUES = 250_000
+MAX_VALUES = 200_000
 
 # A whole string, a bracket or a comma; a quote alone is a string without an end. Possessive: it never backtracks.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
 
 
-def read_json(text: str) -> object:
+def read_json(text: str, where: str = "") -> object:
     """Parse JSON strictly: no key twice in an object, no NaN or Infinity, no number beyond float64 and int64.
 
     Depth and number of values are bounded before the parser starts, so that a hostile text costs neither memory nor
-    the stack: at most 32 levels and 250,000 values.
+    the stack: at most 32 levels and 200,000 values.
+
+    Args:
+        text: the whole document.
+        where: the file that it comes from, for the error.
 
     Raises:
-        InputError: the text is not such JSON; `what` begins with "not valid JSON".
+        InputError: the text is not such JSON.
 
     Example:
         >>> read_json('{"layers": [784, 10], "loss": 0.5}')
@@ -36,20 +40,22 @@ def read_json(text: str) -> object:
         token = match[0]
         if token in "[{":
             depth += 1
+            values += 1
         elif token in "]}":
             depth -= 1
         elif token == ",":
             values += 1
         elif token == '"':
-            raise InputError("not valid JSON: a string without an end")
+            raise InputError("not valid JSON: a string without an end", where=where)
         if depth > MAX_DEPTH or values > MAX_VALUES:
-            raise InputError(f"not valid JSON for us: over {MAX_DEPTH} levels or {MAX_VALUES:,} values")
+            what = f"not accepted as JSON: over {MAX_DEPTH} levels or {MAX_VALUES:,} values"
+            raise InputError(what, where=where)
     try:
         return json.loads(
             text, object_pairs_hook=_object, parse_int=_integer, parse_float=_finite, parse_constant=_finite
         )
     except ValueError as error:
-        raise InputError(f"not valid JSON: {error}") from error
+        raise InputError(f"not valid JSON: {error}", where=where) from error
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict:
