@@ -12,7 +12,8 @@ class BrainboxError(Exception):
         fix: what to do, as an imperative; the command line prints it as the hint.
 
     Example:
-        >>> print(BrainboxError('"n/a" is not a number', where='houses.csv line 14, column "sqft"', fix="remove the row"))
+        >>> where = 'houses.csv line 14, column "sqft"'
+        >>> print(BrainboxError('"n/a" is not a number', where=where, fix="remove the row"))
         houses.csv line 14, column "sqft": "n/a" is not a number; remove the row
         >>> print(BrainboxError("batch_size is out of range", expected="a whole number from 1", got=0))
         batch_size is out of range: expected a whole number from 1, got 0

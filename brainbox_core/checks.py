@@ -1,0 +1,48 @@
+"""Checks of the numbers that people give: one line each where they are used, one wording everywhere."""
+
+from __future__ import annotations
+
+import math
+import numbers
+
+from brainbox_core.errors import UsageError
+
+
+def whole(name: str, value: object, least: int = 1) -> int:
+    """A whole number from `least` up.
+
+    Example:
+        >>> whole("epochs", 5)
+        5
+        >>> whole("epochs", 0)
+        Traceback (most recent call last):
+        brainbox_core.errors.UsageError: epochs: expected a whole number from 1, got 0
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise UsageError(name, expected=f"a whole number from {least}", got=repr(value))
+    return int(value)
+
+
+def between(name: str, value: object, low: float = -math.inf, high: float = math.inf, above: bool = False) -> float:
+    """A finite number from `low` (greater than it if `above`) and less than or equal to `high`.
+
+    Example:
+        >>> between("rate", 1.5, 0, 1)
+        Traceback (most recent call last):
+        brainbox_core.errors.UsageError: rate: expected a number from 0 to 1, got 1.5
+    """
+    good = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or value > high or value < low or (above and value == low):
+        lower = f"above {low:g}" if above else f"from {low:g}" if math.isfinite(low) else ""
+        upper = f"to {high:g}" if math.isfinite(high) else ""
+        raise UsageError(name, expected=" ".join(filter(None, ["a number", lower, upper])), got=repr(value))
+    return float(value)
+
+
+def pair(name: str, value: object, least: int = 1) -> tuple[int, int]:
+    """Two whole numbers for height and width; one number stands for both."""
+    if isinstance(value, tuple | list):
+        if len(value) != 2:
+            raise UsageError(name, expected="one whole number or two, for height and width", got=repr(value))
+        return whole(name, value[0], least), whole(name, value[1], least)
+    return (whole(name, value, least),) * 2

@@ -1,0 +1,184 @@
+"""Data on its way into training: batches, splits, one-hot labels, scalers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from brainbox_core import checks
+from brainbox_core.errors import UsageError
+from brainbox_core.rng import stream
+
+
+class DataLoader:
+    """Batches of inputs and targets, in a fresh order every epoch; the arrays are never copied whole.
+
+    Args:
+        X: inputs, (n, ...); may be a memory map.
+        y: targets, (n, ...).
+        batch_size: rows a batch; the last one of an epoch may be smaller.
+        seed: of the order.
+        indices: the rows to use; all of them if left out.
+        shuffle: whether each epoch has an order of its own; False keeps the order given.
+
+    Example:
+        >>> loader = DataLoader(np.arange(5), np.arange(5), batch_size=2, shuffle=False)
+        >>> [x.tolist() for x, y in loader.epoch(1)]
+        [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        batch_size: int = 32,
+        seed: int = 0,
+        indices: np.ndarray | None = None,
+        shuffle: bool = True,
+    ):
+        if len(X) != len(y):
+            raise UsageError("X and y need one row for each other", got=f"{len(X)} and {len(y)}")
+        self.X, self.y, self.seed, self.shuffle = X, y, seed, shuffle
+        self.batch_size = checks.whole("batch_size", batch_size)
+        self.indices = np.arange(len(X)) if indices is None else np.asarray(indices)
+        if not len(self.indices):
+            raise UsageError("there are no rows to make batches of")
+
+    def __len__(self) -> int:
+        """How many batches an epoch has."""
+        return math.ceil(len(self.indices) / self.batch_size)
+
+    def epoch(self, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The batches of an epoch; the same number always gives the same order."""
+        order = self.indices
+        if self.shuffle:
+            order = stream(self.seed, "shuffle", number).permutation(order)
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size]
+            yield self.X.take(rows, axis=0), self.y.take(rows, axis=0)
+
+
+def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of two parts in which every class has the same share, both in ascending order.
+
+    Args:
+        labels: (n,) the class of each row; or one-hot rows; or quantities (floats), which are split without classes.
+        fraction: the share of rows in the second part, between 0 and 1.
+        seed: of the choice.
+
+    Raises:
+        UsageError: the fraction is not between 0 and 1, or leaves a part empty.
+
+    Example:
+        >>> first, second = stratified_split(np.array([0] * 8 + [1] * 4), 0.25)
+        >>> len(first), len(second)
+        (9, 3)
+    """
+    checks.between("fraction", fraction, 0, 1, above=True)
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        labels = labels.argmax(axis=1)
+    labels = labels.reshape(len(labels), -1)[:, 0]
+    if labels.dtype.kind == "f" and not (labels == np.rint(labels)).all():
+        labels = np.zeros(len(labels), np.int64)
+    rng = stream(seed, "split")
+    # Rows sorted by class and shuffled within each; evenly spaced picks then give every class its share.
+    shuffled = rng.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    count = round(len(labels) * fraction)
+    if not 0 < count < len(labels):
+        raise UsageError(
+            f"a fraction of {fraction:g} of {len(labels)} rows leaves a part empty", fix="use another fraction"
+        )
+    picks = ((np.arange(count) + rng.random()) * (len(labels) / count)).astype(np.intp)
+    second = np.zeros(len(labels), bool)
+    second[by_class[picks]] = True
+    return np.flatnonzero(~second), np.flatnonzero(second)
+
+
+def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Rows with a single 1, in the label's column: (n,) -> (n, classes), float32.
+
+    Example:
+        >>> one_hot(np.array([2, 0]), 3)
+        array([[0., 0., 1.],
+               [1., 0., 0.]], dtype=float32)
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise UsageError("one_hot() takes labels (n,) of whole numbers", got=f"{labels.dtype} {labels.shape}")
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        raise UsageError("label out of range", expected=f"0 to {classes - 1}", got=f"{labels.min()} to {labels.max()}")
+    out = np.zeros((len(labels), classes), np.float32)
+    out[np.arange(len(labels)), labels] = 1
+    return out
+
+
+class StandardScaler:
+    """Every column to mean 0 and deviation 1, as measured on the training rows; a constant column becomes 0.
+
+    Attributes:
+        mean: of every column.
+        scale: the deviation of every column, 1 where it is constant.
+
+    Example:
+        >>> StandardScaler().fit(np.array([[1.0], [3.0]])).transform(np.array([[5.0]]))
+        array([[3.]])
+    """
+
+    def fit(self, X: np.ndarray) -> StandardScaler:
+        """Measure the columns of the training rows (n, columns), in float64."""
+        X = _table(X)
+        self.mean = X.mean(axis=0, dtype=np.float64)
+        deviation = X.std(axis=0, dtype=np.float64)
+        # A constant column of large numbers has a deviation of rounding noise, which must not be blown up to 1.
+        self.scale = np.where(deviation > 1e-12 * np.maximum(1, np.abs(self.mean)), deviation, 1.0)
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Scale rows with what `fit` measured."""
+        return (X - self.mean) / self.scale
+
+    def inverse(self, X: np.ndarray) -> np.ndarray:
+        """Back to the data's own units."""
+        return X * self.scale + self.mean
+
+
+class MinMaxScaler:
+    """Every column to the range 0 to 1 of the training rows; a constant column becomes 0.
+
+    Attributes:
+        low: the smallest value of every column.
+        scale: the range of every column, 1 where it is constant.
+
+    Example:
+        >>> MinMaxScaler().fit(np.array([[1.0], [3.0]])).transform(np.array([[2.0]]))
+        array([[0.5]])
+    """
+
+    def fit(self, X: np.ndarray) -> MinMaxScaler:
+        """Measure the columns of the training rows (n, columns)."""
+        X = _table(X)
+        self.low = X.min(axis=0).astype(np.float64)
+        span = X.max(axis=0) - self.low
+        self.scale = np.where(span > 0, span, 1.0)
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Scale rows with what `fit` measured."""
+        return (X - self.low) / self.scale
+
+    def inverse(self, X: np.ndarray) -> np.ndarray:
+        """Back to the data's own units."""
+        return X * self.scale + self.low
+
+
+def _table(X: np.ndarray) -> np.ndarray:
+    X = np.asarray(X)
+    if X.ndim != 2 or not len(X):
+        raise UsageError("a scaler needs a table with at least one row (n, columns)", got=f"shape {X.shape}")
+    if not np.isfinite(X).all():
+        raise UsageError("a scaler needs finite numbers", fix="fill in or remove the missing values first")
+    return X

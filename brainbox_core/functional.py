@@ -1,0 +1,170 @@
+"""The kernels as differentiable operations on tensors, one node each, and the operations that join several tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from brainbox_core import kernels
+from brainbox_core.errors import UsageError
+from brainbox_core.kernels import Padding, Pair
+from brainbox_core.tensor import Tensor, record, unbroadcast
+
+# --- choosing and joining --------------------------------------------------------------------------------------------
+
+
+def where(condition: np.ndarray, a: Tensor, b: Tensor) -> Tensor:
+    """Elements of a where the condition holds, of b elsewhere; what was not chosen gets a gradient of exactly 0.
+
+    Args:
+        condition: booleans that broadcast with a and b; it is not differentiated.
+
+    Example:
+        >>> x = Tensor([-1.0, 4.0], requires_grad=True)
+        >>> where(x.data > 0, x.sqrt(), x * 0).sum().backward()
+        >>> x.grad
+        array([0.  , 0.25], dtype=float32)
+    """
+    a, b = _tensors(a, b)
+    chosen = np.asarray(condition, dtype=bool)
+
+    def backward(g):
+        return unbroadcast(np.where(chosen, g, 0), a.shape), unbroadcast(np.where(chosen, 0, g), b.shape)
+
+    return record("where", np.where(chosen, a.data, b.data), (a, b), backward)
+
+
+def maximum(a: Tensor, b: Tensor) -> Tensor:
+    """The larger of a and b, element by element; where they are equal a gets the gradient."""
+    a, b = _tensors(a, b)
+    return where(a.data.real >= b.data.real, a, b)
+
+
+def minimum(a: Tensor, b: Tensor) -> Tensor:
+    """The smaller of a and b, element by element; where they are equal a gets the gradient."""
+    a, b = _tensors(a, b)
+    return where(a.data.real <= b.data.real, a, b)
+
+
+def concat(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
+    """Tensors one after the other along an axis they have."""
+    tensors = tuple(tensors)
+    ends = np.cumsum([tensor.shape[axis] for tensor in tensors])[:-1]
+    y = np.concatenate([tensor.data for tensor in tensors], axis=axis)
+    return record("concat", y, tensors, lambda g: tuple(np.split(g, ends, axis=axis)))
+
+
+def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
+    """Tensors of one shape side by side along a new axis."""
+    tensors = tuple(tensors)
+    y = np.stack([tensor.data for tensor in tensors], axis=axis)
+    return record("stack", y, tensors, lambda g: tuple(np.moveaxis(g, axis, 0)))
+
+
+def pad(x: Tensor, widths: Sequence[Pair]) -> Tensor:
+    """Zeros before and after each axis.
+
+    Args:
+        widths: one (before, after) for every axis.
+    """
+    if len(widths) != x.ndim or any(side < 0 for width in widths for side in width):
+        raise UsageError(f"pad() needs {x.ndim} pairs of whole numbers from 0", got=widths)
+    inside = tuple(slice(before, before + size) for (before, _), size in zip(widths, x.shape, strict=True))
+    return record("pad", np.pad(x.data, widths), (x,), lambda g: (g[inside],))
+
+
+def embedding(table: Tensor, indices: np.ndarray) -> Tensor:
+    """Rows of a table: (rows, D) and whole numbers of any shape (...) -> (..., D)."""
+    rows = len(table)
+    return record("embedding", table.data[indices], (table,), lambda g: (kernels.embedding_backward(g, indices, rows),))
+
+
+# --- layers' work ----------------------------------------------------------------------------------------------------
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """x @ weight + bias: (N, I), (I, O), (O,) -> (N, O)."""
+    y = kernels.linear(x.data, weight.data, bias.data)
+    x_data, w_data, need_dx = x.data, weight.data, x.requires_grad
+    return record("linear", y, (x, weight, bias), lambda g: kernels.linear_backward(g, x_data, w_data, need_dx))
+
+
+def conv2d(
+    x: Tensor, kernel: Tensor, bias: Tensor, stride: Pair = (1, 1), padding: Padding = ((0, 0), (0, 0))
+) -> Tensor:
+    """Correlate images with kernels: (N, H, W, C), (KH, KW, C, F), (F,) -> (N, OH, OW, F).
+
+    Args:
+        stride: steps down and across.
+        padding: zeros (above, below) and (left, right).
+    """
+    y, cache = kernels.conv2d(x.data, kernel.data, bias.data, stride, padding)
+    weights, need_dx = kernel.data, x.requires_grad
+    return record(
+        "conv2d",
+        y,
+        (x, kernel, bias),
+        lambda g: kernels.conv2d_backward(g, cache, weights, stride, padding, need_dx),
+    )
+
+
+def max_pool2d(x: Tensor, size: Pair, stride: Pair) -> Tensor:
+    """The largest value of every window: (N, H, W, C) -> (N, OH, OW, C)."""
+    x_data = x.data
+    y = kernels.max_pool2d(x_data, size, stride)
+    return record("max_pool2d", y, (x,), lambda g: (kernels.max_pool2d_backward(g, x_data, y, size, stride),))
+
+
+def avg_pool2d(x: Tensor, size: Pair, stride: Pair) -> Tensor:
+    """The mean of every window: (N, H, W, C) -> (N, OH, OW, C)."""
+    shape = x.shape
+    y = kernels.avg_pool2d(x.data, size, stride)
+    return record("avg_pool2d", y, (x,), lambda g: (kernels.avg_pool2d_backward(g, shape, size, stride),))
+
+
+def batch_norm(x: Tensor, gain: Tensor, shift: Tensor, epsilon: float) -> tuple[Tensor, np.ndarray, np.ndarray]:
+    """Normalise every feature (last axis) over the batch; also returns the batch's means and variances."""
+    y, mean, variance, cache = kernels.batch_norm(x.data, gain.data, shift.data, epsilon)
+    gains = gain.data
+    out = record("batch_norm", y, (x, gain, shift), lambda g: kernels.batch_norm_backward(g, cache, gains))
+    return out, mean, variance
+
+
+def leaky_relu(x: Tensor, slope: float = 0.01) -> Tensor:
+    """x where it is positive, slope * x elsewhere (Maas et al. 2013)."""
+    factor = np.where(x.data.real > 0, 1, slope).astype(x.dtype)
+    return record("leaky_relu", x.data * factor, (x,), lambda g: (g * factor,))
+
+
+def softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """Probabilities that sum to 1 along an axis."""
+    y = kernels.softmax(x.data, axis)
+    return record("softmax", y, (x,), lambda g: (y * (g - (g * y).sum(axis=axis, keepdims=True)),))
+
+
+def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """log(softmax(x)), finite however far apart the values are."""
+    y = kernels.log_softmax(x.data, axis)
+    return record("log_softmax", y, (x,), lambda g: (g - np.exp(y) * g.sum(axis=axis, keepdims=True),))
+
+
+def softmax_cross_entropy(logits: Tensor, targets: np.ndarray) -> Tensor:
+    """Mean cross-entropy of logits (N, K) against probabilities (N, K)."""
+    loss, gradient = kernels.softmax_cross_entropy(logits.data, targets)
+    return record("softmax_cross_entropy", loss, (logits,), lambda g: (gradient * g,))
+
+
+def binary_cross_entropy(logits: Tensor, targets: np.ndarray, weights: np.ndarray) -> Tensor:
+    """Weighted mean binary cross-entropy of logits; all shapes are the same."""
+    loss, gradient = kernels.binary_cross_entropy(logits.data, targets, weights)
+    return record("binary_cross_entropy", loss, (logits,), lambda g: (gradient * g,))
+
+
+def _tensors(a, b) -> tuple[Tensor, Tensor]:
+    """Both as tensors; a Python number takes the dtype of the other."""
+    if isinstance(a, Tensor):
+        return a, a._beside(b)
+    if isinstance(b, Tensor):
+        return b._beside(a), b
+    return Tensor(a), Tensor(b)

@@ -1,0 +1,62 @@
+"""How weights start: random numbers scaled so that signals neither die out nor explode on their way through the layers.
+
+An initializer is a function of the fan-in and fan-out of a weight: how many numbers go into one output, and how many
+outputs one input goes to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from brainbox_core.errors import UsageError
+
+Initializer = Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Fan-in and fan-out of a weight whose last two axes are inputs and outputs, after any kernel axes.
+
+    Example:
+        >>> fans((784, 128)), fans((3, 3, 16, 32))
+        ((784, 128), (144, 288))
+    """
+    window = math.prod(shape[:-2])
+    return window * shape[-2], window * shape[-1]
+
+
+def he(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Normal with variance 2 / fan-in, for layers followed by a ReLU (He et al. 2015)."""
+    return _normal(shape, rng, math.sqrt(2 / fans(shape)[0]))
+
+
+def lecun(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Normal with variance 1 / fan-in (LeCun et al., "Efficient BackProp", 1998)."""
+    return _normal(shape, rng, math.sqrt(1 / fans(shape)[0]))
+
+
+def glorot(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Uniform with variance 2 / (fan-in + fan-out), for tanh and sigmoid (Glorot and Bengio 2010)."""
+    limit = math.sqrt(6 / sum(fans(shape)))
+    return rng.uniform(-limit, limit, shape).astype(np.float32)
+
+
+def zeros(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """All 0: for biases, and for seeing why weights must not start equal."""
+    return np.zeros(shape, np.float32)
+
+
+def _normal(shape: tuple[int, ...], rng: np.random.Generator, deviation: float) -> np.ndarray:
+    return (rng.standard_normal(shape) * deviation).astype(np.float32)
+
+
+NAMES: dict[str, Initializer] = {"he": he, "glorot": glorot, "lecun": lecun, "zeros": zeros}
+
+
+def named(name: str) -> Initializer:
+    """The initializer of a name, as layers take it: "he", "glorot", "lecun" or "zeros"."""
+    if name not in NAMES:
+        raise UsageError("unknown initializer", expected=", ".join(NAMES), got=repr(name))
+    return NAMES[name]

@@ -1,0 +1,12 @@
+"""The layers: functions from tensor to tensor that know their parameters, their shapes and their cost."""
+
+from brainbox_core.layers.activation import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from brainbox_core.layers.base import Cost, Layer
+from brainbox_core.layers.convolution import AvgPool, Conv2D, MaxPool
+from brainbox_core.layers.dense import Embedding, Flatten, Linear
+from brainbox_core.layers.regularization import BatchNorm, Dropout
+
+# Model files name their layers; only these names are ever looked up, nothing is imported by name.
+_TRAINED = (Linear, Embedding, Conv2D, BatchNorm)
+_FIXED = (Flatten, MaxPool, AvgPool, ReLU, LeakyReLU, Sigmoid, Tanh, Softmax, Dropout)
+KINDS: dict[str, type[Layer]] = {layer.__name__: layer for layer in (*_TRAINED, *_FIXED)}

@@ -1,0 +1,80 @@
+"""The functions between the layers that make a network more than one big matrix. All keep their input's shape."""
+
+from __future__ import annotations
+
+from brainbox_core import checks, functional
+from brainbox_core.layers.base import Layer, Shape
+from brainbox_core.tensor import Tensor
+
+
+class Activation(Layer):
+    """A function applied to every number; the shape stays."""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+
+class ReLU(Activation):
+    """max(x, 0): cheap, and its gradient does not fade (Nair and Hinton 2010).
+
+    Example:
+        >>> ReLU()(Tensor([-1.0, 2.0])).data
+        array([0., 2.], dtype=float32)
+    """
+
+    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
+        return x.relu()
+
+
+class LeakyReLU(Activation):
+    """x where it is positive, slope * x elsewhere, so that no unit ever stops learning (Maas et al. 2013).
+
+    Args:
+        slope: from 0 to 1.
+
+    Example:
+        >>> LeakyReLU(0.1)(Tensor([-1.0, 2.0])).data
+        array([-0.1,  2. ], dtype=float32)
+    """
+
+    def __init__(self, slope: float = 0.01):
+        self.slope = checks.between("slope", slope, 0, 1)
+
+    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
+        return functional.leaky_relu(x, self.slope)
+
+
+class Sigmoid(Activation):
+    """1 / (1 + exp(-x)), from 0 to 1.
+
+    Example:
+        >>> Sigmoid()(Tensor([0.0])).data
+        array([0.5], dtype=float32)
+    """
+
+    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
+        return x.sigmoid()
+
+
+class Tanh(Activation):
+    """The hyperbolic tangent, from -1 to 1.
+
+    Example:
+        >>> Tanh()(Tensor([0.0])).data
+        array([0.], dtype=float32)
+    """
+
+    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
+        return x.tanh()
+
+
+class Softmax(Activation):
+    """Probabilities over the last axis. For looking at results: the loss CrossEntropy takes logits, without it.
+
+    Example:
+        >>> Softmax()(Tensor([[0.0, 0.0]])).data
+        array([[0.5, 0.5]], dtype=float32)
+    """
+
+    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
+        return functional.softmax(x)

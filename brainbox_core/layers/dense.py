@@ -1,0 +1,120 @@
+"""Layers of vectors: all inputs to all outputs (Linear), images to vectors (Flatten), ids to vectors (Embedding)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from brainbox_core import checks, functional, initializers
+from brainbox_core.errors import UsageError
+from brainbox_core.layers.base import Layer, Shape
+from brainbox_core.tensor import Tensor
+
+
+class Linear(Layer):
+    """x @ weight + bias: every output is a weighted sum of all inputs.
+
+    Args:
+        units: how many outputs.
+        initializer: how the weights start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0.
+
+    Shape:
+        (batch, inputs) -> (batch, units); weight (inputs, units), bias (units,).
+
+    Example:
+        >>> layer = Linear(2, initializer="zeros")
+        >>> layer.build((3,), np.random.default_rng(0))
+        (2,)
+        >>> layer(Tensor(np.ones((1, 3)))).shape
+        (1, 2)
+    """
+
+    def __init__(self, units: int, initializer: str = "he"):
+        self.units = checks.whole("units", units)
+        self.initializer = initializer
+        initializers.named(initializer)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 1:
+            raise self.misfit("(batch, features)", input_shape, "add bb.layers.Flatten() before it")
+        return (self.units,)
+
+    def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
+        shapes = self.parameter_shapes(input_shape)
+        self.weight = self.parameter("weight", initializers.named(self.initializer)(shapes["weight"], rng))
+        self.bias = self.parameter("bias", np.zeros(shapes["bias"], np.float32))
+        return self.output_shape(input_shape)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {"weight": (*input_shape, *self.output_shape(input_shape)), "bias": (self.units,)}
+
+    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
+        if x.ndim != 2:
+            raise self.misfit("(batch, features)", x.shape[1:], "add bb.layers.Flatten() before it")
+        return functional.linear(x, self.weight, self.bias)
+
+    def multiply_adds(self, input_shape: Shape) -> int:
+        return input_shape[0] * self.units
+
+
+class Flatten(Layer):
+    """Every input as one vector, row by row.
+
+    Shape:
+        (batch, ...) -> (batch, product of the rest).
+
+    Example:
+        >>> Flatten()(Tensor(np.zeros((2, 13, 13, 4)))).shape
+        (2, 676)
+    """
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (math.prod(input_shape),)
+
+    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
+        return x.reshape(len(x), math.prod(x.shape[1:]))
+
+
+class Embedding(Layer):
+    """A vector to learn for each of a number of ids (words, characters): row i of a table stands for id i.
+
+    Args:
+        ids: how many there are; inputs are whole numbers from 0 to ids - 1.
+        dim: the length of each vector.
+
+    Shape:
+        (batch, ...) -> (batch, ..., dim); table (ids, dim), which starts normal with deviation 1.
+
+    Example:
+        >>> layer = Embedding(ids=5, dim=2)
+        >>> layer.build((3,), np.random.default_rng(0))
+        (3, 2)
+        >>> layer(Tensor([[0, 4, 4]])).shape
+        (1, 3, 2)
+    """
+
+    takes_ids = True
+
+    def __init__(self, ids: int, dim: int):
+        self.ids, self.dim = checks.whole("ids", ids), checks.whole("dim", dim)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape, self.dim)
+
+    def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
+        self.table = self.parameter("table", rng.standard_normal((self.ids, self.dim)).astype(np.float32))
+        return self.output_shape(input_shape)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {"table": (self.ids, self.dim)}
+
+    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
+        ids = x.data.real.astype(np.intp)
+        if ids.size and not (ids.min() >= 0 and ids.max() < self.ids and (ids == x.data).all()):
+            raise UsageError(
+                f"{self.label} looks up ids",
+                expected=f"whole numbers from 0 to {self.ids - 1}",
+                got=f"values from {x.data.real.min():g} to {x.data.real.max():g}",
+            )
+        return functional.embedding(self.table, ids)

@@ -1,0 +1,92 @@
+"""Layers that behave differently while training: Dropout and BatchNorm."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from brainbox_core import checks, functional
+from brainbox_core.layers.base import Layer, Shape
+from brainbox_core.rng import stream
+from brainbox_core.tensor import Tensor
+
+
+class Dropout(Layer):
+    """While training, sets a random share of the numbers to 0 and scales the rest up; otherwise does nothing.
+
+    A unit that cannot rely on any other learns something useful by itself (Srivastava et al. 2014).
+
+    Args:
+        rate: the share that is dropped, from 0 to less than 1.
+
+    Example:
+        >>> Dropout(0.5)(Tensor([1.0, 2.0])).data
+        array([1., 2.], dtype=float32)
+    """
+
+    def __init__(self, rate: float = 0.5):
+        self.rate = checks.between("rate", rate, 0, 0.999)
+        self._seed = 0
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
+        self._seed = int(rng.integers(2**63))
+        return input_shape
+
+    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
+        if not training or self.rate == 0:
+            return x
+        # Keyed by the step and not drawn in sequence: a resumed run drops the same units.
+        kept = stream(self._seed, "dropout", self.step).random(x.shape, np.float32) >= self.rate
+        return x * (kept / (1 - self.rate)).astype(x.dtype)
+
+
+class BatchNorm(Layer):
+    """Brings every feature or channel to mean 0 and variance 1 over the batch, then scales and shifts it as learned.
+
+    Outside training the running averages of the batches' means and variances are used (Ioffe and Szegedy 2015).
+
+    Args:
+        momentum: how much of the running averages stays at each step, from 0 to less than 1.
+        epsilon: added to the variance, so that a constant feature does not divide by 0.
+
+    Shape:
+        (batch, ..., features) -> the same; gain and shift (features,).
+
+    Example:
+        >>> layer = BatchNorm()
+        >>> layer.build((1,), np.random.default_rng(0))
+        (1,)
+        >>> layer(Tensor([[1.0], [3.0]]), training=True).data.round(3)
+        array([[-1.],
+               [ 1.]], dtype=float32)
+    """
+
+    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5):
+        self.momentum = checks.between("momentum", momentum, 0, 0.999999)
+        self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
+        shapes = self.parameter_shapes(input_shape)
+        self.gain = self.parameter("gain", np.ones(shapes["gain"], np.float32))
+        self.shift = self.parameter("shift", np.zeros(shapes["shift"], np.float32))
+        self.buffers = {"mean": np.zeros_like(self.shift.data), "variance": np.ones_like(self.gain.data)}
+        return input_shape
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {"gain": (input_shape[-1],), "shift": (input_shape[-1],)}
+
+    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
+        if not training:
+            scale = self.gain / np.sqrt(self.buffers["variance"] + self.epsilon)
+            return (x - self.buffers["mean"]) * scale + self.shift
+        y, mean, variance = functional.batch_norm(x, self.gain, self.shift, self.epsilon)
+        for name, batch in (("mean", mean), ("variance", variance)):
+            running = self.buffers[name]
+            running *= self.momentum
+            running += (1 - self.momentum) * batch.real
+        return y

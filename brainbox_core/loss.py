@@ -1,0 +1,146 @@
+"""What training makes small: the distance between a model's outputs and what they should have been.
+
+A loss never broadcasts: outputs and targets of different shapes are an error and not a surprise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from brainbox_core import checks, functional, metrics
+from brainbox_core.errors import UsageError
+from brainbox_core.tensor import Tensor
+
+
+class Loss:
+    """A function of outputs (a tensor) and targets (an array) to one number, the mean over the batch."""
+
+    def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
+        """Check targets against the shape of one output, before training starts; returns them as an array."""
+        y = np.asarray(y)
+        if y.shape[1:] != output_shape:
+            got = f"targets of shape {y.shape} for outputs of shape {('n', *output_shape)}".replace("'", "")
+            fix = "y.reshape(-1, 1)" if y.ndim == 1 and output_shape == (1,) else "make the last layer fit the targets"
+            raise UsageError("every output needs a target of its own", got=got, fix=fix)
+        if y.dtype.kind not in "fciub" or not np.isfinite(y).all():
+            raise UsageError("targets must be finite numbers", fix="remove or fill in the rows at fault")
+        return y
+
+    def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
+        raise NotImplementedError
+
+    def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+        """What else to show beside the loss: none for a plain one."""
+        return {}
+
+    def config(self) -> dict[str, object]:
+        """The arguments that would make this loss again, in JSON types."""
+        return {}
+
+
+class MSE(Loss):
+    """Mean squared error, for quantities.
+
+    Example:
+        >>> MSE()(Tensor([[1.0], [3.0]]), np.array([[1.0], [1.0]])).item()
+        2.0
+    """
+
+    def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
+        difference = outputs - self.targets(y, outputs.shape[1:]).astype(outputs.dtype)
+        return (difference * difference).mean()
+
+
+class BinaryCrossEntropy(Loss):
+    """-log of the probability given to what was true, for yes or no. Takes logits: the last layer has no Sigmoid.
+
+    Args:
+        class_weights: how much a 0 and a 1 count, for unbalanced data; both 1 by default.
+
+    Example:
+        >>> round(BinaryCrossEntropy()(Tensor([[0.0]]), np.array([[1.0]])).item(), 4)
+        0.6931
+    """
+
+    def __init__(self, class_weights: tuple[float, float] = (1.0, 1.0)):
+        zero, one = class_weights
+        self.class_weights = tuple(checks.between("class_weights", weight, 0, above=True) for weight in (zero, one))
+
+    def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
+        y = super().targets(y, output_shape)
+        if y.size and (y.min() < 0 or y.max() > 1):
+            raise UsageError("BinaryCrossEntropy needs targets from 0 to 1", got=f"{y.min():g} to {y.max():g}")
+        return y
+
+    def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
+        y = self.targets(y, outputs.shape[1:]).astype(outputs.data.real.dtype)
+        zero, one = self.class_weights
+        return functional.binary_cross_entropy(outputs, y, zero + (one - zero) * y)
+
+    def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+        return {"accuracy": float(((outputs > 0) == (y > 0.5)).mean())}
+
+    def config(self) -> dict[str, object]:
+        return {"class_weights": list(self.class_weights)}
+
+
+class CrossEntropy(Loss):
+    """-log of the probability given to the true class. Takes logits: the last layer has no Softmax.
+
+    Args:
+        label_smoothing: this share of the target, from 0 to less than 1, is spread evenly over all classes, so that the
+            model is not pushed to be infinitely sure (Szegedy et al. 2016).
+
+    Shape:
+        outputs (batch, classes); targets (batch,) whole numbers from 0, or (batch, classes) one-hot or probabilities.
+
+    Example:
+        >>> round(CrossEntropy()(Tensor([[0.0, 0.0]]), np.array([1])).item(), 4)
+        0.6931
+    """
+
+    def __init__(self, label_smoothing: float = 0.0):
+        self.label_smoothing = checks.between("label_smoothing", label_smoothing, 0, 0.999)
+
+    def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
+        y = np.asarray(y)
+        if len(output_shape) != 1:
+            raise UsageError("CrossEntropy needs outputs (batch, classes)", got=f"(batch, {output_shape})")
+        if y.ndim != 1:
+            return super().targets(y, output_shape)
+        if y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.rint(y)).all():
+            y = y.astype(np.int64)
+        if y.dtype.kind not in "iub":
+            raise UsageError("labels must be whole numbers", got=f"an array of {y.dtype}")
+        classes = output_shape[0]
+        if y.size and (y.min() < 0 or y.max() >= classes):
+            wrong = y.min() if y.min() < 0 else y.max()
+            where = f"y[{int(np.argmax(y == wrong))}]"
+            fix = "number the classes from 0"
+            if y.min() >= 0:
+                fix += f", or give the last layer {int(y.max()) + 1} outputs"
+            raise UsageError("label out of range", where=where, expected=f"0 to {classes - 1}", got=wrong, fix=fix)
+        return y
+
+    def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
+        y = self.targets(y, outputs.shape[1:])
+        classes = outputs.shape[1]
+        dtype = outputs.data.real.dtype
+        target = y.astype(dtype)
+        if y.ndim == 1:
+            target = np.zeros(outputs.shape, dtype)
+            target[np.arange(len(y)), y] = 1
+        if self.label_smoothing:
+            target = target * (1 - self.label_smoothing) + self.label_smoothing / classes
+        return functional.softmax_cross_entropy(outputs, target)
+
+    def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+        labels = y if y.ndim == 1 else y.argmax(axis=1)
+        return {"accuracy": metrics.accuracy(labels, outputs.argmax(axis=1))}
+
+    def config(self) -> dict[str, object]:
+        return {"label_smoothing": self.label_smoothing}
+
+
+# Model files name their loss; only these names are ever looked up.
+KINDS: dict[str, type[Loss]] = {loss.__name__: loss for loss in (MSE, BinaryCrossEntropy, CrossEntropy)}

@@ -1,0 +1,261 @@
+"""How gradients change weights. Everything works in place on the flat vectors of a model's `Parameters`.
+
+An optimizer gets its parameters when the model is built. To use one without a model:
+
+    >>> from brainbox_core.parameters import Parameter, Parameters
+    >>> x = Parameter(np.array([3.0, 4.0], np.float32))
+    >>> optimizer = SGD(lr=0.1)
+    >>> optimizer.build(Parameters({"x": x}))
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.data
+    array([2.4, 3.2], dtype=float32)
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from brainbox_core import checks
+from brainbox_core.errors import UsageError
+from brainbox_core.parameters import Parameters
+from brainbox_core.schedules import Constant, Schedule
+
+
+def clip_by_global_norm(gradients: np.ndarray, limit: float) -> float:
+    """Scale a vector of gradients in place so that its length is at most `limit`; returns the length it had.
+
+    Keeps the direction (Pascanu, Mikolov, Bengio 2013).
+
+    Example:
+        >>> gradients = np.array([3.0, 4.0])
+        >>> clip_by_global_norm(gradients, 1.0), gradients
+        (5.0, array([0.6, 0.8]))
+    """
+    norm = float(np.sqrt(np.dot(gradients, gradients)))
+    if norm > limit:
+        gradients *= limit / norm
+    return norm
+
+
+class Optimizer:
+    """What all optimizers share: the learning rate, clipping, the number of steps taken, and their moments.
+
+    Attributes:
+        steps: taken so far.
+        moments: arrays as long as the parameters, by name; a checkpoint holds them.
+    """
+
+    moment_names: tuple[str, ...] = ()
+
+    def __init__(self, lr: float | Schedule, clip_norm: float | None):
+        self.schedule = lr if callable(lr) else Constant(lr)
+        self.clip_norm = None if clip_norm is None else checks.between("clip_norm", clip_norm, 0, above=True)
+        self.steps = 0
+        self.moments: dict[str, np.ndarray] = {}
+        self._parameters: Parameters | None = None
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return self.schedule(self.steps)
+
+    def build(self, parameters: Parameters) -> None:
+        """Take over the parameters of a model, with moments of 0."""
+        self._parameters, self.steps = parameters, 0
+        self.moments = {name: np.zeros_like(parameters.values) for name in self.moment_names}
+        self._scratch = np.empty_like(parameters.values), np.empty_like(parameters.values)
+
+    def step(self) -> None:
+        """Change the parameters once, along their gradients."""
+        if self._parameters is None:
+            raise UsageError("the optimizer has no parameters", fix="build() it, or give it to model.compile()")
+        gradients = self._parameters.gather()
+        if self.clip_norm is not None:
+            clip_by_global_norm(gradients, self.clip_norm)
+        lr = self.lr
+        self.steps += 1
+        self._update(self._parameters.values, gradients, lr)
+        self._parameters.touched()
+
+    def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
+        raise NotImplementedError
+
+
+class SGD(Optimizer):
+    """Gradient descent, with optional momentum: v = momentum * v + g, x -= lr * v.
+
+    Args:
+        lr: learning rate, or a schedule of it.
+        momentum: 0 to less than 1; 0.9 is usual (Polyak 1964).
+        nesterov: look ahead along the momentum first (Sutskever et al. 2013).
+        clip_norm: the greatest length of the whole gradient; None for no limit.
+    """
+
+    def __init__(
+        self,
+        lr: float | Schedule = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        clip_norm: float | None = None,
+    ):
+        super().__init__(lr, clip_norm)
+        self.momentum, self.nesterov = checks.between("momentum", momentum, 0, 0.99999), bool(nesterov)
+        if nesterov and not momentum:
+            raise UsageError("nesterov needs a momentum", fix="SGD(momentum=0.9, nesterov=True)")
+        self.moment_names = ("velocity",) if momentum else ()
+
+    def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
+        change, _ = self._scratch
+        if not self.momentum:
+            np.multiply(gradients, lr, out=change)
+        else:
+            velocity = self.moments["velocity"]
+            velocity *= self.momentum
+            velocity += gradients
+            np.multiply(velocity, lr * self.momentum if self.nesterov else lr, out=change)
+            if self.nesterov:
+                change += lr * gradients
+        values -= change
+
+
+class RMSprop(Optimizer):
+    """Divides each gradient by a running root mean square of itself (Hinton, lecture 6e, 2012).
+
+    Args:
+        lr: learning rate, or a schedule of it.
+        decay: of the running mean, 0 to less than 1.
+        epsilon: keeps the division finite.
+        clip_norm: the greatest length of the whole gradient; None for no limit.
+    """
+
+    moment_names = ("square",)
+
+    def __init__(
+        self,
+        lr: float | Schedule = 0.001,
+        decay: float = 0.9,
+        epsilon: float = 1e-8,
+        clip_norm: float | None = None,
+    ):
+        super().__init__(lr, clip_norm)
+        self.decay = checks.between("decay", decay, 0, 0.999999)
+        self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
+
+    def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
+        _adaptive(
+            values, gradients, self.moments["square"], self.decay, 1 - self.decay, lr, self.epsilon, self._scratch
+        )
+
+
+class Adagrad(Optimizer):
+    """Divides each gradient by the root of the sum of all its squares so far (Duchi, Hazan, Singer 2011).
+
+    Args:
+        lr: learning rate, or a schedule of it.
+        epsilon: keeps the division finite.
+        clip_norm: the greatest length of the whole gradient; None for no limit.
+    """
+
+    moment_names = ("square",)
+
+    def __init__(self, lr: float | Schedule = 0.01, epsilon: float = 1e-8, clip_norm: float | None = None):
+        super().__init__(lr, clip_norm)
+        self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
+
+    def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
+        _adaptive(values, gradients, self.moments["square"], 1, 1, lr, self.epsilon, self._scratch)
+
+
+class Adam(Optimizer):
+    """Momentum divided by the root mean square of the gradient, both corrected for their start (Kingma and Ba 2015).
+
+    Args:
+        lr: learning rate, or a schedule of it.
+        beta1: decay of the mean, 0 to less than 1.
+        beta2: decay of the mean square, 0 to less than 1.
+        epsilon: keeps the division finite.
+        clip_norm: the greatest length of the whole gradient; None for no limit.
+    """
+
+    moment_names = ("mean", "square")
+    weight_decay = 0.0
+
+    def __init__(
+        self,
+        lr: float | Schedule = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        clip_norm: float | None = None,
+    ):
+        super().__init__(lr, clip_norm)
+        self.beta1, self.beta2 = (
+            checks.between("beta1", beta1, 0, 0.999999),
+            checks.between("beta2", beta2, 0, 0.999999),
+        )
+        self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
+
+    def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
+        if self.weight_decay:
+            values *= 1 - lr * self.weight_decay
+        mean, scratch = self.moments["mean"], self._scratch[0]
+        np.subtract(gradients, mean, out=scratch)
+        scratch *= 1 - self.beta1
+        mean += scratch
+        # Both bias corrections are Python floats folded into the rate and epsilon: no pass over the vectors for them.
+        root = math.sqrt(1 - self.beta2**self.steps)
+        rate, epsilon = lr * root / (1 - self.beta1**self.steps), self.epsilon * root
+        _adaptive(
+            values, mean, self.moments["square"], self.beta2, 1 - self.beta2, rate, epsilon, self._scratch, gradients
+        )
+
+
+class AdamW(Adam):
+    """Adam with weight decay on the weights themselves, apart from the gradient (Loshchilov and Hutter 2019).
+
+    Args:
+        lr: learning rate, or a schedule of it.
+        weight_decay: each step shrinks the weights by lr * weight_decay of themselves.
+        beta1: decay of the mean, 0 to less than 1.
+        beta2: decay of the mean square, 0 to less than 1.
+        epsilon: keeps the division finite.
+        clip_norm: the greatest length of the whole gradient; None for no limit.
+    """
+
+    def __init__(
+        self,
+        lr: float | Schedule = 0.001,
+        weight_decay: float = 0.01,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        clip_norm: float | None = None,
+    ):
+        super().__init__(lr, beta1, beta2, epsilon, clip_norm)
+        self.weight_decay = checks.between("weight_decay", weight_decay, 0)
+
+
+def _adaptive(values, direction, square, keep, add, lr, epsilon, scratch, gradients=None) -> None:
+    """square = keep * square + add * gradients²; values -= lr * direction / (sqrt(square) + epsilon)."""
+    gradients = direction if gradients is None else gradients
+    change, root = scratch
+    np.multiply(gradients, gradients, out=change)
+    if add != 1:
+        change *= add
+    if keep != 1:
+        square *= keep
+    square += change
+    np.sqrt(square, out=root)
+    root += epsilon
+    np.divide(direction, root, out=change)
+    change *= lr
+    values -= change
+
+
+# The names that options and model files use.
+KINDS: dict[str, type[Optimizer]] = {
+    optimizer.__name__.lower(): optimizer for optimizer in (SGD, RMSprop, Adagrad, Adam, AdamW)
+}

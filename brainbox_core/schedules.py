@@ -1,0 +1,108 @@
+"""Learning rates that change during training. Each is a pure function of the step, so a resumed run goes on as it was.
+
+Give one to an optimizer in place of a number: `Adam(lr=OneCycle(0.01, steps=2000))`. Steps count batches, from 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from brainbox_core import checks
+
+Schedule = Callable[[int], float]
+
+
+class Constant:
+    """The same learning rate at every step.
+
+    Example:
+        >>> Constant(0.1)(999)
+        0.1
+    """
+
+    def __init__(self, lr: float):
+        self.lr = checks.between("lr", lr, 0, above=True)
+
+    def __call__(self, step: int) -> float:
+        return self.lr
+
+
+class Step:
+    """Multiplied by a factor after every so many steps.
+
+    Args:
+        lr: at the start.
+        every: steps from one drop to the next.
+        factor: what each drop multiplies by, 0 to 1.
+
+    Example:
+        >>> [Step(1.0, every=10)(step) for step in (0, 9, 10, 20)]
+        [1.0, 1.0, 0.1, 0.010000000000000002]
+    """
+
+    def __init__(self, lr: float, every: int, factor: float = 0.1):
+        self.lr, self.every = checks.between("lr", lr, 0, above=True), checks.whole("every", every)
+        self.factor = checks.between("factor", factor, 0, 1, above=True)
+
+    def __call__(self, step: int) -> float:
+        return self.lr * self.factor ** (step // self.every)
+
+
+class Cosine:
+    """From the start down to 0 along half a cosine, after an optional straight warm-up (Loshchilov and Hutter 2017).
+
+    Args:
+        lr: the highest rate.
+        steps: where it reaches 0; it stays there.
+        warmup: steps in which it rises to `lr` first.
+
+    Example:
+        >>> [round(Cosine(1.0, steps=10)(step), 3) for step in (0, 5, 10)]
+        [1.0, 0.5, 0.0]
+    """
+
+    def __init__(self, lr: float, steps: int, warmup: int = 0):
+        self.lr, self.steps = checks.between("lr", lr, 0, above=True), checks.whole("steps", steps)
+        self.warmup = checks.whole("warmup", warmup, least=0)
+
+    def __call__(self, step: int) -> float:
+        if step < self.warmup:
+            return self.lr * (step + 1) / self.warmup
+        done = (step - self.warmup) / max(self.steps - self.warmup, 1)
+        return self.lr * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
+
+
+class OneCycle:
+    """Up from a low rate to a high one and down to nearly nothing, both along half a cosine (Smith and Topin 2018).
+
+    The high rate in the middle crosses the landscape fast; the end settles. Often the fewest epochs to a good result.
+
+    Args:
+        lr: the peak.
+        steps: of the whole cycle; the rate stays at its end afterwards.
+        warmup: the share of the steps that rise, 0 to 1.
+        start: the first rate as a fraction of the peak.
+        end: the last rate as a fraction of the peak.
+
+    Example:
+        >>> cycle = OneCycle(1.0, steps=100)
+        >>> [round(cycle(step), 3) for step in (0, 25, 100)]
+        [0.04, 1.0, 0.001]
+    """
+
+    def __init__(self, lr: float, steps: int, warmup: float = 0.25, start: float = 0.04, end: float = 0.001):
+        self.lr, self.steps = checks.between("lr", lr, 0, above=True), checks.whole("steps", steps)
+        self.warmup = checks.between("warmup", warmup, 0, 1)
+        self.start, self.end = checks.between("start", start, 0, 1), checks.between("end", end, 0, 1)
+
+    def __call__(self, step: int) -> float:
+        turn = self.warmup * self.steps
+        if step < turn:
+            return self.lr * _between(self.start, 1.0, step / turn)
+        return self.lr * _between(1.0, self.end, min((step - turn) / max(self.steps - turn, 1), 1.0))
+
+
+def _between(a: float, b: float, share: float) -> float:
+    """From a to b along half a cosine."""
+    return b + (a - b) * 0.5 * (1 + math.cos(math.pi * share))

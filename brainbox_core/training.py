@@ -1,0 +1,133 @@
+"""The training loop: batches forward and backward, one step of the optimizer, a look at the validation data."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brainbox_core import checks
+from brainbox_core.callbacks import Callback
+from brainbox_core.data import DataLoader
+from brainbox_core.errors import ConvergenceError
+from brainbox_core.tensor import Tensor, no_grad
+
+if TYPE_CHECKING:
+    from brainbox_core.model import Sequential
+
+
+def train(
+    model: Sequential,
+    loader: DataLoader,
+    epochs: int,
+    validation: tuple[np.ndarray, np.ndarray] | None,
+    callbacks: Sequence[Callback],
+) -> list[dict]:
+    """Train a built and compiled model; see `Sequential.fit`, which checks everything first.
+
+    Returns:
+        The logs of every epoch: epoch, train_loss, the validation's metrics, lr, time_s.
+    """
+    checks.whole("epochs", epochs)
+    history: list[dict] = []
+    best_loss, best_epoch, best_state = math.inf, None, None
+    model.stop_training = False
+    with _told(callbacks, model, history) as end:
+        begin = {"epochs": model.epoch + epochs, "epoch": model.epoch, "batches": len(loader)}
+        for callback in callbacks:
+            callback.on_train_begin(model, begin)
+        for _ in range(epochs):
+            started = time.monotonic()
+            lr = model.optimizer.lr
+            logs = {"epoch": model.epoch + 1, "train_loss": _epoch(model, loader, callbacks)}
+            model.epoch += 1
+            if validation is not None:
+                logs |= {f"val_{name}": value for name, value in model.evaluate(*validation).items()}
+                if logs["val_loss"] < best_loss:
+                    best_loss, best_epoch, best_state = logs["val_loss"], model.epoch, model.state()
+            logs |= {"lr": lr, "time_s": time.monotonic() - started}
+            history.append(logs)
+            model.history.append(logs)
+            for callback in callbacks:
+                callback.on_epoch_end(model, logs)
+            if model.stop_training:
+                break
+        if best_state is not None and best_epoch != model.epoch:
+            model.load_state(best_state)
+        end["best_epoch"] = best_epoch or model.epoch
+    return history
+
+
+def _epoch(model: Sequential, loader: DataLoader, callbacks: Sequence[Callback]) -> float:
+    """One pass over the training data; returns its mean loss, in which a smaller last batch counts by its size."""
+    total, rows = 0.0, 0
+    for number, (x, y) in enumerate(loader.epoch(model.epoch + 1), start=1):
+        lr = model.optimizer.lr
+        total += _step(model, x, y) * len(x)
+        rows += len(x)
+        if callbacks:
+            logs = {"epoch": model.epoch + 1, "batch": number, "batches": len(loader), "lr": lr}
+            logs |= {"step": model.optimizer.steps, "train_loss": total / rows}
+            for callback in callbacks:
+                callback.on_batch_end(model, logs)
+    return total / rows
+
+
+def _step(model: Sequential, x: np.ndarray, y: np.ndarray) -> float:
+    """One update of the weights, or an error before it if the loss or a gradient is not a finite number."""
+    step = model.optimizer.steps
+    for layer in model.layers:
+        layer.step = step
+    inputs = model.inputs(x)
+    with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
+        loss = model.loss(model.forward(inputs, training=True), y)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise _diverged(model, f"loss is {value}", inputs)
+        model.params.zero_grad()
+        loss.backward()
+        gradients = model.params.gather()
+        # One dot product sees every NaN and Inf; it may itself overflow, so a second look decides.
+        if not math.isfinite(np.dot(gradients, gradients)) and not np.isfinite(gradients).all():
+            raise _diverged(model, "the gradient is not finite", inputs)
+    model.optimizer.step()
+    return value
+
+
+def _diverged(model: Sequential, what: str, inputs: Tensor) -> ConvergenceError:
+    """The error that names the first layer whose output or gradient is not finite."""
+    where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
+    fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient (clip_norm=1)"
+    if not np.isfinite(inputs.data).all():
+        return ConvergenceError(
+            f"{what}: the inputs hold numbers that are not finite", where=where, fix="clean the data"
+        )
+    fault = "the loss overflows"
+    with no_grad():
+        x = inputs
+        for layer in model.layers:
+            x = layer(x, training=True)
+            if not np.isfinite(x.data).all():
+                fault = f"{layer.label} is the first whose output is not finite"
+                break
+        else:
+            for name, parameter in model.params.named.items():
+                if parameter.grad is not None and not np.isfinite(parameter.grad).all():
+                    fault = f"{name} is the first whose gradient is not finite"
+                    break
+    return ConvergenceError(f"{what}: {fault}; the weights are those before this step", where=where, fix=fix)
+
+
+@contextlib.contextmanager
+def _told(callbacks: Sequence[Callback], model: Sequential, history: list[dict]) -> Iterator[dict]:
+    """Tells every callback that training ended, also when it failed: a progress line has to be taken away."""
+    end = {"best_epoch": None, "history": history}
+    try:
+        yield end
+    finally:
+        for callback in callbacks:
+            callback.on_train_end(model, end)
