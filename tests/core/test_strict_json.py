@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainbox_core.errors import InputError
@@ -21,6 +21,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_reads_what_json_writes(value):
     assert read_json(json.dumps(value)) == value
