@@ -1,0 +1,135 @@
+"""The entry point: from the command line to an exit code. Nothing heavy is imported before it is known to be needed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import warnings
+
+from brainbox_cli.exit_codes import ExitCode
+
+_SIGNALS = {"SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED, "SIGHUP": ExitCode.HANGUP}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+class Stopped(BaseException):
+    """A signal asked the program to end; not an Exception, so that nothing on the way takes it for a failure."""
+
+    def __init__(self, code: ExitCode, name: str):
+        super().__init__(name)
+        self.code, self.name = code, name
+
+
+def main() -> None:
+    """Run `brainbox` with the arguments of this process, and end it with the right code."""
+    _catch_signals()
+    if sys.stderr is None:  # closed by the caller; whatever file is opened next would become standard error
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    try:
+        if sys.stdout is None:
+            raise BrokenPipeError
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="backslashreplace")  # any name can be shown in any encoding
+        code = _run(sys.argv[1:])
+    except BrokenPipeError:  # whoever read our output has seen enough
+        code = ExitCode.CLOSED_PIPE
+        _discard_output()
+    except Stopped as stop:
+        code = stop.code
+        _discard_output()
+    sys.exit(int(code))
+
+
+def _run(argv: list[str]) -> ExitCode:
+    if "_BRAINBOX_COMPLETE" not in os.environ:  # the shell completes words; it starts us without arguments
+        if not argv:
+            return _print_plain(_tour)
+        if argv == ["--version"]:
+            return _print_plain(_version)
+
+    from brainbox_cli.reporter import Reporter
+    from brainbox_core.errors import BrainboxError, InputError
+
+    reporter = Reporter(argv)
+    warnings.showwarning = lambda message, *rest: reporter.warn(str(message))
+    try:
+        try:
+            from brainbox_cli.program import invoke
+
+            code = invoke(argv, reporter)
+        except Stopped as stop:
+            code = reporter.stopped(stop.code, stop.name)
+        except BrainboxError as error:
+            code = reporter.fail(error)
+        except MemoryError as error:
+            what = f"not enough memory ({error})" if str(error) else "not enough memory"
+            code = reporter.fail(InputError(what, fix="use a smaller --batch-size, --hidden or --limit"))
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            from brainbox_core.files import explain
+
+            code = reporter.fail(explain(error, error.filename or "standard output"))
+        reporter.finish(code)
+        reporter.print_document()
+    except (BrokenPipeError, Stopped):
+        raise
+    except Exception as error:
+        code = _last_words(reporter, error)
+    return code
+
+
+def _last_words(reporter, error: Exception) -> ExitCode:
+    """The way out of a bug, and of an output that failed while it was written."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        _discard_output()
+        reporter.json, reporter.text = False, reporter.notes
+        from brainbox_core.files import explain
+
+        return reporter.fail(explain(error, "standard output"))
+    code = reporter.bug(error)
+    reporter.finish(code)
+    reporter.print_document()
+    return code
+
+
+def _print_plain(text) -> ExitCode:
+    sys.stdout.write(text())
+    sys.stdout.flush()
+    return ExitCode.OK
+
+
+def _tour() -> str:
+    from brainbox_cli.tour import tour
+
+    return tour()
+
+
+def _version() -> str:
+    from brainbox_core import __version__
+
+    return f"brainbox {__version__}\n"
+
+
+def _catch_signals() -> None:
+    for name, code in _SIGNALS.items():
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        # One that is ignored from the start (nohup) stays ignored.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stopper(code, name))
+
+
+def _stopper(code: ExitCode, name: str):
+    def stop(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)  # the second one ends the program at once
+        raise Stopped(code, name)
+
+    return stop
+
+
+def _discard_output() -> None:
+    """Nobody reads on: what is still buffered goes nowhere, instead of failing when Python shuts down."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

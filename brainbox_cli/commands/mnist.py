@@ -1,0 +1,13 @@
+"""`brainbox mnist`: a dense network reads digits."""
+
+from __future__ import annotations
+
+from brainbox_cli import options
+from brainbox_cli.commands.digit_reader import digit_reader
+from brainbox_cli.trainer import verbs
+from brainbox_core.tasks.digit_settings import Settings
+
+app = verbs(
+    digit_reader("mnist", Settings.mnist, {"hidden": options.Hidden}),
+    "A dense network learns to read handwritten digits.",
+)

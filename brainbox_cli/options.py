@@ -1,0 +1,308 @@
+"""Every shared option, declared once: spelling, help, environment variable, and what it accepts.
+
+An option is an annotated type; the default comes with the command that uses it. Parsers take text and give a checked
+value; they are also handed defaults, which are written as one would type them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from brainbox_core.checks import between, whole
+from brainbox_core.errors import UsageError
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")  # float() would also take 1_0, nan and inf
+_MAX_WHOLE = 2**53  # what every JSON reader keeps exactly
+
+DATA, NETWORK, TRAINING, OUTPUT, DISPLAY = "Data", "Network", "Training", "Output", "Display"  # panels of the help
+
+
+def _checked(check: Callable, text: str, *limits: object, **more: object):
+    try:
+        return check("", *limits, **more)
+    except UsageError as error:
+        raise typer.BadParameter(f"expected {error.expected}, got {text}") from error
+
+
+def whole_number(least: int = 1, most: int = _MAX_WHOLE) -> Callable[[object], int]:
+    """A parser for whole numbers in a range."""
+
+    def parse(text: object) -> int:
+        text = str(text)
+        value = int(text) if _WHOLE.fullmatch(text) else text
+        if isinstance(value, int) and value > most:
+            raise typer.BadParameter(f"expected a whole number from {least} to {most}, got {text}")
+        return _checked(whole, text, value, least)
+
+    return parse
+
+
+def real_number(
+    low: float = -math.inf, high: float = math.inf, *, above: bool = False, below: bool = False
+) -> Callable[[object], float]:
+    """A parser for finite numbers from `low` to `high`; the ends excluded with `above` and `below`."""
+
+    def parse(text: object) -> float:
+        text = str(text)
+        value = float(text) if _NUMBER.fullmatch(text) else text
+        if below and value == high:
+            raise typer.BadParameter(f"expected a number below {high:g}, got {text}")
+        return _checked(between, text, value, low, high, above)
+
+    return parse
+
+
+def sizes(text: object) -> tuple[int, ...]:
+    """A parser for one whole number or several with commas between: `128` or `16,16`."""
+    parts = str(text).split(",")
+    if not all(_WHOLE.fullmatch(part) and 1 <= int(part) <= _MAX_WHOLE for part in parts):
+        raise typer.BadParameter(
+            f"expected whole numbers from 1 with commas between, such as 128 or 128,64, got {text}"
+        )
+    return tuple(map(int, parts))
+
+
+def one_of(*choices: str) -> Callable[[object], str]:
+    """A parser for a closed list of words."""
+
+    def parse(text: object) -> str:
+        if text in choices:
+            return str(text)
+        close = difflib.get_close_matches(str(text), choices, n=1)
+        meant = f"; did you mean {close[0]}?" if close else ""
+        raise typer.BadParameter(f"expected {', '.join(choices[:-1])} or {choices[-1]}, got {text}{meant}")
+
+    return parse
+
+
+def share(text: object) -> float:
+    """A parser for a bar that a metric has to clear: `0.95` or `95%`."""
+    text = str(text)
+    number = real_number()(text.removesuffix("%"))
+    return number / 100 if text.endswith("%") else number
+
+
+def folder(text: object) -> Path:
+    """A parser for a folder, which need not exist yet."""
+    if not str(text):
+        raise typer.BadParameter("expected a folder, got nothing")
+    return Path(str(text))
+
+
+def as_typed(value: object) -> str:
+    """A value as one would type it on the command line, in the form that the parsers above read.
+
+    Example:
+        >>> as_typed((128, 64)), as_typed(0.001), as_typed("adam")
+        ('128,64', '0.001', 'adam')
+    """
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def flag_of(option: object) -> str:
+    """The long spelling of an annotated option: `--batch-size`.
+
+    Example:
+        >>> flag_of(BatchSize)
+        '--batch-size'
+    """
+    info = get_args(option)[1]
+    return next(name for name in (info.default, *(info.param_decls or ())) if str(name).startswith("--"))
+
+
+# What is learned from
+
+
+def data(metavar: str, help: str) -> object:
+    """The option `--data` of one command, with what that command takes."""
+    return Annotated[str, typer.Option("--data", metavar=metavar, help=help, rich_help_panel=DATA)]
+
+
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        metavar="N",
+        parser=whole_number(),
+        rich_help_panel=DATA,
+        help="Only the first N training rows after the seeded shuffle.",
+    ),
+]
+ValSplit = Annotated[
+    float,
+    typer.Option(
+        "--val-split",
+        metavar="F",
+        parser=real_number(0, 1, above=True, below=True),
+        rich_help_panel=DATA,
+        help="Share of the training rows that is held out to choose the best epoch.",
+    ),
+]
+
+# The network
+
+
+Hidden = Annotated[
+    tuple,
+    typer.Option(
+        "--hidden", metavar="N[,N]", parser=sizes, rich_help_panel=NETWORK, help="Width of each hidden layer."
+    ),
+]
+Filters = Annotated[
+    tuple,
+    typer.Option(
+        "--filters",
+        metavar="N[,N]",
+        parser=sizes,
+        rich_help_panel=NETWORK,
+        help="Filters of each convolution.",
+    ),
+]
+
+# Training
+
+
+Epochs = Annotated[
+    int,
+    typer.Option(
+        "--epochs",
+        "-e",
+        metavar="N",
+        parser=whole_number(),
+        rich_help_panel=TRAINING,
+        help="How often every training row is seen.",
+    ),
+]
+BatchSize = Annotated[
+    int,
+    typer.Option(
+        "--batch-size", "-b", metavar="N", parser=whole_number(), rich_help_panel=TRAINING, help="Rows per update."
+    ),
+]
+Lr = Annotated[
+    float,
+    typer.Option(
+        "--lr",
+        "--learning-rate",
+        metavar="X",
+        parser=real_number(0, above=True),
+        rich_help_panel=TRAINING,
+        help="Learning rate.",
+    ),
+]
+OPTIMIZERS = ("sgd", "rmsprop", "adagrad", "adam", "adamw")
+Optimizer = Annotated[
+    str,
+    typer.Option(
+        "--optimizer",
+        metavar="NAME",
+        parser=one_of(*OPTIMIZERS),
+        rich_help_panel=TRAINING,
+        help=f"Rule of the updates: {', '.join(OPTIMIZERS)}.",
+    ),
+]
+Patience = Annotated[
+    int | None,
+    typer.Option(
+        "--patience",
+        metavar="N",
+        parser=whole_number(),
+        rich_help_panel=TRAINING,
+        help="Stop after N epochs without a new best. The best weights are kept in any case.",
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        envvar="BRAINBOX_SEED",
+        parser=whole_number(0, 2**64 - 1),
+        rich_help_panel=TRAINING,
+        help="Start of all randomness: the same seed gives the same run.",
+    ),
+]
+Quick = Annotated[
+    bool,
+    typer.Option(
+        "--quick",
+        rich_help_panel=TRAINING,
+        help="Finish within 5 seconds, for a first look and for CI; says what it changes.",
+    ),
+]
+
+# What comes out
+
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FOLDER",
+        parser=folder,
+        show_default="brainbox-out/NOUN, env var: BRAINBOX_OUT for brainbox-out",
+        rich_help_panel=OUTPUT,
+        help="Where the model and the records of the run go.",
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="PATH|NOUN",
+        show_default="the one trained last without --out",
+        help="The model file, its folder, or the command that trained it.",
+    ),
+]
+FailUnder = Annotated[
+    float | None,
+    typer.Option(
+        "--fail-under",
+        metavar="X",
+        parser=share,
+        rich_help_panel=OUTPUT,
+        help="Exit with code 5 if the main figure ends below X (0.95 or 95%). The model is saved all the same.",
+    ),
+]
+FailOver = Annotated[
+    float | None,
+    typer.Option(
+        "--fail-over",
+        metavar="X",
+        parser=share,
+        rich_help_panel=OUTPUT,
+        help="Exit with code 5 if the main figure ends above X.",
+    ),
+]
+Plot = Annotated[
+    bool, typer.Option("--plot", rich_help_panel=OUTPUT, help="Also draw PNG pictures into the output folder.")
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", "-n", rich_help_panel=OUTPUT, help="Show data, layers and what would be written; write nothing."
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", rich_help_panel=DISPLAY, help="One JSON object on standard output, the text on standard error."
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=DISPLAY, help="Only the answer.")]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", rich_help_panel=DISPLAY, help="Per-batch detail, and tracebacks with errors."),
+]

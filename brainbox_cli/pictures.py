@@ -1,0 +1,215 @@
+"""The pictures of `--plot` for a classifier of images. The only module that loads Matplotlib.
+
+Figures are drawn by Agg alone: no display, no pyplot, whatever MPLBACKEND says. Names of classes are drawn as they are,
+never as formulas.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from pathlib import Path
+
+# It warns on standard error when it has to build its font cache or finds no home folder; that is nobody's business.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+import matplotlib  # noqa: E402
+import numpy as np  # noqa: E402
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.colors import LinearSegmentedColormap  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.ticker import MaxNLocator, PercentFormatter  # noqa: E402
+
+from brainbox_core.files import atomic_write, printable  # noqa: E402
+
+INK, MUTED, GRID = "#1f2933", "#7b8794", "#e4e7eb"
+BLUE, ORANGE, RED = "#2f6fed", "#f08c2e", "#d64545"
+INKS = LinearSegmentedColormap.from_list("inks", ["#ffffff", "#9fb8ee", BLUE, "#12296b"])
+SIGNED = LinearSegmentedColormap.from_list(
+    "signed", ["#b8500d", ORANGE, "#fff7ee", "#ffffff", "#eef3ff", BLUE, "#12296b"]
+)
+NAME_LENGTH = 16
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": GRID,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def draw_classifier(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
+    """Draw what a classifier of images learned, as PNG files in a folder.
+
+    Args:
+        folder: where the files go.
+        model: the trained `Sequential`.
+        data: what it was trained on, with `test_images`, `test_labels` and `classes`.
+        result: the training's result, with `history`, `best_epoch` and `confusion`.
+
+    Returns:
+        The files by name: loss, confusion, filters, feature_maps (of convolutions) and mistakes (if it made any).
+    """
+    names = [printable(str(name), limit=NAME_LENGTH) for name in data.classes]
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE}), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a glyph that the font lacks is drawn as a box
+        figures = {
+            "loss": loss_curve(result.history, result.best_epoch),
+            "confusion": confusion_matrix(result.confusion, names),
+            "filters": first_layer(model),
+            "feature_maps": feature_maps(model, data.test_images[0]),
+            "mistakes": mistakes(model, data.test_images, data.test_labels, names),
+        }
+        return {name: _save(figure, folder / f"{name}.png") for name, figure in figures.items() if figure is not None}
+
+
+def loss_curve(history: list[dict], best_epoch: int) -> Figure:
+    """Loss and accuracy by epoch, on the training and the held-out part."""
+    epochs = [row["epoch"] for row in history]
+    figure = _figure(9, 3.6)
+    left, right = figure.subplots(1, 2)
+    for axes, name, title in ((left, "loss", "Loss"), (right, "accuracy", "Accuracy")):
+        for part, label, colour in (("train", "training", MUTED), ("val", "held out", BLUE)):
+            values = [row.get(f"{part}_{name}") for row in history]
+            if None in values:
+                continue
+            axes.plot(epochs, values, color=colour, linewidth=2, marker="o", markersize=4, label=label)
+            if part == "val" and best_epoch in epochs:
+                best = values[epochs.index(best_epoch)]
+                axes.plot([best_epoch], [best], "o", color=ORANGE, markersize=9, label="best epoch", zorder=3)
+        axes.set_title(title, loc="left", fontweight="bold")
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(axis="y", color=GRID)
+        axes.set_axisbelow(True)
+        axes.legend(frameon=False)
+    left.set_ylim(bottom=0)
+    right.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    return figure
+
+
+def confusion_matrix(confusion: np.ndarray, names: list[str]) -> Figure:
+    """How often each class was read as each; colours are shares of a row, so that mistakes show beside the diagonal."""
+    confusion = np.asarray(confusion)
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    figure = _figure(6.4, 6.2)
+    axes = figure.subplots()
+    axes.imshow(np.sqrt(shares), cmap=INKS, vmin=0, vmax=1)  # the root lifts a few per cent out of the white
+    for row, column in np.argwhere(confusion):
+        light = shares[row, column] > 0.2
+        axes.text(
+            column,
+            row,
+            f"{confusion[row, column]}",
+            ha="center",
+            va="center",
+            fontsize=9,
+            color="white" if light else INK if row == column else RED,
+        )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(range(len(names)), names, parse_math=False)
+    if max(map(len, names)) > 2:
+        axes.tick_params(axis="x", rotation=45)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_xlabel("read as")
+    axes.set_ylabel("really")
+    right = np.trace(confusion) / max(confusion.sum(), 1)
+    axes.set_title(f"Test part: {right:.1%} right", loc="left", fontweight="bold")
+    return figure
+
+
+def first_layer(model: object) -> Figure | None:
+    """What the first layer looks for: blue where it wants ink, orange where it wants none."""
+    kernel = next(
+        (p.data for name, p in model.params.named.items() if name.endswith("/kernel") and p.data.ndim == 4), None
+    )
+    if kernel is not None:
+        tiles, title = kernel[:, :, 0].transpose(2, 0, 1), "filters of the first convolution"  # (K,K,1,F) -> (F,K,K)
+    else:
+        weights = next(p.data for p in model.params.named.values() if p.data.ndim == 2)  # (inputs, units)
+        height, width = model.input_shape[:2]
+        tiles = weights.T.reshape(-1, height, width)
+        order = np.argsort(-np.linalg.norm(weights, axis=0), kind="stable")[:40]
+        tiles, title = tiles[order], "units of the first layer with the largest weights"
+    columns = min(10, len(tiles))
+    figure, grid = _grid(len(tiles), columns, f"{len(tiles)} {title}")
+    for axes, tile in zip(grid, tiles, strict=False):
+        limit = np.abs(tile).max() or 1
+        axes.imshow(tile, cmap=SIGNED, vmin=-limit, vmax=limit)
+    return figure
+
+
+def feature_maps(model: object, image: np.ndarray) -> Figure | None:
+    """One digit, and what every convolution makes of it; None for a network without convolutions."""
+    seen = model.activations(image[None])
+    shown = {name: maps[0] for name, maps in seen.items() if name.startswith("conv")}
+    if not shown:
+        return None
+    most = max(maps.shape[-1] for maps in shown.values())
+    columns = min(8, most)
+    rows = [(f"{name}: {maps.shape[-1]} maps of {maps.shape[0]}x{maps.shape[1]}", maps) for name, maps in shown.items()]
+    heights = [1.0] + [-(-maps.shape[-1] // columns) for _, maps in rows]
+    figure = _figure(columns * 1.05 + 0.4, sum(heights) * 1.05 + 0.5 * len(heights))
+    parts = figure.subfigures(len(heights), 1, height_ratios=[height + 0.45 for height in heights])
+    _tiles(parts[0], [image.reshape(image.shape[:2])], columns, "input", INKS)
+    for part, (title, maps) in zip(parts[1:], rows, strict=True):
+        _tiles(part, np.maximum(maps, 0).transpose(2, 0, 1), columns, title, INKS)  # what the ReLU lets through
+    return figure
+
+
+def mistakes(model: object, images: np.ndarray, labels: np.ndarray, names: list[str]) -> Figure | None:
+    """The wrong answers that the network was most sure of; None if all were right."""
+    logits = model.predict(images)
+    logits = logits - logits.max(axis=1, keepdims=True)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    answers, sure = shares.argmax(axis=1), shares.max(axis=1)
+    wrong = np.flatnonzero(answers != labels)
+    if not len(wrong):
+        return None
+    wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:24]
+    title = f"Most confident mistakes ({np.count_nonzero(answers != labels):,} of {len(labels):,})"
+    figure, grid = _grid(len(wrong), min(8, len(wrong)), title, caption=True)
+    for axes, index in zip(grid, wrong, strict=False):
+        axes.imshow(images[index].reshape(images.shape[1:3]), cmap=INKS, vmin=0, vmax=255)
+        text = f"{names[labels[index]]} as {names[answers[index]]}"
+        axes.set_title(f"{text}\n{sure[index]:.0%} sure", fontsize=8, color=INK, parse_math=False)
+    return figure
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), dpi=130, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _grid(count: int, columns: int, title: str, caption: bool = False) -> tuple[Figure, list]:
+    rows = -(-count // columns)
+    figure = _figure(max(4.0, columns * 1.05), rows * (1.5 if caption else 1.05) + 0.5)
+    figure.suptitle(title, x=0.02, ha="left", fontweight="bold", fontsize=11)
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in grid:
+        axes.axis("off")
+    return figure, grid
+
+
+def _tiles(part: object, tiles: np.ndarray, columns: int, title: str, colours: object) -> None:
+    part.suptitle(title, x=0.02, ha="left", fontsize=10, parse_math=False)
+    grid = part.subplots(-(-len(tiles) // columns), columns, squeeze=False).flat
+    for axes in grid:
+        axes.axis("off")
+    for axes, tile in zip(part.axes, tiles, strict=False):
+        axes.imshow(tile, cmap=colours, vmin=0, vmax=float(np.max(tile)) or 1)
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    content = io.BytesIO()
+    figure.savefig(content, format="png", metadata={"Software": None})
+    atomic_write(path, content.getvalue())
+    return path

@@ -1,0 +1,104 @@
+"""The nouns as one Typer program: each module is imported when its command is called, and errors are told our way."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from brainbox_cli.exit_codes import ExitCode
+from brainbox_cli.tour import NOUNS, tour
+from brainbox_core import __version__
+from brainbox_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from brainbox_cli.reporter import Reporter
+
+# Typer has Click's classes or its own copies of them, by version; both are reached through this one.
+ParsingError = typer.BadParameter.__base__
+
+
+class Nouns(TyperGroup):
+    """The commands of the tour."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        return list(NOUNS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str):
+        if cmd_name not in NOUNS:
+            return None
+        command = typer.main.get_command(importlib.import_module(f"brainbox_cli.commands.{cmd_name}").app)
+        command.name = cmd_name
+        return command
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]):
+        if args[0] not in NOUNS and not ctx.resilient_parsing:
+            raise UsageError(f'there is no command "{args[0]}"', fix=suggestion(args[0], NOUNS, "brainbox "))
+        return super().resolve_command(ctx, args)
+
+
+program = typer.Typer(
+    cls=Nouns,
+    name="brainbox",
+    help="Deep learning from a single neuron to a network on a microcontroller, from scratch in NumPy.",
+    invoke_without_command=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+@program.callback()
+def _brainbox(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"brainbox {__version__}")
+        raise typer.Exit()
+    if ctx.invoked_subcommand is None:
+        typer.echo(tour(), nl=False)
+
+
+def invoke(argv: list[str], reporter: Reporter) -> ExitCode:
+    """Parse the command line and run the command.
+
+    Raises:
+        UsageError: the command line is wrong.
+    """
+    command = typer.main.get_command(program)
+    if argv and argv[0] in NOUNS:
+        reporter.document.set(command=argv[0])
+    try:
+        code = command.main(argv, prog_name="brainbox", standalone_mode=False, obj=reporter)
+    except ParsingError as error:
+        raise _usage_error(error, reporter.document.fields["command"]) from error
+    return ExitCode(code or 0)
+
+
+def suggestion(word: str, known: list[str] | dict[str, str], before: str = "") -> str:
+    """A hint for a word that is not known."""
+    close = difflib.get_close_matches(word, known, n=2, cutoff=0.5)
+    if close:
+        return "did you mean " + " or ".join(before + match for match in close) + "?"
+    return f"there are: {', '.join(known)}"
+
+
+def _usage_error(error: Exception, noun: str | None) -> UsageError:
+    """Typer's complaint in our words."""
+    ctx = error.ctx
+    path = ctx.command_path if ctx else f"brainbox {noun}" if noun else "brainbox"
+    fix = f"{path} --help lists the options"
+    message = error.message[:1].lower() + error.message[1:].rstrip(".")
+    if message.startswith("no such option"):
+        close = difflib.get_close_matches(error.option_name, error.possibilities or (), n=1, cutoff=0.7)
+        return UsageError(f"there is no option {error.option_name}", fix=f"did you mean {close[0]}?" if close else fix)
+    if (param := getattr(error, "param", None)) is None:
+        return UsageError(message, fix=fix)
+    where = next((option for option in param.opts if option.startswith("--")), param.metavar or param.name)
+    source = ctx.get_parameter_source(param.name) if ctx else None
+    if source is not None and source.name == "ENVIRONMENT":
+        where = f"{param.envvar} in the environment"
+    return UsageError(message or "is missing", where=where, fix=fix)

@@ -1,0 +1,93 @@
+"""The folder of a training: where it is, and the records that are written into it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from brainbox_cli.tour import NOUNS
+from brainbox_core.callbacks import Callback
+from brainbox_core.errors import BrainboxError
+from brainbox_core.files import atomic_write, check_writable, explain, make_folder
+from brainbox_core.lock import lock_folder
+
+MODEL, RUN, METRICS = "model.safetensors", "run.json", "metrics.jsonl"
+
+
+def default_folder(noun: str) -> Path:
+    """Where a noun's model goes without `--out`: `brainbox-out/NOUN`, or `$BRAINBOX_OUT/NOUN`."""
+    return Path(os.environ.get("BRAINBOX_OUT") or "brainbox-out") / noun
+
+
+def model_path(noun: str, model: str | None) -> tuple[Path, bool]:
+    """The file that `--model` means, and whether it is where a training without `--out` puts it.
+
+    Args:
+        noun: the command that asks, whose own model is meant if nothing is given.
+        model: a noun, a folder or a file.
+    """
+    if model is None or model in NOUNS:
+        return default_folder(model or noun) / MODEL, True
+    path = Path(model)
+    return (path / MODEL if path.is_dir() else path), False
+
+
+@contextmanager
+def open_folder(path: Path, *, ours: bool) -> Iterator[RunFolder]:
+    """Make the folder, lock it against other runs, and find out before any work whether it can be written.
+
+    Args:
+        path: the folder.
+        ours: whether nobody chose it: then its new parent is hidden from Git.
+
+    Raises:
+        InputError: it cannot be made or written, or another run uses it.
+    """
+    if ours and not path.parent.exists():
+        make_folder(path.parent)
+        atomic_write(path.parent / ".gitignore", b"*\n")  # nobody wants to commit models by accident
+    make_folder(path)
+    with lock_folder(path):
+        for name in (MODEL, RUN, METRICS):
+            check_writable(path / name)
+        with RunFolder(path) as folder:
+            yield folder
+
+
+class RunFolder(Callback):
+    """An open folder of one training: a callback that writes `metrics.jsonl` as the training goes on.
+
+    Each line of it is flushed when it happens: a run whose last event is not `end` was killed.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._finished = False
+
+    def __enter__(self) -> RunFolder:
+        try:
+            self._metrics = open(self.path / METRICS, "w", encoding="utf-8")
+        except OSError as error:
+            raise explain(error, self.path / METRICS) from error
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, traceback: object) -> None:
+        if not self._finished:
+            reason = error.line if isinstance(error, BrainboxError) else kind.__name__ if kind else ""
+            self.record("end", status="error", error=reason)
+        self._metrics.close()
+
+    def record(self, event: str, **fields: object) -> None:
+        """Append one event to `metrics.jsonl`."""
+        self._finished = event == "end"
+        try:
+            self._metrics.write(json.dumps({"event": event, **fields}) + "\n")
+            self._metrics.flush()
+        except OSError as error:
+            raise explain(error, self.path / METRICS) from error
+
+    def on_epoch_end(self, model: object, logs: Mapping) -> None:
+        self.record("epoch", **logs)
