@@ -150,6 +150,7 @@ def test_the_curve_is_precision_and_recall_at_each_threshold(data):
     assert average_precision(labels, scores) == pytest.approx(area, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(labels_and_scores(), st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(data, random):
     labels, scores = data
