@@ -29,7 +29,8 @@ INKS = LinearSegmentedColormap.from_list("inks", ["#ffffff", "#9fb8ee", BLUE, "#
 SIGNED = LinearSegmentedColormap.from_list(
     "signed", ["#b8500d", ORANGE, "#fff7ee", "#ffffff", "#eef3ff", BLUE, "#12296b"]
 )
-NAME_LENGTH = 16
+NAME_LENGTH = 16  # characters of a class's name
+MOST = 40  # filters, units or feature maps of a layer
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -87,7 +88,7 @@ def loss_curve(history: list[dict], best_epoch: int) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(axis="y", color=GRID)
         axes.set_axisbelow(True)
-        axes.legend(frameon=False)
+    left.legend(frameon=False)
     left.set_ylim(bottom=0)
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     return figure
@@ -131,15 +132,15 @@ def first_layer(model: object) -> Figure | None:
         (p.data for name, p in model.params.named.items() if name.endswith("/kernel") and p.data.ndim == 4), None
     )
     if kernel is not None:
-        tiles, title = kernel[:, :, 0].transpose(2, 0, 1), "filters of the first convolution"  # (K,K,1,F) -> (F,K,K)
+        tiles, title = kernel[:, :, 0, :MOST].transpose(2, 0, 1), "first filters"  # (K,K,1,F) -> (F,K,K)
     else:
         weights = next(p.data for p in model.params.named.values() if p.data.ndim == 2)  # (inputs, units)
         height, width = model.input_shape[:2]
         tiles = weights.T.reshape(-1, height, width)
-        order = np.argsort(-np.linalg.norm(weights, axis=0), kind="stable")[:40]
-        tiles, title = tiles[order], "units of the first layer with the largest weights"
+        order = np.argsort(-np.linalg.norm(weights, axis=0), kind="stable")[:MOST]
+        tiles, title = tiles[order], "strongest units of the first layer"
     columns = min(10, len(tiles))
-    figure, grid = _grid(len(tiles), columns, f"{len(tiles)} {title}")
+    figure, grid = _grid(len(tiles), columns, f"{len(tiles)} {title} (blue: ink counts for it, orange: against it)")
     for axes, tile in zip(grid, tiles, strict=False):
         limit = np.abs(tile).max() or 1
         axes.imshow(tile, cmap=SIGNED, vmin=-limit, vmax=limit)
@@ -149,11 +150,10 @@ def first_layer(model: object) -> Figure | None:
 def feature_maps(model: object, image: np.ndarray) -> Figure | None:
     """One digit, and what every convolution makes of it; None for a network without convolutions."""
     seen = model.activations(image[None])
-    shown = {name: maps[0] for name, maps in seen.items() if name.startswith("conv")}
+    shown = {name: maps[0, ..., :MOST] for name, maps in seen.items() if name.startswith("conv")}
     if not shown:
         return None
-    most = max(maps.shape[-1] for maps in shown.values())
-    columns = min(8, most)
+    columns = 8
     rows = [(f"{name}: {maps.shape[-1]} maps of {maps.shape[0]}x{maps.shape[1]}", maps) for name, maps in shown.items()]
     heights = [1.0] + [-(-maps.shape[-1] // columns) for _, maps in rows]
     figure = _figure(columns * 1.05 + 0.4, sum(heights) * 1.05 + 0.5 * len(heights))
@@ -178,7 +178,7 @@ def mistakes(model: object, images: np.ndarray, labels: np.ndarray, names: list[
     figure, grid = _grid(len(wrong), min(8, len(wrong)), title, caption=True)
     for axes, index in zip(grid, wrong, strict=False):
         axes.imshow(images[index].reshape(images.shape[1:3]), cmap=INKS, vmin=0, vmax=255)
-        text = f"{names[labels[index]]} as {names[answers[index]]}"
+        text = f"{names[labels[index]]} read as {names[answers[index]]}"
         axes.set_title(f"{text}\n{sure[index]:.0%} sure", fontsize=8, color=INK, parse_math=False)
     return figure
 
@@ -194,18 +194,29 @@ def _grid(count: int, columns: int, title: str, caption: bool = False) -> tuple[
     figure = _figure(max(4.0, columns * 1.05), rows * (1.5 if caption else 1.05) + 0.5)
     figure.suptitle(title, x=0.02, ha="left", fontweight="bold", fontsize=11)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes in grid:
+    for axes in grid[count:]:
         axes.axis("off")
+    for axes in grid[:count]:
+        _frame(axes)
     return figure, grid
 
 
 def _tiles(part: object, tiles: np.ndarray, columns: int, title: str, colours: object) -> None:
     part.suptitle(title, x=0.02, ha="left", fontsize=10, parse_math=False)
-    grid = part.subplots(-(-len(tiles) // columns), columns, squeeze=False).flat
-    for axes in grid:
-        axes.axis("off")
-    for axes, tile in zip(part.axes, tiles, strict=False):
+    grid = list(part.subplots(-(-len(tiles) // columns), columns, squeeze=False).flat)
+    for axes, tile in zip(grid, tiles, strict=False):
         axes.imshow(tile, cmap=colours, vmin=0, vmax=float(np.max(tile)) or 1)
+        _frame(axes)
+    for axes in grid[len(tiles) :]:
+        axes.axis("off")
+
+
+def _frame(axes: object) -> None:
+    """A thin line around a picture whose own border may be as white as the paper."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(True)
 
 
 def _save(figure: Figure, path: Path) -> Path:
