@@ -12,7 +12,7 @@ MAX_DEPTH = 32
 MAX_VALUES = 200_000
 
 # A whole string, a bracket or a comma; a quote alone is a string without an end. Possessive: it never backtracks.
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|["\[\]{},]')
 
 
 def read_json(text: str, where: str = "") -> object:

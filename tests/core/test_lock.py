@@ -47,9 +47,10 @@ def test_w12_a_stale_lock_is_cleared(tmp_path, holder):
 
 
 def test_w12_a_lock_file_with_anything_inside_is_no_lock(tmp_path):
-    (tmp_path / LOCK_NAME).write_text("1")  # process 1 always runs
-    with lock_folder(tmp_path):
-        pass
+    for text in ("1", "9" * 30):  # process 1 always runs
+        (tmp_path / LOCK_NAME).write_text(text)
+        with lock_folder(tmp_path):
+            assert (tmp_path / LOCK_NAME).read_text() == str(os.getpid())
 
 
 def test_the_lock_is_released_at_the_end_and_after_an_error(tmp_path):

@@ -289,7 +289,8 @@ BAD = {
     "M05-other-program": (save({"w": np.zeros(2)}), "safetensors of another program"),
     "M05-other-metadata": (save({"w": np.zeros(2)}, {"format": "pt"}), "safetensors of another program"),
     "M05-metadata-number": (container({"__metadata__": {"brainbox": 1}}), "safetensors of another program"),
-    "M05-metadata-list": (container({"__metadata__": []}), "safetensors of another program"),
+    "M05-metadata-list": (container({"__metadata__": ["brainbox"]}), "safetensors of another program"),
+    "M05-metadata-text": (container({"__metadata__": "brainbox"}), "safetensors of another program"),
     **{
         f"M06-header-length-{length}": (struct.pack("<Q", length) + b"{}" + b" " * 30, "header length lies")
         for length in (2**64 - 1, 2**63, 300_000_000, 41, 33, 1, 0)

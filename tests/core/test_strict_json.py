@@ -65,6 +65,7 @@ def test_refuses(text, says):
 
 def test_accepts_the_limits():
     assert read_json("[" * MAX_DEPTH + "]" * MAX_DEPTH)
+    assert read_json(f"[{'[],' * 100}{{}}]") == [[]] * 100 + [{}]  # side by side is not deep
     assert len(read_json("[" + "0," * (MAX_VALUES - 1) + "0]")) == MAX_VALUES
     assert read_json(f"[{2**63 - 1}, {-(2**63)}]") == [2**63 - 1, -(2**63)]
 
