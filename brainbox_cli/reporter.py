@@ -46,14 +46,14 @@ class Reporter:
         self.side = self.notes if verb == "predict" else self.text
         self.document.set(command=command, verb=verb)
 
-    def say(self, *parts: Part) -> None:
-        """One line of text that `--quiet` leaves out."""
+    def say(self, *parts: Part, wrap: bool = False) -> None:
+        """One line of text that `--quiet` leaves out; see `Screen.print`."""
         if not self.quiet:
-            self.side.print(*parts)
+            self.side.print(*parts, wrap=wrap)
 
-    def answer(self, *parts: Part) -> None:
+    def answer(self, *parts: Part, wrap: bool = False) -> None:
         """One line of what was asked for."""
-        self.text.print(*parts)
+        self.text.print(*parts, wrap=wrap)
 
     @property
     def tabs(self) -> bool:

@@ -26,7 +26,7 @@ from brainbox_cli.run_folder import METRICS, MODEL, RUN, default_folder, model_p
 from brainbox_cli.verbs import Verbs
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files import atomic_write
-from brainbox_core.progress import Part, number, sparkline
+from brainbox_core.progress import Part, fitted, number, sparkline
 
 
 class Choice(NamedTuple):
@@ -180,7 +180,7 @@ def _train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) 
     if path.exists() and os.path.exists(settings.data) and path.samefile(settings.data):
         raise UsageError("is also the folder of the data", where=f"--out {path}", fix="choose another folder")
     reporter.document.set(seed=settings.seed, config=asdict(settings))
-    reporter.say((f"{trainer.noun}: ", "bold cyan"), " | ".join(trainer.headline(settings)))
+    reporter.say((f"{trainer.noun}: ", "bold cyan"), " | ".join(trainer.headline(settings)), wrap=True)
     if values["dry_run"]:
         return _dry_run(trainer, reporter, settings, path, values["plot"])
 
@@ -234,14 +234,23 @@ def _prepare(trainer: Trainer, reporter: Reporter, settings: object) -> tuple[Mo
         model = task.build_model(settings, data)
     for note in data.notes:
         reporter.note(note)
-    summary = model.summary()
-    for line in summary.text.splitlines():
-        reporter.say(("  " + line, "bright_black"))
+    _show_layers(reporter, model.summary())
     counts = data.counts
-    reporter.say(f"  {counts['train']:,} rows to train on, {counts['val']:,} held out, {counts['test']:,} to test on")
+    rows = f"{counts['train']:,} rows to train on, {counts['val']:,} held out, {counts['test']:,} to test on"
+    reporter.say(rows, wrap=True)
     reporter.say()
     reporter.document.set(data=_data_record(data), model=_model_record(model))
     return task, data, model
+
+
+def _show_layers(reporter: Reporter, summary: object) -> None:
+    table = [["layer", "output", "parameters", "multiply-adds"]]
+    for row in summary.rows:
+        output = "x".join(map(str, row.output_shape))
+        table.append([row.name, output, f"{row.parameters:,}", f"{row.multiply_adds:,}"])
+    table.append(["total", "", f"{summary.parameters:,}", f"{summary.multiply_adds:,}"])
+    for line in fitted(table, reporter.text.width, left=2):
+        reporter.say((line, "bright_black"))
 
 
 def _dry_run(trainer: Trainer, reporter: Reporter, settings: object, path: Path, plot: bool) -> ExitCode:
@@ -342,7 +351,9 @@ def _show_metrics(
         reporter.answer(left)
         return
     right = f"{reporter.seconds:.1f} s, seed {seed}"
-    reporter.answer((left, "bold green"), about, " " * max(2, 60 - len(left) - len(about)), (right, "bright_black"))
+    reporter.answer(
+        (left, "bold green"), about, " " * max(2, 60 - len(left) - len(about)), (right, "bright_black"), wrap=True
+    )
     trainer.show(reporter, verb, result, data)
 
 

@@ -68,14 +68,21 @@ class Screen:
         except (OSError, ValueError):
             return 80
 
-    def print(self, *parts: Part) -> None:
-        """Write one line that stays, above the live line."""
+    def print(self, *parts: Part, wrap: bool = False) -> None:
+        """Write one line that stays, above the live line.
+
+        Args:
+            parts: texts, some with a style.
+            wrap: break a line that is too long for the terminal between words. Otherwise the terminal breaks it,
+                anywhere; a command or a path that goes over two lines can still be copied then.
+        """
         pieces = [(printable(text, MAX_LINE), style) for text, style in map(_styled, parts)]
         if self.animated or self.colour:
             from rich.text import Text
 
-            # soft_wrap: a long line is the terminal's to wrap; Rich would cut it at a guessed width.
-            self._console.print(Text.assemble(*pieces), soft_wrap=True)
+            if self.animated:
+                self._console.width = self.width  # Rich would believe COLUMNS, which may be wrong or old
+            self._console.print(Text.assemble(*pieces), soft_wrap=not (wrap and self.animated))
         else:
             self.stream.write("".join(text for text, _ in pieces) + "\n")
             self.stream.flush()
@@ -87,7 +94,7 @@ class Screen:
         from rich.live import Live
         from rich.text import Text
 
-        self._console.width = self.width  # Rich would believe COLUMNS, which may be wrong or old
+        self._console.width = self.width
         line = Text.assemble(*((printable(text, MAX_LINE), style) for text, style in map(_styled, parts)))
         line.no_wrap, line.overflow = True, "crop"
         if self._live is None:
@@ -286,6 +293,31 @@ class Progress(Callback):
             return "  "
         arrow = ("↑" if self._screen.unicode else "^") if value > last else ("↓" if self._screen.unicode else "v")
         return f" {arrow}", "green" if _improves(name, value, last) else "red"
+
+
+def fitted(table: Sequence[Sequence[str]], width: int, left: int = 1) -> list[str]:
+    """A table as lines: columns are left out from the right until it fits, but never a digit of one.
+
+    Args:
+        table: the rows, of equal length; the first may hold the titles.
+        width: of the terminal, in columns.
+        left: how many columns are aligned to the left; the others to the right.
+
+    Example:
+        >>> fitted([["layer", "parameters"], ["linear_0", "100,480"]], 80)
+        ['layer     parameters', 'linear_0     100,480']
+        >>> fitted([["layer", "parameters"], ["linear_0", "100,480"]], 15)
+        ['layer', 'linear_0']
+    """
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    while len(widths) > 1 and sum(widths) + 2 * (len(widths) - 1) > width:
+        widths.pop()
+    lines = []
+    for row in table:
+        cells = [text.ljust(size) for text, size in zip(row[:left], widths, strict=False)]
+        cells += [text.rjust(size) for text, size in zip(row[left:], widths[left:], strict=False)]
+        lines.append("  ".join(cells).rstrip())
+    return lines
 
 
 def sparkline(values: Sequence[float], unicode: bool = True, width: int = 40) -> str:

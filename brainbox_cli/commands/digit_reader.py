@@ -187,7 +187,7 @@ def _show(reporter: Reporter, verb: str, result: object, data: object) -> None:
     if verb == "evaluate":
         _show_confusion(reporter, confusion, data.classes)
     if mixed:
-        reporter.say(("mixed up   ", "cyan"), ", ".join(mixed[:3]))
+        reporter.say(("mixed up   ", "cyan"), ", ".join(mixed[:3]), wrap=True)
 
 
 def _show_confusion(reporter: Reporter, confusion: list[list[int]], classes: list[str]) -> None:
