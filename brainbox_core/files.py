@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import stat
 import warnings
 from collections.abc import Iterator
@@ -287,8 +286,8 @@ def _create_temporary(target: Path, mode: int) -> tuple[int, Path]:
     stem = f".{target.name[:60]}.tmp-"  # cut, so that it stays under 255 bytes, the longest name of most file systems
     with contextlib.suppress(OSError):  # a folder that can be written but not listed keeps its leftovers
         for name in os.listdir(target.parent):
-            leftover = re.fullmatch(re.escape(stem) + r"(\d+)", name)
-            if leftover and not _is_running(int(leftover[1])):
+            pid = name[len(stem) :]
+            if name.startswith(stem) and pid.isdecimal() and not _is_running(int(pid)):
                 _remove(target.parent / name)
     temporary = target.parent / f"{stem}{os.getpid()}"
     return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode), temporary
