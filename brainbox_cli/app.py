@@ -9,6 +9,7 @@ import sys
 import warnings
 
 from brainbox_cli.exit_codes import ExitCode
+from brainbox_core import __version__
 
 _SIGNALS = {"SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED, "SIGHUP": ExitCode.HANGUP}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
@@ -36,18 +37,32 @@ def main() -> None:
     except BrokenPipeError:  # whoever read our output has seen enough
         code = ExitCode.CLOSED_PIPE
         _discard_output()
-    except Stopped as stop:
+    except Stopped as stop:  # before the command began, or after it ended
+        sys.stderr.write(f"stopped by {stop.name}\n")
         code = stop.code
         _discard_output()
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        code = ExitCode.CLOSED_PIPE  # Rich, which prints the help, ends the program by itself then
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _discard_output()
+        reason = error.strerror.lower()
+        sys.stderr.write(f"error: standard output: {reason}\nhint: free some space or write somewhere else\n")
+        code = ExitCode.INPUT
     sys.exit(int(code))
 
 
 def _run(argv: list[str]) -> ExitCode:
     if "_BRAINBOX_COMPLETE" not in os.environ:  # the shell completes words; it starts us without arguments
         if not argv:
-            return _print_plain(_tour)
+            from brainbox_cli.tour import tour
+
+            return _print(tour())
         if argv == ["--version"]:
-            return _print_plain(_version)
+            return _print(f"brainbox {__version__}\n")
 
     from brainbox_cli.reporter import Reporter
     from brainbox_core.errors import BrainboxError, InputError
@@ -55,62 +70,30 @@ def _run(argv: list[str]) -> ExitCode:
     reporter = Reporter(argv)
     warnings.showwarning = lambda message, *rest: reporter.warn(str(message))
     try:
-        try:
-            from brainbox_cli.program import invoke
+        from brainbox_cli.program import invoke
 
-            code = invoke(argv, reporter)
-        except Stopped as stop:
-            code = reporter.stopped(stop.code, stop.name)
-        except BrainboxError as error:
-            code = reporter.fail(error)
-        except MemoryError as error:
-            what = f"not enough memory ({error})" if str(error) else "not enough memory"
-            code = reporter.fail(InputError(what, fix="use a smaller --batch-size, --hidden or --limit"))
-        except OSError as error:
-            if error.errno not in _FULL:
-                raise
-            from brainbox_core.files import explain
-
-            code = reporter.fail(explain(error, error.filename or "standard output"))
-        reporter.finish(code)
-        reporter.print_document()
-    except (BrokenPipeError, Stopped):
-        raise
+        code = invoke(argv, reporter)
+    except Stopped as stop:
+        code = reporter.stopped(stop.code, stop.name)
+    except BrainboxError as error:
+        code = reporter.fail(error)
+    except MemoryError as error:
+        what = f"not enough memory ({error})" if str(error) else "not enough memory"
+        code = reporter.fail(InputError(what, fix="use a smaller --batch-size, --hidden or --limit"))
     except Exception as error:
-        code = _last_words(reporter, error)
-    return code
-
-
-def _last_words(reporter, error: Exception) -> ExitCode:
-    """The way out of a bug, and of an output that failed while it was written."""
-    if isinstance(error, OSError) and error.errno in _FULL:
-        _discard_output()
-        reporter.json, reporter.text = False, reporter.notes
-        from brainbox_core.files import explain
-
-        return reporter.fail(explain(error, "standard output"))
-    code = reporter.bug(error)
+        if isinstance(error, OSError) and error.errno in (*_FULL, errno.EPIPE):  # our own output
+            reporter.hide()
+            raise
+        code = reporter.bug(error)
     reporter.finish(code)
     reporter.print_document()
     return code
 
 
-def _print_plain(text) -> ExitCode:
-    sys.stdout.write(text())
+def _print(text: str) -> ExitCode:
+    sys.stdout.write(text)
     sys.stdout.flush()
     return ExitCode.OK
-
-
-def _tour() -> str:
-    from brainbox_cli.tour import tour
-
-    return tour()
-
-
-def _version() -> str:
-    from brainbox_core import __version__
-
-    return f"brainbox {__version__}\n"
 
 
 def _catch_signals() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,8 @@ from brainbox_core.errors import UsageError
 
 if TYPE_CHECKING:
     from brainbox_cli.reporter import Reporter
+
+COMPLETION = "_BRAINBOX_COMPLETE"  # set by the shell's completion script
 
 # Typer has Click's classes or its own copies of them, by version; both are reached through this one.
 ParsingError = typer.BadParameter.__base__
@@ -69,13 +72,18 @@ def invoke(argv: list[str], reporter: Reporter) -> ExitCode:
         UsageError: the command line is wrong.
     """
     command = typer.main.get_command(program)
+    if COMPLETION in os.environ:
+        command.main(argv, prog_name="brainbox", complete_var=COMPLETION)  # prints the words and exits
     if argv and argv[0] in NOUNS:
         reporter.document.set(command=argv[0])
     try:
-        code = command.main(argv, prog_name="brainbox", standalone_mode=False, obj=reporter)
+        # Not command.main(), which has an exit code of its own for a closed pipe.
+        with command.make_context("brainbox", argv, obj=reporter) as ctx:
+            return ExitCode(command.invoke(ctx) or 0)
+    except typer.Exit as stop:
+        return ExitCode(stop.exit_code)
     except ParsingError as error:
         raise _usage_error(error, reporter.document.fields["command"]) from error
-    return ExitCode(code or 0)
 
 
 def suggestion(word: str, known: list[str] | dict[str, str], before: str = "") -> str:

@@ -12,7 +12,8 @@ from brainbox_cli.document import Document
 from brainbox_cli.exit_codes import ExitCode, code_of
 from brainbox_core.callbacks import Callback
 from brainbox_core.errors import BrainboxError
-from brainbox_core.progress import Part, Progress, Screen
+from brainbox_core.files import printable
+from brainbox_core.progress import MAX_LINE, Part, Progress, Screen
 
 _KINDS = {code: code.name.lower() for code in ExitCode}
 
@@ -59,6 +60,11 @@ class Reporter:
     def tabs(self) -> bool:
         """Whether answers are for programs: lines with tabs, because standard output is not a terminal."""
         return not self.json and not self.text.stream.isatty()
+
+    def answer_cells(self, cells: list[str]) -> None:
+        """One answer for programs: its columns between tabs. Names keep to one line, whatever is in them."""
+        self.text.stream.write("\t".join(printable(cell, MAX_LINE) for cell in cells) + "\n")
+        self.text.stream.flush()
 
     @property
     def beside(self) -> Screen:
@@ -124,7 +130,7 @@ class Reporter:
 
     def print_document(self) -> None:
         """Write the one JSON object, if it was asked for."""
-        self._hide()
+        self.hide()
         if self.json:
             sys.stdout.write(self.document.text() + "\n")
         sys.stdout.flush()
@@ -139,10 +145,11 @@ class Reporter:
         self.document.set(status=status, error={"kind": _KINDS[code], "message": line, "hint": fix})
 
     def _beside(self, *parts: Part) -> None:
-        self._hide()  # both streams may be the same terminal, and the cursor stands in the live line
+        self.hide()  # both streams may be the same terminal, and the cursor stands in the live line
         self.notes.print(*parts)
 
-    def _hide(self) -> None:
+    def hide(self) -> None:
+        """Take the live line away, wherever it is."""
         self.text.hide()
         self.side.hide()
 

@@ -288,7 +288,7 @@ def _predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
     for answer in trainer.predict(reporter, task, model, **values):
         records.append(answer.record)
         if reporter.tabs:
-            reporter.answer("\t".join(answer.cells))
+            reporter.answer_cells(answer.cells)
         else:
             reporter.answer(*answer.text)
         for line in answer.below:
