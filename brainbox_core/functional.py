@@ -9,6 +9,7 @@ import numpy as np
 from brainbox_core import kernels
 from brainbox_core.errors import UsageError
 from brainbox_core.kernels import Padding, Pair
+from brainbox_core.parameters import Parameter
 from brainbox_core.tensor import Tensor, record, unbroadcast
 
 # --- choosing and joining --------------------------------------------------------------------------------------------
@@ -87,26 +88,40 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """x @ weight + bias: (N, I), (I, O), (O,) -> (N, O)."""
     y = kernels.linear(x.data, weight.data, bias.data)
     x_data, w_data, need_dx = x.data, weight.data, x.requires_grad
-    return record("linear", y, (x, weight, bias), lambda g: kernels.linear_backward(g, x_data, w_data, need_dx))
+
+    def backward(g):
+        out = weight.vacant if isinstance(weight, Parameter) else None
+        return kernels.linear_backward(g, x_data, w_data, need_dx, out)
+
+    return record("linear", y, (x, weight, bias), backward)
 
 
 def conv2d(
-    x: Tensor, kernel: Tensor, bias: Tensor, stride: Pair = (1, 1), padding: Padding = ((0, 0), (0, 0))
+    x: Tensor,
+    kernel: Tensor,
+    bias: Tensor,
+    stride: Pair = (1, 1),
+    padding: Padding = ((0, 0), (0, 0)),
+    pool: Pair = (1, 1),
 ) -> Tensor:
     """Correlate images with kernels: (N, H, W, C), (KH, KW, C, F), (F,) -> (N, OH, OW, F).
 
     Args:
         stride: steps down and across.
         padding: zeros (above, below) and (left, right).
+        pool: of every window of this size, side by side, only the largest result is kept; (1, 1) keeps all.
     """
-    y, cache = kernels.conv2d(x.data, kernel.data, bias.data, stride, padding)
+    y, cache = kernels.conv2d(x.data, kernel.data, bias.data, stride, padding, pool)
     weights, need_dx = kernel.data, x.requires_grad
-    return record(
+    out = record(
         "conv2d",
         y,
         (x, kernel, bias),
-        lambda g: kernels.conv2d_backward(g, cache, weights, stride, padding, need_dx),
+        lambda g: kernels.conv2d_backward(g, cache, weights, stride, padding, pool, need_dx),
     )
+    if out.node is None:
+        kernels.release_columns(cache)
+    return out
 
 
 def max_pool2d(x: Tensor, size: Pair, stride: Pair) -> Tensor:

@@ -27,7 +27,7 @@ class Loss:
         return y
 
     def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
-        raise NotImplementedError
+        raise UsageError(f"{type(self).__name__} does not say what it measures", fix="define __call__(self, outputs, y)")
 
     def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
         """What else to show beside the loss: none for a plain one."""
@@ -52,7 +52,7 @@ class MSE(Loss):
 
 
 class BinaryCrossEntropy(Loss):
-    """-log of the probability given to what was true, for yes or no. Takes logits: the last layer has no Sigmoid.
+    """-log of the probability given to what was true, for yes or no. Takes logits: no Sigmoid before it.
 
     Args:
         class_weights: how much a 0 and a 1 count, for unbalanced data; both 1 by default.
@@ -85,7 +85,7 @@ class BinaryCrossEntropy(Loss):
 
 
 class CrossEntropy(Loss):
-    """-log of the probability given to the true class. Takes logits: the last layer has no Softmax.
+    """-log of the probability given to the true class. Takes logits: no Softmax before it.
 
     Args:
         label_smoothing: this share of the target, from 0 to less than 1, is spread evenly over all classes, so that the

@@ -45,7 +45,8 @@ class Optimizer:
 
     Attributes:
         steps: taken so far.
-        moments: arrays as long as the parameters, by name; a checkpoint holds them.
+        moments: arrays as long as the parameters, by name; a checkpoint holds them. They are sums that fade, not
+            averages: the constant factor between the two goes into the learning rate.
     """
 
     moment_names: tuple[str, ...] = ()
@@ -66,7 +67,7 @@ class Optimizer:
         """Take over the parameters of a model, with moments of 0."""
         self._parameters, self.steps = parameters, 0
         self.moments = {name: np.zeros_like(parameters.values) for name in self.moment_names}
-        self._scratch = np.empty_like(parameters.values), np.empty_like(parameters.values)
+        self._scratch = np.empty_like(parameters.values)
 
     def step(self) -> None:
         """Change the parameters once, along their gradients."""
@@ -81,7 +82,20 @@ class Optimizer:
         self._parameters.touched()
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
-        raise NotImplementedError
+        raise UsageError(f"{type(self).__name__} does not say how to change the parameters", fix="define _update()")
+
+    def _adapt(self, values, direction, gradients, keep: float, lr: float, epsilon: float) -> None:
+        """square = keep * square + gradients²; values -= lr * direction / (sqrt(square) + epsilon)."""
+        square = self.moments["square"]
+        if keep != 1:
+            square *= keep
+        np.multiply(gradients, gradients, out=self._scratch)
+        square += self._scratch
+        np.sqrt(square, out=self._scratch)
+        self._scratch += epsilon
+        np.divide(direction, self._scratch, out=self._scratch)
+        self._scratch *= lr
+        values -= self._scratch
 
 
 class SGD(Optimizer):
@@ -108,7 +122,7 @@ class SGD(Optimizer):
         self.moment_names = ("velocity",) if momentum else ()
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
-        change, _ = self._scratch
+        change = self._scratch
         if not self.momentum:
             np.multiply(gradients, lr, out=change)
         else:
@@ -145,9 +159,8 @@ class RMSprop(Optimizer):
         self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
-        _adaptive(
-            values, gradients, self.moments["square"], self.decay, 1 - self.decay, lr, self.epsilon, self._scratch
-        )
+        root = math.sqrt(1 - self.decay)
+        self._adapt(values, gradients, gradients, self.decay, lr / root, self.epsilon / root)
 
 
 class Adagrad(Optimizer):
@@ -166,7 +179,7 @@ class Adagrad(Optimizer):
         self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
-        _adaptive(values, gradients, self.moments["square"], 1, 1, lr, self.epsilon, self._scratch)
+        self._adapt(values, gradients, gradients, 1.0, lr, self.epsilon)
 
 
 class Adam(Optimizer):
@@ -201,16 +214,14 @@ class Adam(Optimizer):
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
         if self.weight_decay:
             values *= 1 - lr * self.weight_decay
-        mean, scratch = self.moments["mean"], self._scratch[0]
-        np.subtract(gradients, mean, out=scratch)
-        scratch *= 1 - self.beta1
-        mean += scratch
-        # Both bias corrections are Python floats folded into the rate and epsilon: no pass over the vectors for them.
-        root = math.sqrt(1 - self.beta2**self.steps)
-        rate, epsilon = lr * root / (1 - self.beta1**self.steps), self.epsilon * root
-        _adaptive(
-            values, mean, self.moments["square"], self.beta2, 1 - self.beta2, rate, epsilon, self._scratch, gradients
-        )
+        mean = self.moments["mean"]
+        mean *= self.beta1
+        mean += gradients
+        share, square_share = 1 - self.beta1, 1 - self.beta2  # of a new gradient in the averages
+        correction, square_correction = 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
+        # All of these are folded into the rate and epsilon, two Python floats, instead of passes over the vectors.
+        root = math.sqrt(square_correction / square_share)
+        self._adapt(values, mean, gradients, self.beta2, lr * share / correction * root, self.epsilon * root)
 
 
 class AdamW(Adam):
@@ -236,23 +247,6 @@ class AdamW(Adam):
     ):
         super().__init__(lr, beta1, beta2, epsilon, clip_norm)
         self.weight_decay = checks.between("weight_decay", weight_decay, 0)
-
-
-def _adaptive(values, direction, square, keep, add, lr, epsilon, scratch, gradients=None) -> None:
-    """square = keep * square + add * gradients²; values -= lr * direction / (sqrt(square) + epsilon)."""
-    gradients = direction if gradients is None else gradients
-    change, root = scratch
-    np.multiply(gradients, gradients, out=change)
-    if add != 1:
-        change *= add
-    if keep != 1:
-        square *= keep
-    square += change
-    np.sqrt(square, out=root)
-    root += epsilon
-    np.divide(direction, root, out=change)
-    change *= lr
-    values -= change
 
 
 # The names that options and model files use.

@@ -19,11 +19,17 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad=True)
         self._slot: np.ndarray | None = None
 
+    @property
+    def vacant(self) -> np.ndarray | None:
+        """Where an operation may write the first gradient of a step, to save a copy; None if there is no place."""
+        return self._slot if self.grad is None else None
+
     def _accumulate(self, gradient: np.ndarray) -> None:
         if self._slot is None:
             super()._accumulate(gradient)
         elif self.grad is None:  # the first gradient of a step overwrites the last step's: nothing has to be zeroed
-            np.copyto(self._slot, gradient)
+            if gradient is not self._slot:
+                np.copyto(self._slot, gradient)
             self.grad = self._slot
         else:
             self.grad += gradient

@@ -79,10 +79,11 @@ class Conv2D(Layer):
             self.zeros = tuple(same_padding(size, k, s) for size, k, s in sides)
         return shape
 
-    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, training: bool = False, pool: Pair = (1, 1)) -> Tensor:
+        """The convolution; with `pool`, only the largest result of every window of that size, side by side."""
         if x.ndim == 3:
             x = x.reshape(*x.shape, 1)
-        return functional.conv2d(x, self.weight, self.bias, self.stride, self.zeros)
+        return functional.conv2d(x, self.weight, self.bias, self.stride, self.zeros, pool)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         return {"kernel": (*self.kernel, self._image(input_shape)[2], self.filters), "bias": (self.filters,)}
