@@ -1,0 +1,290 @@
+"""From any picture of a handwritten digit to the 28x28 pixels of MNIST: light ink on black, 20 pixels tall, centred.
+
+The steps: find the background and its lighting, measure the ink against it, drop specks and border lines, crop, scale,
+and put the centre of mass at the centre, as MNIST was made (Y. LeCun et al., "Gradient-based learning applied to
+document recognition", Proc. IEEE 86(11), 1998, section III.A).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from brainbox_core.errors import InputError
+
+WORKING_SIZE = 400  # pixels on the longer side; a photo is reduced to this before anything else
+LEAST_CONTRAST = 20  # gray levels of 255 between ink and background
+SIZE, BOX = 28, 20
+UNICODE_SHADES, ASCII_SHADES = " ░▒▓█", " .+#@"
+
+
+def digit_from_image(image: Image.Image) -> tuple[np.ndarray, list[str]]:
+    """The digit in a drawing or a photo, as the networks expect it.
+
+    Takes dark on light and light on dark, colour, ink that lies only in the alpha channel, any size and place, uneven
+    lighting, noise, and lines along the border.
+
+    Args:
+        image: mode L, LA, RGB or RGBA, as `load_image` gives it.
+
+    Returns:
+        The digit, uint8 (28, 28), background 0 and ink up to 255; and notes on what was done, for the user.
+
+    Raises:
+        InputError: nothing in the picture stands out from its background.
+
+    Example:
+        >>> from PIL import ImageDraw
+        >>> paper = Image.new("L", (100, 100), "white")
+        >>> ImageDraw.Draw(paper).line([(20, 10), (20, 80)], width=8)
+        >>> digit, notes = digit_from_image(paper)
+        >>> digit.shape, int(digit.max()), notes
+        ((28, 28), 255, ['dark on light: inverted'])
+    """
+    if (factor := -(-max(image.size) // WORKING_SIZE)) > 1:
+        image = image.reduce(factor)
+    notes: list[str] = []
+    difference, usual = _difference(image, notes)
+    ink = _strength(difference, usual, notes)
+    ink = _without_specks(ink, notes)
+    return _centred(_scaled(_cropped(ink), notes)), notes
+
+
+def as_text(digit: np.ndarray, unicode: bool = True) -> str:
+    """A gray picture as characters, two per pixel, darker characters for higher values.
+
+    Args:
+        digit: uint8 (height, width).
+        unicode: block characters; False for plain ASCII.
+
+    Example:
+        >>> print(as_text(np.array([[0, 255], [80, 150]], np.uint8), unicode=False))
+          @@
+        ..++
+    """
+    shades = UNICODE_SHADES if unicode else ASCII_SHADES
+    levels = (digit.astype(np.uint16) * len(shades)) // 256
+    return "\n".join("".join(shades[level] * 2 for level in row) for row in levels)
+
+
+def _blank() -> InputError:
+    return InputError("no digit found: the picture is blank", fix="draw one digit, dark on light or light on dark")
+
+
+def _difference(image: Image.Image, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """How every pixel differs from the background, (H,W,channels), and which pixels are background, (H,W)."""
+    pixels = np.asarray(image, np.float32).reshape(image.height, image.width, -1)
+    if image.mode in ("LA", "RGBA"):
+        pixels = _without_alpha(pixels, notes)
+    background = _background(pixels)
+    if (sheet := _sheet(np.abs(pixels - background).max(axis=2))) is not None:
+        notes.append("cropped to the sheet of paper")
+        pixels = pixels[sheet]
+        background = _background(pixels)
+    difference = pixels - background
+    spread = np.abs(difference).max(axis=2)
+    return difference, spread <= max(4.0, 4 * float(np.median(spread)))
+
+
+def _without_alpha(pixels: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Lay the picture on a background that shows its ink."""
+    alpha, pixels = pixels[..., -1:], pixels[..., :-1]
+    solid = alpha[..., 0] > 127
+    if not solid.any():
+        raise _blank()
+    if solid.all():
+        return pixels
+    box, opaque = _extent(solid), pixels[solid]
+    # A card with transparent corners has ink of its own; everything else has its ink in the alpha channel.
+    if solid[box].mean() > 0.7 and np.ptp(opaque, axis=0).max() > 4 * LEAST_CONTRAST:
+        weight = alpha[box] / 255
+        return pixels[box] * weight + np.median(opaque, axis=0) * (1 - weight)
+    notes.append("ink taken from the transparency")
+    return alpha
+
+
+def _background(pixels: np.ndarray) -> np.ndarray:
+    """What the picture would be without its ink: one colour for a drawing, the lit paper for a photo; (H,W,C)."""
+    height, width, channels = pixels.shape
+    margin = max(1, round(0.02 * min(height, width)))
+    border = np.ones((height, width), bool)
+    border[margin:-margin, margin:-margin] = False
+    border = pixels[border]
+    colour = np.median(border, axis=0)
+    if (np.abs(border - colour).max(axis=1) <= 4).mean() > 0.5:
+        return np.broadcast_to(colour, pixels.shape)
+    # Paper in uneven light: morphological closing takes out what is darker and narrower than the window, and leaves
+    # shadows and lamps; opening does the same to chalk. The third moment tells which of the two was written with.
+    factor = max(1, max(height, width) // 100)
+    window = 2 * (max(height, width) // (10 * factor)) + 1
+    local = [_resized(pixels[..., channel], factor) for channel in range(channels)]
+    gray = sum(np.asarray(channel, np.float32) for channel in local)
+    blurred = sum(np.asarray(channel.filter(ImageFilter.BoxBlur(window / 2)), np.float32) for channel in local)
+    order = (ImageFilter.MaxFilter(window), ImageFilter.MinFilter(window))
+    first, second = order if ((gray - blurred) ** 3).mean() < 0 else order[::-1]
+    smooth = ImageFilter.BoxBlur(2)
+    return np.stack(
+        [
+            np.asarray(channel.filter(first).filter(second).filter(smooth).resize((width, height)), np.float32)
+            for channel in local
+        ],
+        axis=-1,
+    )
+
+
+def _sheet(distance: np.ndarray) -> tuple[slice, slice] | None:
+    """Where a sheet of paper lies on a table that fills the border: a region too broad and too solid for a digit."""
+    solid = distance > 2 * LEAST_CONTRAST
+    if solid.mean() < 0.2:
+        return None
+    box = _extent(solid)
+    height, width = (side.stop - side.start for side in box)
+    if solid[box].mean() < 0.75 or min(height / distance.shape[0], width / distance.shape[1]) < 0.4:
+        return None
+    trim = round(0.04 * min(height, width))  # the edge of the sheet is no ink
+    return tuple(slice(side.start + trim, side.stop - trim) for side in box)
+
+
+def _strength(difference: np.ndarray, usual: np.ndarray, notes: list[str]) -> np.ndarray:
+    """The amount of ink, 0 to 1, (H,W): the difference along the ink's own colour, less the noise."""
+    distance = np.linalg.norm(difference, axis=2)
+    calm = _smoothed(distance) if min(distance.shape) > 64 else distance
+    strong = distance > calm.max() / 2
+    if calm.max() < LEAST_CONTRAST or not strong.any():
+        raise _blank()
+    colour = difference[strong].mean(axis=0)
+    ink = difference @ (colour / max(np.linalg.norm(colour), 1e-6))
+    noise = 1.4826 * float(np.median(np.abs(ink[usual]))) if usual.any() else 0.0
+    strong = ink > calm.max() / 2
+    level = float(np.median(ink[strong])) if strong.any() else 0.0
+    if level < max(LEAST_CONTRAST, 6 * noise):
+        raise _blank()
+    if colour.mean() < 0:
+        notes.append("dark on light: inverted")
+    floor = min(3.5 * noise, level / 2)
+    return np.clip((ink - floor) / (level - floor), 0, 1)
+
+
+def _without_specks(ink: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Keep the digit: drop parts that are tiny beside it, and lines that run along the border beside it."""
+    labels, count = _components(_grown(ink > _faintest(ink), max(ink.shape) // 100))
+    if count == 1:
+        return ink
+    areas = np.bincount(labels.ravel(), ink.ravel(), count + 1)
+    areas[0] = 0
+    kept = areas >= 0.04 * areas.max()
+    height, width = ink.shape
+    inside, border = np.zeros(count + 1, bool), np.zeros(count + 1, bool)
+    for label in np.flatnonzero(kept):
+        rows, columns = _extent(labels == label)
+        tall, wide = rows.stop - rows.start, columns.stop - columns.start
+        touches = (rows.start == 0, columns.start == 0, rows.stop == height, columns.stop == width)
+        inside[label] = not any(touches) and max(tall / height, wide / width) > 0.15
+        border[label] = any(touches) and max(tall / height, wide / width) > 0.6
+    if inside.any() and border.any():
+        kept &= ~border
+        kept &= areas >= 0.04 * areas[kept].max()
+        notes.append("lines along the border left out")
+    return np.where(kept[labels], ink, 0)
+
+
+def _cropped(ink: np.ndarray) -> np.ndarray:
+    return ink[_extent(ink > (0.02 if max(ink.shape) <= 2 * SIZE else _faintest(ink)))]
+
+
+def _faintest(ink: np.ndarray) -> float:
+    """What still counts as ink. In a small picture faint pixels are the digit's edges, in a large one ruled lines."""
+    return 0.15 if max(ink.shape) <= 2 * SIZE else 0.4
+
+
+def _scaled(ink: np.ndarray, notes: list[str]) -> np.ndarray:
+    """The longer side becomes 20 pixels; strokes too thin to survive that are thickened first."""
+    long_side = max(ink.shape)
+    # A change of size by under a tenth would only blur: a digit that has MNIST's size already stays as it is.
+    if abs(long_side - BOX) > BOX // 10:
+        thin = 2.0 * long_side / BOX - _stroke_width(ink > 0.5)
+        if thin >= 1:
+            radius = round(thin / 2)
+            ink = _grown(np.pad(ink, radius), radius)
+            notes.append("thin strokes thickened")
+        scale = BOX / max(ink.shape)
+        height, width = (max(1, round(side * scale)) for side in ink.shape)
+        resized = Image.fromarray(ink.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
+        ink = np.asarray(resized)
+        ink = np.clip(ink / ink.max(), 0, 1)
+    return ink
+
+
+def _centred(ink: np.ndarray) -> np.ndarray:
+    """28x28 with the centre of mass at row 14, column 14, as near as whole pixels and the frame allow."""
+    picture = np.zeros((SIZE, SIZE), np.uint8)
+    total = ink.sum()
+    place = []
+    for axis, side in enumerate(ink.shape):
+        centre = (ink.sum(axis=1 - axis) @ np.arange(side)) / total
+        start = min(max(round(SIZE / 2 - centre), 0), SIZE - side)
+        place.append(slice(start, start + side))
+    picture[tuple(place)] = np.rint(255 * ink)
+    return picture
+
+
+def _extent(mask: np.ndarray) -> tuple[slice, slice]:
+    """The rows and columns of the smallest box around the true pixels."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _resized(values: np.ndarray, factor: int) -> Image.Image:
+    return Image.fromarray(np.rint(values).astype(np.uint8)).reduce(factor)
+
+
+def _smoothed(values: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).filter(ImageFilter.BoxBlur(1)))
+
+
+def _grown(ink: np.ndarray, radius: int) -> np.ndarray:
+    """Every pixel takes the highest value of the square of this radius around it."""
+    if radius < 1:
+        return ink
+    scale = 1 if ink.dtype == bool else 255
+    gray = Image.fromarray((ink * np.float32(scale)).astype(np.uint8))
+    grown = np.asarray(gray.filter(ImageFilter.MaxFilter(2 * radius + 1)))
+    return grown.astype(bool) if ink.dtype == bool else grown / np.float32(scale)
+
+
+def _stroke_width(mask: np.ndarray) -> float:
+    """The mean width of strokes: twice their area over the length of their outline."""
+    padded = np.pad(mask, 1)
+    outline = (padded[1:] != padded[:-1]).sum() + (padded[:, 1:] != padded[:, :-1]).sum()
+    # A slanted edge counts 4/pi times its length along the pixel grid, on average over all directions.
+    return 2 * mask.sum() / max(1, outline * np.pi / 4)
+
+
+def _components(mask: np.ndarray) -> tuple[np.ndarray, int]:
+    """Number the connected parts (eight neighbours) from 1: labels (H,W) and their count."""
+    parent: list[int] = []
+
+    def root(run: int) -> int:
+        while parent[run] != run:
+            parent[run] = run = parent[parent[run]]
+        return run
+
+    runs, above = [], []
+    for y, row in enumerate(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8)):
+        change = np.flatnonzero(np.diff(row))
+        here = []
+        for start, stop in zip(change[::2].tolist(), change[1::2].tolist(), strict=True):
+            run = len(parent)
+            parent.append(run)
+            here.append((start, stop, run))
+            runs.append((y, start, stop))
+            for other_start, other_stop, other in above:
+                if other_start <= stop and start <= other_stop:
+                    parent[root(other)] = root(run)
+        above = here
+    roots = [root(run) for run in range(len(parent))]
+    numbers = {first: number for number, first in enumerate(dict.fromkeys(roots), 1)}
+    labels = np.zeros(mask.shape, np.intp)
+    for (y, start, stop), first in zip(runs, roots, strict=True):
+        labels[y, start:stop] = numbers[first]
+    return labels, len(numbers)
