@@ -53,16 +53,38 @@ def fail(number):
     return raising
 
 
-@pytest.fixture
-def mounted(tmp_path):
-    """A file system of one megabyte of its own, where the test may mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("needs the right to mount a tmpfs")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+ON_A_DISK = """
+import os, subprocess, sys
+from pathlib import Path
+from brainbox_core.errors import InputError
+from brainbox_core.files import atomic_write, check_writable, make_folder
+
+folder = Path(sys.argv[1])
+target = folder / "model"
+target.write_bytes(b"old")
+
+def attempt(action, *arguments):
+    try:
+        action(*arguments)
+        print("done")
+    except InputError as error:
+        print(error.what)
+    assert os.listdir(folder) == ["model"], os.listdir(folder)
+"""
+
+
+def on_a_disk(folder, program):
+    """The lines that a program prints which has a real file system of one megabyte for itself at `folder`.
+
+    The file system belongs to the program's own view of the machine and is gone when it ends, however it ends.
+    """
+    mount = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"', str(folder)]
+    if not shutil.which("unshare") or subprocess.run([*mount, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs unshare and the right to mount a tmpfs")
+    command = [*mount, sys.executable, "-c", ON_A_DISK + program, str(folder)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert not run.returncode, run.stderr
+    return run.stdout.splitlines()
 
 
 # Success
@@ -181,13 +203,13 @@ def test_short_writes_are_continued(target, monkeypatch):
 
 
 @posix
-def test_w01_a_real_disk_fills_up(mounted):
-    target = mounted / "model"
-    target.write_bytes(OLD)
-    with refused(target, r"disk full while writing \(needs 2\.5 MB\)"):
-        atomic_write(target, bytes(2_500_000))
-    atomic_write(target, NEW)  # and what was taken is free again
-    assert target.read_bytes() == NEW
+def test_w01_a_real_disk_fills_up(tmp_path):
+    program = """
+attempt(atomic_write, target, bytes(2_500_000))
+print(target.read_text())
+attempt(atomic_write, target, bytes(900_000))  # what was taken is free again
+"""
+    assert on_a_disk(tmp_path, program) == ["disk full while writing (needs 2.5 MB)", "old", "done"]
 
 
 @posix
@@ -430,32 +452,32 @@ def test_w06_proc_cannot_be_written():
 
 
 @posix
-def test_w06_a_real_read_only_mount(mounted):
-    target = mounted / "model"
-    target.write_bytes(OLD)
-    subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)
-    with refused(target, "read-only"):
-        check_writable(target)
-    with pytest.raises(InputError, match="read-only"):
-        make_folder(mounted / "new" / "folder")
-    with pytest.raises(InputError, match="read-only"):
-        make_folder(mounted)
+def test_w06_a_real_read_only_mount(tmp_path):
+    program = """
+subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+attempt(check_writable, target)
+attempt(make_folder, folder)
+attempt(make_folder, folder / "new" / "folder")
+print(target.read_text())
+"""
+    assert on_a_disk(tmp_path, program) == ["the file system is read-only"] * 3 + ["old"]
 
 
 @posix
-def test_w06_a_real_immutable_file(target):
-    if (
-        not shutil.which("chattr")
-        or subprocess.run(["chattr", "+i", target], capture_output=True, check=False).returncode
-    ):
-        pytest.skip("needs chattr +i")
-    try:
-        with refused(target, "protected"):
-            check_writable(target)
-        with refused(target, "protected"):
-            atomic_write(target, NEW)
-    finally:
-        subprocess.run(["chattr", "-i", target], check=True)
+def test_w06_a_real_immutable_file(tmp_path):
+    program = """
+if subprocess.run(["chattr", "+i", target], check=False).returncode:
+    sys.exit(print("no chattr"))
+attempt(check_writable, target)
+attempt(atomic_write, target, b"new")
+print(target.read_text())
+"""
+    if not shutil.which("chattr"):
+        pytest.skip("needs chattr")
+    lines = on_a_disk(tmp_path, program)
+    if lines == ["no chattr"]:
+        pytest.skip("needs a tmpfs with immutable files")
+    assert lines == ["permission denied: the file or its folder is protected"] * 2 + ["old"]
 
 
 @posix
