@@ -12,6 +12,7 @@ True
 
 from brainbox_core import (
     __version__,
+    augment,
     callbacks,
     data,
     functional,
@@ -37,6 +38,7 @@ __all__ = [
     "UsageError",
     "Value",
     "__version__",
+    "augment",
     "callbacks",
     "check_gradients",
     "data",

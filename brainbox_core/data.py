@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from brainbox_core import checks
 from brainbox_core.errors import UsageError
 from brainbox_core.rng import stream
+
+Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 class DataLoader:
@@ -22,6 +24,7 @@ class DataLoader:
         seed: of the order.
         indices: the rows to use; all of them if left out.
         shuffle: whether each epoch has an order of its own; False keeps the order given.
+        augment: a function of a batch of inputs and a random generator that returns the batch to train on instead.
 
     Example:
         >>> loader = DataLoader(np.arange(5), np.arange(5), batch_size=2, shuffle=False)
@@ -37,10 +40,11 @@ class DataLoader:
         seed: int = 0,
         indices: np.ndarray | None = None,
         shuffle: bool = True,
+        augment: Augment | None = None,
     ):
         if len(X) != len(y):
             raise UsageError("X and y need one row for each other", got=f"{len(X)} and {len(y)}")
-        self.X, self.y, self.seed, self.shuffle = X, y, seed, shuffle
+        self.X, self.y, self.seed, self.shuffle, self.augment = X, y, seed, shuffle, augment
         self.batch_size = checks.whole("batch_size", batch_size)
         self.indices = np.arange(len(X)) if indices is None else np.asarray(indices)
         if not len(self.indices):
@@ -57,7 +61,10 @@ class DataLoader:
             order = stream(self.seed, "shuffle", number).permutation(order)
         for start in range(0, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
-            yield self.X.take(rows, axis=0), self.y.take(rows, axis=0)
+            x = self.X.take(rows, axis=0)
+            if self.augment is not None:
+                x = self.augment(x, stream(self.seed, "augment", number, start))
+            yield x, self.y.take(rows, axis=0)
 
 
 def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from brainbox_core import __version__, layers, loss, storage, training
 from brainbox_core.callbacks import Callback
-from brainbox_core.data import DataLoader, stratified_split
+from brainbox_core.data import Augment, DataLoader, stratified_split
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
 from brainbox_core.layers import Layer
 from brainbox_core.layers.base import Shape
@@ -123,6 +123,7 @@ class Sequential:
         validation_split: float = 0.0,
         validation_data: tuple[np.ndarray, np.ndarray] | None = None,
         callbacks: Sequence[Callback] = (),
+        augment: Augment | None = None,
     ) -> list[dict]:
         """Train, and end with the weights of the epoch with the lowest validation loss (the last, without validation).
 
@@ -134,6 +135,7 @@ class Sequential:
             validation_split: share of the rows (of every class) kept for validation, from 0 to less than 1.
             validation_data: (X, y) to validate on instead.
             callbacks: see `bb.callbacks`; `bb.callbacks.Progress()` shows the training.
+            augment: changes each batch of inputs before it is trained on, such as `bb.augment.Warp(shift=2)`.
 
         Returns:
             The logs of every epoch: epoch, train_loss, val_loss and other metrics, lr, time_s.
@@ -154,7 +156,7 @@ class Sequential:
                 raise UsageError("give validation_split or validation_data, not both")
             rows, held = stratified_split(y, validation_split, self.seed)
             validation_data = X[held], y[held]
-        loader = DataLoader(X, y, batch_size, self.seed, indices=rows)
+        loader = DataLoader(X, y, batch_size, self.seed, indices=rows, augment=augment)
         return training.train(self, loader, epochs, validation_data, callbacks)
 
     def evaluate(self, X: np.ndarray, y: np.ndarray, batch_size: int = 256) -> dict[str, float]:
@@ -205,6 +207,16 @@ class Sequential:
             return Tensor(np.multiply(X, np.float32(1 / 255), dtype=np.float32))
         return Tensor(X.astype(np.float32, copy=False))
 
+    def config(self) -> list[dict]:
+        """The layers by kind and arguments, in JSON types: what a model file says of them."""
+        return [{"kind": type(layer).__name__, "config": layer.config()} for layer in self.layers]
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of one output."""
+        self._require_built("output_shape")
+        return self._shapes[-1]
+
     def summary(self) -> Summary:
         """The layers as a table: output shapes, parameters, multiply-adds, activation bytes, totals."""
         self._require_built("summary()")
@@ -247,7 +259,7 @@ class Sequential:
             **self.meta,
             "seed": self.seed,
             "input_shape": list(self.input_shape),
-            "layers": [{"kind": type(layer).__name__, "config": layer.config()} for layer in self.layers],
+            "layers": self.config(),
             "versions": {"brainbox": __version__, "numpy": np.__version__},
         }
         if self.loss is not None:
