@@ -32,7 +32,7 @@ WARPS = {
 
 @dataclass(frozen=True)
 class Data:
-    """Pictures (n, 28, 28) of uint8 and labels (n,) in three parts: to learn from, to choose the epoch by, to judge by."""
+    """Pictures (n, 28, 28) of uint8 with labels (n,): to learn from, to choose the epoch by, and to judge by."""
 
     name: str
     sha256: str
