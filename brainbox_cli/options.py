@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -97,13 +97,27 @@ def folder(text: object) -> Path:
     return Path(str(text))
 
 
+def file(*suffixes: str) -> Callable[[object], Path]:
+    """A parser for a file to write whose name ends in one of `suffixes`, or - for standard output."""
+
+    def parse(text: object) -> Path:
+        path = Path(str(text))
+        if str(text) != "-" and path.suffix.lower() not in suffixes:
+            raise typer.BadParameter(f"expected a file name that ends in {' or '.join(suffixes)}, got {text}")
+        return path
+
+    return parse
+
+
 def as_typed(value: object) -> str:
     """A value as one would type it on the command line, in the form that the parsers above read.
 
     Example:
-        >>> as_typed((128, 64)), as_typed(0.001), as_typed("adam")
-        ('128,64', '0.001', 'adam')
+        >>> as_typed((128, 64)), as_typed(0.001), as_typed({"x": 2, "y": -3})
+        ('128,64', '0.001', 'x=2,y=-3')
     """
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={part}" for name, part in value.items())
     if isinstance(value, (tuple, list)):
         return ",".join(map(str, value))
     return str(value)
@@ -118,6 +132,12 @@ def flag_of(option: object) -> str:
     """
     info = get_args(option)[1]
     return next(name for name in (info.default, *(info.param_decls or ())) if str(name).startswith("--"))
+
+
+def switch_of(option: object, on: bool) -> str:
+    """The spelling that turns a switch such as `--check/--no-check` on or off."""
+    positive, _, negative = flag_of(option).partition("/")
+    return positive if on else negative
 
 
 # What is learned from
@@ -289,6 +309,26 @@ FailOver = Annotated[
 Plot = Annotated[
     bool, typer.Option("--plot", rich_help_panel=OUTPUT, help="Also draw PNG pictures into the output folder.")
 ]
+# A lesson is run for what it shows; a picture of it gets a name of its own. Where the name is left out it is the
+# command's, with the suffix below.
+IMPLIED = {"--plot": ".png", "--gif": ".gif"}
+
+
+def picture(flag: str, help: str) -> object:
+    """The option `--plot [FILE]` or `--gif [FILE]` of a command without verbs."""
+    return Annotated[
+        Path | None,
+        typer.Option(
+            flag,
+            metavar="[FILE]",
+            parser=file(IMPLIED[flag]),
+            rich_help_panel=OUTPUT,
+            show_default=False,
+            help=f"{help} [dim]Without a name: NOUN{IMPLIED[flag]}.[/dim]",
+        ),
+    ]
+
+
 DryRun = Annotated[
     bool,
     typer.Option(
