@@ -59,7 +59,7 @@ class Lesson:
     Attributes:
         noun: the command.
         choices: its options and arguments in the order of the help. `--seed` and those of the display are added.
-            Those in the Output panel name files (`options.file_option`) or are switches, and change no result.
+            Those in the panels Output (files to write, parsed with `options.file`) and Display change no result.
         headline: from the values of the choices and the seed, as keywords, to a few words each about what is run.
         run: from the reporter and the same keywords to the outcome; prints its steps as they happen.
     """
@@ -72,7 +72,8 @@ class Lesson:
     @property
     def settings(self) -> dict[str, Choice]:
         """The choices that decide what is computed, by name."""
-        return {name: choice for name, choice in self.choices.items() if not _is_output(choice)} | _SEED
+        shown = (options.OUTPUT, options.DISPLAY)
+        return {name: choice for name, choice in self.choices.items() if _panel(choice) not in shown} | _SEED
 
 
 _SEED = {"seed": Choice(options.Seed, 0)}
@@ -139,11 +140,8 @@ class _Command(TyperCommand):
 
 def _run(lesson: Lesson, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     seed = values["seed"]
-    files = {
-        name: values[name]
-        for name in lesson.choices
-        if isinstance(values[name], Path) and _is_output(lesson.choices[name])
-    }
+    files = {name: values[name] for name, choice in lesson.choices.items() if _panel(choice) == options.OUTPUT}
+    files = {name: path for name, path in files.items() if isinstance(path, Path)}
     _check_files(lesson, reporter, files)
     reporter.document.set(seed=seed, config=values)
     reporter.say((f"{lesson.noun}: ", "bold cyan"), " | ".join(lesson.headline(**values)), wrap=True)
@@ -213,5 +211,5 @@ def _info(choice: Choice) -> typer.models.ParameterInfo:
     return get_args(choice.option)[1]
 
 
-def _is_output(choice: Choice) -> bool:
-    return _info(choice).rich_help_panel == options.OUTPUT
+def _panel(choice: Choice) -> str | None:
+    return _info(choice).rich_help_panel

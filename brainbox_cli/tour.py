@@ -5,6 +5,7 @@ from __future__ import annotations
 from brainbox_core import __version__
 
 NOUNS = {
+    "neuron": "one neuron learns AND and OR, and shows why XOR is beyond it",
     "mnist": "a dense network learns to read handwritten digits",
     "cnn": "a convolutional network reads them better, with fewer weights",
 }
