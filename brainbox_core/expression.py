@@ -111,7 +111,7 @@ class Expression:
             inf
             >>> parse("1 / x").evaluate({"x": 0.0})
             Traceback (most recent call last):
-            brainbox_core.errors.ConvergenceError: f is not finite at x=0: 1.0 / 0.0 has no value; ...
+            brainbox_core.errors.ConvergenceError: f is not finite at x=0: 1 / 0 has no value; ...
         """
         for name in self.variables:
             if name not in values:
@@ -370,7 +370,7 @@ def _operate(operator: str, a: Any, b: Any = None) -> Any:
     try:
         return a / b
     except ZeroDivisionError:
-        raise ConvergenceError(f"{a} / {b} has no value") from None
+        raise ConvergenceError(f"{a:.6g} / {b:.6g} has no value") from None
 
 
 def _call(name: str, *arguments: Any) -> Any:
@@ -392,7 +392,7 @@ def _call(name: str, *arguments: Any) -> Any:
     except OverflowError:  # only exp has one, towards infinity
         return math.inf
     except ValueError:
-        raise ConvergenceError(f"{name}({first}) has no value") from None
+        raise ConvergenceError(f"{name}({first:.6g}) has no value") from None
 
 
 def _power(base: float, exponent: float) -> float:
@@ -402,7 +402,7 @@ def _power(base: float, exponent: float) -> float:
     except OverflowError:
         return -math.inf if base < 0 and exponent % 2 == 1 else math.inf
     except ValueError:
-        raise ConvergenceError(f"{base} ^ {exponent} has no value") from None
+        raise ConvergenceError(f"{base:.6g} ^ {exponent:.6g} has no value") from None
 
 
 def _minimum(a: Any, b: Any) -> Any:
