@@ -89,14 +89,19 @@ class Screen:
 
     def show(self, *parts: Part) -> None:
         """Draw or replace the live line; nothing where the stream is not a terminal."""
+        self.show_lines([parts])
+
+    def show_lines(self, lines: Sequence[Sequence[Part]]) -> None:
+        """Draw or replace a live picture of several lines, at most as many as the terminal has."""
         if not self.animated:
             return
         from rich.live import Live
         from rich.text import Text
 
         self._console.width = self.width
-        line = Text.assemble(*((printable(text, MAX_LINE), style) for text, style in map(_styled, parts)))
-        line.no_wrap, line.overflow = True, "crop"
+        pieces = [[(printable(text, MAX_LINE), style) for text, style in map(_styled, parts)] for parts in lines]
+        picture = Text("\n").join(Text.assemble(*line) for line in pieces)
+        picture.no_wrap, picture.overflow = True, "crop"
         if self._live is None:
             self._live = Live(
                 console=self._console,
@@ -106,7 +111,7 @@ class Screen:
                 redirect_stderr=False,
             )
             self._live.start()
-        self._live.update(line, refresh=True)
+        self._live.update(picture, refresh=True)
 
     def hide(self) -> None:
         """Take the live line away."""
