@@ -187,7 +187,9 @@ def _train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) 
     with open_folder(path, ours=out is None) as folder:
         task, data, model = _prepare(trainer, reporter, settings)
         folder.record("start", command=trainer.noun, **asdict(settings))
-        result = task.train(model, settings, data, callbacks=[*reporter.training(), folder])
+        result = task.train(model, settings, data, callbacks=[folder, *reporter.training()])
+        for note in result.notes[len(data.notes) :]:
+            reporter.warn(note)
         model.save(path / MODEL)
         artifacts = {"model": path / MODEL, "run": path / RUN, "metrics": path / METRICS}
         if values["plot"]:
@@ -233,7 +235,7 @@ def _prepare(trainer: Trainer, reporter: Reporter, settings: object) -> tuple[Mo
         data = task.load_data(settings, progress)
         model = task.build_model(settings, data)
     for note in data.notes:
-        reporter.note(note)
+        reporter.warn(note)
     _show_layers(reporter, model.summary())
     counts = data.counts
     rows = f"{counts['train']:,} rows to train on, {counts['val']:,} held out, {counts['test']:,} to test on"
@@ -303,22 +305,30 @@ def _predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
 def _evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
     task, model = _load_model(trainer, reporter, values["model"])
-    name = values["data"] or model.meta["data"]["name"]
+    name = values["data"] or _trained_on(model)
     settings = trainer.settings(data=name, seed=model.seed)
     with reporter.working(f"loading {name}") as progress:
         data = task.load_data(settings, progress)
     for note in data.notes:
-        reporter.note(note)
+        reporter.warn(note)
     extra = {name: values[name] for name in trainer.evaluate_choices}
     reporter.document.set(
         data=_data_record(data), model=_model_record(model), seed=model.seed, config={"data": name, **extra}
     )
-    with reporter.working("evaluating"):
-        result = task.evaluate(model, data, **extra)
+    with reporter.working("evaluating") as progress:
+        result = task.evaluate(model, data, **extra, progress=progress)
     changed = "".join(f", {name} {options.as_typed(extra[name])}" for name in extra if name in given)
     about = f"  ({data.counts['test']:,} rows of {name}{changed})"
     _show_metrics(trainer, reporter, "evaluate", result, data, about, model.seed)
     return _gate(reporter, gate, result.metrics)
+
+
+def _trained_on(model: object) -> str:
+    """The name of the data that a model was trained on, as its file says."""
+    data = model.meta.get("data")
+    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+        raise UsageError("the model's file does not say what it was trained on", fix="name the data with --data")
+    return data["name"]
 
 
 def _load_model(trainer: Trainer, reporter: Reporter, model: str | None) -> tuple[ModuleType, object]:

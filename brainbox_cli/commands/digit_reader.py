@@ -216,7 +216,8 @@ def _shade(right: bool, count: int) -> str:
 
 
 def _record(result: object) -> dict:
-    return {"best_epoch": result.best_epoch, "confusion": result.confusion}
+    best = {"best_epoch": result.best_epoch} if result.history else {}
+    return {**best, "confusion": result.confusion}
 
 
 def _draw(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
