@@ -204,6 +204,7 @@ class Progress(Callback):
 
     def __init__(self, stream: TextIO | Screen | None = None):
         self._stream = stream
+        self._screen: Screen | None = None
 
     def on_train_begin(self, model: object, logs: Mapping) -> None:
         stream = sys.stdout if self._stream is None else self._stream
@@ -231,7 +232,8 @@ class Progress(Callback):
             self._draw(logs["epoch"] + 1, 0, time.perf_counter(), None)
 
     def on_train_end(self, model: object, logs: Mapping) -> None:
-        self._screen.hide()
+        if self._screen is not None:  # another callback may have failed before training began
+            self._screen.hide()
 
     def _draw(self, epoch: int, batch: int, now: float, loss: float | None) -> None:
         self._due = now + REFRESH
