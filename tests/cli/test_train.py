@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
+from brainbox_core.tasks.digit_settings import Settings
 from tests.cli.shell import FAST, brainbox, document, python
 
 
@@ -12,7 +14,7 @@ def test_what_a_run_shows(trained):
     lines = (trained / "mnist.txt").read_text().splitlines()
     assert lines[0] == (
         "mnist: 784-128-10 MLP, 101,770 parameters | digits (built in) 1,000 of 12,000 train, 2,000 test"
-        " | adam lr 0.001, batch 64, seed 0"
+        f" | adam lr {Settings.mnist().lr:g}, batch 64, seed 0"
     )
     assert any(line.split() == ["total", "101,770", "101,632"] for line in lines)
     head = next(index for index, line in enumerate(lines) if line.startswith("epoch"))
@@ -39,6 +41,8 @@ def test_what_is_written(trained):
     fields = document((folder / "run.json").read_text())
     assert fields["artifacts"]["model"] == "brainbox-out/cnn/model.safetensors"
     assert fields["model"]["params"] == 20_522
+    told = {Path(name) for name in fields["artifacts"].values()}
+    assert {trained / name for name in told} == set(folder.iterdir())
     counts = {"source": "digits", "train": 900, "val": 100, "test": 2000}
     assert {name: fields["data"][name] for name in counts} == counts
 
@@ -166,10 +170,10 @@ def test_the_folder_of_the_data_is_no_folder_for_the_model(tmp_path):
 
 BREAK = """
 import sys
-import brainbox_cli.trainer as trainer
+import brainbox_cli.trainer_run as trainer_run
 def broken(*args):
     raise {error}
-trainer._train = broken
+trainer_run.train = broken
 sys.argv = ["brainbox", *sys.argv[1:]]
 from brainbox_cli.app import main
 main()
