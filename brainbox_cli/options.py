@@ -198,7 +198,7 @@ Lr = Annotated[
         metavar="X",
         parser=real_number(0, above=True),
         rich_help_panel=TRAINING,
-        help="Learning rate.",
+        help="Learning rate; if not given, one that suits the optimizer.",
     ),
 ]
 OPTIMIZERS = ("sgd", "rmsprop", "adagrad", "adam", "adamw")

@@ -68,16 +68,17 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
 
 
 def _settings(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> object:
-    """What was asked for; `--quick` changes only what was not."""
+    """What was asked for; the rest is the noun's choice, which may depend on it. `--quick` changes only that rest."""
     names = trainer.setting_options
-    if not values["quick"]:
-        return trainer.settings(**{name: values[name] for name in names})
     asked = {name: values[name] for name in names if name in given}
-    full, quick = trainer.settings(**asked), replace(trainer.settings().quick(), **asked)
+    settings = trainer.settings(**asked)
+    if not values["quick"]:
+        return settings
+    quick = replace(settings.quick(), **asked)
     changes = [
         f"{options.flag_of(names[name])} {options.as_typed(getattr(quick, name))}"
         for name in names
-        if getattr(quick, name) != getattr(full, name)
+        if getattr(quick, name) != getattr(settings, name)
     ]
     reporter.say(("quick: ", "cyan"), " ".join(changes) or "nothing to change")
     return quick
@@ -126,12 +127,16 @@ def _next_command(trainer: Trainer, path: Path, words: list[str]) -> str:
 
 def _reproduce(trainer: Trainer, settings: object) -> str:
     """The shortest command that gives the same model; epochs and seed are named in any case."""
+    told = {name: getattr(settings, name) for name in trainer.setting_options}
+    for name in [name for name in told if name not in ("epochs", "seed")]:
+        rest = {other: value for other, value in told.items() if other != name}
+        if trainer.settings(**rest) == settings:  # the noun would choose it by itself
+            told = rest
     words = ["brainbox", trainer.noun]
-    defaults = trainer.settings()
-    for name, option in trainer.setting_options.items():
-        value = getattr(settings, name)
-        if name in ("epochs", "seed") or value != getattr(defaults, name):
-            words += [options.flag_of(option)] if value is True else [options.flag_of(option), options.as_typed(value)]
+    for name, value in told.items():
+        words.append(options.flag_of(trainer.setting_options[name]))
+        if value is not True:
+            words.append(options.as_typed(value))
     return shlex.join(words)
 
 

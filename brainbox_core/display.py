@@ -48,16 +48,6 @@ def sparkline(values: Sequence[float], unicode: bool = True, width: int = 40) ->
     return "".join(levels[int((value - low) / (high - low) * (len(levels) - 1) + 0.5)] for value in values)
 
 
-def lower_is_better(metric: str) -> bool:
-    """Whether a metric improves when it falls, by its name.
-
-    Example:
-        >>> lower_is_better("val_loss"), lower_is_better("val_accuracy")
-        (True, False)
-    """
-    return any(word in metric for word in ("loss", "error", "mse", "mae", "bits", "perplexity"))
-
-
 def number(name: str, value: float) -> str:
     """A number as tables show it: accuracies in percent, times with their unit, everything else in 4 decimals.
 

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TextIO
 
-from brainbox_core.callbacks import Callback
-from brainbox_core.display import lower_is_better, number
+from brainbox_core.callbacks import Callback, lower_is_better
+from brainbox_core.display import number
 from brainbox_core.files import printable
 
 REFRESH = 0.2  # seconds between two drawings of the live line

@@ -21,14 +21,14 @@ COMMAND = [sys.executable, "-m", "brainbox_cli"]
 SCHEMA = json.loads((ROOT / "brainbox_cli" / "run.schema.json").read_text())
 FAST = ("--epochs", "2", "--limit", "1000")
 UNWANTED = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TERM", "BRAINBOX_OUT", "BRAINBOX_SEED", "PYTHONIOENCODING")
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def environment(**changes: str) -> dict[str, str]:
     """The tests' environment without what changes the output, with the project on the path."""
-    kept = {name: value for name, value in os.environ.items() if name not in UNWANTED}
+    kept = {name: value for name, value in os.environ.items() if name not in (*UNWANTED, *THREADS)}
     paths = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT)]))
-    threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    return {**kept, **threads, "PYTHONPATH": paths, "PYTHONUTF8": "1", "TERM": "xterm-256color", **changes}
+    return {**kept, "PYTHONPATH": paths, "PYTHONUTF8": "1", "TERM": "xterm-256color", **changes}
 
 
 def brainbox(*words: object, cwd: Path, stdin: bytes = b"", **env: str) -> subprocess.CompletedProcess:

@@ -46,3 +46,10 @@ def test_a_share_lies_between_its_ends():
 def test_defaults_are_written_as_they_are_typed(value):
     parser = options.sizes if isinstance(value, tuple) else options.real_number()
     assert parser(options.as_typed(value)) == value
+
+
+def test_every_optimizer_of_the_library_can_be_chosen():
+    from brainbox_core import optimizers
+    from brainbox_core.tasks import digit_settings
+
+    assert set(options.OPTIMIZERS) == set(optimizers.KINDS) == set(digit_settings.RATES)

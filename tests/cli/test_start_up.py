@@ -88,3 +88,9 @@ def test_it_runs_without_asserts_and_with_warnings_as_errors(tmp_path):
     assert (done.returncode, sys.flags.optimize) == (2, 0), done.stderr
     done = python("-W", "error", "-m", "brainbox_cli", "mnist", "-e", 1, "--limit", 500, "--plot", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_one_thread_for_small_matrices_unless_the_environment_says_otherwise(tmp_path):
+    show = LOADED.replace('"LOADED", *sorted(sys.modules)', '"LOADED", __import__("os").environ["OMP_NUM_THREADS"]')
+    threads = [python("-c", show, cwd=tmp_path, **env).stderr.split()[1] for env in ({}, {"OMP_NUM_THREADS": "3"})]
+    assert threads == ["1", "3"]

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from brainbox_cli import options, trainer_run
+from brainbox_cli.commands.digit_reader import digit_reader
 from brainbox_core.tasks.digit_settings import Settings
 from tests.cli.shell import FAST, brainbox, document, python
+
+TRAINER = digit_reader("cnn", Settings.cnn, {"filters": options.Filters, "hidden": options.Hidden})
 
 
 def test_what_a_run_shows(trained):
@@ -56,6 +60,25 @@ def test_the_next_command_and_the_reproduction_work_as_printed(trained, tmp_path
     assert again.returncode == 0, again.stderr
     name = "brainbox-out/mnist/model.safetensors"
     assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_what_is_not_given_suits_what_is(tmp_path):
+    done = brainbox("mnist", "--optimizer", "sgd", "--augment", "-n", "--json", cwd=tmp_path)
+    config = document(done.stdout)["config"]
+    suiting = Settings.mnist(optimizer="sgd", augment=True)
+    assert (config["lr"], config["epochs"]) == (suiting.lr, suiting.epochs)
+    assert suiting.lr != Settings.mnist().lr
+
+
+def test_the_reproduction_names_what_differs_and_no_more():
+    def reproduction(**changes: object) -> str:
+        return trainer_run._reproduce(TRAINER, Settings.cnn(**changes))
+
+    assert reproduction() == f"brainbox cnn --epochs {Settings.cnn().epochs} --seed 0"
+    assert reproduction(optimizer="sgd", epochs=3) == "brainbox cnn --epochs 3 --optimizer sgd --seed 0"
+    assert reproduction(data="my data", hidden=(9, 8), lr=0.5, augment=True, epochs=2, limit=7, seed=5) == (
+        "brainbox cnn --data 'my data' --hidden 9,8 --epochs 2 --lr 0.5 --augment --limit 7 --seed 5"
+    )
 
 
 def test_one_seed_one_document_whatever_the_hash_seed(tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from brainbox_core.display import fitted, lower_is_better, number, sparkline
+from brainbox_core.display import fitted, number, sparkline
 
 
 @pytest.mark.parametrize("values", [[1.0], [2.0, 2.0], list(range(1000)), [3.0, -1.0]])
@@ -34,7 +34,3 @@ def test_fitted_tables_lose_columns_and_no_digits():
 )
 def test_numbers(name, value, text):
     assert number(name, value) == text
-
-
-def test_which_way_is_better():
-    assert [lower_is_better(name) for name in ("val_loss", "rmse", "val_accuracy", "recall")] == [1, 1, 0, 0]

@@ -161,3 +161,18 @@ def test_a_closed_pipe_stays_a_closed_pipe_in_colour(monkeypatch):
         Screen(stream).print("x")
     with pytest.raises(BrokenPipeError):
         stream.close()
+
+
+@pytest.mark.parametrize("name", ["val_loss", "rmse", "val_bits_per_char"])
+def test_an_arrow_down_is_good_news_for_an_error(name):
+    text = train(Terminal(), epoch(1, **{f"val_{name}": 0.5}), epoch(2, **{f"val_{name}": 0.4}))
+    assert "\x1b[32m ↓" in text
+
+
+def test_it_is_one_of_the_callbacks():
+    from brainbox_core import callbacks
+
+    assert callbacks.Progress is Progress
+    assert issubclass(Progress, callbacks.Callback)
+    with pytest.raises(AttributeError):
+        callbacks.Progres  # noqa: B018

@@ -45,12 +45,13 @@ def test_the_header_counts_the_rows_that_the_built_in_data_has():
         {"patience": 0},
         {"limit": 0},
         {"seed": -1},
+        {"optimizer": "magic"},
     ],
     ids=str,
 )
 def test_bad_settings_are_refused(change):
     with pytest.raises(UsageError):
-        Settings.cnn(**change)
+        Settings(**{"network": "conv", **change})
 
 
 def test_quick_is_never_more_than_what_was_there():
