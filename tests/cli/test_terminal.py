@@ -71,7 +71,9 @@ def test_predictions_are_for_people_there(trained):
     assert sum("█" in line for line in lines) > 5
 
 
-def test_what_wrong_columns_say_does_not_count(tmp_path):
-    _, written = in_terminal("mnist", *FAST, cwd=tmp_path, columns=60, COLUMNS="500")
-    live = [part for part in re.split(r"[\r\n]", written) if "epoch 1/2" in part]
-    assert live and all(len(ESCAPE.sub("", part)) < 60 for part in live)
+@pytest.mark.parametrize("wrong", ["10", "500"])
+def test_the_terminal_is_believed_and_not_columns(wrong, tmp_path):
+    _, written = in_terminal("mnist", *FAST, cwd=tmp_path, columns=60, COLUMNS=wrong)
+    live = [ESCAPE.sub("", part) for part in re.split(r"[\r\n]", written) if "epoch 1/2" in part]
+    assert live and all(10 < len(part) < 60 for part in live)
+    assert any("784-128-10 MLP, 101,770 parameters" in line for line in screen(written))
