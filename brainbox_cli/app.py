@@ -12,6 +12,9 @@ from brainbox_cli.exit_codes import ExitCode
 from brainbox_core import __version__
 
 _SIGNALS = {"SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED, "SIGHUP": ExitCode.HANGUP}
+# Our matrices are small: a second BLAS thread gains little on an idle machine, costs ten times the time on a busy one
+# (the threads wait for each other by spinning), and changes the last bits of results. Set one of these to have more.
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -26,6 +29,8 @@ class Stopped(BaseException):
 def main() -> None:
     """Run `brainbox` with the arguments of this process, and end it with the right code."""
     _catch_signals()
+    for name in _THREADS:
+        os.environ.setdefault(name, "1")
     if sys.stderr is None:  # closed by the caller; whatever file is opened next would become standard error
         sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     try:

@@ -56,9 +56,9 @@ class Document:
             self.fields[name] = {**old, **value} if isinstance(old, dict) and isinstance(value, Mapping) else value
 
     def text(self) -> str:
-        """The document as JSON in ASCII; numbers that are not finite become null, as JSON has none."""
+        """The document as JSON in ASCII; numbers that are not finite become null, as JSON has none of them."""
         self.set(versions=_versions())
-        return json.dumps(_plain(self.fields), indent=2, allow_nan=False)
+        return json.dumps(plain(self.fields), indent=2, allow_nan=False)
 
 
 def _versions() -> dict[str, str]:
@@ -68,14 +68,14 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _plain(value: object) -> object:
-    """The value in JSON types."""
+def plain(value: object) -> object:
+    """The value in JSON types; a number that is not finite becomes None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "tolist"):  # NumPy's arrays and numbers
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, (bool, int, str)):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from brainbox_core.display import number
 from brainbox_core.errors import UsageError
-from brainbox_core.progress import number
 
 
 @dataclass(frozen=True)

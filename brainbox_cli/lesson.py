@@ -7,7 +7,7 @@ names a file.
 
 from __future__ import annotations
 
-import inspect
+import functools
 import os
 import shlex
 import sys
@@ -20,10 +20,11 @@ import typer
 from typer.core import TyperCommand
 
 from brainbox_cli import options
+from brainbox_cli.command import Choice
+from brainbox_cli.command import command as options_of
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.program import ParsingError
 from brainbox_cli.reporter import Reporter
-from brainbox_cli.trainer import Choice
 from brainbox_core.errors import BrainboxError, UsageError
 from brainbox_core.files import atomic_write, check_writable
 
@@ -77,11 +78,6 @@ class Lesson:
 
 
 _SEED = {"seed": Choice(options.Seed, 0)}
-_DISPLAY = {
-    "json": Choice(options.Json, False),
-    "quiet": Choice(options.Quiet, False),
-    "verbose": Choice(options.Verbose, False),
-}
 
 
 def command(lesson: Lesson, summary: str) -> typer.Typer:
@@ -92,17 +88,7 @@ def command(lesson: Lesson, summary: str) -> typer.Typer:
         summary: the text of its help page.
     """
 
-    def run(ctx: typer.Context, **values: object) -> ExitCode:
-        reporter: Reporter = ctx.obj
-        reporter.begin(lesson.noun, None, **{name: values.pop(name) for name in _DISPLAY})
-        given = {name for name in values if ctx.get_parameter_source(name).name in ("COMMANDLINE", "ENVIRONMENT")}
-        return _run(lesson, reporter, values, given)
-
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [inspect.Parameter("ctx", keyword, annotation=typer.Context)]
-    for name, (option, default) in {**lesson.choices, **_SEED, **_DISPLAY}.items():
-        parameters.append(inspect.Parameter(name, keyword, default=default, annotation=option))
-    run.__signature__ = inspect.Signature(parameters)
+    run = options_of(lesson.noun, None, functools.partial(_run, lesson), {**lesson.choices, **_SEED})
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
     app.command(cls=_Command, help=summary)(run)
     return app

@@ -10,6 +10,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -87,7 +88,7 @@ def share(text: object) -> float:
     """A parser for a bar that a metric has to clear: `0.95` or `95%`."""
     text = str(text)
     number = real_number()(text.removesuffix("%"))
-    return number / 100 if text.endswith("%") else number
+    return float(Decimal(text[:-1]) / 100) if text.endswith("%") else number  # 99.9% is 0.999 to the last digit
 
 
 def folder(text: object) -> Path:
@@ -217,7 +218,7 @@ Lr = Annotated[
         metavar="X",
         parser=real_number(0, above=True),
         rich_help_panel=TRAINING,
-        help="Learning rate.",
+        help="Learning rate; if not given, one that suits the optimizer.",
     ),
 ]
 OPTIMIZERS = ("sgd", "rmsprop", "adagrad", "adam", "adamw")

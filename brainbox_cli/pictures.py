@@ -51,7 +51,7 @@ def draw_classifier(folder: Path, model: object, data: object, result: object) -
         folder: where the files go.
         model: the trained `Sequential`.
         data: what it was trained on, with `test_images`, `test_labels` and `classes`.
-        result: the training's result, with `history`, `best_epoch` and `confusion`.
+        result: the training's result, with `history`, `best_epoch`, `confusion` and `probabilities`.
 
     Returns:
         The files by name: loss, confusion, filters, feature_maps (of convolutions) and mistakes (if it made any).
@@ -64,7 +64,7 @@ def draw_classifier(folder: Path, model: object, data: object, result: object) -
             "confusion": confusion_matrix(result.confusion, names),
             "filters": first_layer(model),
             "feature_maps": feature_maps(model, data.test_images[0]),
-            "mistakes": mistakes(model, data.test_images, data.test_labels, names),
+            "mistakes": mistakes(result.probabilities, data.test_images, data.test_labels, names),
         }
         return {name: _save(figure, folder / f"{name}.png") for name, figure in figures.items() if figure is not None}
 
@@ -164,12 +164,9 @@ def feature_maps(model: object, image: np.ndarray) -> Figure | None:
     return figure
 
 
-def mistakes(model: object, images: np.ndarray, labels: np.ndarray, names: list[str]) -> Figure | None:
+def mistakes(probabilities: np.ndarray, images: np.ndarray, labels: np.ndarray, names: list[str]) -> Figure | None:
     """The wrong answers that the network was most sure of; None if all were right."""
-    logits = model.predict(images)
-    logits = logits - logits.max(axis=1, keepdims=True)
-    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    answers, sure = shares.argmax(axis=1), shares.max(axis=1)
+    answers, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(answers != labels)
     if not len(wrong):
         return None

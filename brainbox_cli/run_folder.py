@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
+from brainbox_cli.document import plain
 from brainbox_cli.tour import NOUNS
 from brainbox_core.callbacks import Callback
-from brainbox_core.errors import BrainboxError
+from brainbox_core.errors import BrainboxError, InputError
 from brainbox_core.files import atomic_write, check_writable, explain, make_folder
 from brainbox_core.lock import lock_folder
 
@@ -35,7 +36,7 @@ def model_path(noun: str, model: str | None) -> tuple[Path, bool]:
     return (path / MODEL if path.is_dir() else path), False
 
 
-@contextmanager
+@contextlib.contextmanager
 def open_folder(path: Path, *, ours: bool) -> Iterator[RunFolder]:
     """Make the folder, lock it against other runs, and find out before any work whether it can be written.
 
@@ -60,7 +61,7 @@ def open_folder(path: Path, *, ours: bool) -> Iterator[RunFolder]:
 class RunFolder(Callback):
     """An open folder of one training: a callback that writes `metrics.jsonl` as the training goes on.
 
-    Each line of it is flushed when it happens: a run whose last event is not `end` was killed.
+    Each line of it is written when it happens: a run whose last event is not `end` was killed.
     """
 
     def __init__(self, path: Path):
@@ -69,23 +70,25 @@ class RunFolder(Callback):
 
     def __enter__(self) -> RunFolder:
         try:
-            self._metrics = open(self.path / METRICS, "w", encoding="utf-8")
+            self._metrics = open(self.path / METRICS, "wb", buffering=0)
         except OSError as error:
             raise explain(error, self.path / METRICS) from error
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: object) -> None:
         if not self._finished:
-            reason = error.line if isinstance(error, BrainboxError) else kind.__name__ if kind else ""
-            self.record("end", status="error", error=reason)
+            status = "error" if isinstance(error, Exception) else "stopped"
+            reason = error.line if isinstance(error, BrainboxError) else repr(error)
+            with contextlib.suppress(InputError):  # on a full disk the error that is on its way says more
+                self.record("end", status=status, error=reason)
         self._metrics.close()
 
     def record(self, event: str, **fields: object) -> None:
         """Append one event to `metrics.jsonl`."""
         self._finished = event == "end"
         try:
-            self._metrics.write(json.dumps({"event": event, **fields}) + "\n")
-            self._metrics.flush()
+            line = json.dumps(plain({"event": event, **fields}), allow_nan=False) + "\n"
+            self._metrics.write(line.encode())
         except OSError as error:
             raise explain(error, self.path / METRICS) from error
 

@@ -1,39 +1,25 @@
-"""The one path of every trainer: check, seed, load, train, save, report, gate.
+"""What a trainer's command says about itself, and the verbs that come of it.
 
-A command's module describes itself with a `Trainer`: its options, its task, and how its results are shown. `verbs`
-makes of it the Typer group with `train`, `predict` and `evaluate`, where the bare noun is `train`.
+A command's module declares a `Trainer`: its options, its task, and how its results are shown. `verbs` makes of it the
+group with `train`, `predict` and `evaluate`, where the bare noun is `train`; what they do is in `trainer_run`, once for
+all of them.
 """
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import os
-import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 
 import typer
 
-from brainbox_cli import options
-from brainbox_cli.exit_codes import ExitCode
-from brainbox_cli.gate import Gate
+from brainbox_cli import options, trainer_run
+from brainbox_cli.command import Choice, command
 from brainbox_cli.reporter import Reporter
-from brainbox_cli.run_folder import METRICS, MODEL, RUN, default_folder, model_path, open_folder
 from brainbox_cli.verbs import Verbs
-from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files import atomic_write
-from brainbox_core.progress import Part, fitted, number, sparkline
-
-
-class Choice(NamedTuple):
-    """An option or argument of a verb: its annotated type and its default."""
-
-    option: object
-    default: object = None
+from brainbox_core.progress import Part
 
 
 class Answer(NamedTuple):
@@ -69,7 +55,8 @@ class Trainer:
         show: from the reporter, the verb, the result and the data; prints what stands beside the main figure.
         record: the noun's own part of the document for a result.
         draw: from a folder, the model, the data and the result to pictures in that folder, their paths by name.
-        try_next: from a folder and the data to the words after the noun of a command that works as it stands.
+        try_next: from a folder and the data to the words after the noun of a command that works as it stands, and the
+            files, by name, that it put into the folder for that.
     """
 
     noun: str
@@ -84,7 +71,7 @@ class Trainer:
     show: Callable[[Reporter, str, object, object], None]
     record: Callable[[object], dict]
     draw: Callable[..., dict[str, Path]]
-    try_next: Callable[..., list[str]]
+    try_next: Callable[..., tuple[list[str], dict[str, Path]]]
 
     @property
     def setting_options(self) -> dict[str, object]:
@@ -99,11 +86,6 @@ class Trainer:
 
 
 _GATE = {"fail_under": Choice(options.FailUnder), "fail_over": Choice(options.FailOver)}
-_DISPLAY = {
-    "json": Choice(options.Json, False),
-    "quiet": Choice(options.Quiet, False),
-    "verbose": Choice(options.Verbose, False),
-}
 
 
 def verbs(trainer: Trainer, summary: str) -> typer.Typer:
@@ -132,14 +114,15 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
         rich_markup_mode="rich",
         subcommand_metavar="[VERB] [INPUT]...",
     )
-    app.callback()(_command(trainer, "train", _train, train))
-    app.command("train", help="Learn, and keep the best weights (the same as without a verb).")(
-        _command(trainer, "train", _train, train)
-    )
-    app.command("predict", help="Use a trained model.")(_command(trainer, "predict", _predict, predict))
-    app.command("evaluate", help="Measure a trained model on data it never saw.")(
-        _command(trainer, "evaluate", _evaluate, evaluate)
-    )
+    for verb, function, choices, help in (
+        ("train", trainer_run.train, train, "Learn, and keep the best weights; the same as without a verb."),
+        ("predict", trainer_run.predict, predict, "Use a trained model."),
+        ("evaluate", trainer_run.evaluate, evaluate, "Measure a trained model on data it never saw."),
+    ):
+        run = command(trainer.noun, verb, partial(function, trainer), choices)
+        app.command(verb, help=help)(run)
+        if verb == "train":
+            app.callback()(run)
     return app
 
 
@@ -147,245 +130,3 @@ def _default(settings: object, name: str) -> object:
     """A setting's default as the option takes it."""
     value = getattr(settings, name)
     return options.as_typed(value) if isinstance(value, tuple) else value
-
-
-def _command(trainer: Trainer, verb: str, function: Callable, choices: Mapping[str, Choice]) -> Callable:
-    """A function whose signature Typer can read: the options of `choices`, and those of the display."""
-
-    def command(ctx: typer.Context, **values: object) -> ExitCode | None:
-        if ctx.invoked_subcommand is not None:  # this is the group; its verb comes next
-            return None
-        reporter: Reporter = ctx.obj
-        display = {name: values.pop(name) for name in _DISPLAY}
-        reporter.begin(trainer.noun, verb, **display)
-        given = {name for name in values if ctx.get_parameter_source(name).name in ("COMMANDLINE", "ENVIRONMENT")}
-        return function(trainer, reporter, values, given)
-
-    parameters = [inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
-    for name, (option, default) in {**choices, **_DISPLAY}.items():
-        parameter = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
-        parameters.append(parameter)
-    command.__signature__ = inspect.Signature(parameters)
-    return command
-
-
-# train
-
-
-def _train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
-    settings = _settings(trainer, reporter, values, given)
-    gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
-    out = values["out"]
-    path = out or default_folder(trainer.noun)
-    if path.exists() and os.path.exists(settings.data) and path.samefile(settings.data):
-        raise UsageError("is also the folder of the data", where=f"--out {path}", fix="choose another folder")
-    reporter.document.set(seed=settings.seed, config=asdict(settings))
-    reporter.say((f"{trainer.noun}: ", "bold cyan"), " | ".join(trainer.headline(settings)), wrap=True)
-    if values["dry_run"]:
-        return _dry_run(trainer, reporter, settings, path, values["plot"])
-
-    with open_folder(path, ours=out is None) as folder:
-        task, data, model = _prepare(trainer, reporter, settings)
-        folder.record("start", command=trainer.noun, **asdict(settings))
-        result = task.train(model, settings, data, callbacks=[*reporter.training(), folder])
-        model.save(path / MODEL)
-        artifacts = {"model": path / MODEL, "run": path / RUN, "metrics": path / METRICS}
-        if values["plot"]:
-            with reporter.working("drawing"):
-                artifacts |= trainer.draw(path, model, data, result)
-        reporter.document.set(artifacts=artifacts)
-        _show_metrics(trainer, reporter, "train", result, data, f"  (best epoch {result.best_epoch})", settings.seed)
-        _show_table(
-            reporter,
-            loss=_loss_curve(reporter, result.history),
-            saved=artifacts["model"],
-            pictures=", ".join(str(place) for name, place in artifacts.items() if place.suffix == ".png"),
-            next=_next_command(trainer, path, data),
-            reproduce=_reproduce(trainer, settings),
-        )
-        code = _gate(reporter, gate, result.metrics)
-        reporter.finish(code)
-        atomic_write(path / RUN, (reporter.document.text() + "\n").encode())
-        folder.record("end", status=reporter.document.fields["status"], **result.metrics)
-    return code
-
-
-def _settings(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> object:
-    """What was asked for; `--quick` changes only what was not."""
-    names = trainer.setting_options
-    if not values["quick"]:
-        return trainer.settings(**{name: values[name] for name in names})
-    asked = {name: values[name] for name in names if name in given}
-    full, quick = trainer.settings(**asked), replace(trainer.settings().quick(), **asked)
-    changes = [
-        f"{options.flag_of(names[name])} {options.as_typed(getattr(quick, name))}"
-        for name in names
-        if getattr(quick, name) != getattr(full, name)
-    ]
-    reporter.say(("quick: ", "cyan"), " ".join(changes) or "nothing to change")
-    return quick
-
-
-def _prepare(trainer: Trainer, reporter: Reporter, settings: object) -> tuple[ModuleType, object, object]:
-    """Load the data and build the model, and show both."""
-    with reporter.working(f"loading {settings.data}") as progress:
-        task = importlib.import_module(trainer.task)
-        data = task.load_data(settings, progress)
-        model = task.build_model(settings, data)
-    for note in data.notes:
-        reporter.note(note)
-    _show_layers(reporter, model.summary())
-    counts = data.counts
-    rows = f"{counts['train']:,} rows to train on, {counts['val']:,} held out, {counts['test']:,} to test on"
-    reporter.say(rows, wrap=True)
-    reporter.say()
-    reporter.document.set(data=_data_record(data), model=_model_record(model))
-    return task, data, model
-
-
-def _show_layers(reporter: Reporter, summary: object) -> None:
-    table = [["layer", "output", "parameters", "multiply-adds"]]
-    for row in summary.rows:
-        output = "x".join(map(str, row.output_shape))
-        table.append([row.name, output, f"{row.parameters:,}", f"{row.multiply_adds:,}"])
-    table.append(["total", "", f"{summary.parameters:,}", f"{summary.multiply_adds:,}"])
-    for line in fitted(table, reporter.text.width, left=2):
-        reporter.say((line, "bright_black"))
-
-
-def _dry_run(trainer: Trainer, reporter: Reporter, settings: object, path: Path, plot: bool) -> ExitCode:
-    _prepare(trainer, reporter, settings)
-    pictures = " and pictures" if plot else ""
-    reporter.answer(f"would write {path / MODEL}, {RUN}, {METRICS}{pictures}; nothing was trained or written")
-    return ExitCode.OK
-
-
-def _next_command(trainer: Trainer, path: Path, data: object) -> str:
-    words = ["brainbox", trainer.noun, *trainer.try_next(path, data)]
-    if path != Path("brainbox-out", trainer.noun):  # also with BRAINBOX_OUT: the next shell may not have it
-        words += ["--model", str(path)]
-    return shlex.join(words)
-
-
-def _reproduce(trainer: Trainer, settings: object) -> str:
-    """The shortest command that gives the same model; epochs and seed are named in any case."""
-    words = ["brainbox", trainer.noun]
-    defaults = trainer.settings()
-    for name, option in trainer.setting_options.items():
-        value = getattr(settings, name)
-        if name in ("epochs", "seed") or value != getattr(defaults, name):
-            words += [options.flag_of(option)] if value is True else [options.flag_of(option), options.as_typed(value)]
-    return shlex.join(words)
-
-
-# predict
-
-
-def _predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
-    task, model = _load_model(trainer, reporter, values.pop("model"))
-    records = []
-    reporter.document.set(model=_model_record(model), seed=model.seed)
-    for answer in trainer.predict(reporter, task, model, **values):
-        records.append(answer.record)
-        if reporter.tabs:
-            reporter.answer_cells(answer.cells)
-        else:
-            reporter.answer(*answer.text)
-        for line in answer.below:
-            reporter.beside.print(line)
-    reporter.document.set(result={"predictions": records})
-    return ExitCode.OK
-
-
-# evaluate
-
-
-def _evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
-    gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
-    task, model = _load_model(trainer, reporter, values["model"])
-    name = values["data"] or model.meta["data"]["name"]
-    settings = trainer.settings(data=name, seed=model.seed)
-    with reporter.working(f"loading {name}") as progress:
-        data = task.load_data(settings, progress)
-    for note in data.notes:
-        reporter.note(note)
-    extra = {name: values[name] for name in trainer.evaluate_choices}
-    reporter.document.set(
-        data=_data_record(data), model=_model_record(model), seed=model.seed, config={"data": name, **extra}
-    )
-    with reporter.working("evaluating"):
-        result = task.evaluate(model, data, **extra)
-    changed = "".join(f", {name} {options.as_typed(extra[name])}" for name in extra if name in given)
-    about = f"  ({data.counts['test']:,} rows of {name}{changed})"
-    _show_metrics(trainer, reporter, "evaluate", result, data, about, model.seed)
-    return _gate(reporter, gate, result.metrics)
-
-
-def _load_model(trainer: Trainer, reporter: Reporter, model: str | None) -> tuple[ModuleType, object]:
-    path, is_ours = model_path(trainer.noun, model)
-    if is_ours and not path.exists():
-        raise InputError("there is no model yet", where=str(path), fix=f"train one first: brainbox {path.parent.name}")
-    with reporter.working("loading the model"):
-        task = importlib.import_module(trainer.task)
-        return task, task.load_model(path, trainer.noun)
-
-
-# shared by the verbs
-
-
-def _show_metrics(
-    trainer: Trainer, reporter: Reporter, verb: str, result: object, data: object, about: str, seed: int
-) -> None:
-    """The line with the main figure, and what the noun adds; both also go into the document."""
-    metrics = {name: value for name, value in result.metrics.items() if name != "primary"}
-    history = [{name: value for name, value in row.items() if name != "time_s"} for row in result.history]
-    reporter.document.set(
-        metrics={"primary": trainer.metric, **metrics},
-        history=history,
-        result=trainer.record(result),
-        timing={"epochs_s": [round(row["time_s"], 3) for row in result.history]},
-    )
-    name = trainer.metric.replace("_", " ")
-    left = f"{name} {number(trainer.metric, metrics[trainer.metric])}"
-    if reporter.quiet:
-        reporter.answer(left)
-        return
-    right = f"{reporter.seconds:.1f} s, seed {seed}"
-    reporter.answer(
-        (left, "bold green"), about, " " * max(2, 60 - len(left) - len(about)), (right, "bright_black"), wrap=True
-    )
-    trainer.show(reporter, verb, result, data)
-
-
-def _show_table(reporter: Reporter, **rows: object) -> None:
-    for name, text in rows.items():
-        if text:
-            reporter.say((f"{name:<10} ", "cyan"), str(text))
-
-
-def _loss_curve(reporter: Reporter, history: list[dict]) -> str:
-    losses = [row["train_loss"] for row in history]
-    curve = sparkline(losses, reporter.text.unicode)
-    return f"{losses[0]:.4f} {curve} {losses[-1]:.4f}"
-
-
-def _gate(reporter: Reporter, gate: Gate, metrics: Mapping) -> ExitCode:
-    value = metrics[gate.metric]
-    reporter.document.set(threshold=gate.record(value))
-    if failure := gate.failure(value):
-        reporter.failed(failure)
-        return ExitCode.GATE
-    return ExitCode.OK
-
-
-def _data_record(data: object) -> dict:
-    return {"source": data.name, "sha256": data.sha256, **data.counts}
-
-
-def _model_record(model: object) -> dict:
-    summary = model.summary()
-    layers = [
-        {"name": row.name, "kind": row.kind, "output_shape": row.output_shape, "params": row.parameters}
-        for row in summary.rows
-    ]
-    return {"kind": "sequential", "layers": layers, "params": summary.parameters}

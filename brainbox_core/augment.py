@@ -86,17 +86,16 @@ def sample(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndar
         array([[[5., 0.]]])
     """
     n, h, w = images.shape
-    framed = np.zeros((n, h + 2, w + 2), images.dtype)  # a frame of 0 stands for everything outside
-    framed[:, 1:-1, 1:-1] = images
-    y = np.clip(rows + 1, 0, h + 0.999)  # inside the frame, with a neighbour below and to the right
-    x = np.clip(columns + 1, 0, w + 0.999)
+    framed = np.zeros((n, h + 3, w + 3), images.dtype)  # a frame of 0 stands for everything outside
+    framed[:, 1:-2, 1:-2] = images
+    y, x = np.clip(rows + 1, 0, h + 1), np.clip(columns + 1, 0, w + 1)  # with a neighbour below and to the right
     top, left = y.astype(np.int32), x.astype(np.int32)
     y -= top
     x -= left
-    corner = top * (w + 2) + left + (np.arange(n, dtype=np.int32) * ((h + 2) * (w + 2)))[:, None, None]
+    corner = top * (w + 3) + left + (np.arange(n, dtype=np.int32) * ((h + 3) * (w + 3)))[:, None, None]
     flat = framed.reshape(-1)
     upper = flat.take(corner) * (1 - x) + flat.take(corner + 1) * x
-    lower = flat.take(corner + (w + 2)) * (1 - x) + flat.take(corner + (w + 3)) * x
+    lower = flat.take(corner + (w + 3)) * (1 - x) + flat.take(corner + (w + 4)) * x
     out = upper * (1 - y) + lower * y
     return np.rint(out).astype(images.dtype) if images.dtype.kind in "iu" else out.astype(images.dtype, copy=False)
 

@@ -48,7 +48,7 @@ def lower_is_better(metric: str) -> bool:
         >>> lower_is_better("val_loss"), lower_is_better("val_accuracy")
         (True, False)
     """
-    return any(part in metric for part in ("loss", "error", "rmse", "mae"))
+    return any(part in metric for part in ("loss", "error", "mse", "mae", "bits", "perplexity"))
 
 
 class _Best:
@@ -131,3 +131,11 @@ class MetricsLog(Callback):
                 file.write(json.dumps(logs) + "\n")
         except OSError as error:
             raise InputError(f"cannot be written ({error.strerror})", where=str(self.path)) from None
+
+
+def __getattr__(name: str) -> type:
+    if name == "Progress":  # its module imports this one, so it can only be handed on when somebody asks for it
+        from brainbox_core.progress import Progress
+
+        return Progress
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import numbers
 
@@ -31,12 +32,15 @@ def between(name: str, value: object, low: float = -math.inf, high: float = math
         Traceback (most recent call last):
         brainbox_core.errors.UsageError: rate: expected a number from 0 to 1, got 1.5
     """
-    good = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
-    if not good or value > high or value < low or (above and value == low):
+    number = math.nan
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):  # of a whole number with more than 308 digits
+            number = float(value)
+    if not math.isfinite(number) or number > high or number < low or (above and number == low):
         lower = f"above {low:g}" if above else f"from {low:g}" if math.isfinite(low) else ""
         upper = f"to {high:g}" if math.isfinite(high) else ""
         raise UsageError(name, expected=" ".join(filter(None, ["a number", lower, upper])), got=repr(value))
-    return float(value)
+    return number
 
 
 def pair(name: str, value: object, least: int = 1) -> tuple[int, int]:

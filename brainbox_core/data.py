@@ -87,7 +87,7 @@ def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tupl
     labels = np.asarray(labels)
     if labels.ndim == 2 and labels.shape[1] > 1:
         labels = labels.argmax(axis=1)
-    labels = labels.reshape(len(labels), -1)[:, 0]
+    labels = labels.reshape(len(labels), math.prod(labels.shape[1:]))[:, 0]
     if labels.dtype.kind == "f" and not (labels == np.rint(labels)).all():
         labels = np.zeros(len(labels), np.int64)
     rng = stream(seed, "split")
@@ -146,11 +146,11 @@ class StandardScaler:
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Scale rows with what `fit` measured."""
-        return (X - self.mean) / self.scale
+        return (_measured(X, self) - self.mean) / self.scale
 
     def inverse(self, X: np.ndarray) -> np.ndarray:
         """Back to the data's own units."""
-        return X * self.scale + self.mean
+        return _measured(X, self) * self.scale + self.mean
 
 
 class MinMaxScaler:
@@ -175,11 +175,11 @@ class MinMaxScaler:
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Scale rows with what `fit` measured."""
-        return (X - self.low) / self.scale
+        return (_measured(X, self) - self.low) / self.scale
 
     def inverse(self, X: np.ndarray) -> np.ndarray:
         """Back to the data's own units."""
-        return X * self.scale + self.low
+        return _measured(X, self) * self.scale + self.low
 
 
 def _table(X: np.ndarray) -> np.ndarray:
@@ -188,4 +188,14 @@ def _table(X: np.ndarray) -> np.ndarray:
         raise UsageError("a scaler needs a table with at least one row (n, columns)", got=f"shape {X.shape}")
     if not np.isfinite(X).all():
         raise UsageError("a scaler needs finite numbers", fix="fill in or remove the missing values first")
+    return X
+
+
+def _measured(X: np.ndarray, scaler: StandardScaler | MinMaxScaler) -> np.ndarray:
+    """Rows with the columns that a scaler was fitted to; it would stretch a single one over all."""
+    if not hasattr(scaler, "scale"):
+        raise UsageError(f"{type(scaler).__name__} has measured nothing yet", fix="fit() it to the training rows first")
+    X = np.asarray(X)
+    if X.shape[-1:] != scaler.scale.shape:
+        raise UsageError("the columns differ from the training rows'", expected=len(scaler.scale), got=X.shape)
     return X

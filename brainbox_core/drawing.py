@@ -44,10 +44,9 @@ def digit_from_image(image: Image.Image) -> tuple[np.ndarray, list[str]]:
     if (factor := -(-max(image.size) // WORKING_SIZE)) > 1:
         image = image.reduce(factor)
     notes: list[str] = []
-    difference, usual = _difference(image, notes)
-    ink = _strength(difference, usual, notes)
-    ink = _without_specks(ink, notes)
-    return _centred(_scaled(_cropped(ink), notes)), notes
+    ink = _strength(_difference(image, notes), notes)
+    ink = _cropped(_without_specks(ink, notes))
+    return _centred(_scaled(ink, notes)), notes
 
 
 def as_text(digit: np.ndarray, unicode: bool = True) -> str:
@@ -71,19 +70,16 @@ def _blank() -> InputError:
     return InputError("no digit found: the picture is blank", fix="draw one digit, dark on light or light on dark")
 
 
-def _difference(image: Image.Image, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """How every pixel differs from the background, (H,W,channels), and which pixels are background, (H,W)."""
+def _difference(image: Image.Image, notes: list[str]) -> np.ndarray:
+    """How every pixel differs from the background, (H,W,channels)."""
     pixels = np.asarray(image, np.float32).reshape(image.height, image.width, -1)
     if image.mode in ("LA", "RGBA"):
         pixels = _without_alpha(pixels, notes)
-    background = _background(pixels)
-    if (sheet := _sheet(np.abs(pixels - background).max(axis=2))) is not None:
+    difference = pixels - _background(pixels)
+    if sheet := _sheet(np.abs(difference).max(axis=2)):
         notes.append("cropped to the sheet of paper")
-        pixels = pixels[sheet]
-        background = _background(pixels)
-    difference = pixels - background
-    spread = np.abs(difference).max(axis=2)
-    return difference, spread <= max(4.0, 4 * float(np.median(spread)))
+        difference = pixels[sheet] - _paper(pixels[sheet])
+    return difference
 
 
 def _without_alpha(pixels: np.ndarray, notes: list[str]) -> np.ndarray:
@@ -104,17 +100,24 @@ def _without_alpha(pixels: np.ndarray, notes: list[str]) -> np.ndarray:
 
 
 def _background(pixels: np.ndarray) -> np.ndarray:
-    """What the picture would be without its ink: one colour for a drawing, the lit paper for a photo; (H,W,C)."""
-    height, width, channels = pixels.shape
-    margin = max(1, round(0.02 * min(height, width)))
-    border = np.ones((height, width), bool)
-    border[margin:-margin, margin:-margin] = False
-    border = pixels[border]
-    colour = np.median(border, axis=0)
-    if (np.abs(border - colour).max(axis=1) <= 4).mean() > 0.5:
+    """What the picture would be without its ink: one colour for a drawing, lit paper for a photo; (H,W,channels)."""
+    # The border near the corners: a digit cropped to its ink touches the middle of the sides rather than those.
+    y, x = (np.abs(np.linspace(-1, 1, side)) for side in pixels.shape[:2])
+    rim = 1 - 2 * max(0.02, 1 / min(pixels.shape[:2]))
+    corners = pixels[(np.minimum.outer(y, x) > 2 / 3) & (np.maximum.outer(y, x) > rim)]
+    colour = np.median(corners, axis=0)
+    if (np.abs(corners - colour).max(axis=1) <= 4).mean() > 0.5:
         return np.broadcast_to(colour, pixels.shape)
-    # Paper in uneven light: morphological closing takes out what is darker and narrower than the window, and leaves
-    # shadows and lamps; opening does the same to chalk. The third moment tells which of the two was written with.
+    return _paper(pixels)
+
+
+def _paper(pixels: np.ndarray) -> np.ndarray:
+    """Paper in uneven light, without its ink.
+
+    Morphological closing takes out what is darker and narrower than the window, and leaves shadows and lamps; opening
+    does the same to chalk. The third moment tells which of the two it was written with.
+    """
+    height, width, channels = pixels.shape
     factor = max(1, max(height, width) // 100)
     window = 2 * (max(height, width) // (10 * factor)) + 1
     local = [_resized(pixels[..., channel], factor) for channel in range(channels)]
@@ -133,30 +136,29 @@ def _background(pixels: np.ndarray) -> np.ndarray:
 
 
 def _sheet(distance: np.ndarray) -> tuple[slice, slice] | None:
-    """Where a sheet of paper lies on a table that fills the border: a region too broad and too solid for a digit."""
+    """Where a sheet of paper lies on a table that fills the corners: a region too broad and too solid for a digit."""
     solid = distance > 2 * LEAST_CONTRAST
-    if solid.mean() < 0.2:
+    if solid.mean() < 0.4:
         return None
     box = _extent(solid)
-    height, width = (side.stop - side.start for side in box)
-    if solid[box].mean() < 0.75 or min(height / distance.shape[0], width / distance.shape[1]) < 0.4:
+    if solid[box].mean() < 0.75 or solid[box].shape == solid.shape or min(solid[box].shape) < 0.6 * min(solid.shape):
         return None
-    trim = round(0.04 * min(height, width))  # the edge of the sheet is no ink
+    trim = round(0.04 * min(solid[box].shape))  # the edge of the sheet is no ink
     return tuple(slice(side.start + trim, side.stop - trim) for side in box)
 
 
-def _strength(difference: np.ndarray, usual: np.ndarray, notes: list[str]) -> np.ndarray:
+def _strength(difference: np.ndarray, notes: list[str]) -> np.ndarray:
     """The amount of ink, 0 to 1, (H,W): the difference along the ink's own colour, less the noise."""
     distance = np.linalg.norm(difference, axis=2)
-    calm = _smoothed(distance) if min(distance.shape) > 64 else distance
-    strong = distance > calm.max() / 2
-    if calm.max() < LEAST_CONTRAST or not strong.any():
+    # A single noisy pixel is no ink; in a small picture a single pixel may be.
+    strongest = float((_smoothed(distance) if min(distance.shape) > 64 else distance).max())
+    if strongest < LEAST_CONTRAST:
         raise _blank()
-    colour = difference[strong].mean(axis=0)
-    ink = difference @ (colour / max(np.linalg.norm(colour), 1e-6))
-    noise = 1.4826 * float(np.median(np.abs(ink[usual]))) if usual.any() else 0.0
-    strong = ink > calm.max() / 2
-    level = float(np.median(ink[strong])) if strong.any() else 0.0
+    colour = difference[distance > strongest / 2].mean(axis=0)
+    ink = difference @ (colour / max(float(np.linalg.norm(colour)), 1.0))
+    strong, weak = ink[ink > strongest / 2], ink[ink <= strongest / 2]
+    level = float(np.median(strong)) if strong.size else 0.0
+    noise = 1.4826 * float(np.median(np.abs(weak))) if weak.size else 0.0
     if level < max(LEAST_CONTRAST, 6 * noise):
         raise _blank()
     if colour.mean() < 0:
@@ -173,14 +175,13 @@ def _without_specks(ink: np.ndarray, notes: list[str]) -> np.ndarray:
     areas = np.bincount(labels.ravel(), ink.ravel(), count + 1)
     areas[0] = 0
     kept = areas >= 0.04 * areas.max()
-    height, width = ink.shape
     inside, border = np.zeros(count + 1, bool), np.zeros(count + 1, bool)
     for label in np.flatnonzero(kept):
-        rows, columns = _extent(labels == label)
-        tall, wide = rows.stop - rows.start, columns.stop - columns.start
-        touches = (rows.start == 0, columns.start == 0, rows.stop == height, columns.stop == width)
-        inside[label] = not any(touches) and max(tall / height, wide / width) > 0.15
-        border[label] = any(touches) and max(tall / height, wide / width) > 0.6
+        sides = list(zip(_extent(labels == label), ink.shape, strict=True))
+        touches = any(side.start == 0 or side.stop == length for side, length in sides)
+        spans = [(side.stop - side.start) / length for side, length in sides]
+        inside[label] = not touches and max(spans) > 0.15
+        border[label] = touches and (max(spans) > 0.6 or min(spans) < 0.12)
     if inside.any() and border.any():
         kept &= ~border
         kept &= areas >= 0.04 * areas[kept].max()

@@ -37,15 +37,15 @@ def where(condition: np.ndarray, a: Tensor, b: Tensor) -> Tensor:
 
 
 def maximum(a: Tensor, b: Tensor) -> Tensor:
-    """The larger of a and b, element by element; where they are equal a gets the gradient."""
+    """The larger of a and b, element by element, or NaN if one is; where they are equal a gets the gradient."""
     a, b = _tensors(a, b)
-    return where(a.data.real >= b.data.real, a, b)
+    return where((a.data.real >= b.data.real) | np.isnan(a.data), a, b)
 
 
 def minimum(a: Tensor, b: Tensor) -> Tensor:
-    """The smaller of a and b, element by element; where they are equal a gets the gradient."""
+    """The smaller of a and b, element by element, or NaN if one is; where they are equal a gets the gradient."""
     a, b = _tensors(a, b)
-    return where(a.data.real <= b.data.real, a, b)
+    return where((a.data.real <= b.data.real) | np.isnan(a.data), a, b)
 
 
 def concat(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
@@ -78,6 +78,9 @@ def pad(x: Tensor, widths: Sequence[Pair]) -> Tensor:
 def embedding(table: Tensor, indices: np.ndarray) -> Tensor:
     """Rows of a table: (rows, D) and whole numbers of any shape (...) -> (..., D)."""
     rows = len(table)
+    if indices.size and not (indices.min() >= 0 and indices.max() < rows):
+        got = f"{indices.min()} to {indices.max()}"
+        raise UsageError("embedding() looks up rows", expected=f"whole numbers from 0 to {rows - 1}", got=got)
     return record("embedding", table.data[indices], (table,), lambda g: (kernels.embedding_backward(g, indices, rows),))
 
 
@@ -90,7 +93,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     x_data, w_data, need_dx = x.data, weight.data, x.requires_grad
 
     def backward(g):
-        out = weight.vacant if isinstance(weight, Parameter) else None
+        direct = isinstance(weight, Parameter) and weight is not x and g.dtype == x_data.dtype == w_data.dtype
+        out = weight.vacant if direct else None
         return kernels.linear_backward(g, x_data, w_data, need_dx, out)
 
     return record("linear", y, (x, weight, bias), backward)

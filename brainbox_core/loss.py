@@ -18,16 +18,23 @@ class Loss:
     def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
         """Check targets against the shape of one output, before training starts; returns them as an array."""
         y = np.asarray(y)
-        if y.shape[1:] != output_shape:
+        if not y.ndim or y.shape[1:] != output_shape:
             got = f"targets of shape {y.shape} for outputs of shape {('n', *output_shape)}".replace("'", "")
             fix = "y.reshape(-1, 1)" if y.ndim == 1 and output_shape == (1,) else "make the last layer fit the targets"
             raise UsageError("every output needs a target of its own", got=got, fix=fix)
-        if y.dtype.kind not in "fciub" or not np.isfinite(y).all():
+        if y.dtype.kind not in "fiub" or not np.isfinite(y).all():
             raise UsageError("targets must be finite numbers", fix="remove or fill in the rows at fault")
         return y
 
+    def paired(self, outputs: Tensor, y: np.ndarray) -> np.ndarray:
+        """The checked targets of a batch of outputs, one row for each."""
+        y = self.targets(y, outputs.shape[1:])
+        if len(y) != len(outputs) or not len(y):
+            raise UsageError("a loss needs outputs and one target for each", got=f"{len(outputs)} and {len(y)}")
+        return y
+
     def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
-        raise UsageError(f"{type(self).__name__} does not say what it measures", fix="define __call__(self, outputs, y)")
+        raise UsageError(f"{type(self).__name__} measures nothing", fix="define __call__(self, outputs, y)")
 
     def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
         """What else to show beside the loss: none for a plain one."""
@@ -47,7 +54,7 @@ class MSE(Loss):
     """
 
     def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
-        difference = outputs - self.targets(y, outputs.shape[1:]).astype(outputs.dtype)
+        difference = outputs - self.paired(outputs, y).astype(outputs.dtype)
         return (difference * difference).mean()
 
 
@@ -73,7 +80,7 @@ class BinaryCrossEntropy(Loss):
         return y
 
     def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
-        y = self.targets(y, outputs.shape[1:]).astype(outputs.data.real.dtype)
+        y = self.paired(outputs, y).astype(outputs.data.real.dtype)
         zero, one = self.class_weights
         return functional.binary_cross_entropy(outputs, y, zero + (one - zero) * y)
 
@@ -106,11 +113,13 @@ class CrossEntropy(Loss):
         y = np.asarray(y)
         if len(output_shape) != 1:
             raise UsageError("CrossEntropy needs outputs (batch, classes)", got=f"(batch, {output_shape})")
+        if y.ndim == 2 and y.shape[1] == 1 != output_shape[0]:
+            raise UsageError("labels come as one axis", expected="shape (n,)", got=y.shape, fix="y.reshape(-1)")
         if y.ndim != 1:
-            return super().targets(y, output_shape)
-        if y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.rint(y)).all():
+            return _probabilities(super().targets(y, output_shape))
+        if y.dtype.kind == "b" or (y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.rint(y)).all()):
             y = y.astype(np.int64)
-        if y.dtype.kind not in "iub":
+        if y.dtype.kind not in "iu":
             raise UsageError("labels must be whole numbers", got=f"an array of {y.dtype}")
         classes = output_shape[0]
         if y.size and (y.min() < 0 or y.max() >= classes):
@@ -123,7 +132,7 @@ class CrossEntropy(Loss):
         return y
 
     def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
-        y = self.targets(y, outputs.shape[1:])
+        y = self.paired(outputs, y)
         classes = outputs.shape[1]
         dtype = outputs.data.real.dtype
         target = y.astype(dtype)
@@ -140,6 +149,15 @@ class CrossEntropy(Loss):
 
     def config(self) -> dict[str, object]:
         return {"label_smoothing": self.label_smoothing}
+
+
+def _probabilities(y: np.ndarray) -> np.ndarray:
+    """Rows that sum to 1; the gradient of the cross-entropy would be wrong for others."""
+    wrong = (y < 0).any(axis=1) | (abs(y.sum(axis=1) - 1) > 1e-3)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise UsageError("a row is no probabilities", where=f"y[{row}]", expected="from 0, sum 1", got=y[row].tolist())
+    return y
 
 
 # Model files name their loss; only these names are ever looked up.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbox_core import __version__, layers, loss, storage, training
+from brainbox_core import __version__, checks, layers, loss, storage, training
 from brainbox_core.callbacks import Callback
 from brainbox_core.data import Augment, DataLoader, stratified_split
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
@@ -61,13 +61,17 @@ class Sequential:
         self.meta: dict = {}
         if not self.layers:
             raise UsageError("a model needs at least one layer")
-        counts: dict[str, int] = {}
+        seen: set[int] = set()
         for position, layer in enumerate(self.layers):
             if not isinstance(layer, Layer):
                 hint = f"write {layer.__name__}(...)" if isinstance(layer, type) else "subclass bb.layers.Layer"
                 raise UsageError(f"layer {position} is not a layer", got=repr(layer), fix=hint)
-            if layer.position is not None:
-                raise UsageError(f"{layer.label} is already part of a model", fix="make a new layer for each place")
+            if layer.position is not None or id(layer) in seen:
+                what = f"layer {position} ({type(layer).__name__}) is already part of a model"
+                raise UsageError(what, fix="make a new layer for each place")
+            seen.add(id(layer))
+        counts: dict[str, int] = {}
+        for position, layer in enumerate(self.layers):  # only now: layers of a list that was refused stay free
             kind = type(layer).__name__.lower()
             counts[kind] = counts.get(kind, -1) + 1
             layer.name, layer.position = f"{kind}_{counts[kind]}", position
@@ -86,15 +90,19 @@ class Sequential:
         for layer in self.layers:
             count += layer.cost(shape).parameters if _knows_its_shape(layer) else 0
             _afford(count, layer)
-            shape = tuple(layer.build(shape, stream(self.seed, "init", layer.name)))
+            built = layer.build(shape, stream(self.seed, "init", layer.name))
+            if not isinstance(built, tuple | list):
+                raise UsageError(f"build() of {layer.label} has to return the shape of one output", got=repr(built))
+            shape = tuple(built)
             shapes.append(shape)
         named = {
             f"{layer.name}/{name}": parameter for layer in self.layers for name, parameter in layer.parameters.items()
         }
-        self.input_shape, self._shapes, self.params = shapes[0], shapes, Parameters(named)
-        self._plan = _fast_plan(self.layers)
+        params = Parameters(named)
         if self.optimizer is not None:
-            self.optimizer.build(self.params)
+            self.optimizer.build(params)
+        self.input_shape, self._shapes, self.params = shapes[0], shapes, params
+        self._plan = _fast_plan(self.layers)
         return shape
 
     def compile(self, optimizer: Optimizer, loss: Loss) -> None:
@@ -108,9 +116,9 @@ class Sequential:
             raise UsageError("CrossEntropy takes logits, and would take a softmax twice", fix=f"remove {last.label}")
         if type(loss).__name__ == "BinaryCrossEntropy" and isinstance(last, layers.Sigmoid):
             raise UsageError("BinaryCrossEntropy takes logits", fix=f"remove {last.label}")
-        self.optimizer, self.loss = optimizer, loss
         if self.params is not None:
             optimizer.build(self.params)
+        self.optimizer, self.loss = optimizer, loss
 
     # --- training and using --------------------------------------------------------------------------------------
 
@@ -149,6 +157,8 @@ class Sequential:
         X = _array(X)
         if self.params is None:
             self.build(X.shape[1:])
+        if not len(self.params):
+            raise UsageError("no layer of the model learns anything", fix="add one that does: bb.layers.Linear(units)")
         X, y = self._check(X), self.loss.targets(y, self._shapes[-1])
         rows = None
         if validation_split:
@@ -156,6 +166,8 @@ class Sequential:
                 raise UsageError("give validation_split or validation_data, not both")
             rows, held = stratified_split(y, validation_split, self.seed)
             validation_data = X[held], y[held]
+        elif validation_data is not None:  # found out now and not after the first epoch
+            validation_data = self._check(_array(validation_data[0])), self._targets(*validation_data)
         loader = DataLoader(X, y, batch_size, self.seed, indices=rows, augment=augment)
         return training.train(self, loader, epochs, validation_data, callbacks)
 
@@ -163,10 +175,9 @@ class Sequential:
         """The mean loss, and what else the loss shows beside it, such as accuracy."""
         if self.loss is None:
             raise UsageError("evaluate() before compile()", fix="model.compile(optimizer=..., loss=...)")
+        self._require_built("evaluate()")
+        y = self._targets(X, y)
         outputs = self._outputs(X, batch_size)
-        y = self.loss.targets(y, outputs.shape[1:])
-        if len(y) != len(outputs):
-            raise UsageError("X and y need one row for each other", got=f"{len(outputs)} and {len(y)}")
         with np.errstate(all="ignore"):
             value = self.loss(Tensor(outputs), y).item()
         return {"loss": value, **self.loss.metrics(y, outputs)}
@@ -201,10 +212,10 @@ class Sequential:
         return seen
 
     def inputs(self, X: np.ndarray) -> Tensor:
-        """A batch as the first layer takes it: float32, and pixels (uint8) from 0 to 1."""
+        """A batch as the first layer takes it: float32, and pixels (uint8) from 0 to 1, as X / 255 has them."""
         X = X.reshape(len(X), *self.input_shape)
         if X.dtype == np.uint8 and not self.layers[0].takes_ids:
-            return Tensor(np.multiply(X, np.float32(1 / 255), dtype=np.float32))
+            return Tensor(np.divide(X, np.float32(255), dtype=np.float32))
         return Tensor(X.astype(np.float32, copy=False))
 
     def config(self) -> list[dict]:
@@ -235,8 +246,20 @@ class Sequential:
         return {name: array.copy() for name, array in self._arrays().items()}
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
-        """Put back what `state()` gave."""
-        for name, array in self._arrays().items():
+        """Put back what `state()` gave.
+
+        Raises:
+            UsageError: the names, shapes or dtypes are not those of this model.
+        """
+        self._require_built("load_state()")
+        arrays = self._arrays()
+        if odd := sorted(set(arrays) ^ set(state)):
+            raise UsageError(f"the arrays and the model's layers differ in '{odd[0]}'")
+        for name, array in arrays.items():
+            if (state[name].shape, state[name].dtype) != (array.shape, array.dtype):
+                got = f"{state[name].dtype} {state[name].shape}"
+                raise UsageError(f"'{name}' does not fit", expected=f"{array.dtype} {array.shape}", got=got)
+        for name, array in arrays.items():
             array[...] = state[name]
         self.params.touched()
 
@@ -282,9 +305,6 @@ class Sequential:
             model = cls([_rebuild(entry, layers.KINDS, "layer") for entry in meta["layers"]], seed=meta["seed"])
             model._expect(tuple(meta["input_shape"]), arrays)
             model.build(tuple(meta["input_shape"]))
-            if set(model._arrays()) != set(arrays):
-                odd = sorted(set(model._arrays()) ^ set(arrays))[0]
-                raise UsageError(f"its tensors and its layers differ in '{odd}'")
             model.load_state(arrays)
             if "loss" in meta:
                 model.loss = _rebuild(meta["loss"], loss.KINDS, "loss")
@@ -316,6 +336,7 @@ class Sequential:
 
     def _outputs(self, X: np.ndarray, batch_size: int) -> np.ndarray:
         X = self._check(_array(X))
+        checks.whole("batch_size", batch_size)
         with no_grad(), np.errstate(all="ignore"):
             parts = [self.forward(self.inputs(X[i : i + batch_size])).data for i in range(0, len(X), batch_size)]
         return np.concatenate(parts) if parts else np.zeros((0, *self._shapes[-1]), np.float32)
@@ -326,11 +347,18 @@ class Sequential:
         want = self.input_shape
         if X.shape[1:] in (want, (*want, 1)) or (*X.shape[1:], 1) == want:
             return X
-        if X.shape == want or (*X.shape, 1) == want:
+        if X.shape in (want, (*want, 1)) or (*X.shape, 1) == want:
             raise UsageError(
                 "one input without a batch axis", got=f"shape {X.shape}", fix="X[None] makes it a batch of one"
             )
         raise UsageError("inputs do not fit the model", expected=("n", *want), got=X.shape)
+
+    def _targets(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Targets to evaluate on: as many as there are inputs, and at least one."""
+        y = self.loss.targets(y, self._shapes[-1])
+        if len(X) != len(y) or not len(y):
+            raise UsageError("X and y need one row for each other, and at least one", got=f"{len(X)} and {len(y)}")
+        return y
 
     def _require_built(self, what: str) -> None:
         if self.params is None:
@@ -338,7 +366,10 @@ class Sequential:
 
 
 def _array(X: np.ndarray) -> np.ndarray:
-    X = np.asarray(X)
+    try:
+        X = np.asarray(X)
+    except ValueError:  # a list of rows of different lengths
+        raise UsageError("X must be an array of real numbers", got="rows of different lengths") from None
     if X.dtype.kind not in "fiub" or X.ndim < 1:
         raise UsageError("X must be an array of real numbers", got=f"{X.dtype}, shape {X.shape}")
     return X

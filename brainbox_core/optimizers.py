@@ -34,7 +34,10 @@ def clip_by_global_norm(gradients: np.ndarray, limit: float) -> float:
         >>> clip_by_global_norm(gradients, 1.0), gradients
         (5.0, array([0.6, 0.8]))
     """
-    norm = float(np.sqrt(np.dot(gradients, gradients)))
+    with np.errstate(over="ignore"):
+        norm = math.sqrt(np.dot(gradients, gradients))
+    if norm == math.inf:  # the squares overflow before the length does
+        norm = float(np.linalg.norm(gradients.astype(np.float64)))
     if norm > limit:
         gradients *= limit / norm
     return norm
@@ -65,6 +68,8 @@ class Optimizer:
 
     def build(self, parameters: Parameters) -> None:
         """Take over the parameters of a model, with moments of 0."""
+        if self._parameters is not None and self._parameters is not parameters:
+            raise UsageError("the optimizer belongs to another model", fix="make a new optimizer for each model")
         self._parameters, self.steps = parameters, 0
         self.moments = {name: np.zeros_like(parameters.values) for name in self.moment_names}
         self._scratch = np.empty_like(parameters.values)

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TextIO
 
-from brainbox_core.callbacks import Callback
+from brainbox_core.callbacks import Callback, lower_is_better
+from brainbox_core.display import number
 from brainbox_core.files import printable
 
 REFRESH = 0.2  # seconds between two drawings of the live line
@@ -209,6 +210,7 @@ class Progress(Callback):
 
     def __init__(self, stream: TextIO | Screen | None = None):
         self._stream = stream
+        self._screen: Screen | None = None
 
     def on_train_begin(self, model: object, logs: Mapping) -> None:
         stream = sys.stdout if self._stream is None else self._stream
@@ -236,7 +238,8 @@ class Progress(Callback):
             self._draw(logs["epoch"] + 1, 0, time.perf_counter(), None)
 
     def on_train_end(self, model: object, logs: Mapping) -> None:
-        self._screen.hide()
+        if self._screen is not None:  # another callback may have failed before training began
+            self._screen.hide()
 
     def _draw(self, epoch: int, batch: int, now: float, loss: float | None) -> None:
         self._due = now + REFRESH
@@ -300,77 +303,6 @@ class Progress(Callback):
         return f" {arrow}", "green" if _improves(name, value, last) else "red"
 
 
-def fitted(table: Sequence[Sequence[str]], width: int, left: int = 1) -> list[str]:
-    """A table as lines: columns are left out from the right until it fits, but never a digit of one.
-
-    Args:
-        table: the rows, of equal length; the first may hold the titles.
-        width: of the terminal, in columns.
-        left: how many columns are aligned to the left; the others to the right.
-
-    Example:
-        >>> fitted([["layer", "parameters"], ["linear_0", "100,480"]], 80)
-        ['layer     parameters', 'linear_0     100,480']
-        >>> fitted([["layer", "parameters"], ["linear_0", "100,480"]], 15)
-        ['layer', 'linear_0']
-    """
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    while len(widths) > 1 and sum(widths) + 2 * (len(widths) - 1) > width:
-        widths.pop()
-    lines = []
-    for row in table:
-        cells = [text.ljust(size) for text, size in zip(row[:left], widths, strict=False)]
-        cells += [text.rjust(size) for text, size in zip(row[left:], widths[left:], strict=False)]
-        lines.append("  ".join(cells).rstrip())
-    return lines
-
-
-def sparkline(values: Sequence[float], unicode: bool = True, width: int = 40) -> str:
-    """A curve of one text line, at most `width` characters.
-
-    Example:
-        >>> sparkline([0.5, 0.3, 0.2, 0.1])
-        '█▄▃▁'
-        >>> sparkline([0.5, 0.3, 0.2, 0.1], unicode=False)
-        '#=-.'
-    """
-    levels = "▁▂▃▄▅▆▇█" if unicode else ".:-=+*%#"
-    if len(values) > width:
-        values = [values[index * (len(values) - 1) // (width - 1)] for index in range(width)]
-    low, high = min(values), max(values)
-    if high == low:
-        return levels[0] * len(values)
-    return "".join(levels[int((value - low) / (high - low) * (len(levels) - 1) + 0.5)] for value in values)
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether a metric improves when it falls, by its name.
-
-    Example:
-        >>> lower_is_better("val_loss"), lower_is_better("val_accuracy")
-        (True, False)
-    """
-    return any(word in metric for word in ("loss", "error", "mse", "mae", "bits", "perplexity"))
-
-
-def number(name: str, value: float) -> str:
-    """A number as tables show it: accuracies in percent, times with their unit, everything else in 4 decimals.
-
-    Example:
-        >>> number("val_accuracy", 0.912), number("lr", 3.2e-5), number("train_loss", 123456.0), number("time_s", 125)
-        ('91.20%', '3.2e-05', '1.23e+05', '2m05s')
-    """
-    if isinstance(value, int) and name != "time_s":
-        return f"{value:,}"
-    if "accuracy" in name:
-        return f"{value:.2%}"
-    if name == "time_s":
-        return _duration(value)
-    if name == "lr" and 0 < value < 0.001:
-        return f"{value:.1e}"
-    return f"{value:.4f}" if abs(value) < 1000 else f"{value:.3g}"
-
-
 def _cells_of(logs: Mapping) -> dict[str, str]:
     """The numbers of an epoch as texts: the epoch first, the learning rate and the time last."""
     names = ["epoch", *(name for name in logs if _is_metric(name)), "lr", "time_s"]
@@ -395,13 +327,6 @@ def _width(name: str) -> int:
 
 def _line_width(columns: Sequence[tuple[str, str, int]]) -> int:
     return sum(width for *_, width in columns) + 2 * (len(columns) - 1)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f}s"
-    minutes, seconds = divmod(int(seconds), 60)
-    return f"{minutes}m{seconds:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
 
 
 def _clock(seconds: float) -> str:

@@ -23,7 +23,7 @@ def key(seed: int, *names: str | int) -> int:
         >>> key(0, "shuffle", 1) == key(0, "shuffle", 1), key(0, "shuffle", 1) == key(0, "shuffle", "1")
         (True, False)
     """
-    text = repr((int(seed), *(name if isinstance(name, str) else int(name) for name in names)))
+    text = repr((int(seed), *(str(name) if isinstance(name, str) else int(name) for name in names)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
 
 

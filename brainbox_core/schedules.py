@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 
 from brainbox_core import checks
+from brainbox_core.errors import UsageError
 
 Schedule = Callable[[int], float]
 
@@ -65,6 +66,8 @@ class Cosine:
     def __init__(self, lr: float, steps: int, warmup: int = 0):
         self.lr, self.steps = checks.between("lr", lr, 0, above=True), checks.whole("steps", steps)
         self.warmup = checks.whole("warmup", warmup, least=0)
+        if self.warmup > self.steps:
+            raise UsageError("warmup", expected=f"at most all {self.steps} steps", got=warmup)
 
     def __call__(self, step: int) -> float:
         if step < self.warmup:

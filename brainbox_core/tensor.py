@@ -14,6 +14,7 @@ Python numbers become float32. A Python number beside a tensor takes the tensor'
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -48,11 +49,11 @@ def no_grad() -> Iterator[None]:
 class Node:
     """One operation: its inputs, and the function that turns the gradient of its output into theirs."""
 
-    __slots__ = ("backward", "inputs", "name", "serial", "versions")
+    __slots__ = ("backward", "inputs", "name", "serial", "version")
 
     def __init__(self, name: str, inputs: tuple[Tensor, ...], backward: Backward):
         self.name, self.inputs, self.backward = name, inputs, backward
-        self.versions = [tensor.version for tensor in inputs]
+        self.version = _sum_of_versions(inputs)
         self.serial = next(_serials)  # inputs are always older: sorting by serial is a topological order
 
     def gradients(self, gradient: np.ndarray) -> tuple[np.ndarray | None, ...]:
@@ -62,16 +63,15 @@ class Node:
                 f"backward() came to '{self.name}' of a graph that was used and freed",
                 fix="run the forward pass again before the second backward()",
             )
-        for tensor, version in zip(self.inputs, self.versions, strict=True):
-            if tensor.version != version:
-                raise UsageError(
-                    f"an input of '{self.name}' was changed in place after it was used",
-                    fix="change it after backward(), or make a new tensor instead",
-                )
+        if _sum_of_versions(self.inputs) != self.version:
+            raise UsageError(
+                f"an input of '{self.name}' was changed in place after it was used",
+                fix="change it after backward(), or make a new tensor instead",
+            )
         return self.backward(gradient)
 
     def free(self) -> None:
-        self.backward, self.inputs, self.versions = None, (), []
+        self.backward, self.inputs = None, ()
 
 
 class Tensor:
@@ -116,8 +116,7 @@ class Tensor:
 
     @data.setter
     def data(self, values) -> None:
-        self._data[...] = values
-        self.version += 1
+        self[...] = values
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -179,64 +178,55 @@ class Tensor:
             self._accumulate(gradient)
             return
         arrived = {self.node: gradient}
-        for node in _newest_first(self.node):
-            for tensor, part in zip(node.inputs, node.gradients(arrived.pop(node)), strict=True):
-                if part is None or not tensor.requires_grad:
-                    continue
-                if tensor.node is None:
-                    tensor._accumulate(part)
-                elif (before := arrived.get(tensor.node)) is not None:
-                    arrived[tensor.node] = before + part  # never in place: `before` may be shared with another input
-                else:
-                    arrived[tensor.node] = part
-            node.free()
+        with np.errstate(all="ignore"):  # an infinite slope, as of sqrt at 0, is a result
+            for node in _newest_first(self.node):
+                for tensor, part in zip(node.inputs, node.gradients(arrived.pop(node)), strict=True):
+                    if part is None or not tensor.requires_grad:
+                        continue
+                    if tensor.node is None:
+                        tensor._accumulate(part)
+                    elif (before := arrived.get(tensor.node)) is not None:
+                        arrived[tensor.node] = before + part  # not in place: `before` may be shared with another input
+                    else:
+                        arrived[tensor.node] = part
+                node.free()
 
     def _accumulate(self, gradient: np.ndarray) -> None:
-        self.grad = gradient.copy() if self.grad is None else self.grad + gradient
+        total = gradient if self.grad is None else self.grad + gradient
+        self.grad = np.array(total, dtype=self.dtype)
 
     # --- arithmetic ----------------------------------------------------------------------------------------------
 
     def __add__(self, other) -> Tensor:
         other = self._beside(other)
-        a, b = self.shape, other.shape
-        return record("add", self._data + other._data, (self, other), lambda g: (unbroadcast(g, a), unbroadcast(g, b)))
+        return record("add", self._data + other._data, (self, other), lambda g: (_to(self, g), _to(other, g)))
 
     def __sub__(self, other) -> Tensor:
         other = self._beside(other)
-        a, b = self.shape, other.shape
-        return record("sub", self._data - other._data, (self, other), lambda g: (unbroadcast(g, a), unbroadcast(-g, b)))
+        return record("sub", self._data - other._data, (self, other), lambda g: (_to(self, g), _to(other, g, -1)))
 
     def __mul__(self, other) -> Tensor:
         other = self._beside(other)
-        a, b = self._data, other._data
-        return record("mul", a * b, (self, other), lambda g: (unbroadcast(g * b, a.shape), unbroadcast(g * a, b.shape)))
+        y = self._data * other._data
+        return record("mul", y, (self, other), lambda g: (_to(self, g, other._data), _to(other, g, self._data)))
 
     def __truediv__(self, other) -> Tensor:
         other = self._beside(other)
-        a, b = self._data, other._data
+        b = other._data
         with np.errstate(divide="ignore", invalid="ignore"):
-            y = a / b
-
-        def backward(g):
-            with np.errstate(divide="ignore", invalid="ignore"):
-                return unbroadcast(_chain(g, 1 / b), a.shape), unbroadcast(_chain(g, -y / b), b.shape)
-
-        return record("div", y, (self, other), backward)
+            y = self._data / b
+        return record("div", y, (self, other), lambda g: (_to(self, g, 1 / b), _to(other, g, -y / b)))
 
     def __pow__(self, other) -> Tensor:
-        """x ** y; the derivative by y is only taken where x > 0, and 0 ** 0 is 1 with derivative 0."""
+        """x ** y; the derivative by y is 0 where x <= 0, and 0 ** 0 is 1 with derivative 0."""
         other = self._beside(other)
         a, b = self._data, other._data
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             y = a**b
 
         def backward(g):
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                da = unbroadcast(_chain(g, np.where(b == 0, 0, b * a ** (b - 1))), a.shape)
-                if not other.requires_grad:
-                    return da, None
-                log = np.log(np.where(a.real > 0, a, 1))
-                return da, unbroadcast(_chain(g, y * log), b.shape)
+            slope = np.where(b == 0, 0, b * a ** (b - 1))
+            return _to(self, g, slope), _to(other, g, np.where(a.real > 0, y * np.log(a), 0))
 
         return record("pow", y, (self, other), backward)
 
@@ -278,38 +268,30 @@ class Tensor:
     def _beside(self, other) -> Tensor:
         if isinstance(other, Tensor):
             return other
-        if isinstance(other, bool | int | float | complex):
-            return Tensor(np.asarray(other, dtype=np.result_type(self.dtype, other)))
+        if type(other) in (float, int, bool):  # a float of NumPy is a float, too, but one that says its precision
+            return Tensor(np.asarray(other, self.dtype))
+        if type(other) is complex:
+            return Tensor(np.asarray(other, np.result_type(self.dtype, other)))
         return Tensor(other)
 
     # --- element by element --------------------------------------------------------------------------------------
 
     def exp(self) -> Tensor:
         y = np.exp(self._data)
-        return record("exp", y, (self,), lambda g: (g * y,))
+        return record("exp", y, (self,), lambda g: (_chain(g, y),))
 
     def log(self) -> Tensor:
         """Natural logarithm; -inf at 0, NaN below."""
         x = self._data
         with np.errstate(divide="ignore", invalid="ignore"):
             y = np.log(x)
-
-        def backward(g):
-            with np.errstate(divide="ignore"):
-                return (_chain(g, 1 / x),)
-
-        return record("log", y, (self,), backward)
+        return record("log", y, (self,), lambda g: (_chain(g, 1 / x),))
 
     def sqrt(self) -> Tensor:
         """Square root; its derivative at 0 is inf, but a gradient of 0 that arrives there stays 0."""
         with np.errstate(invalid="ignore"):
             y = np.sqrt(self._data)
-
-        def backward(g):
-            with np.errstate(divide="ignore", invalid="ignore"):
-                return (_chain(g, 0.5 / y),)
-
-        return record("sqrt", y, (self,), backward)
+        return record("sqrt", y, (self,), lambda g: (_chain(g, 0.5 / y),))
 
     def tanh(self) -> Tensor:
         y = np.tanh(self._data)
@@ -430,10 +412,13 @@ def record(name: str, data: np.ndarray, inputs: tuple[Tensor, ...], backward: Ba
             need none. It must not refer to the tensor returned here (that would be a cycle); its arrays are fine.
     """
     out = Tensor.__new__(Tensor)
-    out._data, out.grad, out.node, out.version = data, None, None, 0
-    out.requires_grad = _recording.get() and any(tensor.requires_grad for tensor in inputs)
-    if out.requires_grad:
-        out.node = Node(name, inputs, backward)
+    out._data = data if isinstance(data, np.ndarray) else np.asarray(data)  # NumPy makes numbers of arrays without axes
+    out.requires_grad, out.grad, out.node, out.version = False, None, None, 0
+    if _recording.get():
+        for tensor in inputs:
+            if tensor.requires_grad:
+                out.requires_grad, out.node = True, Node(name, inputs, backward)
+                break
     return out
 
 
@@ -460,12 +445,32 @@ def _newest_first(root: Node) -> list[Node]:
             if tensor.node is not None and tensor.node not in found:
                 found.add(tensor.node)
                 waiting.append(tensor.node)
-    return sorted(found, key=lambda node: -node.serial)
+    return sorted(found, key=operator.attrgetter("serial"), reverse=True)
 
 
-def _chain(gradient: np.ndarray, derivative: np.ndarray) -> np.ndarray:
+def _sum_of_versions(tensors: tuple[Tensor, ...]) -> int:
+    """A number that changes when any of the tensors does, because versions only ever grow."""
+    total = 0
+    for tensor in tensors:
+        total += tensor.version
+    return total
+
+
+def _to(tensor: Tensor, gradient: np.ndarray, derivative: np.ndarray | float | None = None) -> np.ndarray | None:
+    """What a broadcasting operation sends back to one of its inputs; None if the input wants no gradient."""
+    if not tensor.requires_grad:
+        return None
+    if derivative is not None:
+        gradient = _chain(gradient, derivative)
+    return unbroadcast(gradient, tensor.shape)
+
+
+def _chain(gradient: np.ndarray, derivative: np.ndarray | float) -> np.ndarray:
     """gradient * derivative, where no gradient stays none: 0 * inf must not poison a branch that where() left out."""
-    return np.where(gradient == 0, 0, gradient * derivative).astype(gradient.dtype, copy=False)
+    product = gradient * derivative
+    if np.count_nonzero(product != product):  # NaN
+        product = np.where(gradient == 0, 0, product)
+    return product
 
 
 def _keep(gradient: np.ndarray, axis, keepdims: bool) -> np.ndarray:

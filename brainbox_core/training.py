@@ -47,6 +47,12 @@ def train(
             model.epoch += 1
             if validation is not None:
                 logs |= {f"val_{name}": value for name, value in model.evaluate(*validation).items()}
+                if not math.isfinite(logs["val_loss"]):
+                    raise ConvergenceError(
+                        f"the validation loss is {logs['val_loss']}",
+                        where=f"epoch {model.epoch}",
+                        fix="look for validation inputs that are not finite or far outside those of the training",
+                    )
                 if logs["val_loss"] < best_loss:
                     best_loss, best_epoch, best_state = logs["val_loss"], model.epoch, model.state()
             logs |= {"lr": lr, "time_s": time.monotonic() - started}
@@ -82,31 +88,37 @@ def _step(model: Sequential, x: np.ndarray, y: np.ndarray) -> float:
     step = model.optimizer.steps
     for layer in model.layers:
         layer.step = step
-    inputs = model.inputs(x)
+    # BatchNorm takes every batch into its averages on the way forward; a bad one has to come out again.
+    averages = [(array, array.copy()) for layer in model.layers for array in layer.buffers.values()]
+    inputs, error = model.inputs(x), None
     with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
         loss = model.loss(model.forward(inputs, training=True), y)
         value = loss.item()
         if not math.isfinite(value):
-            raise _diverged(model, f"loss is {value}", inputs)
-        model.params.zero_grad()
-        loss.backward()
-        gradients = model.params.gather()
-        # One dot product sees every NaN and Inf; it may itself overflow, so a second look decides.
-        if not math.isfinite(np.dot(gradients, gradients)) and not np.isfinite(gradients).all():
-            raise _diverged(model, "the gradient is not finite", inputs)
+            error = _diverged(model, f"loss is {value}", "the loss itself overflows", inputs)
+        else:
+            model.params.zero_grad()
+            loss.backward()
+            gradients = model.params.gather()
+            # One dot product sees every NaN and Inf, and also what the optimizers' squares could not hold.
+            if not math.isfinite(np.dot(gradients, gradients)):
+                error = _diverged(model, "the gradient is not finite", "its length overflows", inputs)
+    if error is not None:
+        for array, before in averages:
+            array[...] = before
+        raise error
     model.optimizer.step()
     return value
 
 
-def _diverged(model: Sequential, what: str, inputs: Tensor) -> ConvergenceError:
-    """The error that names the first layer whose output or gradient is not finite."""
+def _diverged(model: Sequential, what: str, fault: str, inputs: Tensor) -> ConvergenceError:
+    """The error that names the first layer whose output or gradient is not finite; `fault` if all are finite."""
     where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
     fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient (clip_norm=1)"
     if not np.isfinite(inputs.data).all():
         return ConvergenceError(
             f"{what}: the inputs hold numbers that are not finite", where=where, fix="clean the data"
         )
-    fault = "the loss overflows"
     with no_grad():
         x = inputs
         for layer in model.layers:

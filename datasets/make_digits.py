@@ -2,7 +2,7 @@
 
     python datasets/make_digits.py [--out datasets]
 
-Nobody's handwriting is in these pictures. Each begins as a few pen positions (`glyphs.py`) and then suffers what
+Nobody's handwriting is in these pictures. Each begins as a few pen positions (`glyphs.txt`) and then suffers what
 happens to real digits, in the same order:
 
 1. a hand: a blend of the ways to write this digit, the pen a little off everywhere, strokes begun early or ended late;
@@ -24,9 +24,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]  # so that the program runs from any folder
-
-from glyphs import GLYPHS  # noqa: E402
+sys.path.insert(0, str(HERE.parent))  # so that the program runs from any folder
 
 from brainbox_core.rng import stream  # noqa: E402
 
@@ -42,7 +40,7 @@ Strokes = list[np.ndarray]  # each (n, 2): x to the right and y down, the digit 
 
 
 def parse(drawing: str) -> tuple[Strokes, list[np.ndarray]]:
-    """The pen positions of a drawing (see glyphs.py), stroke by stroke, and which of them are corners."""
+    """The pen positions of a line of glyphs.txt, stroke by stroke, and which of them are corners."""
     strokes, corners = [], []
     for stroke in drawing.split("/"):
         points = stroke.split()
@@ -51,27 +49,35 @@ def parse(drawing: str) -> tuple[Strokes, list[np.ndarray]]:
     return strokes, corners
 
 
-MOVEMENTS = {
-    digit: [(weight, [parse(drawing) for drawing in drawings]) for weight, drawings in movements]
-    for digit, movements in GLYPHS.items()
-}
+def read_glyphs(text: str) -> dict[int, list[tuple[float, list]]]:
+    """For every digit its movements, each a weight and the parsed drawings."""
+    glyphs: dict[int, list[tuple[float, list]]] = {}
+    for line in text.splitlines():
+        if line.startswith("digit"):
+            movements = glyphs[int(line.split()[1])] = []
+        elif line.startswith("    "):
+            movements[-1][1].append(parse(line))
+        elif line.startswith("  "):
+            movements.append((float(line.split()[0]), []))
+    return glyphs
+
+
+GLYPHS = read_glyphs((HERE / "glyphs.txt").read_text(encoding="utf-8"))
 
 
 def blend(digit: int, rng: np.random.Generator) -> tuple[Strokes, list[np.ndarray]]:
     """One hand: a movement chosen by its weight, and a random weighted mean of its drawings."""
-    weights = np.array([weight for weight, _ in MOVEMENTS[digit]])
-    drawings = MOVEMENTS[digit][rng.choice(len(weights), p=weights / weights.sum())][1]
+    weights = np.array([weight for weight, _ in GLYPHS[digit]])
+    drawings = GLYPHS[digit][rng.choice(len(weights), p=weights / weights.sum())][1]
     share = rng.dirichlet(np.full(len(drawings), 0.6))
     share = share + 0.25 * (share - share.mean())  # a little beyond the drawn extremes
-    strokes = [
-        sum(s * p for s, p in zip(share, points, strict=True)) for points in zip(*(d[0] for d in drawings), strict=True)
-    ]
-    return strokes, drawings[0][1]
+    versions = zip(*(strokes for strokes, _ in drawings), strict=True)  # of each stroke, one a drawing
+    return [np.tensordot(share, stroke, axes=1) for stroke in versions], drawings[0][1]
 
 
 def jitter(strokes: Strokes, rng: np.random.Generator) -> Strokes:
     """Every pen position a little off, every stroke a little elsewhere; some writers are far less careful."""
-    mess = 0.038 * np.exp(0.5 * rng.normal())
+    mess = 0.038 * np.exp(0.25 * rng.normal())
     return [s + rng.normal(0, mess, s.shape) + rng.normal(0, 0.025, 2) for s in strokes]
 
 
@@ -86,12 +92,13 @@ def spline(points: np.ndarray, corners: np.ndarray, steps: int = 14) -> np.ndarr
 
 
 def resample(path: np.ndarray, start: float, stop: float, spacing: float = 0.018) -> np.ndarray:
-    """Points at equal distances along a path, that leave out or, running on straight, add a bit at either end.
+    """A path in equal steps, shortened at either end or running on straight beyond it.
 
     Args:
+        path: (n, 2).
         start: where to begin; below 0 is before the path.
         stop: where to end, counted from the path's end; above 0 is after it.
-        spacing: the distance between points, in heights of the digit.
+        spacing: the length of a step, default 0.018 heights of the digit.
     """
     length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
     keep = np.concatenate([[True], np.diff(length) > 1e-9])
@@ -109,7 +116,7 @@ def write(digit: int, rng: np.random.Generator) -> Strokes:
     """The path of the pen: blended, jittered, and each stroke ending a little early or late."""
     strokes, corners = blend(digit, rng)
     paths = [spline(s, c) for s, c in zip(jitter(strokes, rng), corners, strict=True)]
-    return [resample(path, *rng.normal(0, 0.04, 2)) for path in paths]
+    return [resample(path, *rng.normal(0, 0.07, 2)) for path in paths]
 
 
 # ---- the page
@@ -118,7 +125,8 @@ def write(digit: int, rng: np.random.Generator) -> Strokes:
 def reshape(paths: Strokes, rng: np.random.Generator) -> Strokes:
     """Upper and lower half, left and right, of different size; then a smooth warp, slant, rotation and squeeze."""
     balance = np.exp(rng.normal(0, 0.22, 2))
-    waves = rng.normal(0, 3.2, (4, 2)), rng.uniform(0, 2 * np.pi, 4), rng.normal(0, 0.036, (4, 2))
+    # Four plane waves, two heights of the digit long or so, push every point along.
+    frequency, phase, push = rng.normal(0, 3.2, (4, 2)), rng.uniform(0, 2 * np.pi, 4), rng.normal(0, 0.036, (4, 2))
     slant, angle = rng.normal(0.16, 0.24), rng.normal(0, 0.08)
     squeeze = np.exp(rng.normal(-0.02, 0.2))
     cos, sin = np.cos(angle), np.sin(angle)
@@ -126,7 +134,7 @@ def reshape(paths: Strokes, rng: np.random.Generator) -> Strokes:
     bent = []
     for path in paths:
         path = np.sign(path) * np.abs(path) ** balance
-        path = path + np.sin(path @ waves[0].T + waves[1]) @ waves[2]
+        path = path + np.sin(path @ frequency.T + phase) @ push
         bent.append(path @ matrix.T)
     return bent
 
@@ -136,15 +144,15 @@ def reshape(paths: Strokes, rng: np.random.Generator) -> Strokes:
 
 def pressure(paths: Strokes, rng: np.random.Generator) -> list[np.ndarray]:
     """The pen's radius, in pixels of the picture, at every point of every path."""
-    width = np.clip(2.3 * np.exp(rng.normal(0, 0.3)), 1.1, 4.8)
-    depth, nib, direction = abs(rng.normal(0, 0.12)), abs(rng.normal(0, 0.12)), rng.uniform(0, np.pi)
+    width = np.clip(2.25 * np.exp(rng.normal(0, 0.28)), 1.2, 4.4)
+    depth, nib, direction = abs(rng.normal(0, 0.26)), abs(rng.normal(0, 0.26)), rng.uniform(0, np.pi)
     radii = []
     for path in paths:
         along = np.arange(len(path)) / 50
         wave = sum(np.sin(f * along + rng.uniform(0, 2 * np.pi)) for f in (2.0, 4.5)) / 2
         step = np.gradient(path, axis=0)
         across = np.cos(2 * (np.arctan2(step[:, 1], step[:, 0]) - direction))  # a broad nib is thin one way
-        radii.append(width / 2 * (1 + depth * wave) * (1 + nib * across))
+        radii.append(np.maximum(width / 2 * (1 + depth * wave) * (1 + nib * across), 0.5))  # never too faint to read
     return radii
 
 
@@ -155,14 +163,13 @@ def fit(paths: Strokes, radii: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray
     """
     points, radius = np.concatenate(paths), np.concatenate(radii)[:, None]
     scale = 1.0
-    for _ in range(6):  # the side of the ink depends on the scale through the pen; this fixed point converges at once
+    for _ in range(6):  # the pen keeps its width while the path grows, so the scale is approached in a few steps
         low, high = (points * scale - radius).min(axis=0), (points * scale + radius).max(axis=0)
         scale *= 1 + (BOX - (high - low).max()) / max(BOX - 2 * radius.mean(), 1)
     low, high = (points * scale - radius).min(axis=0), (points * scale + radius).max(axis=0)
-    points, radius = points * scale - low, radius * BOX / (high - low).max()
-    points *= BOX / (high - low).max()
-    width, height = np.clip(np.ceil((high - low) * BOX / (high - low).max() - 0.3), 1, BOX).astype(int)
-    return points * FINE, radius[:, 0] * FINE, (height, width)
+    rest = BOX / (high - low).max()
+    width, height = np.clip(np.ceil((high - low) * rest - 0.3), 1, BOX).astype(int)
+    return (points * scale - low) * rest * FINE, radius[:, 0] * rest * FINE, (height, width)
 
 
 def smooth_noise(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
@@ -186,20 +193,20 @@ def ink(points: np.ndarray, radius: np.ndarray, size: tuple[int, int], rng: np.r
 # ---- the scanner
 
 
-def placed(ink: np.ndarray) -> np.ndarray | None:
+def placed(grey: np.ndarray) -> np.ndarray | None:
     """The ink in a SIDE x SIDE picture, moved by whole pixels so that its centre of mass is nearest to the centre.
 
     None where the ink is so lopsided that it would stick out of the picture.
     """
     offset = []
-    for profile in (ink.sum(axis=1), ink.sum(axis=0)):
+    for profile in (grey.sum(axis=1), grey.sum(axis=0)):
         middle = profile @ np.arange(len(profile)) / profile.sum()
         offset.append(int(np.floor(SIDE / 2 - middle + 0.5)))
         if not 0 <= offset[-1] <= SIDE - len(profile):
             return None
-    (top, left), (height, width) = offset, ink.shape
+    (top, left), (height, width) = offset, grey.shape
     picture = np.zeros((SIDE, SIDE))
-    picture[top : top + height, left : left + width] = ink
+    picture[top : top + height, left : left + width] = grey
     return picture
 
 

@@ -12,8 +12,9 @@ from typing import Annotated
 import typer
 
 from brainbox_cli import options
+from brainbox_cli.command import Choice
 from brainbox_cli.reporter import Reporter
-from brainbox_cli.trainer import Answer, Choice, Trainer
+from brainbox_cli.trainer import Answer, Trainer
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files import atomic_write, printable
 from brainbox_core.tasks.digit_settings import NAMED, Settings
@@ -26,7 +27,7 @@ Augment = Annotated[
     typer.Option(
         "--augment",
         rich_help_panel=options.TRAINING,
-        help="Show each digit a little shifted, turned and scaled, differently in every epoch.",
+        help="Show each digit a little shifted, turned and scaled, differently in every epoch; takes more epochs.",
     ),
 ]
 Images = Annotated[
@@ -216,7 +217,8 @@ def _shade(right: bool, count: int) -> str:
 
 
 def _record(result: object) -> dict:
-    return {"best_epoch": result.best_epoch, "confusion": result.confusion}
+    best = {"best_epoch": result.best_epoch} if result.history else {}
+    return {**best, "confusion": result.confusion}
 
 
 def _draw(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
@@ -225,12 +227,13 @@ def _draw(folder: Path, model: object, data: object, result: object) -> dict[str
     return pictures.draw_classifier(folder, model, data, result)
 
 
-def _try_next(folder: Path, data: object) -> list[str]:
+def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
     """Read one of the test pictures, put beside the model as a person would draw it: large, dark on light."""
     from PIL import Image
 
     picture = Image.fromarray(255 - data.test_images[0].reshape(28, 28)).resize((280, 280), Image.Resampling.BICUBIC)
     content = io.BytesIO()
     picture.save(content, "PNG")
-    atomic_write(folder / EXAMPLE, content.getvalue())
-    return ["predict", str(folder / EXAMPLE)]
+    path = folder / EXAMPLE
+    atomic_write(path, content.getvalue())
+    return ["predict", str(path)], {"example": path}

@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from brainbox_cli import options
+from brainbox_cli.command import Choice
 from brainbox_cli.lesson import Lesson, Outcome, command
 from brainbox_cli.reporter import Reporter
-from brainbox_cli.trainer import Choice
 from brainbox_core.errors import UsageError
 from brainbox_core.tasks.neuron import (
     EPOCHS,

@@ -76,5 +76,10 @@ class Softmax(Activation):
         array([[0.5, 0.5]], dtype=float32)
     """
 
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if not input_shape:
+            raise self.misfit("(batch, ..., classes)", input_shape)
+        return input_shape
+
     def __call__(self, x: Tensor, training: bool = False) -> Tensor:
         return functional.softmax(x)

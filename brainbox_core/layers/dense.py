@@ -110,7 +110,8 @@ class Embedding(Layer):
         return {"table": (self.ids, self.dim)}
 
     def __call__(self, x: Tensor, training: bool = False) -> Tensor:
-        ids = x.data.real.astype(np.intp)
+        with np.errstate(invalid="ignore"):  # what is no whole number is told below
+            ids = x.data.real.astype(np.intp)
         if ids.size and not (ids.min() >= 0 and ids.max() < self.ids and (ids == x.data).all()):
             raise UsageError(
                 f"{self.label} looks up ids",

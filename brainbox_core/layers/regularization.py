@@ -68,6 +68,8 @@ class BatchNorm(Layer):
         self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
 
     def output_shape(self, input_shape: Shape) -> Shape:
+        if not input_shape:
+            raise self.misfit("(batch, ..., features)", input_shape, "X.reshape(-1, 1)")
         return input_shape
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
@@ -78,7 +80,8 @@ class BatchNorm(Layer):
         return input_shape
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {"gain": (input_shape[-1],), "shift": (input_shape[-1],)}
+        features = self.output_shape(input_shape)[-1]
+        return {"gain": (features,), "shift": (features,)}
 
     def __call__(self, x: Tensor, training: bool = False) -> Tensor:
         if not training:

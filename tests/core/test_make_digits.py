@@ -34,6 +34,16 @@ def shipped():
     }
 
 
+def test_the_drawings_of_a_movement_can_be_blended():
+    assert sorted(make_digits["GLYPHS"]) == list(range(10))
+    for digit, movements in make_digits["GLYPHS"].items():
+        assert len(movements) > 1
+        for weight, drawings in movements:
+            assert weight > 0
+            corners = [[stroke.tolist() for stroke in corners] for _, corners in drawings]
+            assert all(other == corners[0] for other in corners), f"digit {digit}: positions or corners differ"
+
+
 @pytest.mark.parametrize("split", SPLITS)
 def test_shapes_and_class_balance(shipped, split):
     images, digits = shipped[split]

@@ -576,8 +576,10 @@ path, rounds = sys.argv[1], int(sys.argv[2])
 models = [({"w": np.full(size, size, "f4")}, {"size": size}) for size in (30_000, 50_000)]
 save_model(path, *models[0])
 random = stream(0, "kill")
-halfway = seen = 0
-for turn in range(rounds):
+turn = halfway = seen = 0
+# On a busy machine a child may be killed before it gets to save: then more turns are needed.
+while turn < rounds or (turn < 40 * rounds and (halfway <= rounds / 10 or seen != 30_000 | 50_000)):
+    turn += 1
     child = os.fork()
     if not child:
         while True:

@@ -1,0 +1,257 @@
+"""The one path of every trainer: check, seed, load, train, save, report, gate."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from brainbox_cli import options
+from brainbox_cli.exit_codes import ExitCode
+from brainbox_cli.gate import Gate
+from brainbox_cli.reporter import Reporter
+from brainbox_cli.run_folder import METRICS, MODEL, RUN, default_folder, model_path, open_folder
+from brainbox_core.display import fitted, number, sparkline
+from brainbox_core.errors import InputError, UsageError
+from brainbox_core.files import atomic_write
+
+if TYPE_CHECKING:
+    from brainbox_cli.trainer import Trainer
+
+
+def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
+    """Learn, keep the best weights and the records of the run, and show what came of it."""
+    settings = _settings(trainer, reporter, values, given)
+    gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
+    out = values["out"]
+    path = out or default_folder(trainer.noun)
+    if path.exists() and os.path.exists(settings.data) and path.samefile(settings.data):
+        raise UsageError("is also the folder of the data", where=f"--out {path}", fix="choose another folder")
+    reporter.document.set(seed=settings.seed, config=asdict(settings))
+    reporter.say((f"{trainer.noun}: ", "bold cyan"), " | ".join(trainer.headline(settings)), wrap=True)
+    if values["dry_run"]:
+        return _dry_run(trainer, reporter, settings, path, values["plot"])
+
+    with open_folder(path, ours=out is None) as folder:
+        task, data, model = _prepare(trainer, reporter, settings)
+        folder.record("start", command=trainer.noun, **asdict(settings))
+        result = task.train(model, settings, data, callbacks=[folder, *reporter.training()])
+        for note in result.notes[len(data.notes) :]:
+            reporter.warn(note)
+        model.save(path / MODEL)
+        pictures = {}
+        if values["plot"]:
+            with reporter.working("drawing"):
+                pictures = trainer.draw(path, model, data, result)
+        words, examples = trainer.try_next(path, data)
+        own = {"model": path / MODEL, "run": path / RUN, "metrics": path / METRICS}
+        reporter.document.set(artifacts={**own, **pictures, **examples})
+        _show_metrics(trainer, reporter, "train", result, data, f"  (best epoch {result.best_epoch})", settings.seed)
+        _show_table(
+            reporter,
+            loss=_loss_curve(reporter, result.history),
+            saved=path / MODEL,
+            pictures=", ".join(place.name for place in pictures.values()),
+            next=_next_command(trainer, path, words),
+            reproduce=_reproduce(trainer, settings),
+        )
+        code = _gate(reporter, gate, result.metrics)
+        reporter.finish(code)
+        atomic_write(path / RUN, (reporter.document.text() + "\n").encode())
+        folder.record("end", status=reporter.document.fields["status"], **result.metrics)
+    return code
+
+
+def _settings(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> object:
+    """What was asked for; the rest is the noun's choice, which may depend on it. `--quick` changes only that rest."""
+    names = trainer.setting_options
+    asked = {name: values[name] for name in names if name in given}
+    settings = trainer.settings(**asked)
+    if not values["quick"]:
+        return settings
+    quick = replace(settings.quick(), **asked)
+    changes = [
+        f"{options.flag_of(names[name])} {options.as_typed(getattr(quick, name))}"
+        for name in names
+        if getattr(quick, name) != getattr(settings, name)
+    ]
+    reporter.say(("quick: ", "cyan"), " ".join(changes) or "nothing to change")
+    return quick
+
+
+def _prepare(trainer: Trainer, reporter: Reporter, settings: object) -> tuple[ModuleType, object, object]:
+    """Load the data and build the model, and show both."""
+    with reporter.working(f"loading {settings.data}") as progress:
+        task = importlib.import_module(trainer.task)
+        data = task.load_data(settings, progress)
+        model = task.build_model(settings, data)
+    for note in data.notes:
+        reporter.warn(note)
+    _show_layers(reporter, model.summary())
+    counts = data.counts
+    rows = f"{counts['train']:,} rows to train on, {counts['val']:,} held out, {counts['test']:,} to test on"
+    reporter.say(rows, wrap=True)
+    reporter.say()
+    reporter.document.set(data=_data_record(data), model=_model_record(model))
+    return task, data, model
+
+
+def _show_layers(reporter: Reporter, summary: object) -> None:
+    table = [["layer", "output", "parameters", "multiply-adds"]]
+    for row in summary.rows:
+        output = "x".join(map(str, row.output_shape))
+        table.append([row.name, output, f"{row.parameters:,}", f"{row.multiply_adds:,}"])
+    table.append(["total", "", f"{summary.parameters:,}", f"{summary.multiply_adds:,}"])
+    for line in fitted(table, reporter.text.width, left=2):
+        reporter.say((line, "bright_black"))
+
+
+def _dry_run(trainer: Trainer, reporter: Reporter, settings: object, path: Path, plot: bool) -> ExitCode:
+    _prepare(trainer, reporter, settings)
+    pictures = " and pictures" if plot else ""
+    reporter.answer(f"would write {path / MODEL}, {RUN}, {METRICS}{pictures}; nothing was trained or written")
+    return ExitCode.OK
+
+
+def _next_command(trainer: Trainer, path: Path, words: list[str]) -> str:
+    words = ["brainbox", trainer.noun, *words]
+    if path != Path("brainbox-out", trainer.noun):  # also with BRAINBOX_OUT: the next shell may not have it
+        words += ["--model", str(path)]
+    return shlex.join(words)
+
+
+def _reproduce(trainer: Trainer, settings: object) -> str:
+    """The shortest command that gives the same model; epochs and seed are named in any case."""
+    told = {name: getattr(settings, name) for name in trainer.setting_options}
+    for name in [name for name in told if name not in ("epochs", "seed")]:
+        rest = {other: value for other, value in told.items() if other != name}
+        if trainer.settings(**rest) == settings:  # the noun would choose it by itself
+            told = rest
+    words = ["brainbox", trainer.noun]
+    for name, value in told.items():
+        words.append(options.flag_of(trainer.setting_options[name]))
+        if value is not True:
+            words.append(options.as_typed(value))
+    return shlex.join(words)
+
+
+def predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
+    """Answer for each input: in words for people, in columns for programs."""
+    task, model = _load_model(trainer, reporter, values.pop("model"))
+    records = []
+    reporter.document.set(model=_model_record(model), seed=model.seed)
+    for answer in trainer.predict(reporter, task, model, **values):
+        records.append(answer.record)
+        if reporter.tabs:
+            reporter.answer_cells(answer.cells)
+        else:
+            reporter.answer(*answer.text)
+        for line in answer.below:
+            reporter.beside.print(line)
+    reporter.document.set(result={"predictions": records})
+    return ExitCode.OK
+
+
+def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
+    """Measure a trained model by the test part of its own data, or of other data."""
+    gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
+    task, model = _load_model(trainer, reporter, values["model"])
+    name = values["data"] or _trained_on(model)
+    settings = trainer.settings(data=name, seed=model.seed)
+    with reporter.working(f"loading {name}") as progress:
+        data = task.load_data(settings, progress)
+    for note in data.notes:
+        reporter.warn(note)
+    extra = {name: values[name] for name in trainer.evaluate_choices}
+    reporter.document.set(
+        data=_data_record(data), model=_model_record(model), seed=model.seed, config={"data": name, **extra}
+    )
+    with reporter.working("evaluating") as progress:
+        result = task.evaluate(model, data, **extra, progress=progress)
+    changed = "".join(f", {name} {options.as_typed(extra[name])}" for name in extra if name in given)
+    about = f"  ({data.counts['test']:,} rows of {name}{changed})"
+    _show_metrics(trainer, reporter, "evaluate", result, data, about, model.seed)
+    return _gate(reporter, gate, result.metrics)
+
+
+def _trained_on(model: object) -> str:
+    """The name of the data that a model was trained on, as its file says."""
+    data = model.meta.get("data")
+    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+        raise UsageError("the model's file does not say what it was trained on", fix="name the data with --data")
+    return data["name"]
+
+
+def _load_model(trainer: Trainer, reporter: Reporter, model: str | None) -> tuple[ModuleType, object]:
+    path, is_ours = model_path(trainer.noun, model)
+    if is_ours and not path.exists():
+        raise InputError("there is no model yet", where=str(path), fix=f"train one first: brainbox {path.parent.name}")
+    with reporter.working("loading the model"):
+        task = importlib.import_module(trainer.task)
+        return task, task.load_model(path, trainer.noun)
+
+
+# shared by the verbs
+
+
+def _show_metrics(
+    trainer: Trainer, reporter: Reporter, verb: str, result: object, data: object, about: str, seed: int
+) -> None:
+    """The line with the main figure, and what the noun adds; both also go into the document."""
+    metrics = {name: value for name, value in result.metrics.items() if name != "primary"}
+    history = [{name: value for name, value in row.items() if name != "time_s"} for row in result.history]
+    reporter.document.set(
+        metrics={"primary": trainer.metric, **metrics},
+        history=history,
+        result=trainer.record(result),
+        timing={"epochs_s": [round(row["time_s"], 3) for row in result.history]},
+    )
+    name = trainer.metric.replace("_", " ")
+    left = f"{name} {number(trainer.metric, metrics[trainer.metric])}"
+    if reporter.quiet:
+        reporter.answer(left)
+        return
+    right = f"{reporter.seconds:.1f} s, seed {seed}"
+    reporter.answer(
+        (left, "bold green"), about, " " * max(2, 60 - len(left) - len(about)), (right, "bright_black"), wrap=True
+    )
+    trainer.show(reporter, verb, result, data)
+
+
+def _show_table(reporter: Reporter, **rows: object) -> None:
+    for name, text in rows.items():
+        if text:
+            reporter.say((f"{name:<10} ", "cyan"), str(text))
+
+
+def _loss_curve(reporter: Reporter, history: list[dict]) -> str:
+    losses = [row["train_loss"] for row in history]
+    curve = sparkline(losses, reporter.text.unicode)
+    return f"{losses[0]:.4f} {curve} {losses[-1]:.4f}"
+
+
+def _gate(reporter: Reporter, gate: Gate, metrics: Mapping) -> ExitCode:
+    value = metrics[gate.metric]
+    reporter.document.set(threshold=gate.record(value))
+    if failure := gate.failure(value):
+        reporter.failed(failure)
+        return ExitCode.GATE
+    return ExitCode.OK
+
+
+def _data_record(data: object) -> dict:
+    return {"source": data.name, "sha256": data.sha256, **data.counts}
+
+
+def _model_record(model: object) -> dict:
+    summary = model.summary()
+    layers = [
+        {"name": row.name, "kind": row.kind, "output_shape": row.output_shape, "params": row.parameters}
+        for row in summary.rows
+    ]
+    return {"kind": "sequential", "layers": layers, "params": summary.parameters}

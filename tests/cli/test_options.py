@@ -1,0 +1,55 @@
+import pytest
+import typer
+
+from brainbox_cli import options
+
+
+@pytest.mark.parametrize("text", ["inf", "-inf", "nan", "1e400", "1_0", "0x10", "", " 1", "1,5", "٣", "0", "-1"])
+def test_numbers_are_finite_and_plain(text):
+    with pytest.raises(typer.BadParameter):
+        options.real_number(0, above=True)(text)
+
+
+@pytest.mark.parametrize(("text", "value"), [("1e-3", 0.001), (".5", 0.5), ("5.", 5.0), ("+2", 2.0)])
+def test_numbers(text, value):
+    assert options.real_number(0, above=True)(text) == value
+
+
+@pytest.mark.parametrize("text", ["-1", str(2**64), "abc", "1.0", "1e3", "1_0", "9" * 5000, ""])
+def test_seeds_are_whole_numbers_of_64_bits(text):
+    with pytest.raises(typer.BadParameter):
+        options.whole_number(0, 2**64 - 1)(text)
+
+
+def test_the_largest_seed():
+    assert options.whole_number(0, 2**64 - 1)(str(2**64 - 1)) == 2**64 - 1
+
+
+@pytest.mark.parametrize("text", ["0", "16,", ",", "16,-1", "16 16", "a", ""])
+def test_sizes_are_whole_numbers_with_commas(text):
+    with pytest.raises(typer.BadParameter):
+        options.sizes(text)
+
+
+@pytest.mark.parametrize(("text", "value"), [("0.95", 0.95), ("95%", 0.95), ("1", 1.0)])
+def test_a_bar_may_be_given_in_percent(text, value):
+    assert options.share(text) == pytest.approx(value)
+
+
+def test_a_share_lies_between_its_ends():
+    for text in ("0", "1", "1.5"):
+        with pytest.raises(typer.BadParameter):
+            options.real_number(0, 1, above=True, below=True)(text)
+
+
+@pytest.mark.parametrize("value", [(128,), (128, 64), 0.001, 5])
+def test_defaults_are_written_as_they_are_typed(value):
+    parser = options.sizes if isinstance(value, tuple) else options.real_number()
+    assert parser(options.as_typed(value)) == value
+
+
+def test_every_optimizer_of_the_library_can_be_chosen():
+    from brainbox_core import optimizers
+    from brainbox_core.tasks import digit_settings
+
+    assert set(options.OPTIMIZERS) == set(optimizers.KINDS) == set(digit_settings.RATES)

@@ -1,0 +1,140 @@
+"""Pipes that close, disks that are full, signals: each ends the run with its code, and nothing half-written is left."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.cli.shell import COMMAND, brainbox, document, environment, start
+
+LONG = ("mnist", "--epochs", "500", "--limit", "2000")
+
+
+def wait_for_epoch(process: subprocess.Popen) -> None:
+    for line in process.stdout:
+        if line.split()[:1] == ["1"]:
+            return
+    pytest.fail(f"the training ended: {process.stderr.read()}")
+
+
+def left_in(folder) -> set[str]:
+    return {path.name for path in (folder / "brainbox-out" / "mnist").iterdir()}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_signals(number, code, tmp_path):
+    process = start(*LONG, cwd=tmp_path)
+    wait_for_epoch(process)
+    begin = time.monotonic()
+    process.send_signal(number)
+    _, told = process.communicate(timeout=20)
+    assert time.monotonic() - begin < 10
+    assert process.returncode == code
+    assert told.splitlines() == [f"stopped by {number.name}; nothing unfinished was written"]
+    assert left_in(tmp_path) == {"metrics.jsonl"}
+
+
+def test_a_stopped_run_is_still_a_document(tmp_path):
+    process = start(*LONG, "--json", cwd=tmp_path)
+    for line in process.stderr:
+        if line.split()[:1] == ["1"]:
+            break
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=20)
+    fields = document(output)
+    assert (fields["status"], fields["exit_code"], fields["error"]["kind"]) == ("stopped", 130, "interrupted")
+
+
+def test_an_interrupt_that_is_ignored_from_the_start_stays_ignored(tmp_path):
+    process = start("mnist", "--epochs", "20", "--limit", "1000", cwd=tmp_path, interrupts=signal.SIG_IGN)
+    wait_for_epoch(process)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "test accuracy" in output
+
+
+@pytest.mark.parametrize("words", [LONG, ("mnist", "--help"), ("--json", "-q", *LONG[:1], "--lr", "0")])
+def test_a_reader_that_has_seen_enough_ends_it_quietly(words, tmp_path):
+    process = start(*words, cwd=tmp_path)
+    process.stdout.close()
+    with process.stderr as stream:
+        told = stream.read()
+    assert process.wait(timeout=60) == 141
+    assert [line for line in told.splitlines() if not line.startswith(("error: ", "hint: "))] == []
+
+
+def test_closed_outputs(tmp_path):
+    def run(script: str) -> subprocess.CompletedProcess:
+        command = ["sh", "-c", script, "sh", *COMMAND, "mnist", "-e", "1", "--limit", "500"]
+        env = environment()
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    assert run('"$@" >&-').returncode == 141
+    done = run('"$@" 2>&-')
+    assert (done.returncode, "test accuracy" in done.stdout) == (0, True)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("words", ["", "--help", "mnist -e 1 --limit 500", "mnist -n --json -q"])
+def test_an_output_that_is_full_is_an_error(words, tmp_path):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *words.split()],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr.decode().splitlines()[-2:] == [
+        "error: standard output: no space left on device",
+        "hint: free some space or write somewhere else",
+    ]
+
+
+def test_rows_are_flushed_as_they_come(tmp_path):
+    process = start(*LONG, cwd=tmp_path)
+    wait_for_epoch(process)  # would wait for 500 epochs if the row stayed in a buffer
+    assert process.poll() is None
+    process.kill()
+    process.communicate()
+    events = (tmp_path / "brainbox-out/mnist/metrics.jsonl").read_text()
+    assert '"epoch": 1' in events and '"event": "end"' not in events  # told from a finished run
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    first = start(*LONG, cwd=tmp_path)
+    wait_for_epoch(first)
+    second = brainbox("mnist", "-e", 1, "--limit", 500, cwd=tmp_path)
+    first.terminate()
+    first.communicate()
+    assert second.returncode == 3
+    assert f"in use by process {first.pid}" in second.stderr
+
+
+@pytest.mark.parametrize("settings", [{"PYTHONIOENCODING": "ascii"}, {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0"}])
+def test_ascii(settings, tmp_path):
+    (tmp_path / "größe").mkdir()
+    done = subprocess.run(
+        [*COMMAND, "mnist", "-e", "3", "--limit", "500", "-o", "größe"],
+        cwd=tmp_path,
+        env=environment(**settings, PYTHONCOERCECLOCALE="0"),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii() and b"saved" in done.stdout
+
+
+def test_force_color_colours_a_pipe_and_moves_nothing(tmp_path):
+    done = brainbox("mnist", "-e", 2, "--limit", 500, cwd=tmp_path, FORCE_COLOR="1")
+    assert "\x1b[1;36mepoch" in done.stdout
+    assert "\r" not in done.stdout and "\x1b[2K" not in done.stdout and "\x1b[?25l" not in done.stdout
+    done = brainbox("mnist", "-e", 2, "--limit", 500, cwd=tmp_path, FORCE_COLOR="1", NO_COLOR="1")
+    assert "\x1b" not in done.stdout

@@ -1,0 +1,225 @@
+"""Trainings through the whole command, in a pipe."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from brainbox_cli import options, trainer_run
+from brainbox_cli.commands.digit_reader import digit_reader
+from brainbox_core.tasks.digit_settings import Settings
+from tests.cli.shell import FAST, brainbox, document, python
+
+TRAINER = digit_reader("cnn", Settings.cnn, {"filters": options.Filters, "hidden": options.Hidden})
+
+
+def test_what_a_run_shows(trained):
+    lines = (trained / "mnist.txt").read_text().splitlines()
+    assert lines[0] == (
+        "mnist: 784-128-10 MLP, 101,770 parameters | digits (built in) 1,000 of 12,000 train, 2,000 test"
+        f" | adam lr {Settings.mnist().lr:g}, batch 64, seed 0"
+    )
+    assert any(line.split() == ["total", "101,770", "101,632"] for line in lines)
+    head = next(index for index, line in enumerate(lines) if line.startswith("epoch"))
+    assert lines[head].split() == ["epoch", "train_loss", "val_loss", "val_acc", "lr", "time"]
+    assert [line.split()[0] for line in lines[head + 1 : head + 3]] == ["1", "2"]
+    assert lines[head + 3].startswith("test accuracy ") and lines[head + 3].endswith("s, seed 0")
+    names = {line.split()[0] for line in lines[head + 4 :]}
+    assert {"loss", "saved", "pictures", "next", "reproduce"} <= names
+
+
+def test_no_escape_and_no_carriage_return_in_a_pipe(trained):
+    text = (trained / "cnn.txt").read_text()
+    assert "\x1b" not in text and "\r" not in text
+
+
+def test_what_is_written(trained):
+    assert (trained / "brainbox-out" / ".gitignore").read_text() == "*\n"
+    folder = trained / "brainbox-out" / "cnn"
+    pictures = {"loss.png", "confusion.png", "filters.png", "feature_maps.png", "mistakes.png", "example.png"}
+    assert {path.name for path in folder.iterdir()} == {"model.safetensors", "run.json", "metrics.jsonl", *pictures}
+    events = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [event["event"] for event in events] == ["start", "epoch", "epoch", "end"]
+    assert events[-1]["status"] == "ok"
+    fields = document((folder / "run.json").read_text())
+    assert fields["artifacts"]["model"] == "brainbox-out/cnn/model.safetensors"
+    assert fields["model"]["params"] == 20_522
+    told = {Path(name) for name in fields["artifacts"].values()}
+    assert {trained / name for name in told} == set(folder.iterdir())
+    counts = {"source": "digits", "train": 900, "val": 100, "test": 2000}
+    assert {name: fields["data"][name] for name in counts} == counts
+
+
+def test_the_next_command_and_the_reproduction_work_as_printed(trained, tmp_path):
+    lines = (trained / "mnist.txt").read_text().splitlines()
+    told = {line.split()[0]: line.split()[1:] for line in lines if line.split()[:1] in (["next"], ["reproduce"])}
+    done = brainbox(*told["next"][1:], cwd=trained)
+    assert done.returncode == 0, done.stderr
+    again = brainbox(*told["reproduce"][1:], "-q", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    name = "brainbox-out/mnist/model.safetensors"
+    assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_what_is_not_given_suits_what_is(tmp_path):
+    done = brainbox("mnist", "--optimizer", "sgd", "--augment", "-n", "--json", cwd=tmp_path)
+    config = document(done.stdout)["config"]
+    suiting = Settings.mnist(optimizer="sgd", augment=True)
+    assert (config["lr"], config["epochs"]) == (suiting.lr, suiting.epochs)
+    assert suiting.lr != Settings.mnist().lr
+
+
+def test_the_reproduction_names_what_differs_and_no_more():
+    def reproduction(**changes: object) -> str:
+        return trainer_run._reproduce(TRAINER, Settings.cnn(**changes))
+
+    assert reproduction() == f"brainbox cnn --epochs {Settings.cnn().epochs} --seed 0"
+    assert reproduction(optimizer="sgd", epochs=3) == "brainbox cnn --epochs 3 --optimizer sgd --seed 0"
+    assert reproduction(data="my data", hidden=(9, 8), lr=0.5, augment=True, epochs=2, limit=7, seed=5) == (
+        "brainbox cnn --data 'my data' --hidden 9,8 --epochs 2 --lr 0.5 --augment --limit 7 --seed 5"
+    )
+
+
+def test_one_seed_one_document_whatever_the_hash_seed(tmp_path):
+    fields, models = [], []
+    for number, out in (("1", "a"), ("2", "b")):
+        (tmp_path / out).mkdir()
+        done = brainbox("cnn", *FAST, "--json", "--seed", 7, cwd=tmp_path / out, PYTHONHASHSEED=number)
+        assert done.returncode == 0, done.stderr
+        fields.append({**document(done.stdout), "timing": None})
+        models.append(hashlib.sha256((tmp_path / out / "brainbox-out/cnn/model.safetensors").read_bytes()).digest())
+    assert fields[0] == fields[1]
+    assert models[0] == models[1]
+    assert (fields[0]["seed"], fields[0]["metrics"]["primary"]) == (7, "test_accuracy")
+    assert [row["epoch"] for row in fields[0]["history"]] == [1, 2]
+    assert "time_s" not in fields[0]["history"][0]
+
+
+def test_the_seed_may_come_from_the_environment(tmp_path):
+    done = brainbox("mnist", "-n", "--json", cwd=tmp_path, BRAINBOX_SEED="18446744073709551615")
+    assert document(done.stdout)["seed"] == 2**64 - 1
+
+
+def test_json_keeps_text_off_standard_output_and_quiet_off_both(tmp_path):
+    done = brainbox("mnist", "-e", 1, "--limit", 500, "--json", cwd=tmp_path)
+    assert document(done.stdout)["status"] == "ok"
+    assert "784-128-10 MLP" in done.stderr and "train_loss" in done.stderr
+    quiet = brainbox("mnist", "-e", 1, "--limit", 500, "-q", cwd=tmp_path)
+    assert quiet.stderr == ""
+    assert len(quiet.stdout.splitlines()) == 1 and quiet.stdout.startswith("test accuracy ")
+
+
+def test_verbose_shows_every_batch(tmp_path):
+    done = brainbox("mnist", "-e", 1, "--limit", 500, "-b", 100, "-v", cwd=tmp_path)
+    assert [f"batch {number}/5" in done.stdout for number in range(1, 6)] == [True] * 5
+
+
+def test_quick_says_what_it_changes_and_leaves_what_was_asked_for(tmp_path):
+    done = brainbox("mnist", "--quick", "--limit", 700, "--json", cwd=tmp_path)
+    fields = document(done.stdout)
+    assert fields["config"]["limit"] == 700
+    assert f"quick: --epochs {fields['config']['epochs']}\n" in done.stderr
+    assert fields["config"]["epochs"] < 5
+
+
+def test_a_gate_fails_after_the_model_is_saved(tmp_path):
+    done = brainbox("mnist", *FAST, "--fail-under", "99.9%", "--json", cwd=tmp_path)
+    fields = document(done.stdout)
+    assert (done.returncode, fields["exit_code"], fields["status"]) == (5, 5, "failed")
+    assert fields["threshold"] == {"metric": "test_accuracy", "fail_under": 0.999, "passed": False}
+    assert "below 99.90%" in done.stderr
+    assert (tmp_path / "brainbox-out/mnist/model.safetensors").exists()
+    kept = document((tmp_path / "brainbox-out/mnist/run.json").read_text())
+    assert kept["threshold"] == fields["threshold"]
+    assert brainbox("mnist", "evaluate", "--fail-over", "0.001", cwd=tmp_path).returncode == 5
+    assert brainbox("mnist", "evaluate", "--fail-under", "0.1%", cwd=tmp_path).returncode == 0
+
+
+def test_a_dry_run_shows_everything_and_writes_nothing(tmp_path):
+    done = brainbox("cnn", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0
+    for text in ("20,522 parameters", "conv2d_1", "brainbox-out/cnn/model.safetensors", "nothing was trained"):
+        assert text in done.stdout
+    assert "epoch " not in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_divergence_has_a_code_of_its_own_and_keeps_the_old_model(trained, tmp_path):
+    model = tmp_path / "brainbox-out" / "mnist" / "model.safetensors"
+    model.parent.mkdir(parents=True)
+    model.write_bytes((trained / "brainbox-out/mnist/model.safetensors").read_bytes())
+    done = brainbox("mnist", *FAST, "--optimizer", "sgd", "--lr", "1e30", "--json", cwd=tmp_path)
+    fields = document(done.stdout)
+    assert (done.returncode, fields["error"]["kind"]) == (4, "not_converged")
+    assert "step" in fields["error"]["message"]
+    assert model.read_bytes() == (trained / "brainbox-out/mnist/model.safetensors").read_bytes()
+    last = json.loads((model.parent / "metrics.jsonl").read_text().splitlines()[-1])
+    assert (last["event"], last["status"]) == ("end", "error")
+
+
+def test_another_folder_is_named_in_the_next_command(tmp_path):
+    done = brainbox("mnist", "-e", 1, "--limit", 500, "-o", "some where", cwd=tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"some where"}
+    assert "predict 'some where/example.png' --model 'some where'" in done.stdout
+    done = brainbox("mnist", "-e", 1, "--limit", 500, cwd=tmp_path, BRAINBOX_OUT="elsewhere")
+    assert (tmp_path / "elsewhere" / ".gitignore").exists()
+    assert (tmp_path / "elsewhere" / "mnist" / "model.safetensors").exists()
+
+
+def test_a_folder_that_was_there_is_not_hidden_from_git(tmp_path):
+    (tmp_path / "mine").mkdir()
+    brainbox("mnist", "-e", 1, "--limit", 500, cwd=tmp_path, BRAINBOX_OUT="mine")
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == {"mnist"}
+
+
+@pytest.mark.parametrize("out", ["/proc/brainbox", "a-file", "a-file/mnist", "a-model"])
+def test_a_place_that_cannot_be_written_is_found_before_the_training(out, tmp_path):
+    (tmp_path / "a-file").write_text("mine")
+    (tmp_path / "a-model" / "model.safetensors").mkdir(parents=True)
+    done = brainbox("mnist", "--limit", 500, "-o", out, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "train_loss" not in done.stdout
+    assert len(done.stderr.splitlines()) == 2
+    assert (tmp_path / "a-file").read_text() == "mine"
+
+
+def test_the_folder_of_the_data_is_no_folder_for_the_model(tmp_path):
+    (tmp_path / "idx").mkdir()
+    done = brainbox("mnist", "--data", "idx", "-o", "./idx", cwd=tmp_path)
+    assert done.returncode == 2
+    assert list((tmp_path / "idx").iterdir()) == []
+
+
+BREAK = """
+import sys
+import brainbox_cli.trainer_run as trainer_run
+def broken(*args):
+    raise {error}
+trainer_run.train = broken
+sys.argv = ["brainbox", *sys.argv[1:]]
+from brainbox_cli.app import main
+main()
+"""
+
+
+def test_a_bug_is_not_disguised(tmp_path):
+    done = python("-c", BREAK.format(error="KeyError('gone')"), "mnist", "--json", cwd=tmp_path)
+    fields = document(done.stdout)
+    assert (done.returncode, fields["error"]["kind"]) == (1, "bug")
+    assert "KeyError: 'gone'" in fields["error"]["message"]
+    assert "please report" in done.stderr and "Traceback" in done.stderr
+
+
+def test_an_error_of_the_system_that_nobody_expected_is_a_bug_too(tmp_path):
+    done = python("-c", BREAK.format(error="PermissionError(13, 'Permission denied')"), "mnist", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_too_little_memory_is_told_in_two_lines(tmp_path):
+    error = "MemoryError('Unable to allocate 6.3 GiB')"
+    done = python("-c", BREAK.format(error=error), "mnist", cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0] == "error: not enough memory (Unable to allocate 6.3 GiB)"
+    assert len(done.stderr.splitlines()) == 2

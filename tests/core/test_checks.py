@@ -1,0 +1,72 @@
+"""The checks of numbers let good ones through as plain Python numbers and name the bad ones."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from brainbox_core import checks
+from brainbox_core.errors import UsageError
+
+
+@pytest.mark.parametrize("value", [1, 5, 10**30, np.int64(3), np.uint8(3)])
+def test_whole_numbers_pass_as_int(value):
+    assert type(checks.whole("n", value)) is int and checks.whole("n", value) == value
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, 1.5, "1", None, True, np.bool_(True), np.float32(2), [1], math.nan])
+def test_what_is_no_whole_number_from_one_is_refused(value):
+    with pytest.raises(UsageError, match=r"^epochs: expected a whole number from 1, got"):
+        checks.whole("epochs", value)
+
+
+def test_least_moves_the_border():
+    assert checks.whole("n", 0, least=0) == 0
+    with pytest.raises(UsageError, match="from 0, got -1"):
+        checks.whole("n", -1, least=0)
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.5, np.float32(0.5), np.int8(1), Fraction(1, 3)])
+def test_numbers_in_range_pass_as_float(value):
+    assert type(checks.between("rate", value, 0, 1)) is float
+
+
+@pytest.mark.parametrize(
+    "value", [-1e-9, 1.0000001, math.nan, math.inf, -math.inf, 10**400, -(10**400), "0.5", None, True, 1j, [0.5]]
+)
+def test_numbers_out_of_range_or_not_finite_are_refused(value):
+    with pytest.raises(UsageError, match="rate: expected a number from 0 to 1, got"):
+        checks.between("rate", value, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "wanted"),
+    [
+        ({}, "a number"),
+        ({"low": 0}, "a number from 0"),
+        ({"low": 0, "above": True}, "a number above 0"),
+        ({"high": 2}, "a number to 2"),
+    ],
+)
+def test_the_bounds_are_said(bounds, wanted):
+    with pytest.raises(UsageError) as error:
+        checks.between("lr", math.inf, **bounds)
+    assert error.value.expected == wanted
+
+
+def test_above_excludes_the_border_itself():
+    assert checks.between("lr", 1e-300, 0, above=True) == 1e-300
+    with pytest.raises(UsageError, match="above 0, got 0"):
+        checks.between("lr", 0, 0, above=True)
+
+
+def test_a_pair_is_two_numbers_or_one_for_both():
+    assert checks.pair("kernel", 3) == (3, 3)
+    assert checks.pair("kernel", (3, 5)) == checks.pair("kernel", [3, 5]) == (3, 5)
+
+
+@pytest.mark.parametrize("value", [(1,), (1, 2, 3), [], (0, 1), (1, -1), 0, 1.5, (1, 2.0), "33", None])
+def test_a_bad_pair_is_refused(value):
+    with pytest.raises(UsageError, match=r"^kernel: expected"):
+        checks.pair("kernel", value)

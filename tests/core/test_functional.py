@@ -1,0 +1,218 @@
+"""The operations that join tensors or do a layer's work, each beside the complex step."""
+
+import gc
+
+import numpy as np
+import pytest
+
+from brainbox_core import functional, kernels
+from brainbox_core.errors import UsageError
+from brainbox_core.gradcheck import check_gradients
+from brainbox_core.parameters import Parameter, Parameters
+from brainbox_core.tensor import Tensor, no_grad
+
+RNG = np.random.default_rng(3)
+
+
+def numbers(*shape):
+    return RNG.normal(size=shape)
+
+
+ROWS = np.array([[0, 2], [2, 3], [0, 0]])
+BITS = RNG.integers(0, 2, (5, 2)).astype(float)
+SOFT = kernels.softmax(numbers(4, 3))
+SAME = ((1, 1), (0, 1))
+OPERATIONS = {
+    "where": (lambda a, b: functional.where(np.arange(3) > 0, a, b), (numbers(2, 3), numbers(3))),
+    "where, wide condition": (lambda a, b: functional.where(np.eye(4, 3) > 0, a, b), (numbers(3), numbers())),
+    "maximum": (functional.maximum, (numbers(2, 3), numbers(2, 3))),
+    "minimum": (functional.minimum, (numbers(2, 3), numbers(2, 1))),
+    "maximum with a number": (lambda a: functional.maximum(0.1, a) + functional.minimum(a, 0.2), (numbers(9),)),
+    "concat": (lambda a, b: functional.concat([a, b]) ** 2, (numbers(2, 3), numbers(4, 3))),
+    "concat -1": (lambda a, b: functional.concat([a, b, a], axis=-1) ** 2, (numbers(2, 3), numbers(2, 1))),
+    "concat nothing": (lambda a, b: functional.concat([a, b]), (numbers(2, 3), numbers(0, 3))),
+    "stack": (lambda a, b: functional.stack([a, b]) ** 2, (numbers(2, 3), numbers(2, 3))),
+    "stack -1": (lambda a, b: functional.stack([a, b, a], axis=-1) ** 2, (numbers(2, 3), numbers(2, 3))),
+    "stack 1": (lambda a, b: functional.stack([a, b], axis=1) ** 2, (numbers(2, 3), numbers(2, 3))),
+    "stack numbers": (lambda a, b: functional.stack([a, b]) ** 2, (numbers(), numbers())),
+    "pad": (lambda a: functional.pad(a, [(1, 0), (0, 2)]) * numbers_of((4, 5)), (numbers(3, 3),)),
+    "embedding": (lambda t: functional.embedding(t, ROWS) ** 2, (numbers(5, 2),)),
+    "embedding of nothing": (lambda t: functional.embedding(t, ROWS[:0]), (numbers(5, 2),)),
+    "linear": (functional.linear, (numbers(4, 3), numbers(3, 2), numbers(2))),
+    "linear, one row": (functional.linear, (numbers(1, 3), numbers(3, 2), numbers(2))),
+    "linear with itself": (lambda w, b: functional.linear(w, w, b), (numbers(3, 3), numbers(3))),
+    "conv2d": (functional.conv2d, (numbers(2, 5, 4, 1), numbers(3, 2, 1, 2), numbers(2))),
+    "conv2d channels": (functional.conv2d, (numbers(2, 5, 4, 3), numbers(3, 2, 3, 2), numbers(2))),
+    "conv2d stride, padding": (
+        lambda x, k, b: functional.conv2d(x, k, b, (2, 1), SAME),
+        (numbers(2, 5, 4, 2), numbers(3, 2, 2, 2), numbers(2)),
+    ),
+    "conv2d pool": (
+        lambda x, k, b: functional.conv2d(x, k, b, (1, 1), SAME, (2, 2)),
+        (numbers(2, 5, 4, 1), numbers(3, 2, 1, 2), numbers(2)),
+    ),
+    "conv2d pool channels": (
+        lambda x, k, b: functional.conv2d(x, k, b, (1, 1), SAME, (2, 2)),
+        (numbers(2, 5, 4, 2), numbers(3, 2, 2, 2), numbers(2)),
+    ),
+    "max_pool2d": (lambda x: functional.max_pool2d(x, (2, 2), (2, 2)), (numbers(2, 5, 4, 2),)),
+    "max_pool2d overlapping": (lambda x: functional.max_pool2d(x, (3, 2), (1, 2)), (numbers(2, 5, 4, 2),)),
+    "avg_pool2d": (lambda x: functional.avg_pool2d(x, (2, 2), (2, 2)), (numbers(2, 5, 4, 2),)),
+    "avg_pool2d overlapping": (lambda x: functional.avg_pool2d(x, (3, 2), (1, 2)), (numbers(2, 5, 4, 2),)),
+    "batch_norm": (lambda *a: functional.batch_norm(*a, 1e-5)[0] ** 2, (numbers(5, 3), numbers(3), numbers(3))),
+    "batch_norm images": (
+        lambda *a: functional.batch_norm(*a, 1e-5)[0] ** 2,
+        (numbers(2, 2, 3, 2), numbers(2), numbers(2)),
+    ),
+    "leaky_relu": (lambda x: functional.leaky_relu(x, 0.2), (numbers(3, 4),)),
+    "softmax": (lambda x: functional.softmax(x) ** 2, (numbers(3, 4),)),
+    "softmax 0": (lambda x: functional.softmax(x, axis=0) ** 2, (numbers(3, 4),)),
+    "log_softmax": (functional.log_softmax, (numbers(3, 4),)),
+    "log_softmax 0": (lambda x: functional.log_softmax(x, axis=0), (numbers(3, 4),)),
+    "softmax_cross_entropy": (lambda x: functional.softmax_cross_entropy(x, SOFT), (numbers(4, 3),)),
+    "binary_cross_entropy": (
+        lambda x: functional.binary_cross_entropy(x, BITS, 1 + 3 * BITS),
+        (3 * numbers(5, 2),),
+    ),
+}
+
+
+def numbers_of(shape):
+    return np.arange(np.prod(shape)).reshape(shape)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_gradients(name):
+    function, points = OPERATIONS[name]
+    check = check_gradients(function, *points)
+    assert check.max_error < 1e-10 and check.skipped == 0
+    assert check.compared == sum(np.size(point) for point in points)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_float32_stays_float32(name):
+    function, points = OPERATIONS[name]
+    tensors = [Tensor(np.asarray(point, np.float32), requires_grad=True) for point in points]
+    if name in ("pad", "softmax_cross_entropy", "binary_cross_entropy"):
+        return  # their constants here are float64
+    y = function(*tensors)
+    y.backward(np.ones(y.shape))
+    assert y.dtype == np.float32 and all(tensor.grad.dtype == np.float32 for tensor in tensors)
+
+
+def test_what_where_did_not_choose_gets_exactly_nothing():
+    a, b = Tensor([1.0, 2.0], requires_grad=True), Tensor([3.0], requires_grad=True)
+    y = functional.where([True, False], a, b)
+    y.backward(np.array([np.inf, 7.0]))
+    assert y.data.tolist() == [1, 3] and a.grad.tolist() == [np.inf, 0] and b.grad.tolist() == [7]
+
+
+def test_numbers_beside_tensors():
+    x = Tensor(np.array([1.0, -1.0]), requires_grad=True)
+    assert functional.where(x.data > 0, x, 0).dtype == np.float64
+    assert functional.where(x.data > 0, 0, x).data.tolist() == [0, -1]
+    assert functional.where([True, False], 1, 2).data.tolist() == [1, 2]
+
+
+def test_pooling_gradients_are_conserved_at_ties():
+    x = Tensor(np.zeros((1, 6, 6, 2)), requires_grad=True)
+    g = RNG.integers(-9, 9, (1, 2, 2, 2)).astype(float)
+    functional.max_pool2d(x, (3, 3), (3, 3)).backward(g)
+    assert x.grad.sum() == g.sum() and np.count_nonzero(x.grad[:, ::3, ::3]) == np.count_nonzero(x.grad)
+
+
+def test_embedding_refuses_ids_that_are_not_there():
+    table = Tensor(numbers(3, 2), requires_grad=True)
+    for ids in ([3], [-1], [0, 99]):
+        with pytest.raises(UsageError, match=r"embedding\(\) looks up rows: expected whole numbers from 0 to 2, got"):
+            functional.embedding(table, np.array(ids))
+
+
+def test_pad_refuses_widths_that_do_not_fit():
+    for widths in ([(1, 1)], [(1, 1), (0, -1)], []):
+        with pytest.raises(UsageError, match=r"pad\(\) needs 2 pairs of whole numbers from 0"):
+            functional.pad(Tensor(numbers(2, 2)), widths)
+
+
+# --- places for gradients, and columns used again --------------------------------------------------------------------
+
+
+def test_a_weight_in_two_layers_collects_both_gradients():
+    """The first gradient of a step is written straight into the model's vector, the second must not overwrite it."""
+    w, b = Parameter(numbers(3, 3)), Parameter(numbers(3))
+    x = Tensor(numbers(4, 3))
+    plain = [Tensor(w.data.copy(), requires_grad=True), Tensor(b.data.copy(), requires_grad=True)]
+    params = Parameters({"w": w, "b": b})
+    for _ in range(2):
+        params.zero_grad()
+        functional.linear(functional.linear(x, w, b).tanh(), w, b).sum().backward()
+        gradients = params.gather().copy()
+    functional.linear(functional.linear(x, *plain).tanh(), *plain).sum().backward()
+    assert np.allclose(gradients, np.concatenate([plain[0].grad.ravel(), plain[1].grad]), atol=1e-12)
+
+
+def test_a_weight_that_is_also_the_input():
+    w, b = Parameter(numbers(3, 3)), Parameter(numbers(3))
+    plain = Tensor(w.data.copy(), requires_grad=True)
+    params = Parameters({"w": w, "b": b})
+    functional.linear(w, w, b).sum().backward()
+    functional.linear(plain, plain, Tensor(b.data)).sum().backward()
+    assert np.allclose(params.gather()[:9], plain.grad.ravel(), atol=1e-12)
+
+
+def test_float64_inputs_meet_float32_weights():
+    w, b = Parameter(np.ones((3, 2), np.float32)), Parameter(np.zeros(2, np.float32))
+    params = Parameters({"w": w, "b": b})
+    functional.linear(Tensor(np.ones((4, 3))), w, b).sum().backward()
+    assert params.gather().tolist() == [4.0] * 8 and params.gradients.dtype == np.float32
+
+
+def conv_gradients(x, kernel, bias):
+    tensors = [Tensor(array.copy(), requires_grad=True) for array in (x, kernel, bias)]
+    functional.conv2d(*tensors, pool=(2, 2)).sum().backward()
+    return [tensor.grad for tensor in tensors]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_columns_that_are_used_again_corrupt_no_gradient(channels):
+    k, b = numbers(3, 3, channels, 4), numbers(4)
+    xs = [numbers(3, 8, 8, channels) for _ in range(4)]
+    wanted = [conv_gradients(x, k, b) for x in xs]
+    leaves = [[Tensor(array.copy(), requires_grad=True) for array in (x, k, b)] for x in xs]
+    outputs = [functional.conv2d(*tensors, pool=(2, 2)) for tensors in leaves]  # all forward passes first
+    with no_grad():
+        functional.conv2d(*leaves[1], pool=(2, 2))  # gives its columns back at once
+    functional.conv2d(*leaves[2], pool=(2, 2))  # never differentiated
+    outputs[3] = None  # dropped with its graph
+    gc.collect()
+    for i in (2, 0):
+        outputs[i].sum().backward()
+        with no_grad():
+            functional.conv2d(*leaves[i], pool=(2, 2))
+    again = conv_gradients(xs[3], k, b)
+    outputs[1].sum().backward()
+    for i in (0, 1, 2):
+        for tensor, gradient in zip(leaves[i], wanted[i], strict=True):
+            assert np.array_equal(tensor.grad, gradient)
+    for gradient, other in zip(again, wanted[3], strict=True):
+        assert np.array_equal(gradient, other)
+
+
+def test_no_grad_gives_the_columns_back_and_a_graph_keeps_them():
+    kernels._spare.free.clear()
+    x, k, b = Tensor(numbers(2, 8, 8, 2)), Tensor(numbers(3, 3, 2, 4), requires_grad=True), Tensor(numbers(4))
+    with no_grad():
+        functional.conv2d(x, k, b)
+    assert sum(map(len, kernels._spare.free.values())) == 1
+    y = functional.conv2d(x, k, b)
+    assert sum(map(len, kernels._spare.free.values())) == 0
+    y.sum().backward()
+    assert sum(map(len, kernels._spare.free.values())) == 1
+
+
+def test_a_convolution_in_parts_runs_backward_through_the_tape(monkeypatch):
+    x, k, b = numbers(5, 6, 6, 2), numbers(3, 3, 2, 4), numbers(4)
+    wanted = conv_gradients(x, k, b)
+    monkeypatch.setattr(kernels, "_MOST_COLUMNS", 1)
+    for gradient, other in zip(conv_gradients(x, k, b), wanted, strict=True):
+        assert np.allclose(gradient, other, atol=1e-13)

@@ -1,0 +1,200 @@
+"""Losses: right beside the complex step, finite at the extremes, and never broadcasting."""
+
+import json
+
+import numpy as np
+import pytest
+
+from brainbox_core import loss
+from brainbox_core.data import one_hot
+from brainbox_core.errors import UsageError
+from brainbox_core.gradcheck import check_gradients
+from brainbox_core.tensor import Tensor
+
+RNG = np.random.default_rng(7)
+LABELS = np.array([2, 0, 1, 2, 2])
+SOFT = RNG.dirichlet(np.ones(3), 5)
+BITS = RNG.integers(0, 2, (5, 1))
+CASES = {
+    "mse": (loss.MSE(), RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))),
+    "mse, images": (loss.MSE(), RNG.normal(size=(2, 3, 2)), RNG.normal(size=(2, 3, 2))),
+    "mse, one axis": (loss.MSE(), RNG.normal(size=5), RNG.normal(size=5)),
+    "binary": (loss.BinaryCrossEntropy(), 3 * RNG.normal(size=(5, 1)), BITS),
+    "binary, weights": (loss.BinaryCrossEntropy(class_weights=(0.5, 4)), 3 * RNG.normal(size=(5, 1)), BITS),
+    "binary, soft": (loss.BinaryCrossEntropy(), RNG.normal(size=(5, 2)), RNG.random((5, 2))),
+    "classes": (loss.CrossEntropy(), RNG.normal(size=(5, 3)), LABELS),
+    "classes, one row": (loss.CrossEntropy(), RNG.normal(size=(1, 3)), LABELS[:1]),
+    "classes, smooth": (loss.CrossEntropy(label_smoothing=0.1), RNG.normal(size=(5, 3)), LABELS),
+    "classes, soft": (loss.CrossEntropy(), RNG.normal(size=(5, 3)), SOFT),
+    "classes, soft and smooth": (loss.CrossEntropy(label_smoothing=0.3), RNG.normal(size=(5, 3)), SOFT),
+}
+every_case = pytest.mark.parametrize("name", CASES)
+
+
+@every_case
+def test_gradients(name):
+    function, outputs, y = CASES[name]
+    check = check_gradients(lambda x: function(x, y), outputs)
+    assert check.max_error < 1e-10 and check.skipped == 0
+
+
+@every_case
+def test_float32_and_settings(name):
+    function, outputs, y = CASES[name]
+    x = Tensor(outputs.astype(np.float32), requires_grad=True)
+    value = function(x, y)
+    value.backward()
+    assert value.dtype == x.grad.dtype == np.float32 and value.shape == ()
+    again = loss.KINDS[type(function).__name__](**json.loads(json.dumps(function.config())))
+    assert again(x, y).item() == value.item() and again.config() == function.config()
+
+
+@every_case
+def test_rows_are_never_repeated_to_fit(name):
+    function, outputs, y = CASES[name]
+    x = Tensor(np.repeat(outputs, 3, axis=0))
+    for other in (y[:1], np.repeat(y, 2, axis=0), y[:0]):
+        if len(other) != len(x):
+            with pytest.raises(UsageError, match="a loss needs outputs and one target for each"):
+                function(x, other)
+    with pytest.raises(UsageError, match="a loss needs outputs and one target for each, got 0 and 0"):
+        function(Tensor(outputs[:0]), y[:0])
+
+
+@pytest.mark.parametrize("kind", [loss.MSE, loss.BinaryCrossEntropy])
+@pytest.mark.parametrize(
+    ("outputs", "y", "fix"),
+    [((4, 1), (4,), r"y\.reshape\(-1, 1\)"), ((4,), (4, 1), "make the last"), ((4, 3), (4, 1), "make the last")],
+)
+def test_columns_are_never_repeated_to_fit(kind, outputs, y, fix):
+    with pytest.raises(UsageError, match=rf"every output needs a target of its own, got targets of shape .*; {fix}"):
+        kind()(Tensor(np.zeros(outputs)), np.zeros(y))
+    with pytest.raises(UsageError, match="every output needs a target of its own"):
+        kind().targets(np.float64(3), ())
+
+
+@pytest.mark.parametrize("kind", [loss.MSE, loss.BinaryCrossEntropy, loss.CrossEntropy])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, None, "a", 1j], ids=str)
+def test_targets_are_finite_numbers(kind, bad):
+    y = np.array([[0, 1], [bad, 0]])
+    with pytest.raises(UsageError, match="targets must be finite numbers"):
+        kind()(Tensor(np.zeros((2, 2))), y)
+
+
+# --- CrossEntropy ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("smoothing", [0, 0.2])
+def test_every_way_to_write_labels_is_the_same(smoothing):
+    function = loss.CrossEntropy(smoothing)
+    results = []
+    for y in (LABELS, LABELS.astype(np.uint8), LABELS.astype(float), LABELS.tolist(), one_hot(LABELS, 3),
+              one_hot(LABELS, 3).astype(np.uint8), one_hot(LABELS, 3).astype(bool)):  # fmt: skip
+        x = Tensor(CASES["classes"][1].astype(np.float32), requires_grad=True)
+        value = function(x, y)
+        value.backward()
+        results.append((value.item(), x.grad.tobytes(), tuple(function.metrics(np.asarray(y), x.data).values())))
+    assert len(set(results)) == 1
+
+
+def test_yes_and_no_are_labels_too():
+    x = Tensor(RNG.normal(size=(3, 2)))
+    assert loss.CrossEntropy()(x, np.array([True, False, True])).item() == loss.CrossEntropy()(x, [1, 0, 1]).item()
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([0, 3, 1], r"y\[1\]: label out of range: expected 0 to 2, got 3; .* or give the last layer 4 outputs"),
+        ([0, 1, -1], r"y\[2\]: label out of range: expected 0 to 2, got -1; number the classes from 0$"),
+        ([0, 5, -2], r"y\[2\]: label out of range: .*got -2"),
+        ([0.0, 0.5, 1.0], "labels must be whole numbers, got an array of float64"),
+        ([0.0, np.nan, 1.0], "labels must be whole numbers"),
+        (["a", "b", "c"], "labels must be whole numbers"),
+        ([[0], [1], [2]], r"labels come as one axis: expected shape \(n,\), got \(3, 1\); y\.reshape\(-1\)"),
+        (np.zeros((3, 2)), "every output needs a target of its own"),
+        ([[1, 0, 0], [0, 1, 0], [0, 1, 1]], r"y\[2\]: a row is no probabilities"),
+        ([[1, 0, 0], [0, 0, 0], [0, 0, 1]], r"y\[1\]: a row is no probabilities"),
+        ([[1.5, -0.5, 0], [0, 1, 0], [0, 0, 1]], r"y\[0\]: a row is no probabilities"),
+    ],
+)
+def test_labels_that_cannot_be_are_refused(y, message):
+    for call in (
+        lambda: loss.CrossEntropy()(Tensor(np.zeros((3, 3))), np.array(y)),
+        lambda: loss.CrossEntropy().targets(np.array(y), (3,)),  # as fit() asks before it starts
+    ):
+        with pytest.raises(UsageError, match=message):
+            call()
+
+
+def test_classes_need_one_axis_of_outputs():
+    with pytest.raises(UsageError, match=r"CrossEntropy needs outputs \(batch, classes\)"):
+        loss.CrossEntropy()(Tensor(np.zeros((3, 2, 2))), LABELS[:3])
+
+
+@pytest.mark.parametrize("big", [1e4, 1e30])
+def test_extreme_logits_are_finite(big):
+    logits = np.array([[big, -big, 0], [-big, big, 0], [big, big, big]], np.float32)
+    x = Tensor(logits, requires_grad=True)
+    value = loss.CrossEntropy(label_smoothing=0.1)(x, np.array([0, 0, 2]))
+    value.backward()
+    assert np.isfinite(value.item()) and np.isfinite(x.grad).all()
+    x = Tensor(logits[:, :1], requires_grad=True)
+    value = loss.BinaryCrossEntropy()(x, np.array([[0], [0], [1]]))
+    value.backward()
+    assert np.isfinite(value.item()) and np.isfinite(x.grad).all()
+    assert x.grad[1] == 0 and x.grad[0] == np.float32(1 / 3)
+
+
+def test_accuracy_counts_right_rows():
+    outputs = np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
+    assert loss.CrossEntropy().metrics(np.array([1, 0, 0, 0]), outputs) == {"accuracy": 0.75}
+    yes_no = loss.BinaryCrossEntropy().metrics(
+        np.array([[1], [0], [1], [0]]), np.array([[2.0], [-2.0], [-1.0], [-3.0]])
+    )
+    assert yes_no == {"accuracy": 0.75} and loss.MSE().metrics(outputs, outputs) == {}
+
+
+# --- PyTorch, and settings -------------------------------------------------------------------------------------------
+
+
+def test_beside_pytorch():
+    torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install torch==2.13.0")
+    nn = torch.nn.functional
+    bits, labels, soft = torch.tensor(BITS.astype(float)), torch.tensor(LABELS), torch.tensor(SOFT)
+    theirs = {
+        "mse": lambda x, y: nn.mse_loss(x, torch.tensor(y)),
+        "binary": lambda x, y: nn.binary_cross_entropy_with_logits(x, bits),
+        "binary, weights": lambda x, y: nn.binary_cross_entropy_with_logits(x, bits, weight=0.5 + 3.5 * bits),
+        "classes": lambda x, y: nn.cross_entropy(x, labels),
+        "classes, smooth": lambda x, y: nn.cross_entropy(x, labels, label_smoothing=0.1),
+        "classes, soft and smooth": lambda x, y: nn.cross_entropy(x, soft, label_smoothing=0.3),
+    }
+    for name, function in theirs.items():
+        ours, outputs, y = CASES[name]
+        x, t = Tensor(outputs, requires_grad=True), torch.tensor(outputs, requires_grad=True)
+        value, other = ours(x, y), function(t, y)
+        value.backward()
+        other.backward()
+        assert value.item() == pytest.approx(other.item(), abs=1e-12), name
+        assert np.allclose(x.grad, t.grad.numpy(), atol=1e-12), name
+
+
+def test_targets_of_yes_or_no_lie_between():
+    for y in ([[1.5], [0]], [[-0.1], [0]]):
+        with pytest.raises(UsageError, match="BinaryCrossEntropy needs targets from 0 to 1"):
+            loss.BinaryCrossEntropy()(Tensor(np.zeros((2, 1))), np.array(y))
+
+
+def test_settings_are_checked():
+    for make in (
+        lambda: loss.CrossEntropy(1), lambda: loss.CrossEntropy(-0.1), lambda: loss.BinaryCrossEntropy((0, 1)),
+        lambda: loss.BinaryCrossEntropy((1, float("inf"))),
+    ):  # fmt: skip
+        with pytest.raises(UsageError):
+            make()
+
+
+def test_a_loss_that_measures_nothing_says_so():
+    with pytest.raises(UsageError, match="Loss measures nothing; define __call__"):
+        loss.Loss()(Tensor([1.0]), np.ones(1))

@@ -1,0 +1,236 @@
+"""Optimizers beside their formulas and beside PyTorch's."""
+
+import numpy as np
+import pytest
+
+from brainbox_core import optimizers
+from brainbox_core.errors import UsageError
+from brainbox_core.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop, clip_by_global_norm
+from brainbox_core.parameters import Parameter, Parameters
+from brainbox_core.schedules import Cosine, Step
+
+RNG = np.random.default_rng(11)
+CASES = {
+    "sgd": (lambda: SGD(0.1), lambda t, p: t.SGD(p, 0.1)),
+    "momentum": (lambda: SGD(0.1, momentum=0.9), lambda t, p: t.SGD(p, 0.1, momentum=0.9)),
+    "nesterov": (
+        lambda: SGD(0.1, momentum=0.9, nesterov=True),
+        lambda t, p: t.SGD(p, 0.1, momentum=0.9, nesterov=True),
+    ),
+    "rmsprop": (lambda: RMSprop(0.01, decay=0.9), lambda t, p: t.RMSprop(p, 0.01, alpha=0.9)),
+    "adagrad": (lambda: Adagrad(0.1), lambda t, p: t.Adagrad(p, 0.1, eps=1e-8)),
+    "adam": (lambda: Adam(0.01), lambda t, p: t.Adam(p, 0.01)),
+    "adam, large epsilon": (lambda: Adam(0.01, epsilon=0.1), lambda t, p: t.Adam(p, 0.01, eps=0.1)),
+    "adam, other betas": (lambda: Adam(0.01, 0.5, 0.9), lambda t, p: t.Adam(p, 0.01, betas=(0.5, 0.9))),
+    "adamw": (lambda: AdamW(0.01, weight_decay=0.1), lambda t, p: t.AdamW(p, 0.01, weight_decay=0.1)),
+}
+every_case = pytest.mark.parametrize("name", CASES)
+
+
+def ready(optimizer, *arrays):
+    """The optimizer with parameters that start at the arrays."""
+    named = {str(i): Parameter(np.array(array)) for i, array in enumerate(arrays)}
+    params = Parameters(named)
+    optimizer.build(params)
+    return params, list(named.values())
+
+
+def bowl(tensors, centres):
+    total = 0
+    for tensor, centre in zip(tensors, centres, strict=True):
+        total = ((tensor - centre) ** 2 * np.arange(1, 1 + tensor.size).reshape(tensor.shape)).sum() + total
+    return total
+
+
+@every_case
+@pytest.mark.parametrize("clip", [None, 1.5])
+def test_beside_pytorch(name, clip):
+    torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install torch==2.13.0")
+    make, theirs = CASES[name]
+    optimizer, starts = make(), [RNG.normal(size=(2, 3)), RNG.normal(size=4)]
+    optimizer.clip_norm = clip
+    params, ours = ready(optimizer, *starts)
+    tensors = [torch.tensor(start, requires_grad=True) for start in starts]
+    other = theirs(torch.optim, tensors)
+    for _ in range(30):
+        for tensor in tensors:
+            tensor.grad = None
+        sum(((t - 1) ** 2 * torch.arange(1, 1 + t.numel()).reshape(t.shape)).sum() for t in tensors).backward()
+        if clip:
+            torch.nn.utils.clip_grad_norm_(tensors, clip)
+        other.step()
+        params.zero_grad()
+        bowl(ours, [1, 1]).backward()
+        optimizer.step()
+        for parameter, tensor in zip(ours, tensors, strict=True):
+            assert np.allclose(parameter.data, tensor.detach().numpy(), atol=1e-6 if clip else 1e-12)
+
+
+@every_case
+def test_a_bowl_is_descended(name):
+    optimizer = CASES[name][0]()
+    optimizer.schedule = Cosine({"adagrad": 0.8, "sgd": 0.03}.get(name, 0.1 if "ada" in name else 0.03), steps=300)
+    if isinstance(optimizer, AdamW):
+        optimizer.weight_decay = 0.0
+    params, tensors = ready(optimizer, np.array([3.0, -2.0], np.float32))
+    for _ in range(300):
+        params.zero_grad()
+        bowl(tensors, [1]).backward()
+        optimizer.step()
+    assert np.allclose(tensors[0].data, 1, atol=2e-2) and params.values.dtype == np.float32
+
+
+def test_gradient_descent_on_a_parabola_in_closed_form():
+    optimizer = SGD(lr=0.1)
+    params, (x,) = ready(optimizer, np.array([5.0]))
+    for step in range(1, 20):
+        params.zero_grad()
+        (x * x).sum().backward()
+        optimizer.step()
+        assert x.data[0] == pytest.approx(5 * 0.8**step, rel=1e-12)
+
+
+def test_momentum_of_a_constant_gradient_in_closed_form():
+    optimizer = SGD(lr=1.0, momentum=0.5)
+    params, (x,) = ready(optimizer, np.array([0.0]))
+    for step in range(1, 12):
+        params.zero_grad()
+        x.sum().backward()
+        optimizer.step()
+        assert x.data[0] == pytest.approx(-sum(2 - 0.5**k for k in range(step)), rel=1e-12)
+
+
+def test_adams_first_step_is_the_learning_rate_whatever_the_gradient():
+    for gradient in (1e-3, 1.0, 1e6):
+        optimizer = Adam(lr=0.01)
+        _, (x,) = ready(optimizer, np.array([0.0, 0.0]))
+        (x * np.array([gradient, -gradient])).sum().backward()
+        optimizer.step()
+        assert np.allclose(x.data, [-0.01, 0.01], rtol=2e-5)
+
+
+def test_weight_decay_is_apart_from_the_gradient():
+    optimizer = AdamW(lr=0.1, weight_decay=0.5)
+    params, (x,) = ready(optimizer, np.array([2.0]))
+    params.zero_grad()
+    optimizer.step()  # no gradient arrived
+    assert x.data[0] == pytest.approx(2 * (1 - 0.1 * 0.5))
+
+
+def test_the_schedule_is_asked_for_the_step():
+    optimizer = SGD(lr=Step(1.0, every=2, factor=0.1))
+    params, (x,) = ready(optimizer, np.array([0.0]))
+    rates = []
+    for _ in range(5):
+        before = x.data[0]
+        rates.append(optimizer.lr)
+        params.zero_grad()
+        x.sum().backward()
+        optimizer.step()
+        assert before - x.data[0] == pytest.approx(rates[-1])
+    assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01]) and optimizer.steps == 5
+
+
+@every_case
+def test_a_moment_is_kept_for_every_parameter_and_restores_a_run(name):
+    make = CASES[name][0]
+
+    def run(optimizer, params, tensors, steps):
+        for _ in range(steps):
+            params.zero_grad()
+            bowl(tensors, [1]).backward()
+            optimizer.step()
+
+    start = RNG.normal(size=3).astype(np.float32)
+    whole = make()
+    params, tensors = ready(whole, start)
+    run(whole, params, tensors, 10)
+    first, second = make(), make()
+    half, half_tensors = ready(first, start)
+    run(first, half, half_tensors, 6)
+    resumed, resumed_tensors = ready(second, half.values.copy())
+    second.steps = first.steps
+    for moment, array in first.moments.items():
+        second.moments[moment][...] = array
+        assert array.shape == (3,) and array.dtype == np.float32
+    run(second, resumed, resumed_tensors, 4)
+    assert resumed.values.tobytes() == params.values.tobytes()
+
+
+def test_clipping_keeps_the_direction_and_lets_short_ones_be():
+    g = np.array([3.0, -4.0])
+    assert clip_by_global_norm(g, 10) == 5 and g.tolist() == [3, -4]
+    assert clip_by_global_norm(g, 2.5) == 5 and g.tolist() == [1.5, -2]
+    assert clip_by_global_norm(np.zeros(3), 1) == 0
+
+
+def test_clipping_a_gradient_whose_square_overflows():
+    g = np.array([3e25, -4e25], np.float32)
+    assert clip_by_global_norm(g, 1.0) == pytest.approx(5e25)
+    assert np.allclose(g, [0.6, -0.8]) and g.dtype == np.float32
+
+
+def test_float32_stays_float32():
+    for make, _ in CASES.values():
+        optimizer = make()
+        optimizer.clip_norm = 0.5
+        params, tensors = ready(optimizer, np.ones(4, np.float32))
+        bowl(tensors, [0]).backward()
+        optimizer.step()
+        assert params.values.dtype == np.float32 and all(m.dtype == np.float32 for m in optimizer.moments.values())
+
+
+def test_graphs_of_before_the_step_refuse_to_run_backward():
+    optimizer = SGD(0.1)
+    params, (x,) = ready(optimizer, np.ones(2))
+    y, z = (x * x).sum(), (x * x).sum()
+    y.backward()
+    optimizer.step()
+    with pytest.raises(UsageError, match="changed in place"):
+        z.backward()
+    assert len(params) == 2
+
+
+def test_a_step_without_parameters_and_another_models_optimizer_are_errors():
+    with pytest.raises(UsageError, match="the optimizer has no parameters"):
+        Adam().step()
+    optimizer = Adam()
+    params, _ = ready(optimizer, np.ones(2))
+    optimizer.steps = 4
+    optimizer.build(params)  # anew for the same model
+    assert optimizer.steps == 0
+    with pytest.raises(UsageError, match="belongs to another model; make a new optimizer for each model"):
+        ready(optimizer, np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (lambda: SGD(0), "lr"), (lambda: SGD(-0.1), "lr"), (lambda: SGD(float("nan")), "lr"),
+        (lambda: SGD("0.1"), "lr"), (lambda: SGD(0.1, momentum=1), "momentum"), (lambda: SGD(0.1, -0.5), "momentum"),
+        (lambda: SGD(0.1, nesterov=True), "nesterov needs a momentum"), (lambda: RMSprop(decay=1), "decay"),
+        (lambda: RMSprop(epsilon=0), "epsilon"), (lambda: Adagrad(epsilon=-1), "epsilon"),
+        (lambda: Adam(beta1=1), "beta1"),
+        (lambda: Adam(beta2=1), "beta2"), (lambda: Adam(epsilon=0), "epsilon"),
+        (lambda: AdamW(weight_decay=-1), "weight_decay"),
+        (lambda: Adam(clip_norm=0), "clip_norm"), (lambda: SGD(clip_norm=float("inf")), "clip_norm"),
+    ],
+)  # fmt: skip
+def test_settings_are_checked(make, names):
+    with pytest.raises(UsageError, match=names):
+        make()
+
+
+def test_the_names_of_options():
+    assert set(optimizers.KINDS) == {"sgd", "rmsprop", "adagrad", "adam", "adamw"}
+
+
+def test_an_optimizer_that_changes_nothing_says_so():
+    class Still(optimizers.Optimizer):
+        def __init__(self):
+            super().__init__(0.1, None)
+
+    optimizer = Still()
+    ready(optimizer, np.ones(2))
+    with pytest.raises(UsageError, match=r"Still does not say how to change the parameters; define _update\(\)"):
+        optimizer.step()
