@@ -8,12 +8,12 @@ document recognition", Proc. IEEE 86(11), 1998, section III.A).
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from brainbox_core.errors import InputError
 
 WORKING_SIZE = 400  # pixels on the longer side; a photo is reduced to this before anything else
-LEAST_CONTRAST = 20  # gray levels of 255 between ink and background
+LEAST_CONTRAST = 30  # gray levels of 255 between ink and background
 SIZE, BOX = 28, 20
 UNICODE_SHADES, ASCII_SHADES = " ░▒▓█", " .+#@"
 
@@ -71,64 +71,74 @@ def _blank() -> InputError:
 
 
 def _difference(image: Image.Image, notes: list[str]) -> np.ndarray:
-    """How every pixel differs from the background, (H,W,channels)."""
+    """How every pixel differs from the background, as if the light were even, (H,W,channels)."""
     pixels = np.asarray(image, np.float32).reshape(image.height, image.width, -1)
     if image.mode in ("LA", "RGBA"):
         pixels = _without_alpha(pixels, notes)
-    difference = pixels - _background(pixels)
-    if sheet := _sheet(np.abs(difference).max(axis=2)):
+    background = _background(pixels)
+    if sheet := _sheet(np.abs(pixels - background).max(axis=2)):
         notes.append("cropped to the sheet of paper")
-        difference = pixels[sheet] - _paper(pixels[sheet])
-    return difference
+        pixels = pixels[sheet]
+        background = _paper(pixels)
+    light = background.max(axis=2, keepdims=True)
+    brightest = max(1.0, float(light.max()))
+    return (pixels - background) * (brightest / np.maximum(light, brightest / 4))
 
 
 def _without_alpha(pixels: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Lay the picture on a background that shows its ink."""
+    """The opaque colours, or the alpha channel where the ink lies only in that."""
     alpha, pixels = pixels[..., -1:], pixels[..., :-1]
     solid = alpha[..., 0] > 127
-    if not solid.any():
-        raise _blank()
     if solid.all():
         return pixels
-    box, opaque = _extent(solid), pixels[solid]
-    # A card with transparent corners has ink of its own; everything else has its ink in the alpha channel.
-    if solid[box].mean() > 0.7 and np.ptp(opaque, axis=0).max() > 4 * LEAST_CONTRAST:
-        weight = alpha[box] / 255
-        return pixels[box] * weight + np.median(opaque, axis=0) * (1 - weight)
+    if solid.any():
+        # A card with transparent corners has ink of its own.
+        box, opaque = _extent(solid), pixels[solid]
+        if solid[box].mean() > 0.7 and np.ptp(opaque, axis=0).max() > 4 * LEAST_CONTRAST:
+            weight = alpha[box] / 255
+            return pixels[box] * weight + np.median(opaque, axis=0) * (1 - weight)
     notes.append("ink taken from the transparency")
     return alpha
 
 
 def _background(pixels: np.ndarray) -> np.ndarray:
     """What the picture would be without its ink: one colour for a drawing, lit paper for a photo; (H,W,channels)."""
-    # The border near the corners: a digit cropped to its ink touches the middle of the sides rather than those.
-    y, x = (np.abs(np.linspace(-1, 1, side)) for side in pixels.shape[:2])
-    rim = 1 - 2 * max(0.02, 1 / min(pixels.shape[:2]))
-    corners = pixels[(np.minimum.outer(y, x) > 2 / 3) & (np.maximum.outer(y, x) > rim)]
+    # The corners: lines and frames fill little of them, and a digit cropped to its ink rarely reaches into them.
+    y, x = (np.abs(np.linspace(-1, 1, side)) > 0.85 for side in pixels.shape[:2])
+    corners = pixels[np.logical_and.outer(y, x)]
     colour = np.median(corners, axis=0)
-    if (np.abs(corners - colour).max(axis=1) <= 4).mean() > 0.5:
+    distance = np.abs(corners - colour).max(axis=1)
+    # Ink in a corner differs from the rest a lot, a shadow a little.
+    if (distance <= 4).mean() > 0.5 and ((distance > 4) & (distance < 100)).mean() < 0.25:
         return np.broadcast_to(colour, pixels.shape)
     return _paper(pixels)
 
 
 def _paper(pixels: np.ndarray) -> np.ndarray:
-    """Paper in uneven light, without its ink.
+    """Paper or a blackboard in uneven light, without what was written on it.
 
     Morphological closing takes out what is darker and narrower than the window, and leaves shadows and lamps; opening
-    does the same to chalk. The third moment tells which of the two it was written with.
+    does the same to chalk.
     """
     height, width, channels = pixels.shape
     factor = max(1, max(height, width) // 100)
     window = 2 * (max(height, width) // (10 * factor)) + 1
-    local = [_resized(pixels[..., channel], factor) for channel in range(channels)]
-    gray = sum(np.asarray(channel, np.float32) for channel in local)
-    blurred = sum(np.asarray(channel.filter(ImageFilter.BoxBlur(window / 2)), np.float32) for channel in local)
+    # The edge pixels are repeated outwards, or a slope in the light would look like ink there.
+    local = [
+        Image.fromarray(np.pad(_reduced(pixels[..., channel], factor), window, mode="edge"))
+        for channel in range(channels)
+    ]
     order = (ImageFilter.MaxFilter(window), ImageFilter.MinFilter(window))
-    first, second = order if ((gray - blurred) ** 3).mean() < 0 else order[::-1]
+    gray = sum(np.asarray(channel, np.float32) for channel in local)
+    blackboard = np.median(gray) < gray.min() + 0.35 * np.ptp(gray)  # most of it is nearer to the darkest than to chalk
+    first, second = order[::-1] if blackboard else order
     smooth = ImageFilter.BoxBlur(2)
     return np.stack(
         [
-            np.asarray(channel.filter(first).filter(second).filter(smooth).resize((width, height)), np.float32)
+            np.asarray(
+                ImageOps.crop(channel.filter(first).filter(second).filter(smooth), window).resize((width, height)),
+                np.float32,
+            )
             for channel in local
         ],
         axis=-1,
@@ -157,7 +167,7 @@ def _strength(difference: np.ndarray, notes: list[str]) -> np.ndarray:
     colour = difference[distance > strongest / 2].mean(axis=0)
     ink = difference @ (colour / max(float(np.linalg.norm(colour)), 1.0))
     strong, weak = ink[ink > strongest / 2], ink[ink <= strongest / 2]
-    level = float(np.median(strong)) if strong.size else 0.0
+    level = float(np.percentile(strong, 90)) if strong.size else 0.0
     noise = 1.4826 * float(np.median(np.abs(weak))) if weak.size else 0.0
     if level < max(LEAST_CONTRAST, 6 * noise):
         raise _blank()
@@ -235,8 +245,8 @@ def _extent(mask: np.ndarray) -> tuple[slice, slice]:
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def _resized(values: np.ndarray, factor: int) -> Image.Image:
-    return Image.fromarray(np.rint(values).astype(np.uint8)).reduce(factor)
+def _reduced(values: np.ndarray, factor: int) -> np.ndarray:
+    return np.asarray(Image.fromarray(np.rint(values).astype(np.uint8)).reduce(factor))
 
 
 def _smoothed(values: np.ndarray) -> np.ndarray:

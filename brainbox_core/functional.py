@@ -93,8 +93,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     x_data, w_data, need_dx = x.data, weight.data, x.requires_grad
 
     def backward(g):
-        direct = isinstance(weight, Parameter) and weight is not x and g.dtype == x_data.dtype == w_data.dtype
-        out = weight.vacant if direct else None
+        out = weight.vacant if isinstance(weight, Parameter) and weight is not x else None
         return kernels.linear_backward(g, x_data, w_data, need_dx, out)
 
     return record("linear", y, (x, weight, bias), backward)

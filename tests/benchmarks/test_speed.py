@@ -1,6 +1,6 @@
-"""Time per training step beside eager PyTorch: same network, batch and optimizer, one thread, taken in turns in one run.
+"""Time per training step beside eager PyTorch: same network, batch and optimizer, one thread, in turns in one run.
 
-    python -m pytest -m bench tests/benchmarks/test_speed.py -s
+python -m pytest -m bench tests/benchmarks/test_speed.py -s
 """
 
 import subprocess

@@ -210,6 +210,14 @@ def test_pools_beside_pytorch(size, stride):
         assert np.allclose(back, tx.grad.numpy(), atol=1e-14)
 
 
+def test_complex_ties_go_to_the_first_too():
+    x = np.array([1, 1 + 2j, 1 + 3j, 0.5 + 9j]).reshape(1, 2, 2, 1)
+    y = kernels.max_pool2d(x, (2, 2), (2, 2))
+    assert y.item() == 1
+    back = kernels.max_pool2d_backward(np.ones_like(y), x, y, (2, 2), (2, 2))
+    assert back.reshape(-1).tolist() == [1, 0, 0, 0]
+
+
 def test_max_pool_lets_nan_through():
     x = np.zeros((1, 4, 4, 1))
     x[0, 1, 1] = np.nan

@@ -522,7 +522,7 @@ FORGERIES = {
     "layers that are text": (lambda t, m: m.update(layers="Linear"), "its description is malformed"),
     "nothing about layers": (lambda t, m: m.pop("layers"), "its description is malformed"),
     "no seed": (lambda t, m: m.pop("seed"), "its description is malformed"),
-    "a seed of text": (lambda t, m: m.update(seed="x"), "its description is malformed"),
+    "a seed of text": (lambda t, m: m.update(seed="x"), r"malformed|seed: expected a whole number"),
     "settings that nobody knows": (
         lambda t, m: put(m, 0, config={"units": 6, "hook": "os"}),
         "its description is malf",
