@@ -83,7 +83,7 @@ def correlate(
     dtype = np.float32 if np.can_cast(image.dtype, np.float32) else np.float64
     result = np.empty((*shape, *image.shape[2:]), dtype)
     planes, seen_planes = (array.reshape(*array.shape[:2], -1) for array in (result, image))  # (H,W) -> (H,W,1)
-    in_place = dtype == np.float64 and stride == 1 and planes.shape[2] == 1
+    in_place = stride == 1 and planes.shape[2] == 1
     route, tile = _route(kernel.astype(np.float64), width)
     rows, columns = (_parts(n, max(1, side // stride)) for n, side in zip(shape, tile, strict=True))
     # The result of the largest tile with a stride of 1, and what the kernel sees there; all tiles use the same memory.
@@ -102,6 +102,40 @@ def correlate(
                     route(seen, dense)
                     out[...] = dense[::stride, ::stride]
     return result
+
+
+def window_at(
+    image: np.ndarray,
+    size: tuple[int, int],
+    row: int,
+    column: int,
+    padding: str = "same",
+    border: str = "constant",
+    stride: int = 1,
+) -> np.ndarray:
+    """What `correlate` multiplies with the kernel for one pixel of its result.
+
+    Args:
+        image: (H,W) or (H,W,C).
+        size: rows and columns of the kernel.
+        row, column: the pixel of the result, from 0.
+        padding, border, stride: as for `correlate`.
+
+    Returns:
+        (h,w) or (h,w,C) in float64, with what lies beyond the border made up.
+
+    Example:
+        >>> window_at(np.arange(12).reshape(3, 4), (3, 3), 0, 0)
+        array([[0., 0., 0.],
+               [0., 0., 1.],
+               [0., 4., 5.]])
+    """
+    image = np.asarray(image)
+    window = np.empty((*size, *image.shape[2:]))
+    up, left = (size[0] // 2, size[1] // 2) if padding == "same" else (0, 0)
+    for place in np.ndindex(image.shape[2:]):
+        _look(image[:, :, *place], row * stride - up, column * stride - left, border, window[:, :, *place])
+    return window
 
 
 def _numbers(name: str, value: object) -> np.ndarray:
@@ -273,5 +307,5 @@ class _Spectral:
 
 
 def _smooth(length: int) -> int:
-    """A length from `length` on, at most about an eighth above, whose prime factors are 2, 3 and 5: fast to transform."""
+    """A length from `length` on, by an eighth at most, whose prime factors are 2, 3 and 5: fast to transform."""
     return min(odd << max(0, -(-length // odd) - 1).bit_length() for odd in (1, 3, 5, 9, 15, 25, 27, 45))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import brainbox_core.filtering as filtering
 from brainbox_core.errors import UsageError
-from brainbox_core.filtering import BORDERS, PADDINGS, correlate
+from brainbox_core.filtering import BORDERS, PADDINGS, correlate, window_at
 from brainbox_core.rng import stream
 from tests.realdata import real_data
 
@@ -100,6 +100,17 @@ def test_any_combination_with_any_tiles(shape, size, padding, border, stride, ra
         patch.setattr(filtering, "SCRATCH", 200)
         ours = correlate(image, kernel, padding, border, stride)
     assert_equal(ours, slow(image, kernel, padding, border, stride), image, kernel)
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize("shape", [(9, 8), (9, 8, 3)], ids=["gray", "colour"])
+def test_the_window_of_a_pixel_gives_the_pixel(shape, border, padding):
+    image, kernel = picture(*shape), weights(4, 3)
+    result = correlate(image, kernel, padding, border, 2)
+    for row, column in np.ndindex(result.shape[:2]):
+        window = window_at(image, kernel.shape, row, column, padding, border, 2)
+        np.testing.assert_allclose(np.tensordot(kernel, window, 2), result[row, column], rtol=1e-9)
 
 
 @pytest.mark.parametrize(
