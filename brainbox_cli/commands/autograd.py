@@ -16,7 +16,7 @@ from brainbox_cli.reporter import Reporter
 from brainbox_cli.trainer import Choice
 from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.point_sets import SETS
-from brainbox_core.progress import fitted
+from brainbox_core.progress import Progress, fitted
 from brainbox_core.tasks.autograd import Comparison, Result, check, differentiate
 from brainbox_core.tasks.scalar_network import EXTENT, Settings, Training, boundary
 from brainbox_core.value_graph import MOST_NODES, graphviz, tree
@@ -228,18 +228,16 @@ def _train(reporter: Reporter, dataset: str, plot: Path | None, seed: int) -> Ou
         data={"source": dataset, "train": settings.train, "test": settings.test},
         model={"kind": "scalar_network", "layers": [], "params": len(training.network.parameters)},
     )
-    callbacks = reporter.training()
-    for callback in callbacks:
-        callback.on_train_begin(None, {"epochs": settings.epochs, "batches": 1, "epoch": 0})
+    rows = Progress(reporter.text, live=False)  # the boundary is what lives below them
+    rows.on_train_begin(None, {"epochs": settings.epochs, "batches": 1})
     before = time.perf_counter()
     for logs in training.epochs():
         now = time.perf_counter()
         history.append(logs)
-        for callback in callbacks:
-            callback.on_epoch_end(None, {**logs, "time_s": now - before})
+        if not reporter.quiet:
+            rows.on_epoch_end(None, {**logs, "time_s": now - before})
+            _show_boundary(reporter, training, logs["epoch"])
         before = now
-        _show_boundary(reporter, training, logs["epoch"])
-    reporter.text.hide()
     last = history[-1]
     reporter.answer(
         (f"test accuracy {last['val_accuracy']:.1%}", "bold green"),
@@ -264,15 +262,13 @@ def _train(reporter: Reporter, dataset: str, plot: Path | None, seed: int) -> Ou
 
 def _show_boundary(reporter: Reporter, training: Training, epoch: int) -> None:
     """Redrawn in place on a terminal; elsewhere a few of them stay between the rows."""
-    if reporter.quiet:
-        return
     screen, is_last = reporter.text, epoch == training.settings.epochs
     if not screen.animated and not is_last and epoch not in SNAPSHOTS:
         return
     picture = _picture(training, min(COLUMNS, screen.width - 1), screen.unicode)
     title = [
         ("boundary", "bold cyan"),
-        f" after epoch {epoch}: ",
+        f" after epoch {epoch}/{training.settings.epochs}: ",
         ("o", "yellow"),
         " class 0, ",
         ("x", "blue"),
