@@ -63,12 +63,14 @@ class Lesson:
             Those in the panels Output (files to write, parsed with `options.file`) and Display change no result.
         headline: from the values of the choices and the seed, as keywords, to a few words each about what is run.
         run: from the reporter and the same keywords to the outcome; prints its steps as they happen.
+        instead: by the name of a switch, what runs in the place of `run`; it gets the same, and no file is written.
     """
 
     noun: str
     choices: Mapping[str, Choice]
     headline: Callable[..., list[str]]
     run: Callable[..., Outcome]
+    instead: Mapping[str, Callable[..., Outcome]] = field(default_factory=dict)
 
     @property
     def settings(self) -> dict[str, Choice]:
@@ -80,17 +82,18 @@ class Lesson:
 _SEED = {"seed": Choice(options.Seed, 0)}
 
 
-def command(lesson: Lesson, summary: str) -> typer.Typer:
+def command(lesson: Lesson, summary: str, epilog: str = "") -> typer.Typer:
     """The command of a lesson.
 
     Args:
         lesson: what it does.
         summary: the text of its help page.
+        epilog: what stands below the options there, such as an example.
     """
 
     run = options_of(lesson.noun, None, functools.partial(_run, lesson), {**lesson.choices, **_SEED})
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    app.command(cls=_Command, help=summary)(run)
+    app.command(cls=_Command, help=summary, epilog=epilog)(run)
     return app
 
 
@@ -125,6 +128,11 @@ class _Command(TyperCommand):
 
 
 def _run(lesson: Lesson, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
+    if switch := next((name for name in lesson.instead if values[name]), None):
+        outcome = lesson.instead[switch](reporter, **values)
+        reporter.document.set(result=outcome.result)
+        _row(reporter, "next", shlex.join(["brainbox", *outcome.try_next]))
+        return ExitCode.OK
     seed = values["seed"]
     files = {name: values[name] for name, choice in lesson.choices.items() if _panel(choice) == options.OUTPUT}
     files = {name: path for name, path in files.items() if isinstance(path, Path)}

@@ -118,10 +118,10 @@ def as_typed(value: object) -> str:
         ('128,64', '0.001', 'x=2,y=-3')
     """
     if isinstance(value, Mapping):
-        return ",".join(f"{name}={part}" for name, part in value.items())
+        return ",".join(f"{name}={as_typed(part)}" for name, part in value.items())
     if isinstance(value, (tuple, list)):
-        return ",".join(map(str, value))
-    return str(value)
+        return ",".join(map(as_typed, value))
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def flag_of(option: object) -> str:

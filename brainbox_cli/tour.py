@@ -6,6 +6,8 @@ from brainbox_core import __version__
 
 NOUNS = {
     "neuron": "one neuron learns AND and OR, and shows why XOR is beyond it",
+    "descent": "a ball rolls downhill on any formula, by gradients computed here",
+    "autograd": "the gradient of any formula, and a network made of single numbers",
     "mnist": "a dense network learns to read handwritten digits",
     "cnn": "a convolutional network reads them better, with fewer weights",
 }

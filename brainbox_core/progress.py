@@ -198,6 +198,7 @@ class Progress(Callback):
 
     Args:
         stream: where to write, or a `Screen`; standard output if not given.
+        live: whether to draw the live line; without it there are only the rows.
 
     Example:
         >>> progress = Progress()
@@ -208,8 +209,8 @@ class Progress(Callback):
             1      0.5127   91.20%   0.0010    0.6s
     """
 
-    def __init__(self, stream: TextIO | Screen | None = None):
-        self._stream = stream
+    def __init__(self, stream: TextIO | Screen | None = None, live: bool = True):
+        self._stream, self._live = stream, live
         self._screen: Screen | None = None
 
     def on_train_begin(self, model: object, logs: Mapping) -> None:
@@ -243,6 +244,8 @@ class Progress(Callback):
 
     def _draw(self, epoch: int, batch: int, now: float, loss: float | None) -> None:
         self._due = now + REFRESH
+        if not self._live:
+            return
         done = (epoch - 1 - self._before) * self._batches + batch
         rate = done / (now - self._begin) if batch else 0.0
         details, left = [], None

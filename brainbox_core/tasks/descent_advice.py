@@ -19,6 +19,7 @@ from brainbox_core.tasks.descent_verdict import Verdict, judge
 
 BUDGET = 600_000  # what all trials together may cost, in nodes computed: about a second
 STEP_COST = 20  # of a step itself, in nodes
+PROBE = 1000  # the most steps to try a learning rate alone
 PATIENCE = 30  # times the steps, where steps are all that is missing
 
 
@@ -80,20 +81,21 @@ def _try(descent: Descent, changes: dict, budget: int) -> Advice:
         "tol": descent.tol,
         **changes,
     }
-    settings["steps"] = min(settings["steps"], budget)
+    probing = changes.keys() == {"lr"}
+    settings["steps"] = min(settings["steps"], budget, *([PROBE] if probing else []))
     trial = descend(descent.landscape, **settings)
     return Advice(changes, trial, judge(trial))
 
 
 def _trials(descent: Descent, verdict: Verdict) -> Generator[dict, str, None]:
     """Changes to try, most wanted first; every `yield` is answered with the status of the walk with them."""
-    lr, steps = descent.lr, {"steps": PATIENCE * descent.limit}
+    lr, same, steps = descent.lr, {"steps": descent.limit}, {"steps": PATIENCE * descent.limit}
     best = _best_rate(descent)
     if verdict.status in ("diverged", "oscillating", "out_of_domain"):
         rates = [rate for rate in (best, *(_round_down(lr / 2**power) for power in range(1, 21))) if rate < lr]
         for rate in rates:
             if (yield {"lr": rate}) == "slow":
-                for more in ({"optimizer": "momentum"}, {"optimizer": "momentum", **steps}, steps):
+                for more in ({"optimizer": "momentum"}, same, {"optimizer": "momentum", **steps}, steps):
                     yield {"lr": rate, **more}
                 return
     elif verdict.status == "slow":

@@ -152,7 +152,8 @@ def _judge_flat(descent: Descent, place: str, eigenvalues: np.ndarray, direction
         return Verdict("maximum", f"{place}, but that is the top of a ridge", downhill=directions[:, 0])
     if min(rises) > 0:
         # A thousand times nearer, the rise of |x| is a thousand times less, that of a smooth f a million times or more.
-        near = min(_rise(landscape, point, 1e-6 * size * side) for side in (*directions.T, *-directions.T))
+        flat = directions.T[eigenvalues == 0]
+        near = min(_rise(landscape, point, 1e-6 * size * side) for side in (*flat, *-flat))
         return Verdict("minimum", f"minimum at {landscape.text(point)}", smooth=near < 3e-4 * min(rises[::3]))
     if max(eigenvalues) > 0:
         return Verdict("valley", f"the floor of a valley at {landscape.text(point)}: points along it are as low")

@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from brainbox_core import expression
 from brainbox_core.errors import ConvergenceError, UsageError
+from brainbox_core.tasks.descent_settings import choose
 from brainbox_core.value import Value, hessian
-
-
-class Classic(NamedTuple):
-    """A test function of the optimization literature, with a start and settings from which plain descent gets there."""
-
-    formula: str
-    start: tuple[float, ...]
-    lr: float
-    steps: int
-
-
-# Rosenbrock 1960; Himmelblau, Applied Nonlinear Programming, 1972; Beale 1958; Rastrigin 1974.
-CLASSICS = {
-    "rosenbrock": Classic("(1 - x)^2 + 100*(y - x^2)^2", (-1.2, 1.0), 0.0015, 30_000),
-    "himmelblau": Classic("(x^2 + y - 11)^2 + (x + y^2 - 7)^2", (0.0, 0.0), 0.01, 1_000),
-    "beale": Classic("(1.5 - x + x*y)^2 + (2.25 - x + x*y^2)^2 + (2.625 - x + x*y^3)^2", (1.0, 1.0), 0.02, 5_000),
-    "rastrigin": Classic("20 + x^2 - 10*cos(2*pi*x) + y^2 - 10*cos(2*pi*y)", (1.3, -0.7), 0.001, 1_000),
-}
 
 
 class Landscape:
@@ -53,9 +34,8 @@ class Landscape:
     """
 
     def __init__(self, formula: str):
-        classic = CLASSICS.get(formula)
-        self.expression = expression.parse(classic.formula if classic else formula)
-        self.variables = tuple(sorted(self.expression.variables))
+        settings = choose(formula)
+        self.expression, self.variables = settings.expression, settings.variables
         if not self.variables:
             raise ConvergenceError(
                 f"the gradient is identically zero: {self.expression} has no variable",

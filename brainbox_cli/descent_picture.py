@@ -1,0 +1,251 @@
+"""The pictures of `brainbox descent`: contour and surface with the paths, as a PNG, in a window or as an animation."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Sequence
+
+from PIL import Image, ImageColor, ImageDraw, ImageFont
+
+from brainbox_cli.descent_view import FRAMES, TRAILS, box, inside, moments
+from brainbox_cli.figure import new_figure, png
+from brainbox_cli.pictures import GRID, INK, INKS, MUTED, STYLE, Figure, matplotlib, np
+from brainbox_core.errors import UsageError
+from brainbox_core.files import printable
+from brainbox_core.tasks.descent import Descent
+from brainbox_core.tasks.landscape import Landscape
+
+POINTS = 201  # along each side of the grid
+STRIDE = 4  # of them to a tile of the surface; tiles of different sizes make Matplotlib read memory it never wrote
+LEVELS = 24  # of the contour
+TITLE = 60  # characters of the formula
+LAST = 1500  # milliseconds that an animation rests at its end
+FAR = 1e5  # pixels: farther outside, a direction is all that is left of a point
+SCALE = 2  # an animation is drawn so many times larger and reduced, which smooths its edges
+
+
+def draw(descents: Sequence[Descent]) -> bytes:
+    """A PNG picture of walks on one landscape: contour and surface, or curve and loss for a single variable."""
+    return png(lambda: _fill(new_figure(11, 5.2), descents))
+
+
+def open_window() -> Callable[[Sequence[Descent]], None]:
+    """Find out whether a window can be opened; returns the function that shows the picture in it until it is closed.
+
+    Raises:
+        UsageError: there is no display or nothing to draw windows with.
+    """
+    import matplotlib.pyplot as plt
+
+    reason = "no display, or no toolkit such as Tk or Qt, was found"
+    try:
+        figure = plt.figure(figsize=(11, 5.2), layout="constrained")
+    except (ImportError, RuntimeError) as error:
+        raise _no_window(printable(str(error), 120)) from error
+    except Exception as error:  # Tk's own class, which cannot be named where Tk is missing
+        if type(error).__name__ != "TclError":
+            raise
+        raise _no_window(printable(str(error), 120)) from error
+    if figure.canvas.required_interactive_framework is None:
+        plt.close(figure)
+        raise _no_window(reason)
+
+    def show(descents: Sequence[Descent]) -> None:
+        with matplotlib.rc_context(STYLE):
+            _fill(figure, descents)
+        plt.show(block=True)
+
+    return show
+
+
+def _no_window(reason: str) -> UsageError:
+    what = f"a window cannot be opened here: {reason}"
+    return UsageError(what, where="--show", fix="write the picture to a file with --plot")
+
+
+def draw_gif(descents: Sequence[Descent]) -> bytes:
+    """The walk as an animated GIF: the ground once, and on it the paths as far as they are at each moment."""
+    ground, area, place = _ground(descents)
+    steps = moments(max(descent.steps for descent in descents), FRAMES)
+    font = ImageFont.truetype(matplotlib.font_manager.findfont("DejaVu Sans"), 13 * SCALE)
+    frames = [_frame(ground, area, place, descents, step, font) for step in steps]
+    palette = _palette(ground)
+    frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    content = io.BytesIO()
+    frames[0].save(
+        content,
+        format="GIF",
+        save_all=True,
+        append_images=frames[1:],
+        duration=[80] * (len(frames) - 1) + [LAST],
+        loop=0,
+    )
+    return content.getvalue()
+
+
+def _ground(descents: Sequence[Descent]) -> tuple[Image.Image, tuple[int, int, int, int], Callable]:
+    """The picture without paths, the part of it inside the axes, and where a point lies in it, all in pixels."""
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE}), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        figure = new_figure(4.4, 4.2)
+        figure.set_dpi(100 * SCALE)
+        axes = figure.subplots()
+        axes.set_title(" ", fontsize=10)  # room for the text of the frames
+        one = len(descents[0].landscape.variables) == 1
+        (_curve if one else _contour)(axes, descents[0].landscape, box(descents), _heights(descents))
+        figure.canvas.draw()
+        image = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
+        transform, inner = axes.transData.frozen(), axes.bbox.extents.round().astype(int).tolist()
+        area = (inner[0], image.height - inner[3], inner[2], image.height - inner[1])
+
+    def place(points: np.ndarray, values: np.ndarray) -> list[tuple[float, float]]:
+        data = np.column_stack([points[:, 0], values if one else points[:, 1]])
+        pixels = transform.transform(data)
+        pixels[:, 1] = image.height - pixels[:, 1]
+        centre = np.array(image.size) / 2
+        away = np.linalg.norm(pixels - centre, axis=1, keepdims=True)
+        pixels = centre + (pixels - centre) * np.minimum(1, FAR / np.maximum(away, 1))
+        return list(map(tuple, pixels.tolist()))
+
+    return image, area, place
+
+
+def _palette(ground: Image.Image) -> Image.Image:
+    """The colours of all frames: those of the ground, and exactly those of the paths."""
+    colours = ground.resize((ground.width // SCALE, ground.height // SCALE)).quantize(200).getpalette()
+    palette = Image.new("P", (1, 1))
+    own = [part for colour in (INK, *TRAILS) for part in ImageColor.getrgb(colour)]
+    palette.putpalette([*own, *colours])
+    return palette
+
+
+def _frame(
+    ground: Image.Image,
+    area: tuple[int, int, int, int],
+    place: Callable,
+    descents: Sequence[Descent],
+    step: int,
+    font: ImageFont.FreeTypeFont,
+) -> Image.Image:
+    layer = ground.copy()
+    pen = ImageDraw.Draw(layer)
+    for number, descent in enumerate(descents):
+        seen = slice(0, min(step, descent.steps) + 1)
+        pixels = place(descent.points[seen], descent.values[seen])
+        colour = TRAILS[number % len(TRAILS)]
+        if len(pixels) > 1:
+            pen.line(pixels, fill=colour, width=2 * SCALE)
+        for x, y in pixels[:-1]:
+            pen.circle((x, y), 2 * SCALE, fill=colour)
+        x, y = pixels[-1]
+        pen.circle((x, y), 5 * SCALE, fill=colour, outline=INK, width=SCALE)
+    first = descents[0]
+    text = f"step {min(step, first.steps):,}   f = {first.values[min(step, first.steps)]:.4g}"
+    if len(descents) > 1:
+        text = f"step {step:,}"
+    image = ground.copy()
+    image.paste(layer.crop(area), area)
+    ImageDraw.Draw(image).text((12 * SCALE, 6 * SCALE), text, fill=INK, font=font)
+    return image.resize((ground.width // SCALE, ground.height // SCALE), Image.Resampling.LANCZOS)
+
+
+def _fill(figure: Figure, descents: Sequence[Descent]) -> Figure:
+    landscape = descents[0].landscape
+    limits = box(descents)
+    title = printable(landscape.expression.text, TITLE)
+    figure.suptitle(title, x=0.02, ha="left", fontweight="bold", fontsize=12, parse_math=False)
+    if len(landscape.variables) == 1:
+        left, right = figure.subplots(1, 2)
+        _curve(left, landscape, limits, _heights(descents))
+        _paths(left, descents, lambda descent: (descent.points[:, 0], descent.values))
+        _losses(right, descents)
+        return figure
+    left = figure.add_subplot(1, 2, 1)
+    _contour(left, landscape, limits, _heights(descents))
+    _paths(left, descents, lambda descent: descent.points.T)
+    right = figure.add_subplot(1, 2, 2, projection="3d", computed_zorder=False)
+    _surface(right, descents, limits)
+    return figure
+
+
+def _heights(descents: Sequence[Descent]) -> tuple[float, float]:
+    """The range of f along the paths, as far as they are in the picture."""
+    limits = box(descents)
+    values = np.concatenate([descent.values[inside(descent.points, limits)] for descent in descents])
+    return float(values.min()), float(values.max())
+
+
+def _grid(landscape: Landscape, limits: Sequence[tuple[float, float]]) -> tuple[list[np.ndarray], np.ndarray]:
+    axes = [np.linspace(low, high, POINTS) for low, high in limits]
+    heights = np.array(landscape.grid(*axes))
+    heights[~np.isfinite(heights)] = np.nan
+    return axes, heights
+
+
+def _contour(axes: object, landscape: Landscape, limits: Sequence, heights: object) -> None:
+    (x, y), z = _grid(landscape, limits)
+    finite = z[np.isfinite(z)]
+    # Levels at equal shares of the area show valleys and cliffs alike.
+    levels = np.unique(np.quantile(finite, np.linspace(0, 1, LEVELS) ** 1.5)) if finite.size else []
+    if len(levels) > 2:
+        colours = matplotlib.colors.BoundaryNorm(levels, INKS.N)
+        axes.contourf(x, y, z, levels=levels, norm=colours, cmap=INKS, alpha=0.75)
+        axes.contour(x, y, z, levels=levels[1:-1], colors="white", linewidths=0.5, linestyles="solid")
+    axes.set(xlim=limits[0], ylim=limits[1])
+    axes.set_aspect("equal")
+    axes.set_xlabel(landscape.variables[0], parse_math=False)
+    axes.set_ylabel(landscape.variables[1], parse_math=False)
+
+
+def _curve(axes: object, landscape: Landscape, limits: Sequence, heights: tuple[float, float]) -> None:
+    (x,), z = _grid(landscape, limits)
+    axes.plot(x, z, color=MUTED, linewidth=1.5)
+    finite = z[np.isfinite(z)]
+    low = min([heights[0], *finite])
+    high = max(heights[1], float(np.median(finite)) if finite.size else heights[1])
+    margin = 0.08 * (high - low) or 1.0
+    axes.set(xlim=limits[0], ylim=(low - margin, high + margin))
+    axes.set_xlabel(landscape.variables[0], parse_math=False)
+    axes.set_ylabel("f")
+    axes.grid(axis="y", color=GRID)
+
+
+def _paths(axes: object, descents: Sequence[Descent], coordinates: Callable) -> None:
+    for number, descent in enumerate(descents):
+        x, y = coordinates(descent)
+        colour = TRAILS[number % len(TRAILS)]
+        axes.plot(x, y, color=colour, linewidth=1.6, marker="o", markersize=3, label=descent.optimizer)
+        axes.plot(x[-1:], y[-1:], "*", color=colour, markeredgecolor=INK, markersize=14, zorder=5)
+    axes.plot(x[:1], y[:1], "o", color="white", markeredgecolor=INK, markersize=8, label="start", zorder=4)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, frameon=False, fontsize=8)
+
+
+def _surface(axes: object, descents: Sequence[Descent], limits: Sequence[tuple[float, float]]) -> None:
+    landscape = descents[0].landscape
+    (x, y), z = _grid(landscape, limits)
+    low = min(float(np.nanmin(z)), *(float(descent.values.min()) for descent in descents))
+    # Where cliffs would flatten everything else, the logarithm shows the valley.
+    steep = np.nanmax(z) - low > 8 * (np.nanmedian(z) - low)
+
+    def height(values: np.ndarray) -> np.ndarray:
+        return np.log10(1 + values - low) if steep else values
+
+    tiles = {"rstride": STRIDE, "cstride": STRIDE, "linewidth": 0}
+    axes.plot_surface(*np.meshgrid(x, y), height(z), cmap=INKS, alpha=0.8, zorder=1, **tiles)
+    for number, descent in enumerate(descents):
+        seen = inside(descent.points, limits)
+        colour = TRAILS[number % len(TRAILS)]
+        path = (*descent.points[seen].T, height(descent.values[seen]))
+        axes.plot(*path, color=colour, linewidth=2, marker="o", markersize=2.5, zorder=5)
+    axes.set_xlabel(landscape.variables[0], parse_math=False)
+    axes.set_ylabel(landscape.variables[1], parse_math=False)
+    axes.set_zlabel("log10(1 + f - lowest)" if steep else "f")
+    axes.view_init(elev=35, azim=-60)
+
+
+def _losses(axes: object, descents: Sequence[Descent]) -> None:
+    for number, descent in enumerate(descents):
+        axes.plot(descent.values, color=TRAILS[number % len(TRAILS)], linewidth=2, label=descent.optimizer)
+    axes.set(xlabel="step", ylabel="f")
+    axes.grid(axis="y", color=GRID)
