@@ -1,14 +1,10 @@
-"""The pictures of `brainbox descent`: contour and surface with the paths, as a PNG, in a window or as an animation."""
+"""The picture of `brainbox descent`: contour and surface with the paths, as a PNG or in a window."""
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Callable, Sequence
 
-from PIL import Image, ImageColor, ImageDraw, ImageFont
-
-from brainbox_cli.descent_view import FRAMES, TRAILS, box, inside, moments
+from brainbox_cli.descent_view import TRAILS, box, inside
 from brainbox_cli.figure import new_figure, png
 from brainbox_cli.pictures import GRID, INK, INKS, MUTED, STYLE, Figure, matplotlib, np
 from brainbox_core.errors import UsageError
@@ -20,9 +16,6 @@ POINTS = 201  # along each side of the grid
 STRIDE = 4  # of them to a tile of the surface; tiles of different sizes make Matplotlib read memory it never wrote
 LEVELS = 24  # of the contour
 TITLE = 60  # characters of the formula
-LAST = 1500  # milliseconds that an animation rests at its end
-FAR = 1e5  # pixels: farther outside, a direction is all that is left of a point
-SCALE = 2  # an animation is drawn so many times larger and reduced, which smooths its edges
 
 
 def draw(descents: Sequence[Descent]) -> bytes:
@@ -64,92 +57,6 @@ def _no_window(reason: str) -> UsageError:
     return UsageError(what, where="--show", fix="write the picture to a file with --plot")
 
 
-def draw_gif(descents: Sequence[Descent]) -> bytes:
-    """The walk as an animated GIF: the ground once, and on it the paths as far as they are at each moment."""
-    ground, area, place = _ground(descents)
-    steps = moments(max(descent.steps for descent in descents), FRAMES)
-    font = ImageFont.truetype(matplotlib.font_manager.findfont("DejaVu Sans"), 13 * SCALE)
-    frames = [_frame(ground, area, place, descents, step, font) for step in steps]
-    palette = _palette(ground)
-    frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    content = io.BytesIO()
-    frames[0].save(
-        content,
-        format="GIF",
-        save_all=True,
-        append_images=frames[1:],
-        duration=[80] * (len(frames) - 1) + [LAST],
-        loop=0,
-    )
-    return content.getvalue()
-
-
-def _ground(descents: Sequence[Descent]) -> tuple[Image.Image, tuple[int, int, int, int], Callable]:
-    """The picture without paths, the part of it inside the axes, and where a point lies in it, all in pixels."""
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE}), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        figure = new_figure(4.4, 4.2)
-        figure.set_dpi(100 * SCALE)
-        axes = figure.subplots()
-        axes.set_title(" ", fontsize=10)  # room for the text of the frames
-        one = len(descents[0].landscape.variables) == 1
-        (_curve if one else _contour)(axes, descents[0].landscape, box(descents), _heights(descents))
-        figure.canvas.draw()
-        image = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
-        transform, inner = axes.transData.frozen(), axes.bbox.extents.round().astype(int).tolist()
-        area = (inner[0], image.height - inner[3], inner[2], image.height - inner[1])
-
-    def place(points: np.ndarray, values: np.ndarray) -> list[tuple[float, float]]:
-        data = np.column_stack([points[:, 0], values if one else points[:, 1]])
-        pixels = transform.transform(data)
-        pixels[:, 1] = image.height - pixels[:, 1]
-        centre = np.array(image.size) / 2
-        away = np.linalg.norm(pixels - centre, axis=1, keepdims=True)
-        pixels = centre + (pixels - centre) * np.minimum(1, FAR / np.maximum(away, 1))
-        return list(map(tuple, pixels.tolist()))
-
-    return image, area, place
-
-
-def _palette(ground: Image.Image) -> Image.Image:
-    """The colours of all frames: those of the ground, and exactly those of the paths."""
-    colours = ground.resize((ground.width // SCALE, ground.height // SCALE)).quantize(200).getpalette()
-    palette = Image.new("P", (1, 1))
-    own = [part for colour in (INK, *TRAILS) for part in ImageColor.getrgb(colour)]
-    palette.putpalette([*own, *colours])
-    return palette
-
-
-def _frame(
-    ground: Image.Image,
-    area: tuple[int, int, int, int],
-    place: Callable,
-    descents: Sequence[Descent],
-    step: int,
-    font: ImageFont.FreeTypeFont,
-) -> Image.Image:
-    layer = ground.copy()
-    pen = ImageDraw.Draw(layer)
-    for number, descent in enumerate(descents):
-        seen = slice(0, min(step, descent.steps) + 1)
-        pixels = place(descent.points[seen], descent.values[seen])
-        colour = TRAILS[number % len(TRAILS)]
-        if len(pixels) > 1:
-            pen.line(pixels, fill=colour, width=2 * SCALE)
-        for x, y in pixels[:-1]:
-            pen.circle((x, y), 2 * SCALE, fill=colour)
-        x, y = pixels[-1]
-        pen.circle((x, y), 5 * SCALE, fill=colour, outline=INK, width=SCALE)
-    first = descents[0]
-    text = f"step {min(step, first.steps):,}   f = {first.values[min(step, first.steps)]:.4g}"
-    if len(descents) > 1:
-        text = f"step {step:,}"
-    image = ground.copy()
-    image.paste(layer.crop(area), area)
-    ImageDraw.Draw(image).text((12 * SCALE, 6 * SCALE), text, fill=INK, font=font)
-    return image.resize((ground.width // SCALE, ground.height // SCALE), Image.Resampling.LANCZOS)
-
-
 def _fill(figure: Figure, descents: Sequence[Descent]) -> Figure:
     landscape = descents[0].landscape
     limits = box(descents)
@@ -157,23 +64,16 @@ def _fill(figure: Figure, descents: Sequence[Descent]) -> Figure:
     figure.suptitle(title, x=0.02, ha="left", fontweight="bold", fontsize=12, parse_math=False)
     if len(landscape.variables) == 1:
         left, right = figure.subplots(1, 2)
-        _curve(left, landscape, limits, _heights(descents))
+        curve(left, descents, limits)
         _paths(left, descents, lambda descent: (descent.points[:, 0], descent.values))
         _losses(right, descents)
         return figure
     left = figure.add_subplot(1, 2, 1)
-    _contour(left, landscape, limits, _heights(descents))
+    contour(left, landscape, limits)
     _paths(left, descents, lambda descent: descent.points.T)
     right = figure.add_subplot(1, 2, 2, projection="3d", computed_zorder=False)
     _surface(right, descents, limits)
     return figure
-
-
-def _heights(descents: Sequence[Descent]) -> tuple[float, float]:
-    """The range of f along the paths, as far as they are in the picture."""
-    limits = box(descents)
-    values = np.concatenate([descent.values[inside(descent.points, limits)] for descent in descents])
-    return float(values.min()), float(values.max())
 
 
 def _grid(landscape: Landscape, limits: Sequence[tuple[float, float]]) -> tuple[list[np.ndarray], np.ndarray]:
@@ -183,7 +83,8 @@ def _grid(landscape: Landscape, limits: Sequence[tuple[float, float]]) -> tuple[
     return axes, heights
 
 
-def _contour(axes: object, landscape: Landscape, limits: Sequence, heights: object) -> None:
+def contour(axes: object, landscape: Landscape, limits: Sequence[tuple[float, float]]) -> None:
+    """Draw a function of two variables from above into axes of Matplotlib."""
     (x, y), z = _grid(landscape, limits)
     finite = z[np.isfinite(z)]
     # Levels at equal shares of the area show valleys and cliffs alike.
@@ -198,12 +99,15 @@ def _contour(axes: object, landscape: Landscape, limits: Sequence, heights: obje
     axes.set_ylabel(landscape.variables[1], parse_math=False)
 
 
-def _curve(axes: object, landscape: Landscape, limits: Sequence, heights: tuple[float, float]) -> None:
+def curve(axes: object, descents: Sequence[Descent], limits: Sequence[tuple[float, float]]) -> None:
+    """Draw a function of one variable into axes of Matplotlib, as high as the paths in the picture need it."""
+    landscape = descents[0].landscape
     (x,), z = _grid(landscape, limits)
     axes.plot(x, z, color=MUTED, linewidth=1.5)
     finite = z[np.isfinite(z)]
-    low = min([heights[0], *finite])
-    high = max(heights[1], float(np.median(finite)) if finite.size else heights[1])
+    values = np.concatenate([descent.values[inside(descent.points, limits)] for descent in descents])
+    low = min([*finite, *values])
+    high = max([*values, np.median(finite)] if finite.size else values)
     margin = 0.08 * (high - low) or 1.0
     axes.set(xlim=limits[0], ylim=(low - margin, high + margin))
     axes.set_xlabel(landscape.variables[0], parse_math=False)

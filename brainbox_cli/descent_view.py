@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,13 +61,14 @@ def play(screen: Screen, descents: Sequence[Descent], still: bool = False) -> No
     if len(variables) > 2 or width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return
     ground = (_curve if len(variables) == 1 else _map)(descents, width, height, screen)
+    visits = [_first_visits(ground, descent) for descent in descents]
     steps = moments(max(descent.steps for descent in descents), FRAMES)
     if screen.animated and not still:
         for step in steps:
-            screen.show_lines(list(_frame(ground, descents, step, screen)))
+            screen.show_lines(_frame(ground, descents, visits, step, screen))
             time.sleep(SECONDS / FRAMES)
         screen.hide()
-    for parts in _frame(ground, descents, steps[-1], screen):
+    for parts in _frame(ground, descents, visits, steps[-1], screen):
         screen.print(*parts)
     ranges = (f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in zip(variables, ground.box, strict=True))
     screen.print(("  ".join(ranges), "bright_black"), wrap=True)
@@ -102,12 +103,12 @@ class _Ground:
     Attributes:
         cells: a character and its style for every row and column.
         box: the range of each variable.
-        place: from a point and the value there to row and column, which may lie outside.
+        place: from points (n, variables) and the values there to rows and columns (n, 2), which may lie outside.
     """
 
     cells: list[list[tuple[str, str]]]
     box: list[tuple[float, float]]
-    place: Callable[[np.ndarray, float], tuple[int, int]]
+    place: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def _map(descents: Sequence[Descent], width: int, height: int, screen: Screen) -> _Ground:
@@ -121,8 +122,8 @@ def _map(descents: Sequence[Descent], width: int, height: int, screen: Screen) -
     bands[~np.isfinite(heights)] = len(RAMP)
     cells = [[looks[band] for band in row] for row in bands]
 
-    def place(point: np.ndarray, value: float) -> tuple[int, int]:
-        return _index(point[1], high, low, height), _index(point[0], left, right, width)
+    def place(points: np.ndarray, values: np.ndarray) -> np.ndarray:
+        return np.stack([_index(points[:, 1], high, low, height), _index(points[:, 0], left, right, width)], axis=1)
 
     return _Ground(cells, limits, place)
 
@@ -142,46 +143,53 @@ def _curve(descents: Sequence[Descent], width: int, height: int, screen: Screen)
     high = max([*seen, np.median(finite)] if finite.size else seen)
     high = low + 1.15 * (high - low) if high > low else low + 1
 
-    def place(point: np.ndarray, value: float) -> tuple[int, int]:
-        return _index(value, high, low, height), _index(point[0], left, right, width)
+    def place(points: np.ndarray, values: np.ndarray) -> np.ndarray:
+        return np.stack([_index(values, high, low, height), _index(points[:, 0], left, right, width)], axis=1)
 
     cells = [[(" ", "")] * width for _ in range(height)]
-    for column, value in enumerate(heights):
-        row = _index(value, high, low, height) if np.isfinite(value) else -1
-        if 0 <= row < height:
-            cells[row][column] = ("·" if screen.unicode else ".", "bright_black")
+    rows = np.where(np.isfinite(heights), _index(heights, high, low, height), -1)
+    for column in np.flatnonzero((rows >= 0) & (rows < height)):
+        cells[rows[column]][column] = ("·" if screen.unicode else ".", "bright_black")
     return _Ground(cells, limits, place)
 
 
-def _index(x: float, first: float, last: float, cells: int) -> int:
-    """In which of the cells from `first` to `last` a number lies; far outside for one that lies outside."""
-    share = (x - first) / (last - first)
-    return round(share * (cells - 1)) if -1 < share < 2 else -1
+def _index(x: np.ndarray, first: float, last: float, cells: int) -> np.ndarray:
+    """In which of the cells from `first` to `last` each number lies; outside for one that lies outside."""
+    share = np.nan_to_num(np.clip((x - first) / (last - first), -1, 2), nan=-1)
+    return np.rint(share * (cells - 1)).astype(int)
 
 
-def _frame(ground: _Ground, descents: Sequence[Descent], step: int, screen: Screen) -> Iterator[list[Part]]:
+def _first_visits(ground: _Ground, descent: Descent) -> dict[tuple[int, int], int]:
+    """The cells on the path, with the step that came to each first."""
+    cells, steps = np.unique(ground.place(descent.points, descent.values), axis=0, return_index=True)
+    return dict(zip(map(tuple, cells.tolist()), steps.tolist(), strict=True))
+
+
+def _frame(ground: _Ground, descents: Sequence[Descent], visits: Sequence[dict], step: int, screen: Screen) -> list:
     """The lines of one picture: the ground, the paths up to a step, and the balls on top."""
     dot, ball = ("•", "●") if screen.unicode else ("o", "@")
+    several = len(descents) > 1
     marks: dict[tuple[int, int], tuple[str, str]] = {}
+    for number, cells in enumerate(visits):
+        mark = str(number + 1) if several else dot, f"bold {TRAILS[number % len(TRAILS)]}"
+        marks |= {cell: mark for cell, first in cells.items() if first <= step}
     for number, descent in enumerate(descents):
-        colour = TRAILS[number % len(TRAILS)]
-        seen = slice(max(0, min(step, descent.steps) + 1))
-        for point, value in zip(descent.points[seen], descent.values[seen], strict=True):
-            marks[ground.place(point, value)] = (dot if len(descents) == 1 else str(number + 1), f"bold {colour}")
-    for number, descent in enumerate(descents):
-        now = min(step, descent.steps)
-        where = ground.place(descent.points[now], descent.values[now])
-        marks[where] = (ball if len(descents) == 1 else str(number + 1), "bold bright_white")
-    for row, cells in enumerate(ground.cells):
-        parts: list[Part] = []
-        for column, (character, style) in enumerate(cells):
-            mark = marks.get((row, column))
-            if mark:
-                character, style = mark[0], f"{mark[1]} {style}"
-            if parts and parts[-1][1] == style:
-                parts[-1] = (parts[-1][0] + character, style)
-            else:
-                parts.append((character, style))
-        if parts[-1][1] == "":
-            parts[-1] = (parts[-1][0].rstrip(), "")
-        yield parts
+        now = [min(step, descent.steps)]
+        cell = tuple(ground.place(descent.points[now], descent.values[now])[0].tolist())
+        marks[cell] = (str(number + 1) if several else ball, "bold bright_white")
+    return [_line(cells, row, marks) for row, cells in enumerate(ground.cells)]
+
+
+def _line(cells: Sequence[tuple[str, str]], row: int, marks: Mapping[tuple[int, int], tuple[str, str]]) -> list[Part]:
+    """One line of the picture, neighbours of one style in one part."""
+    parts: list[Part] = []
+    for column, (character, style) in enumerate(cells):
+        if mark := marks.get((row, column)):
+            character, style = mark[0], f"{mark[1]} {style}"
+        if parts and parts[-1][1] == style:
+            parts[-1] = (parts[-1][0] + character, style)
+        else:
+            parts.append((character, style))
+    if parts[-1][1] == "":
+        parts[-1] = (parts[-1][0].rstrip(), "")
+    return parts

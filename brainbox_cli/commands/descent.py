@@ -375,7 +375,7 @@ def _pictures(
 
             files["plot"] = draw(descents)
         if gif:
-            from brainbox_cli.descent_picture import draw_gif
+            from brainbox_cli.descent_gif import draw_gif
 
             files["gif"] = draw_gif(descents)
     return files

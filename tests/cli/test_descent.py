@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brainbox_cli.descent_picture import draw, draw_gif, open_window
+from brainbox_cli.descent_gif import draw_gif
+from brainbox_cli.descent_picture import draw, open_window
 from brainbox_cli.descent_view import HEIGHT, WIDTH, box, moments, play
 from brainbox_cli.options import as_typed
 from brainbox_core.errors import UsageError

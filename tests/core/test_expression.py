@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainbox_core.errors import BrainboxError, ConvergenceError, InputError, UsageError
-from brainbox_core.expression import MAX_DEPTH, MAX_NODES, parse
+from brainbox_core.expression import parse
+from brainbox_core.expression_parser import MAX_DEPTH, MAX_NODES
 from brainbox_core.value import Value, hessian
 
 POINT = {"x": 1.25, "y": -0.75}
