@@ -254,3 +254,9 @@ def test_real_pictures_are_read(name):
     image = load_image(real_data(f"photos/{name}"))
     assert min(image.size) > 100
     assert image.mode == ("L" if name in ("coins.png", "page.png") else "RGB")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs a regular file whose reading fails")
+def test_a_failing_read_is_told():
+    with pytest.raises(InputError, match="/proc/self/mem: "):
+        load_image("/proc/self/mem")
