@@ -112,8 +112,9 @@ def test_a_picture_turned_by_exif_comes_out_upright(orientation):
         np.testing.assert_array_equal(np.asarray(loaded), np.asarray(upright))
 
 
-def test_a_broken_exif_tag_does_not_cost_the_picture():
-    assert load_image(png(1, 1, chunk(b"eXIf", b"II*\0\xff\xff\xff\xff\x01"))).size == (1, 1)
+@pytest.mark.parametrize("tag", [b"", b"Ex", b"MM\0*\0\0", b"II*\0\xff\xff\xff\xff\x01"])
+def test_a_broken_exif_tag_does_not_cost_the_picture(tag):
+    assert load_image(png(1, 1, chunk(b"eXIf", tag))).size == (1, 1)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
