@@ -33,7 +33,7 @@ def model_path(noun: str, model: str | None) -> tuple[Path, bool]:
     if model is None or model in NOUNS:
         return default_folder(model or noun) / MODEL, True
     path = Path(model)
-    return (path / MODEL if path.is_dir() else path), False
+    return (path / MODEL if os.path.isdir(path) else path), False
 
 
 @contextlib.contextmanager
@@ -47,7 +47,7 @@ def open_folder(path: Path, *, ours: bool) -> Iterator[RunFolder]:
     Raises:
         InputError: it cannot be made or written, or another run uses it.
     """
-    if ours and not path.parent.exists():
+    if ours and not os.path.exists(path.parent):
         make_folder(path.parent)
         atomic_write(path.parent / ".gitignore", b"*\n")  # nobody wants to commit models by accident
     make_folder(path)

@@ -30,7 +30,7 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
     gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
     out = values["out"]
     path = out or default_folder(trainer.noun)
-    if path.exists() and os.path.exists(settings.data) and path.samefile(settings.data):
+    if os.path.exists(path) and os.path.exists(settings.data) and os.path.samefile(path, settings.data):
         raise UsageError("is also the folder of the data", where=f"--out {path}", fix="choose another folder")
     reporter.document.set(seed=settings.seed, config=asdict(settings))
     reporter.say((f"{trainer.noun}: ", "bold cyan"), " | ".join(trainer.headline(settings)), wrap=True)
@@ -189,7 +189,7 @@ def _trained_on(model: object) -> str:
 
 def _load_model(trainer: Trainer, reporter: Reporter, model: str | None) -> tuple[ModuleType, object]:
     path, is_ours = model_path(trainer.noun, model)
-    if is_ours and not path.exists():
+    if is_ours and not os.path.exists(path):
         raise InputError("there is no model yet", where=str(path), fix=f"train one first: brainbox {path.parent.name}")
     with reporter.working("loading the model"):
         task = importlib.import_module(trainer.task)

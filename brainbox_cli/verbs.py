@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from pathlib import Path
 
 import typer
 from typer.core import TyperGroup
@@ -35,7 +35,7 @@ class Verbs(TyperGroup):
             return super().resolve_command(ctx, args)
         noun, word = ctx.info_name, args[0]
         if word not in self.commands:
-            if "predict" in self.commands and Path(word).exists():
+            if "predict" in self.commands and os.path.exists(word):
                 fix = f"to read it: {shlex.join(['brainbox', noun, 'predict', word])}"
             else:
                 fix = suggestion(word, self.commands, f"brainbox {noun} ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,9 +132,9 @@ def _locate(source: str | Path, progress: Callable[[int, int], object] | None) -
     if source in REMOTE:
         return _download(str(source), progress)
     folder = Path(source)
-    if folder.is_dir():
+    if os.path.isdir(folder):  # unlike Path's, these answer no to a name too long or a folder that may not be read
         return _find(folder)
-    if folder.exists():
+    if os.path.exists(folder):
         raise InputError("is a file", where=str(source), fix="name the folder that holds the four IDX files")
     close = difflib.get_close_matches(str(source), NAMES, n=1)
     fix = f"did you mean {close[0]}?" if close else f"use {', '.join(NAMES)} or a folder of IDX files"
@@ -144,7 +145,7 @@ def _find(folder: Path) -> list[Path]:
     found = []
     for name in TRAIN + TEST:
         variants = [stem + end for stem in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")]
-        path = next((folder / variant for variant in variants if (folder / variant).is_file()), None)
+        path = next((folder / variant for variant in variants if os.path.isfile(folder / variant)), None)
         if path is None:
             raise InputError(
                 f"there is no {name}(.gz) in this folder",

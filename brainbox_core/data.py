@@ -97,7 +97,8 @@ def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tupl
     count = round(len(labels) * fraction)
     if not 0 < count < len(labels):
         raise UsageError(
-            f"a fraction of {fraction:g} of {len(labels)} rows leaves a part empty", fix="use another fraction"
+            f"a fraction of {fraction} of {len(labels)} rows leaves a part empty",
+            fix="use another fraction or more rows",
         )
     picks = ((np.arange(count) + rng.random()) * (len(labels) / count)).astype(np.intp)
     second = np.zeros(len(labels), bool)

@@ -109,7 +109,7 @@ def _background(pixels: np.ndarray) -> np.ndarray:
     colour = np.median(corners, axis=0)
     distance = np.abs(corners - colour).max(axis=1)
     # Ink in a corner differs from the rest a lot, a shadow a little.
-    if (distance <= 4).mean() > 0.5 and ((distance > 4) & (distance < 100)).mean() < 0.25:
+    if (distance <= 4).mean() > 0.5 and ((distance > 4) & (distance < 100)).mean() < 0.2:
         return np.broadcast_to(colour, pixels.shape)
     return _paper(pixels)
 
@@ -162,10 +162,10 @@ def _strength(difference: np.ndarray, notes: list[str]) -> np.ndarray:
     distance = np.linalg.norm(difference, axis=2)
     # A single noisy pixel is no ink; in a small picture a single pixel may be.
     strongest = float((_smoothed(distance) if min(distance.shape) > 64 else distance).max())
-    if strongest < LEAST_CONTRAST:
+    if not strongest:
         raise _blank()
     colour = difference[distance > strongest / 2].mean(axis=0)
-    ink = difference @ (colour / max(float(np.linalg.norm(colour)), 1.0))
+    ink = difference @ (colour / max(1.0, float(np.linalg.norm(colour))))
     strong, weak = ink[ink > strongest / 2], ink[ink <= strongest / 2]
     level = float(np.percentile(strong, 90)) if strong.size else 0.0
     noise = 1.4826 * float(np.median(np.abs(weak))) if weak.size else 0.0

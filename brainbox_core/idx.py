@@ -50,10 +50,9 @@ def read_idx(path: str | Path, dims: int | None = None) -> np.ndarray:
         array([5, 0, 4], dtype=uint8)
     """
     with open_regular(path) as file:
-        head = file.read(64)
-        file.seek(0)
-        gzipped = head.startswith(b"\x1f\x8b")
         try:
+            gzipped = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
             return _read(gzip.GzipFile(fileobj=file) if gzipped else file, file, path, dims)
         except EOFError as error:
             raise InputError("the gzip data breaks off: the file is truncated", where=str(path), fix=AGAIN) from error
@@ -148,5 +147,9 @@ def _not_idx(head: bytes, where: str) -> InputError:
         return InputError(f"is {kind}, not an IDX file", where=where, fix="unpack or convert it first")
     got = f"magic {int.from_bytes(head[:4])}" if len(head) >= 4 else f"{len(head)} bytes"
     return InputError(
-        "is not an IDX file of unsigned bytes", where=where, expected="magic 2051 (images) or 2049 (labels)", got=got
+        "is not an IDX file of unsigned bytes",
+        where=where,
+        expected="magic 2051 (images) or 2049 (labels)",
+        got=got,
+        fix=AGAIN,
     )

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from brainbox_core.errors import InputError
-from brainbox_core.files import kind_of, open_regular
+from brainbox_core.files import kind_of, open_unchanging
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "PPM")
 MAX_PIXELS = 32_000_000
@@ -49,8 +49,8 @@ def load_image(source: str | Path | bytes) -> Image.Image:
     """
     if isinstance(source, bytes):
         return _load(io.BytesIO(source), "the picture", len(source))
-    with open_regular(source) as file:
-        return _load(file, str(source), file.seek(0, io.SEEK_END))
+    with open_unchanging(source) as (file, size):
+        return _load(file, str(source), size)
 
 
 def _load(file: io.BufferedIOBase, where: str, size: int) -> Image.Image:

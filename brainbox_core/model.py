@@ -30,7 +30,7 @@ class Sequential:
 
     Args:
         layers: the layers in order. Each finds out its input size when the model is built, which `fit` does.
-        seed: of the starting weights, the order of batches, and dropout.
+        seed: of the starting weights, the order of batches, and dropout; 64 bits.
 
     Attributes:
         params: all parameters, once built.
@@ -50,7 +50,9 @@ class Sequential:
 
     def __init__(self, layers: Sequence[Layer], seed: int = 0):
         self.layers = list(layers)
-        self.seed = int(seed)
+        self.seed = checks.whole("seed", seed, 0)
+        if self.seed >= 2**64:  # found now and not when the trained model is saved: its file holds 64 bits
+            raise UsageError("seed", expected="a whole number below 2**64", got=seed)
         self.input_shape: Shape | None = None
         self.params: Parameters | None = None
         self.optimizer: Optimizer | None = None

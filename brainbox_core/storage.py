@@ -159,7 +159,7 @@ def _header(file: BinaryIO, size: int, where: str) -> dict:
         raise InputError("header is not valid JSON: not UTF-8", where=where, fix=_RESTORE) from error
     if text.count('"data_offsets"') > MAX_TENSORS:  # before parsing, which takes ten times the memory
         raise InputError(f"too many tensors (> {MAX_TENSORS:,})", where=where, fix=_CHOOSE)
-    header = read_json(text, where=f"{where}, header")
+    header = read_json(text, where=f"{where}, header", fix=_RESTORE)
     if not isinstance(header, dict):
         raise InputError("header is not valid JSON: not an object", where=where, fix=_RESTORE)
     return header
@@ -170,7 +170,7 @@ def _document(metadata: object, where: str) -> dict:
     text = metadata.get("brainbox") if isinstance(metadata, dict) else None
     if not isinstance(text, str):
         raise InputError("not a brainbox model (safetensors of another program)", where=where, fix=_CHOOSE)
-    document = read_json(text, where=f"{where}, description")
+    document = read_json(text, where=f"{where}, description", fix=_RESTORE)
     version = document.get("format") if isinstance(document, dict) else None
     if type(version) is int and version > FORMAT:
         what = f"made by a newer brainbox (format {version}); this one reads up to {FORMAT}"

@@ -15,8 +15,8 @@ MAX_VALUES = 200_000
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|["\[\]{},]')
 
 
-def read_json(text: str, where: str = "") -> object:
-    """Parse JSON strictly: no key twice in an object, no NaN or Infinity, no number beyond float64 and int64.
+def read_json(text: str, where: str = "", fix: str = "") -> object:
+    """Parse JSON strictly: no key twice in an object, no NaN or Infinity, no number beyond float64 and 64 bits.
 
     Depth and number of values are bounded before the parser starts, so that a hostile text costs neither memory nor
     the stack: at most 32 levels and 200,000 values.
@@ -24,6 +24,7 @@ def read_json(text: str, where: str = "") -> object:
     Args:
         text: the whole document.
         where: the file that it comes from, for the error.
+        fix: what to do about a bad file, for the error.
 
     Raises:
         InputError: the text is not such JSON.
@@ -46,16 +47,16 @@ def read_json(text: str, where: str = "") -> object:
         elif token == ",":
             values += 1
         elif token == '"':
-            raise InputError("not valid JSON: a string without an end", where=where)
+            raise InputError("not valid JSON: a string without an end", where=where, fix=fix)
         if depth > MAX_DEPTH or values > MAX_VALUES:
             what = f"not accepted as JSON: over {MAX_DEPTH} levels or {MAX_VALUES:,} values"
-            raise InputError(what, where=where)
+            raise InputError(what, where=where, fix=fix)
     try:
         return json.loads(
             text, object_pairs_hook=_object, parse_int=_integer, parse_float=_finite, parse_constant=_finite
         )
     except ValueError as error:
-        raise InputError(f"not valid JSON: {error}", where=where) from error
+        raise InputError(f"not valid JSON: {error}", where=where, fix=fix) from error
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict:
@@ -67,7 +68,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict:
 
 def _integer(digits: str) -> int:
     # The length first: turning 5,000 digits into a number takes long, and Python refuses it with a hint of its own.
-    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**63:
+    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**64:
         raise ValueError("a whole number beyond 64 bits")
     return int(digits)
 

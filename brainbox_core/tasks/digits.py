@@ -155,7 +155,9 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     found = {**judged.metrics, **{name: best[name] for name in ("train_loss", "val_loss", "val_accuracy")}}
     notes = data.notes
     if best["val_accuracy"] < 2 / CLASSES:
-        notes += (f"accuracy is stuck at {best['val_accuracy']:.0%}, as if guessing: use a smaller learning rate",)
+        notes += (
+            f"accuracy is stuck at {best['val_accuracy']:.0%}, as if guessing: try another learning rate or more data",
+        )
     model.meta = {
         "kind": "mnist" if settings.network == "mlp" else "cnn",
         "classes": list(data.classes),

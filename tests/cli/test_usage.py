@@ -54,6 +54,33 @@ def test_with_json_a_usage_error_is_a_document(line, tmp_path):
     assert done.stderr.startswith("error: ")
 
 
+NAME_TOO_LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("cnn NAME", 2),
+        ("cnn --out NAME", 3),
+        ("cnn --data NAME", 3),
+        ("cnn evaluate --model NAME", 3),
+        ("cnn predict NAME --model MODEL", 3),
+    ],
+)
+def test_a_name_that_is_too_long_for_the_file_system_is_the_users_mistake(line, code, trained, tmp_path):
+    model = str(trained / "brainbox-out/cnn")
+    words = [{"NAME": NAME_TOO_LONG, "MODEL": model}.get(word, word) for word in line.split()]
+    done = brainbox(*words, cwd=tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert done.stderr.splitlines()[-2].startswith("error: ")
+
+
+@pytest.mark.parametrize("line", ["cnn --epochs 1", "cnn evaluate"])
+def test_nor_is_an_output_folder_with_such_a_name_a_bug(line, tmp_path):
+    done = brainbox(*line.split(), cwd=tmp_path, BRAINBOX_OUT=NAME_TOO_LONG)
+    assert (done.returncode, "Traceback" in done.stderr) == (3, False)
+
+
 def test_verbose_shows_where_an_error_was_found(tmp_path):
     quiet = brainbox("mnist", "evaluate", "--model", "nowhere", cwd=tmp_path)
     verbose = brainbox("mnist", "evaluate", "--model", "nowhere", "--verbose", cwd=tmp_path)

@@ -85,7 +85,7 @@ def test_a_split_needs_a_real_fraction(fraction):
 
 @pytest.mark.parametrize("labels", [Y[:0], np.zeros((0, 3)), np.zeros((0, 1))])
 def test_nothing_cannot_be_split(labels):
-    with pytest.raises(UsageError, match="0 rows leaves a part empty"):
+    with pytest.raises(UsageError, match="0 rows leaves a part empty; use another fraction or more rows"):
         stratified_split(labels, 0.5)
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import contextmanager
 
+import pooch
 import pytest
 
 from brainbox_core.download import Remote, cache_folder, download
@@ -160,6 +161,14 @@ def test_a_refusing_proxy_is_named(tmp_path, monkeypatch):
 def test_a_server_that_does_not_speak_tls_is_named(tmp_path):
     with serving(good) as (address, _), pytest.raises(InputError, match="certificate"):
         download(remote(address.replace("http:", "https:")), tmp_path)
+
+
+def test_a_download_says_nothing(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(pooch.get_logger(), "handle", said.append)
+    with serving(good) as (address, _):
+        download(remote(address), tmp_path)
+    assert said == []
 
 
 def test_the_second_mirror_is_tried_and_both_are_named_when_both_fail(tmp_path):

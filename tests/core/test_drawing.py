@@ -72,13 +72,13 @@ def squared_paper():
 
 
 def speckled():
-    page = drawn()
-    for x, y in ((12, 20), (260, 250), (20, 262)):
+    page = ImageOps.expand(drawn(), 60, 255)
+    for x, y in ((12, 20), (380, 370), (20, 382)):
         ImageDraw.Draw(page).ellipse((x, y, x + 3, y + 3), fill=0)
     return page
 
 
-def photo(shadow=0.0, noise=4.0, size=(800, 600), ink=0.2, at=(330, 200)):
+def photo(shadow=0.0, noise=4.0, size=(800, 600), ink=0.2, at=(330, 200), paper=1.0):
     """A page by lamplight: light that falls off, grain, a colour cast, JPEG; the shadow's edge runs across the page."""
     random = np.random.Generator(np.random.Philox(key=3))
     page = Image.new("L", size, 255)
@@ -86,9 +86,16 @@ def photo(shadow=0.0, noise=4.0, size=(800, 600), ink=0.2, at=(330, 200)):
     cover = 1 - np.asarray(page.filter(ImageFilter.GaussianBlur(1.5)), np.float32) / 255
     y, x = np.mgrid[-1 : 1 : size[1] * 1j, -1 : 1 : size[0] * 1j]
     light = (0.75 + 0.15 * x - 0.1 * y - 0.15 * (x * x + y * y)) * (1 - shadow / (1 + np.exp(-40 * (x - y - 0.1))))
-    gray = light * (1 - (1 - ink) * cover)
+    gray = light * (paper + (ink - paper) * cover)
     pixels = gray[..., None] * (250, 240, 215) + random.normal(0, noise, (*gray.shape, 3))
     return through(Image.fromarray(pixels.clip(0, 255).astype(np.uint8)), "JPEG", quality=80)
+
+
+def lamp_in_one_corner():
+    """Three corners have one shade, as those of a drawing would, but it is a shadow's."""
+    y, x = np.mgrid[0:1:280j, 0:1:280j]
+    light = 0.5 + 0.33 / (1 + np.exp(-60 * (x - 0.1))) / (1 + np.exp(-60 * (y - 0.2)))
+    return Image.fromarray((light * np.asarray(drawn())).astype(np.uint8))
 
 
 def sheet_on_a_table():
@@ -126,6 +133,8 @@ VARIANTS = {
     "photo with a shadow": lambda: photo(shadow=0.35),
     "noisy photo": lambda: photo(noise=12),
     "photo of pale ink": lambda: photo(ink=0.6),
+    "lamp in one corner": lamp_in_one_corner,
+    "chalk on a blackboard": lambda: photo(paper=0.25, ink=1),
     "sheet on a table": sheet_on_a_table,
 }
 
@@ -204,7 +213,7 @@ BLANK = {
     "opaque": Image.new("RGBA", (50, 50), "red"),
     "faint": drawn().point(lambda value: 240 + value // 17),
     "noise": Image.fromarray(
-        np.random.Generator(np.random.Philox(key=1)).normal(200, 6, (300, 400)).clip(0, 255).astype(np.uint8)
+        np.random.Generator(np.random.Philox(key=1)).normal(128, 40, (300, 400)).clip(0, 255).astype(np.uint8)
     ),
     "empty page by lamplight": photo(at=(5000, 5000)),
 }

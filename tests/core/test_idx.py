@@ -4,6 +4,7 @@ import gzip
 import io
 import struct
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ PACKED = gzip.compress(GOOD)
 BAD = {
     "empty": (b"", "the file is empty", "again"),
     "two bytes": (b"\0\0", "not an IDX file.*2 bytes", ""),
-    "wrong magic": (b"\0\0\x0d\x03" + bytes(40), "not an IDX file.*magic 3331", ""),
+    "wrong magic": (b"\0\0\x0d\x03" + bytes(40), "not an IDX file.*magic 3331", "again"),
     "text": (b"5,0,4,1,9,2,1", "not an IDX file", ""),
     "five axes": (header(0x805, 1, 1, 1, 1, 1) + b"x", "not an IDX file.*magic 2053", ""),
     "no axes": (header(0x800) + b"x", "not an IDX file", ""),
@@ -141,3 +142,9 @@ def test_real_mnist_is_read_in_its_documented_shape():
     labels = read_idx(real_data("mnist/t10k-labels-idx1-ubyte.gz"), dims=1)
     assert images.shape == (10000, 28, 28)
     assert np.bincount(labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a regular file whose reading fails")
+def test_a_failing_read_is_told():
+    with pytest.raises(InputError, match="cannot be read"):
+        read_idx("/proc/self/mem")

@@ -112,8 +112,9 @@ def test_a_picture_turned_by_exif_comes_out_upright(orientation):
         np.testing.assert_array_equal(np.asarray(loaded), np.asarray(upright))
 
 
-def test_a_broken_exif_tag_does_not_cost_the_picture():
-    assert load_image(png(1, 1, chunk(b"eXIf", b"II*\0\xff\xff\xff\xff\x01"))).size == (1, 1)
+@pytest.mark.parametrize("tag", [b"", b"Ex", b"MM\0*\0\0", b"II*\0\xff\xff\xff\xff\x01"])
+def test_a_broken_exif_tag_does_not_cost_the_picture(tag):
+    assert load_image(png(1, 1, chunk(b"eXIf", tag))).size == (1, 1)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
@@ -254,3 +255,9 @@ def test_real_pictures_are_read(name):
     image = load_image(real_data(f"photos/{name}"))
     assert min(image.size) > 100
     assert image.mode == ("L" if name in ("coins.png", "page.png") else "RGB")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs a regular file whose reading fails")
+def test_a_failing_read_is_told():
+    with pytest.raises(InputError, match="/proc/self/mem: "):
+        load_image("/proc/self/mem")

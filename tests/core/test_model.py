@@ -240,6 +240,8 @@ MISTAKES = {
         "^epochs: expected a whole number from 1, got 0$",
     ),
     "all rows for validation": (lambda: ready([L.Linear(3)], NARROW, FEW, validation_split=1.0), "leaves a part empty"),
+    "a negative seed": (lambda: bb.Sequential([L.Linear(3)], seed=-1), "^seed: expected a whole number from 0"),
+    "a seed that no file can hold": (lambda: bb.Sequential([L.Linear(3)], seed=2**64), "^seed: expected .* below 2"),
     "a negative share": (
         lambda: ready([L.Linear(3)], NARROW, FEW, validation_split=-0.5),
         "fraction: expected a number",

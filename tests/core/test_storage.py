@@ -339,7 +339,10 @@ BAD = {
         one_tensor(shape=[0, 2**40, 2**40], data_offsets=[0, 0], data=b""),
         "shape does not match data",
     ),
-    "M15-overflow-of-64-bits": (one_tensor(shape=[2, 2**63], data_offsets=[0, 0], data=b""), "JSON: .*64 bits"),
+    "M15-overflow-of-64-bits": (
+        one_tensor(shape=[2, 2**63], data_offsets=[0, 0], data=b""),
+        "shape does not match data",
+    ),
     "M15-65-axes": (one_tensor(shape=[1] * 65, data_offsets=[0, 4], data=bytes(4)), "shape does not match data"),
     "M15-backwards": (one_tensor(data_offsets=[8, 0]), "shape does not match data"),
     "M15-three-offsets": (one_tensor(data_offsets=[0, 8, 9]), "shape does not match data"),

@@ -13,7 +13,7 @@ from brainbox_core.strict_json import MAX_DEPTH, MAX_VALUES, read_json
 JSON = st.recursive(
     st.none()
     | st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)
+    | st.integers(-(2**63), 2**64 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -46,7 +46,7 @@ def test_reads_what_json_writes(value):
         ("-1e999", "not a finite number"),
         ("9" * 5000, "beyond 64 bits"),
         ("9" * 4000, "beyond 64 bits"),
-        (str(2**63), "beyond 64 bits"),
+        (str(2**64), "beyond 64 bits"),
         (str(-(2**63) - 1), "beyond 64 bits"),
         ("[" * 2**20, "levels"),
         ('{"a":' * 2**18, "levels"),
@@ -58,8 +58,8 @@ def test_reads_what_json_writes(value):
 )
 def test_refuses(text, says):
     with pytest.raises(InputError, match=says) as caught:
-        read_json(text, where="model.json")
-    assert caught.value.where == "model.json"
+        read_json(text, where="model.json", fix="restore it")
+    assert (caught.value.where, caught.value.fix) == ("model.json", "restore it")
     assert len(caught.value.line) < 200
 
 
@@ -67,7 +67,7 @@ def test_accepts_the_limits():
     assert read_json("[" * MAX_DEPTH + "]" * MAX_DEPTH)
     assert read_json(f"[{'[],' * 100}{{}}]") == [[]] * 100 + [{}]  # side by side is not deep
     assert len(read_json("[" + "0," * (MAX_VALUES - 1) + "0]")) == MAX_VALUES
-    assert read_json(f"[{2**63 - 1}, {-(2**63)}]") == [2**63 - 1, -(2**63)]
+    assert read_json(f"[{2**64 - 1}, {-(2**63)}]") == [2**64 - 1, -(2**63)]
 
 
 def test_brackets_and_commas_within_strings_do_not_count():
