@@ -4,7 +4,6 @@ import random
 from fractions import Fraction
 
 import pytest
-from scipy.optimize import minimize
 
 from brainbox_core.margin import separate
 
@@ -39,6 +38,7 @@ def test_every_truth_table_is_separated_or_balanced(inputs, count):
 
 
 def test_the_margin_is_the_largest():
+    optimize = pytest.importorskip("scipy.optimize", reason="the oracle is SciPy: pip install scipy")
     numbers = random.Random(3)
     for _ in range(20):
         rows = [[numbers.randint(-9, 9), numbers.randint(-9, 9)] for _ in range(8)]
@@ -46,7 +46,7 @@ def test_the_margin_is_the_largest():
         found = separate(rows, labels)
         assert found.possible
         points = [[(1 if label else -1) * x for x in (*row, 1)] for row, label in zip(rows, labels, strict=True)]
-        best = minimize(
+        best = optimize.minimize(
             lambda w: w @ w,
             [3, -2, -1],
             jac=lambda w: 2 * w,
