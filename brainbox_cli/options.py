@@ -95,7 +95,9 @@ def folder(text: object) -> Path:
     """A parser for a folder, which need not exist yet."""
     if not str(text):
         raise typer.BadParameter("expected a folder, got nothing")
-    return Path(str(text))
+    if str(path := Path(str(text))).startswith("-"):  # `--out --json` lacks the folder, and no command could name it
+        raise typer.BadParameter(f"expected a folder, got {text}")
+    return path
 
 
 def file(*suffixes: str) -> Callable[[object], Path]:

@@ -117,7 +117,7 @@ class Reporter:
 
     def failed(self, reason: str) -> None:
         """Say that a result did not clear the bar that was set."""
-        self._error(ExitCode.GATE, reason, "the model is kept; train longer or lower the bar")
+        self._error(ExitCode.GATE, reason, "train longer or set another bar; the model is kept in any case")
 
     @property
     def seconds(self) -> float:

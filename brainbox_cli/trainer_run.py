@@ -41,7 +41,7 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         task, data, model = _prepare(trainer, reporter, settings)
         folder.record("start", command=trainer.noun, **asdict(settings))
         result = task.train(model, settings, data, callbacks=[folder, *reporter.training()])
-        for note in result.notes[len(data.notes) :]:
+        for note in result.notes:
             reporter.warn(note)
         model.save(path / MODEL)
         pictures = {}

@@ -27,7 +27,7 @@ Augment = Annotated[
     typer.Option(
         "--augment",
         rich_help_panel=options.TRAINING,
-        help="Show each digit a little shifted, turned and scaled, differently in every epoch; takes more epochs.",
+        help="Show each digit moved, turned, scaled and warped a little, anew in every epoch; takes more epochs.",
     ),
 ]
 Images = Annotated[

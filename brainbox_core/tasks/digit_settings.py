@@ -28,7 +28,7 @@ class Settings:
         batch_size: images per update.
         lr: the highest learning rate of the one-cycle schedule.
         optimizer: `sgd` (with momentum 0.9), `rmsprop`, `adagrad`, `adam` or `adamw`.
-        augment: show each image a little shifted, turned and scaled, differently in every epoch.
+        augment: show each image moved, turned, scaled and warped a little, differently in every epoch.
         val_split: share of the training images that is held out to choose the best epoch.
         patience: stop after so many epochs without a new best; None trains them all.
         limit: only so many training images, the first after the seeded shuffle; None takes all.

@@ -59,7 +59,7 @@ class Result:
         metrics: numbers by name; `primary` names the one that counts.
         history: the logs of every epoch, empty after an evaluation.
         best_epoch: whose weights were kept, 0 after an evaluation.
-        notes: what a user should know.
+        notes: what a user should know of the training; what is odd about the data is in `Data.notes`.
         confusion: how often each true class (row) was read as each class (column).
         probabilities: for every test picture, (n, classes).
     """
@@ -106,8 +106,8 @@ def load_data(settings: Settings, progress: Callable[[int, int], object] | None 
     return Data(
         source.name,
         source.sha256,
-        tuple(source.classes),
-        tuple(source.notes),
+        source.classes,
+        source.notes,
         source.train_images[train],
         source.train_labels[train],
         source.train_images[val],
@@ -153,9 +153,9 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     best = min(history, key=lambda logs: logs["val_loss"])
     judged = evaluate(model, data)
     found = {**judged.metrics, **{name: best[name] for name in ("train_loss", "val_loss", "val_accuracy")}}
-    notes = data.notes
+    notes = ()
     if best["val_accuracy"] < 2 / CLASSES:
-        notes += (
+        notes = (
             f"accuracy is stuck at {best['val_accuracy']:.0%}, as if guessing: try another learning rate or more data",
         )
     model.meta = {
@@ -191,7 +191,6 @@ def evaluate(
             "test_accuracy": metrics.accuracy(labels, logits.argmax(axis=1)),
             "test_loss": CrossEntropy()(Tensor(logits), labels).item(),
         },
-        notes=data.notes,
         confusion=metrics.confusion_matrix(labels, logits.argmax(axis=1), logits.shape[1]),
         probabilities=softmax(logits),
     )

@@ -4,10 +4,12 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from brainbox_cli import options, trainer_run
 from brainbox_cli.commands.digit_reader import digit_reader
+from brainbox_core.idx import write_idx
 from brainbox_core.tasks.digit_settings import Settings
 from tests.cli.shell import FAST, brainbox, document, python
 
@@ -132,7 +134,9 @@ def test_a_gate_fails_after_the_model_is_saved(tmp_path):
     assert (tmp_path / "brainbox-out/mnist/model.safetensors").exists()
     kept = document((tmp_path / "brainbox-out/mnist/run.json").read_text())
     assert kept["threshold"] == fields["threshold"]
-    assert brainbox("mnist", "evaluate", "--fail-over", "0.001", cwd=tmp_path).returncode == 5
+    over = brainbox("mnist", "evaluate", "--fail-over", "0.001", cwd=tmp_path)
+    assert over.returncode == 5
+    assert "lower the bar" not in over.stderr  # which would make it worse
     assert brainbox("mnist", "evaluate", "--fail-under", "0.1%", cwd=tmp_path).returncode == 0
 
 
@@ -223,3 +227,14 @@ def test_too_little_memory_is_told_in_two_lines(tmp_path):
     assert done.returncode == 3
     assert done.stderr.splitlines()[0] == "error: not enough memory (Unable to allocate 6.3 GiB)"
     assert len(done.stderr.splitlines()) == 2
+
+
+def test_what_is_odd_about_the_data_and_about_the_training_is_warned_of_once(tmp_path):
+    random = np.random.Generator(np.random.Philox(key=1))
+    for part, count in (("train", 20), ("t10k", 40)):  # more to test on than to train on
+        images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        write_idx(tmp_path / f"{part}-images-idx3-ubyte", images)
+        write_idx(tmp_path / f"{part}-labels-idx1-ubyte", (np.arange(count) % 10).astype(np.uint8))
+    done = brainbox("mnist", "--data", ".", "--lr", "1e-9", "--epochs", 1, "--out", "run", "--json", cwd=tmp_path)
+    exchanged, stuck = document(done.stdout)["warnings"]
+    assert "exchanged" in exchanged and "as if guessing" in stuck

@@ -11,6 +11,8 @@ WRONG = {
     "mnist --epochs": ("--epochs", "--help"),
     "mnist train more": ("more", "--help"),
     "mnist --lr inf": ("--lr", "--help"),
+    "mnist --out --json": ("--out: expected a folder, got --json", "--help"),
+    "mnist --out ./-x": ("--out: expected a folder", "--help"),
     "mnist --seed -1": ("--seed", "--help"),
     "mnist --optimizer adm": ("did you mean adam?", "--help"),
     "mnist --fail-under 95": ("--fail-under", "95%"),
