@@ -1,4 +1,4 @@
-"""A picture in characters: two pixels per cell in colour where the terminal has colours, ten shades of gray elsewhere."""
+"""A picture in characters: two pixels a cell in colour where the terminal has colours, else ten shades of gray."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def _run(
             "minimum": float(result.values.min()),
             "maximum": float(result.values.max()),
         },
-        files={"out": _encoded(result.pixels, out)}
+        files={"out": _encoded(reporter, result.pixels, out)}
         | ({"plot": _picture(reporter, photo.pixels, chosen, result.pixels)} if plot else {}),
         try_next=("convolve", "--list")
         if source != DEFAULT_PICTURE
@@ -382,11 +382,12 @@ def _record(kernel: Kernel, result: object, out: Path, steps: list, place: tuple
     }
 
 
-def _encoded(pixels: object, out: Path) -> bytes:
+def _encoded(reporter: Reporter, pixels: object, out: Path) -> bytes:
     from PIL import Image
 
     content = io.BytesIO()
-    Image.fromarray(pixels).save(content, FORMATS.get(out.suffix.lower(), "PNG"), quality=95)
+    with reporter.working("encoding the picture"):
+        Image.fromarray(pixels).save(content, FORMATS.get(out.suffix.lower(), "PNG"), quality=95)
     return content.getvalue()
 
 
