@@ -44,6 +44,7 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         for note in result.notes:
             reporter.warn(note)
         model.save(path / MODEL)
+        _show_metrics(trainer, reporter, "train", result, data, f"  (best epoch {result.best_epoch})", settings.seed)
         pictures = {}
         if values["plot"]:
             with reporter.working("drawing"):
@@ -51,7 +52,6 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         words, examples = trainer.try_next(path, data)
         own = {"model": path / MODEL, "run": path / RUN, "metrics": path / METRICS}
         reporter.document.set(artifacts={**own, **pictures, **examples})
-        _show_metrics(trainer, reporter, "train", result, data, f"  (best epoch {result.best_epoch})", settings.seed)
         _show_table(
             reporter,
             loss=_loss_curve(reporter, result.history),
@@ -163,10 +163,17 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
     task, model = _load_model(trainer, reporter, values["model"])
     name = values["data"] or _trained_on(model)
     settings = trainer.settings(data=name, seed=model.seed)
-    with reporter.working(f"loading {name}") as progress:
-        data = task.load_data(settings, progress)
+    try:
+        with reporter.working(f"loading {name}") as progress:
+            data = task.load_data(settings, progress)
+    except InputError as error:
+        if values["data"] is not None:
+            raise
+        raise InputError(f"it was trained on {name}: {error.line}", fix="name the data with --data") from error
     for note in data.notes:
         reporter.warn(note)
+    if values["data"] is None and data.sha256 != model.meta["data"].get("sha256"):
+        reporter.warn(f"{name} is not what it was when the model was trained on it")
     extra = {name: values[name] for name in trainer.evaluate_choices}
     reporter.document.set(
         data=_data_record(data), model=_model_record(model), seed=model.seed, config={"data": name, **extra}

@@ -117,7 +117,7 @@ class _Spare:
         """Say that nobody needs the array behind x any more."""
         while x.base is not None:
             x = x.base
-        if sum(array.nbytes for arrays in self.free.values() for array in arrays) + x.nbytes > _MOST_COLUMNS:
+        if sum(array.nbytes for arrays in list(self.free.values()) for array in arrays) + x.nbytes > _MOST_COLUMNS:
             self.free.clear()
         self.free.setdefault((x.shape, x.dtype), []).append(x)
 

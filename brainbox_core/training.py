@@ -114,7 +114,7 @@ def _step(model: Sequential, x: np.ndarray, y: np.ndarray) -> float:
 def _diverged(model: Sequential, what: str, fault: str, inputs: Tensor) -> ConvergenceError:
     """The error that names the first layer whose output or gradient is not finite; `fault` if all are finite."""
     where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
-    fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient (clip_norm=1)"
+    fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient"
     if not np.isfinite(inputs.data).all():
         return ConvergenceError(
             f"{what}: the inputs hold numbers that are not finite", where=where, fix="clean the data"

@@ -54,7 +54,7 @@ class Conv2D(Layer):
         h, w, c = self._image(input_shape)
         kh, kw = self.kernel
         if self.padding == "valid" and (kh > h or kw > w):
-            fix = "use a smaller kernel or padding='same', or fewer pools before it"
+            fix = "use a smaller kernel, padding='same', or fewer convolutions and pools before it"
             if h in (1, 3, 4) and w == c:
                 fix = "images are (height, width, channels): X.transpose(0, 2, 3, 1)"
             raise self.misfit(f"images of at least {kh}x{kw} for its kernel", input_shape, fix)

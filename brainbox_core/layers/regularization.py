@@ -16,7 +16,7 @@ class Dropout(Layer):
     A unit that cannot rely on any other learns something useful by itself (Srivastava et al. 2014).
 
     Args:
-        rate: the share that is dropped, from 0 to less than 1.
+        rate: the share that is dropped, from 0 to 0.999.
 
     Example:
         >>> Dropout(0.5)(Tensor([1.0, 2.0])).data
@@ -48,7 +48,7 @@ class BatchNorm(Layer):
     Outside training the running averages of the batches' means and variances are used (Ioffe and Szegedy 2015).
 
     Args:
-        momentum: how much of the running averages stays at each step, from 0 to less than 1.
+        momentum: how much of the running averages stays at each step, from 0 to 0.999999.
         epsilon: added to the variance, so that a constant feature does not divide by 0.
 
     Shape:

@@ -238,3 +238,25 @@ def test_what_is_odd_about_the_data_and_about_the_training_is_warned_of_once(tmp
     done = brainbox("mnist", "--data", ".", "--lr", "1e-9", "--epochs", 1, "--out", "run", "--json", cwd=tmp_path)
     exchanged, stuck = document(done.stdout)["warnings"]
     assert "exchanged" in exchanged and "as if guessing" in stuck
+
+
+def test_evaluate_says_that_the_data_changed_or_is_gone(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "data"
+    folder.mkdir()
+
+    def write() -> None:
+        for part, count in (("train", 200), ("t10k", 50)):
+            write_idx(folder / f"{part}-images-idx3-ubyte", rng.integers(0, 256, (count, 28, 28)).astype(np.uint8))
+            write_idx(folder / f"{part}-labels-idx1-ubyte", (np.arange(count) % 10).astype(np.uint8))
+
+    write()
+    assert brainbox("mnist", "--data", folder, "-e", 1, cwd=tmp_path).returncode == 0
+    assert "is not what it was" not in brainbox("mnist", "evaluate", cwd=tmp_path).stderr
+    write()
+    assert "is not what it was when the model was trained" in brainbox("mnist", "evaluate", cwd=tmp_path).stderr
+    folder.rename(tmp_path / "elsewhere")
+    gone = brainbox("mnist", "evaluate", cwd=tmp_path)
+    assert gone.returncode == 3
+    assert "it was trained on" in gone.stderr
+    assert "--data" in gone.stderr
