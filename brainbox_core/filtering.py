@@ -27,13 +27,13 @@ BORDERS = ("constant", "reflect", "edge")
 # Nanoseconds per pixel of a 1080 x 1920 float64 picture, one thread of an AMD EPYC, dense random kernels:
 #
 #     kernel                                 3x3    5x5    9x9   15x15   31x31
-#     scipy.ndimage.correlate                7.1   12.2   46     160     790
-#     adding shifted slices, in the cache    8     16     53
-#     banded matrix products (BAND = 4)      3.2    5.5   14      35
-#     Fourier transform, tiles of 256                     15      14      17
-#     two short filters (if it has rank 1)   4.8    5.5    5.5     5.6     6.1
+#     scipy.ndimage.correlate              7.1   12.9   48.5   164     784
+#     adding shifted slices, in the cache  8     16     53
+#     banded matrix products               2.8    5.0   11.6    40     260
+#     Fourier transform                   13.1   13.2   13.4    13      16
+#     two short filters (if it has rank 1) 3.8    4.1    4.4     4.9     6.5
 #
-# The first route costs about 0.13 ns for each row of its matrix, w * (h + BAND - 1); hence the two limits.
+# The first route costs about 0.11 ns for each row of its matrix, w * (h + BAND - 1); hence the two limits.
 BAND = 4  # rows per matrix product: less makes the product inefficient, more adds zeros that are multiplied, too
 SHORT_BAND = 16  # the same for one-dimensional filters
 SMALL, LARGE = 40, 110

@@ -331,6 +331,12 @@ def test_a_terminal_shows_before_and_after(colour, tmp_path):
     assert max(map(len, plain)) <= 70
 
 
+def test_colours_without_unicode_are_shades(tmp_path):
+    env = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii", "COLORTERM": "truecolor"}
+    code, text = in_terminal("convolve", cwd=tmp_path, **env)
+    assert code == 0 and text.isascii() and "\\u2580" not in text and "=====" in text
+
+
 def test_no_preview_in_a_pipe_and_when_quiet(tmp_path):
     assert "before" not in brainbox("convolve", cwd=tmp_path, FORCE_COLOR="1").stdout
     code, text = in_terminal("convolve", "--quiet", cwd=tmp_path)
