@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import os
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 
 from brainbox_cli import options
+from brainbox_cli.convolve_view import show_kernel, show_list, show_preview, show_result, show_step
 from brainbox_cli.lesson import STDOUT, Lesson, Outcome, command
 from brainbox_cli.reporter import Reporter
 from brainbox_cli.trainer import Choice
@@ -19,12 +19,8 @@ from brainbox_core.errors import InputError, UsageError
 from brainbox_core.tasks.filter_kernels import EXAMPLE, NAMED, Kernel, parse_kernel
 
 DEFAULT_PICTURE = "bricks"
-BUILT_IN = ("bricks", "portrait")
+BUILT_IN = ("bricks", "portrait")  # the PICTURES of the task, which needs NumPy
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
-PREVIEW_COLUMNS, PREVIEW_ROWS = 60, 24  # of each of the two pictures, at most
-LIST_COLUMNS, LIST_ROWS = 24, 12
-PIPE_WIDTH = 80  # columns of --list where there is no terminal
-MOST_SHOWN = 9  # rows and columns of a kernel that is printed in full
 MOST_STRIDE = 10_000
 
 FILTER = "Filter"
@@ -185,15 +181,15 @@ def _run(
     for note in photo.notes:
         reporter.note(note)
     reporter.document.set(data={"source": source, "sha256": photo.sha256})
-    _show_kernel(reporter, chosen)
+    show_kernel(reporter, chosen)
     settings = task.Settings(padding, border, stride)
     with reporter.working("filtering"):
         result = task.apply(photo.pixels, chosen, settings)
         steps = task.explain(photo.pixels, chosen, settings, result, *explain) if explain else []
     for step in steps:
-        _show_step(reporter, chosen, step, explain, result.absolute)
-    _show_preview(reporter, photo.pixels, result.pixels)
-    _show_result(reporter, result)
+        show_step(reporter, chosen, step, explain, result.absolute)
+    show_preview(reporter, photo.pixels, result.pixels)
+    show_result(reporter, result)
     return Outcome(
         result=_record(chosen, result, out, steps, explain),
         metrics={
@@ -239,122 +235,10 @@ def _read(task: object, source: str, colour: bool | None) -> object:
         raise InputError(error.what, where=where, expected=error.expected, got=error.got, fix=error.fix) from error
 
 
-# What is shown
-
-
-def _show_kernel(reporter: Reporter, kernel: Kernel) -> None:
-    for line in _columns([row[:MOST_SHOWN] for row in kernel.cells[:MOST_SHOWN]]):
-        reporter.say(f"  {line}", " ..." if kernel.size[1] > MOST_SHOWN else "")
-    if kernel.size[0] > MOST_SHOWN:
-        reporter.say("  ...")
-    about = NAMED[kernel.name][1] if kernel.name else "weights of your own"
-    total = math.fsum(weight for row in kernel.weights for weight in row)
-    balance = f"; the weights add up to {_short(0 if kernel.is_difference else total)}"
-    if kernel.is_difference:
-        balance += ", so even surfaces become black"
-    elif abs(total - 1) < 1e-9:
-        balance += ", so even surfaces stay as they are"
-    reporter.say((f"{'kernel':<10} ", "cyan"), about + balance, wrap=True)
-
-
-def _show_step(reporter: Reporter, kernel: Kernel, step: object, place: tuple[int, int], absolute: bool) -> None:
-    """One window times the kernel, written out."""
-    title = f"pixel {place[0]},{place[1]}" + (f", {step.channel}" if step.channel else "")
-    if max(kernel.size) <= MOST_SHOWN:
-        numbers = {"window": step.window, "is": step.window * kernel.weights}
-        blocks = {
-            name: _columns([[_short(number) for number in row] for row in rows]) for name, rows in numbers.items()
-        }
-        _show_blocks(reporter, {"window": blocks["window"], "times": _columns(kernel.cells), "is": blocks["is"]})
-    shown = round(step.total)
-    ending = f"is shown as {step.pixel}"
-    if absolute and shown < 0:
-        shown, ending = -shown, ending + ", without its sign"
-    if shown != step.pixel:
-        ending += ", the nearest that a pixel can be"
-    count = step.window.size
-    text = f"the {count} products add up to {_short(step.total)}, which {ending}"
-    reporter.answer((f"{title}: ", "bold cyan"), text, wrap=True)
-
-
-def _show_blocks(reporter: Reporter, blocks: dict[str, list[str]]) -> None:
-    """Named blocks of lines beside each other, or below each other where the terminal is too narrow."""
-    widths = [max(len(name), len(lines[0])) for name, lines in blocks.items()]
-    if sum(widths) + 3 * len(widths) > reporter.side.width:
-        for name, lines in blocks.items():
-            for line in (name, *lines):
-                reporter.say(f"   {line}")
-        return
-    for row in zip(*([name, *lines] for name, lines in blocks.items()), strict=True):
-        reporter.say(*(f"   {cell.rjust(width)}" for cell, width in zip(row, widths, strict=True)))
-
-
-def _show_preview(reporter: Reporter, before: object, after: object) -> None:
-    """Both pictures in characters, on a terminal."""
-    if reporter.quiet or not reporter.side.animated:
-        return
-    from brainbox_cli.preview import preview, side_by_side
-
-    width = reporter.side.width
-    columns = min(PREVIEW_COLUMNS, (width - 4) // 2)
-    rows = PREVIEW_ROWS
-    pictures = [
-        (name, preview(pixels, columns, rows, reporter.side)) for name, pixels in (("before", before), ("after", after))
-    ]
-    for line in side_by_side(pictures):
-        reporter.say(*line)
-
-
-def _show_result(reporter: Reporter, result: object) -> None:
-    values, total = result.values, result.values.size
-    size = "{}x{}".format(*reversed(result.pixels.shape[:2])) + (" in colour" if values.ndim == 3 else " gray")
-    reporter.answer((f"result {size}", "bold green"), f", values from {_short(values.min())} to {_short(values.max())}")
-    rows = []
-    if result.negative and result.absolute:
-        rows.append(("negative", f"{_share(result.negative, total)} below 0 shown by their size, without the sign"))
-    parts = ((result.clipped_low, "below 0 set to 0"), (result.clipped_high, "above 255 set to 255"))
-    clipped = [f"{_share(count, total)} {what}" for count, what in parts if count]
-    rows.append(("clipped", "; ".join(clipped) or "nothing: all values fit into 0 to 255"))
-    for name, text in rows:
-        reporter.say((f"{name:<10} ", "cyan"), text, wrap=True)
-
-
 def _list(reporter: Reporter, **rest: object) -> Outcome:
-    """All named kernels: what each makes of an eye, its weights, and what it does."""
-    with reporter.working("filtering"):
-        from brainbox_cli.preview import preview, side_by_side
-        from brainbox_core.tasks import convolve as task
-
-        eye = task.read_picture("portrait").pixels[92:148, 96:152]  # few enough pixels to tell a blur
-        pictures = []
-        for name in NAMED:
-            shown = task.apply(eye, parse_kernel(name), task.Settings()).pixels
-            pictures.append((name, preview(shown, LIST_COLUMNS, LIST_ROWS, reporter.text)))
-    width = reporter.text.width if reporter.text.animated else PIPE_WIDTH
-    columns = max(1, width // (LIST_COLUMNS + 2))
-    for start in range(0, len(pictures), columns):
-        for line in side_by_side(pictures[start : start + columns]):
-            reporter.answer(*line)
-        reporter.answer()
-    for name, (matrix, about) in NAMED.items():
-        reporter.answer((f"{name:<16}", "bold cyan"), about, wrap=True)
-        reporter.answer(f'{"":<16}"{matrix}"', wrap=True)
+    show_list(reporter)
     kernels = [{"name": name, "weights": parse_kernel(name).weights, "about": NAMED[name][1]} for name in NAMED]
     return Outcome(result={"kernels": kernels}, try_next=("convolve", "portrait", "--kernel", "emboss"))
-
-
-def _columns(rows: list) -> list[str]:
-    """Cells as lines with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [" ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-
-
-def _short(number: float) -> str:
-    return f"{float(number) or 0:.6g}"
-
-
-def _share(count: int, total: int) -> str:
-    return f"{count:,} of {total:,} values ({count / total:.1%})"
 
 
 # What is kept

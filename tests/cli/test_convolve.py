@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from brainbox_cli.commands.convolve import BUILT_IN
 from brainbox_cli.preview import preview, side_by_side
 from brainbox_cli.program import invoke
 from brainbox_cli.reporter import Reporter
@@ -15,6 +16,7 @@ from brainbox_core.catalog import builtin
 from brainbox_core.errors import BrainboxError
 from brainbox_core.filtering import correlate
 from brainbox_core.progress import Screen
+from brainbox_core.tasks.convolve import PICTURES
 from brainbox_core.tasks.filter_kernels import NAMED
 from tests.cli.shell import COMMAND, brainbox, document, environment, in_terminal, python, screen
 from tests.realdata import real_data
@@ -68,6 +70,10 @@ def test_the_shape_of_a_run(tmp_path):
     assert os.listdir(tmp_path) == ["output.png"]
     expected = np.abs(correlate(wall(), np.array([[-1, 0, 1]] * 3), border="reflect")).clip(0, 255)
     assert (pixels(tmp_path / "output.png") == expected).all()
+
+
+def test_the_built_in_pictures_are_those_of_the_task():
+    assert BUILT_IN == PICTURES
 
 
 def test_the_help_needs_no_numpy(tmp_path):
