@@ -3,24 +3,10 @@ import re
 
 import pytest
 
-from brainbox_cli.program import invoke
-from brainbox_cli.reporter import Reporter
-from brainbox_core.errors import BrainboxError
 from brainbox_core.value import Value
-from tests.cli.shell import brainbox, document, in_terminal, screen
+from tests.cli.shell import brainbox, document, in_terminal, run_here, screen
 
 EXAMPLE = ["x*y + z", "--at", "x=2,y=-3,z=10"]
-
-
-def run(*words: str) -> tuple[int, dict]:
-    """The code and the document of a run in this process, which is much faster than a process of its own."""
-    reporter = Reporter(["autograd", *words])
-    try:
-        code = invoke(reporter.document.fields["argv"], reporter)
-    except BrainboxError as error:
-        code = reporter.fail(error)
-    reporter.finish(code)
-    return code, document(reporter.document.text())
 
 
 def test_the_shape_of_a_run(tmp_path):
@@ -47,7 +33,7 @@ def test_the_shape_of_a_run(tmp_path):
 
 
 def test_the_document():
-    code, fields = run(*EXAMPLE)
+    code, fields = run_here("autograd", *EXAMPLE)
     assert code == 0
     assert fields["result"]["value"] == 4.0
     assert fields["result"]["gradients"] == {"x": -3.0, "y": 2.0, "z": 1.0}
@@ -63,7 +49,7 @@ def test_micrograds_own_values():
     d = f"(4*{d} + relu(b - a))"
     f = f"({c} - {d})^2"
     text = f"{f}/2 + 10/{f}"
-    code, fields = run(text, "--at", "a=-4,b=2")
+    code, fields = run_here("autograd", text, "--at", "a=-4,b=2")
     assert code == 0
     assert round(fields["result"]["value"], 4) == 24.7041
     assert round(fields["result"]["gradients"]["a"], 4) == 138.8338
@@ -72,15 +58,15 @@ def test_micrograds_own_values():
 
 def test_a_wrong_gradient_is_exit_4(monkeypatch, capsys):
     monkeypatch.setattr(Value, "sin", lambda x: Value(math.sin(x.data), "sin", (x,), (1.0,)))
-    code, fields = run("sin(x)", "--at", "x=1")
+    code, fields = run_here("autograd", "sin(x)", "--at", "x=1")
     assert code == 4
     assert fields["result"]["checks"] == {"x": "wrong"}
     assert "gradient check failed: x.grad is 1 by backpropagation, but 0.540302" in fields["error"]["message"]
-    assert run("sin(x)", "--at", "x=1", "--no-check")[0] == 0
+    assert run_here("autograd", "sin(x)", "--at", "x=1", "--no-check")[0] == 0
 
 
 def test_infinite_slopes_are_null_and_no_failure():
-    code, fields = run("sqrt(x)", "--at", "x=0")
+    code, fields = run_here("autograd", "sqrt(x)", "--at", "x=0")
     assert code == 0
     assert fields["result"]["gradients"] == {"x": None}
     assert fields["result"]["max_check_error"] is None
@@ -98,7 +84,9 @@ def test_files(tmp_path):
 
 def test_the_largest_formula_is_drawn(tmp_path):
     text = "+".join(["sin(x)*y"] * 51)  # 255 nodes
-    code, _ = run(text, "--at", "x=1,y=2", "--plot", str(tmp_path / "a.png"), "--dot", str(tmp_path / "a.dot"))
+    code, _ = run_here(
+        "autograd", text, "--at", "x=1,y=2", "--plot", str(tmp_path / "a.png"), "--dot", str(tmp_path / "a.dot")
+    )
     assert code == 0
     assert (tmp_path / "a.png").stat().st_size < 3_000_000
 
@@ -126,7 +114,7 @@ def test_the_largest_formula_is_drawn(tmp_path):
 )
 def test_mistakes(words, code, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run(*words)[0] == code
+    assert run_here("autograd", *words)[0] == code
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 

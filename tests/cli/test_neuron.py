@@ -2,11 +2,8 @@ import re
 
 import pytest
 
-from brainbox_cli.program import invoke
-from brainbox_cli.reporter import Reporter
-from brainbox_core.errors import BrainboxError
 from brainbox_core.tasks.neuron import GATES
-from tests.cli.shell import brainbox, document, python
+from tests.cli.shell import brainbox, python, run_here
 
 LOADED = """
 import atexit, sys
@@ -48,20 +45,9 @@ def test_the_shape_of_a_run(tmp_path):
         assert re.fullmatch(shape, line)
 
 
-def run(*words: str) -> tuple[int, dict]:
-    """The code and the document of a run in this process, which is much faster than a process of its own."""
-    reporter = Reporter(["neuron", *words])
-    try:
-        code = invoke(reporter.document.fields["argv"], reporter)
-    except BrainboxError as error:
-        code = reporter.fail(error)
-    reporter.finish(code)
-    return code, document(reporter.document.text())
-
-
 @pytest.mark.parametrize("gate", GATES)
 def test_every_gate(gate):
-    code, fields = run("--gate", gate)
+    code, fields = run_here("neuron", "--gate", gate)
     result = fields["result"]
     possible = gate not in ("xor", "xnor")
     assert result["separable"] is result["solved"] is possible
@@ -131,10 +117,10 @@ def test_many_updates_are_cut_short(tmp_path):
     ],
 )
 def test_mistakes_and_failures(words, code, message, capsys):
-    found, fields = run(*words)
+    found, fields = run_here("neuron", *words)
     assert found == code == fields["exit_code"]
     assert message in capsys.readouterr().err
 
 
 def test_constants_are_learned():
-    assert run("--table", "0" * 16)[0] == 0
+    assert run_here("neuron", "--table", "0" * 16)[0] == 0
