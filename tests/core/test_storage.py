@@ -183,7 +183,11 @@ def test_m17_an_array_of_another_dtype_is_refused_at_saving(tmp_path, dtype):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("meta", [{"a": np.float32(1)}, {"a": object()}, {("a",): 1}, {"a": {1, 2}}], ids=repr)
+@pytest.mark.parametrize(
+    "meta",
+    [{"a": np.float32(1)}, {"a": object()}, {("a",): 1}, {"a": {1, 2}}],
+    ids=["a number of NumPy", "an object", "a key that is no text", "a set"],
+)
 def test_a_description_that_is_not_json_is_refused_at_saving(tmp_path, meta):
     with pytest.raises(UsageError, match="not JSON"):
         save_model(tmp_path / "m", {}, meta)
