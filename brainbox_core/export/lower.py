@@ -98,6 +98,19 @@ class Step:
         return (h + top + bottom - kh) // self.stride[0] + 1, (w + left + right - kw) // self.stride[1] + 1, filters
 
     @property
+    def span(self) -> Pair:
+        """Rows and columns of the input that one output looks at, the zeros around the image included."""
+        kh, kw = self.weight.shape[:2] if self.kind == "conv" else (1, 1)
+        ph, pw = self.pool.size if self.pool else (1, 1)
+        return (ph - 1) * self.stride[0] + kh, (pw - 1) * self.stride[1] + kw
+
+    @property
+    def advance(self) -> Pair:
+        """Rows and columns of the input from one output to the next."""
+        ph, pw = self.pool.stride if self.pool else (1, 1)
+        return ph * self.stride[0], pw * self.stride[1]
+
+    @property
     def multiply_adds(self) -> int:
         """How many multiplications with additions one input takes; results that no pool looks at are not computed."""
         h, w, _ = self.output_shape

@@ -10,6 +10,7 @@ from brainbox_core.errors import InputError
 from brainbox_core.export.lower import Pool, Program, Step, lower
 from brainbox_core.kernels import pad_image
 from brainbox_core.rng import stream
+from tests.export.chains import unsettle
 
 L = bb.layers
 
@@ -18,14 +19,7 @@ def built(shape, *chain) -> bb.Sequential:
     """A model whose normalisations and biases are not those of a fresh one."""
     model = bb.Sequential(list(chain))
     model.build(shape)
-    random = stream(1, "lower")
-    state = model.state()
-    for name, array in state.items():
-        if not name.endswith(("weight", "kernel")):
-            array[...] = random.uniform(0.5, 1.5, array.shape) * random.choice([1, -1], array.shape)
-        if name.endswith("variance"):
-            array[...] = np.abs(array)
-    model.load_state(state)
+    unsettle(model)
     return model
 
 

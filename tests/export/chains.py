@@ -1,0 +1,55 @@
+"""Random networks of exportable layers, for property tests."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+import braininabox as bb
+from brainbox_core.rng import stream
+
+L = bb.layers
+
+
+@st.composite
+def models(draw: st.DrawFn) -> bb.Sequential:
+    """A built model of up to eight layers whose biases and normalisations are not those of a fresh one."""
+    h, w, c = draw(st.integers(1, 11)), draw(st.integers(1, 11)), draw(st.sampled_from([1, 1, 2, 3, 5]))
+    chain, first = [], (h, w, c)
+    shape = first
+    for _ in range(draw(st.integers(0, 5))):
+        h, w, c = shape
+        small = st.tuples(st.integers(1, min(h, 4)), st.integers(1, min(w, 4)))
+        strides = st.tuples(st.integers(1, 3), st.integers(1, 3))
+        kind = draw(st.sampled_from(["conv", "conv", "conv", "max", "avg", "relu", "relu", "tanh", "sigmoid", "norm"]))
+        if kind == "conv":
+            padding = draw(st.sampled_from(["valid", "same"]))
+            kernel = draw(small) if padding == "valid" else draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
+            layer = L.Conv2D(draw(st.integers(1, 7)), kernel, draw(strides), padding)
+        elif kind in ("max", "avg"):
+            layer = (L.MaxPool if kind == "max" else L.AvgPool)(draw(small), draw(strides))
+        else:
+            layer = {"relu": L.ReLU, "tanh": L.Tanh, "sigmoid": L.Sigmoid, "norm": L.BatchNorm}[kind]()
+        chain.append(layer)
+        shape = layer.output_shape(shape)
+    if not chain or draw(st.booleans()):
+        chain.append(L.Flatten())
+        for units in draw(st.lists(st.integers(1, 9), min_size=1, max_size=3)):
+            chain += [L.Linear(units), draw(st.sampled_from([L.ReLU, L.Tanh, L.Sigmoid, L.BatchNorm, L.Dropout]))()]
+    if draw(st.integers(0, 4)) == 0:
+        chain.append(L.Softmax())
+    model = bb.Sequential(chain, seed=draw(st.integers(0, 1000)))
+    model.build(first)
+    unsettle(model)
+    return model
+
+
+def unsettle(model: bb.Sequential) -> None:
+    """Give a built model biases, gains, shifts and averages that are not those of a fresh one."""
+    random, state = stream(model.seed, "chains"), model.state()
+    for name, array in state.items():
+        if not name.endswith(("weight", "kernel")):
+            array[...] = random.uniform(0.3, 1.5, array.shape) * random.choice([1, -1], array.shape)
+        if name.endswith("variance"):
+            array[...] = np.abs(array)
+    model.load_state(state)
