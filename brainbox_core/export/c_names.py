@@ -1,0 +1,125 @@
+"""Text that goes into C source: identifiers, comments, strings and numbers. Nothing in it can become code."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import numpy as np
+
+from brainbox_core.errors import UsageError
+from brainbox_core.files import printable
+
+LONGEST_NAME = 32  # of a prefix; with the longest suffix C99's 63 significant characters suffice
+LONGEST_STRING = 255  # bytes of one string; C99 promises 4,095 for a literal
+
+# Of C up to C23 and C++ up to C++20, and what the headers around ours define or a program must not define.
+_WORDS = """
+alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class co_await
+co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default delete do
+double dynamic_cast else enum explicit export extern false float for friend goto if inline int long mutable namespace
+new noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires restrict
+return short signed sizeof static static_assert static_cast struct switch template this thread_local throw true try
+typedef typeid typename typeof typeof_unqual union unsigned using virtual void volatile wchar_t while xor xor_eq main
+null errno assert linux unix arm std stdin stdout stderr int8_t uint8_t int16_t uint16_t int32_t uint32_t int64_t
+uint64_t size_t ptrdiff_t intptr_t uintptr_t intmax_t uintmax_t memcpy memset memmove memcmp offsetof
+"""
+_KEYWORDS = frozenset(_WORDS.split())
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
+
+
+def identifier(name: str, where: str = "--name") -> str:
+    """A name that every identifier of a header may begin with, or the error that says why it may not.
+
+    Two underscores in a row are reserved in C++, one at an end would make two.
+
+    Raises:
+        UsageError: it is no identifier, reserved, a keyword or a name of the standard library; the fix proposes one.
+
+    Example:
+        >>> identifier("digits")
+        'digits'
+        >>> identifier("my-net")
+        Traceback (most recent call last):
+        brainbox_core.errors.UsageError: --name: "my-net" is no C identifier; try my_net
+    """
+    fix = f"try {cleaned(name)}"
+    if len(name) > LONGEST_NAME:
+        raise UsageError(f"is {len(name):,} characters long", where=where, expected=f"at most {LONGEST_NAME}", fix=fix)
+    if not _IDENTIFIER.fullmatch(name):
+        raise UsageError(f'"{printable(name)}" is no C identifier', where=where, fix=fix)
+    if name.lower() in _KEYWORDS:
+        raise UsageError(f'"{name}" already means something in C or C++', where=where, fix=fix)
+    return name
+
+
+def cleaned(text: str) -> str:
+    """The identifier nearest to any text, such as a file's name.
+
+    Example:
+        >>> cleaned("my-net"), cleaned("3d"), cleaned("int"), cleaned("é"), cleaned("")
+        ('my_net', 'net_3d', 'net_int', 'e', 'net')
+    """
+    plain = unicodedata.normalize("NFKD", text[: 8 * LONGEST_NAME])
+    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    words = [word for word in re.split(r"[^A-Za-z0-9]+", plain) if word]
+    if not words or words[0][0].isdigit() or "_".join(words).lower() in _KEYWORDS:
+        words.insert(0, "net")
+    return "_".join(words)[:LONGEST_NAME].strip("_")
+
+
+def comment(text: object, limit: int = 200) -> str:
+    """Text for the inside of a comment: one line of ASCII that cannot end it, nest another, or continue the line.
+
+    Example:
+        >>> comment("a*/ int main(){} /*")
+        'a* / int main(){} / *'
+    """
+    line = printable(str(text), limit).encode("ascii", "backslashreplace").decode()
+    line = line.replace("*/", "* /").replace("/*", "/ *").replace("*/", "* /")
+    return re.sub(r"\?(?=\?)", "? ", line).rstrip("\\")
+
+
+def string(text: object) -> str:
+    r"""A string literal with the bytes of the text in UTF-8, at most 255 of them (whole characters).
+
+    What is not a plain character becomes octal, three digits, so that no digit after it can join in. Question marks are
+    octal too: two of them may begin a trigraph.
+
+    Example:
+        >>> print(string('7 "seven"\n'), string("??/"))
+        "7 \042seven\042\012" "\077\077/"
+    """
+    data = str(text).encode("utf-8", "backslashreplace")
+    if len(data) > LONGEST_STRING:
+        data = data[: LONGEST_STRING - 3].decode("utf-8", "ignore").encode() + b"..."
+    plain = "".join(chr(b) if 32 <= b < 127 and b not in b'"\\?' else f"\\{b:03o}" for b in data)
+    return f'"{plain}"'
+
+
+def float_literal(value: float) -> str:
+    """The shortest float literal that a C compiler reads as this float32; the value is finite.
+
+    Example:
+        >>> float_literal(0.1), float_literal(-0.0), float_literal(1e-45)
+        ('0.1f', '-0.0f', '1e-45f')
+    """
+    return str(np.float32(value)) + "f"
+
+
+def table(literals: list[str], indent: str = "    ", width: int = 120) -> str:
+    """The inside of an array's initialiser, broken into lines.
+
+    Example:
+        >>> print(table(["1", "2", "3"], indent="", width=6))
+        1, 2,
+        3
+    """
+    lines, line = [], indent
+    for literal in literals:
+        if len(line) + len(literal) + 1 > width and line != indent:
+            lines.append(line.rstrip())
+            line = indent
+        line += literal + ", "
+    lines.append(line.rstrip().rstrip(","))
+    return "\n".join(lines)

@@ -1,0 +1,219 @@
+"""Whether a header computes what its reference computes: compiled by the host's C compiler, run, compared byte by byte."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from brainbox_core.errors import BrainboxError
+
+WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wvla", "-Werror")
+STRICT = ("-std=c99", *WARNINGS)
+_CANDIDATES = ("cc", "gcc", "clang")
+_TIME = 120  # seconds for one run of a compiler or of what it made
+_ALLOWED = {"memcpy", "memset"}
+_C_TYPES = {np.dtype(np.uint8): "uint8_t", np.dtype(np.int8): "int8_t", np.dtype(np.float32): "float"}
+
+
+class VerificationError(BrainboxError):
+    """A header that does not compile cleanly, or does not compute what its reference computes."""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C compiler of this machine.
+
+    Attributes:
+        command: the words that start it.
+        title: `gcc 12.2.0`.
+    """
+
+    command: tuple[str, ...]
+    title: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """What comparing a header with its reference found; a difference is an error and none of this.
+
+    Attributes:
+        compiler: its title.
+        vectors: how many inputs gave the same bits.
+        code: bytes of machine code on this host.
+        tables: bytes of constant tables in the object file.
+    """
+
+    compiler: str
+    vectors: int
+    code: int
+    tables: int
+
+
+def find_compiler() -> Compiler | None:
+    """The compiler that `$CC` names, or the first of cc, gcc and clang; None where there is none.
+
+    Raises:
+        VerificationError: `$CC` names something that does not start.
+    """
+    chosen = os.environ.get("CC", "")
+    for words in [shlex.split(chosen)] if chosen.strip() else [[name] for name in _CANDIDATES]:
+        if shutil.which(words[0]) is None:
+            continue
+        done = _run([*words, "--version"])
+        if done.returncode == 0:
+            return Compiler(tuple(words), _title(words[0], done.stdout.decode(errors="replace")))
+    if chosen.strip():
+        raise VerificationError("does not start", where=f"the compiler in $CC, {chosen}", fix="set CC=gcc, or unset it")
+    return None
+
+
+def verify(header: str, name: str, inputs: np.ndarray, outputs: np.ndarray, compiler: Compiler) -> Check:
+    """Compile a header under the strict flags and compare what it computes with the reference.
+
+    Args:
+        header: its text.
+        name: the prefix of its identifiers.
+        inputs: (n, values), uint8 or float32.
+        outputs: (n, values) as the reference has them, int8 or float32.
+
+    Raises:
+        VerificationError: a warning, an undefined symbol, a different bit, or an embedded vector that fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="brainbox-") as folder:
+        place = Path(folder)
+        (place / "net.h").write_text(header, encoding="ascii")
+        (place / "unit.c").write_text(unit(name), encoding="ascii")
+        (place / "driver.c").write_text(driver(name, inputs.dtype, outputs.dtype), encoding="ascii")
+        _compile(compiler, place, ["-c", "unit.c", "-o", "unit.o"])
+        code, tables = _inspect(place, name)
+        _compile(compiler, place, ["driver.c", "-o", "driver"])
+        result = _run([str(place / "driver")], place, inputs.tobytes())
+    if result.returncode == 2:
+        raise VerificationError("its own embedded vectors fail", where=name, fix=_REPORT)
+    if result.returncode != 0 or len(result.stdout) != outputs.nbytes:
+        what = f"the compiled header ended with {result.returncode} after {len(result.stdout):,} bytes"
+        raise VerificationError(what, where=name, expected=f"{outputs.nbytes:,} bytes", fix=_REPORT)
+    found = np.frombuffer(result.stdout, outputs.dtype).reshape(outputs.shape)
+    if len(wrong := np.flatnonzero(differs(found, outputs).any(axis=1))):
+        what = f"{len(wrong)} of {len(inputs)} vectors differ between C and the reference, the first is {wrong[0]}"
+        raise VerificationError(what, where=name, fix=_REPORT)
+    return Check(compiler.title, len(inputs), code, tables)
+
+
+def differs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Where two arrays of one dtype differ in a bit; any NaN equals any other, as the standard leaves its bits open."""
+    unequal = a.view(np.uint8).reshape(*a.shape, -1) != b.view(np.uint8).reshape(*b.shape, -1)
+    unequal = unequal.any(axis=-1)
+    return unequal & ~(np.isnan(a) & np.isnan(b)) if a.dtype.kind == "f" else unequal
+
+
+_REPORT = "please report this as a bug in brainbox, with the model file"
+
+
+def unit(name: str) -> str:
+    """A C file that uses every function of a header, so that its code and its symbols can be looked at."""
+    macro = name.upper()
+    return f"""\
+#include "net.h"
+int {name}_unit_run(const {name}_input_t *x, {name}_output_t *y, {name}_arena_t *arena);
+int {name}_unit_run(const {name}_input_t *x, {name}_output_t *y, {name}_arena_t *arena)
+{{
+    return {name}_run(x, y, arena);
+}}
+size_t {name}_unit_arena(void);
+size_t {name}_unit_arena(void)
+{{
+    return sizeof({name}_arena_t) + {macro}_ARENA_SIZE;
+}}
+"""
+
+
+def driver(name: str, input_dtype: np.dtype, output_dtype: np.dtype) -> str:
+    """A C program that reads inputs from standard input, and writes the outputs of each to standard output.
+
+    It ends with 2 if the header's own test fails, and with 3 if `predict` is not the place of the first maximum.
+    """
+    macro = name.upper()
+    return f"""\
+#include <stdio.h>
+#include "net.h"
+
+static {name}_arena_t arena;
+static {name}_input_t x[{macro}_INPUT_SIZE];
+static {name}_output_t y[{macro}_OUTPUT_SIZE];
+
+int main(void)
+{{
+    if ({name}_selftest(&arena) != 0) {{
+        return 2;
+    }}
+    while (fread(x, sizeof x, 1, stdin) == 1) {{
+        int best = 0, i;
+        if ({name}_run(x, y, &arena) != 0) {{
+            return 4;
+        }}
+        for (i = 1; i < {macro}_OUTPUT_SIZE; i++) {{
+            best = y[i] > y[best] ? i : best;
+        }}
+        if (fwrite(y, sizeof y, 1, stdout) != 1) {{
+            return 5;
+        }}
+        if ({name}_predict(x, &arena) != best) {{
+            return 3;
+        }}
+    }}
+    return 0;
+}}
+"""
+
+
+def _compile(compiler: Compiler, place: Path, words: list[str]) -> None:
+    done = _run([*compiler.command, *STRICT, "-O2", *words], place)
+    if done.returncode != 0:
+        lines = done.stderr.decode(errors="replace").splitlines()
+        first = next((line for line in lines if "error" in line), lines[0] if lines else "no message")
+        raise VerificationError(f"{compiler.title} refuses the header: {first}", fix=_REPORT)
+
+
+def _inspect(place: Path, name: str) -> tuple[int, int]:
+    """Bytes of code and of tables in the object file; an error for a symbol that it should not need."""
+    if shutil.which("nm") is None:
+        return 0, 0
+    done = _run(["nm", "-S", "unit.o"], place)
+    code = tables = 0
+    for line in done.stdout.decode(errors="replace").splitlines():
+        *sizes, kind, symbol = line.split()
+        symbol = symbol.lstrip("_")
+        if kind == "U" and symbol not in _ALLOWED:
+            raise VerificationError(f"the compiled header needs {symbol}", where=name, fix=_REPORT)
+        if len(sizes) == 2:
+            code += int(sizes[1], 16) if kind in "tT" else 0
+            tables += int(sizes[1], 16) if kind in "rRdDsSbB" else 0
+    return code, tables
+
+
+def _run(command: list[str], folder: Path | None = None, given: bytes = b"") -> subprocess.CompletedProcess:
+    try:
+        return subprocess.run(command, cwd=folder, input=given, capture_output=True, timeout=_TIME, check=False)
+    except OSError as error:
+        raise VerificationError(f"cannot be run: {error.strerror}", where=command[0], fix="check the compiler") from error
+    except subprocess.TimeoutExpired as error:
+        raise VerificationError(f"took more than {_TIME} seconds", where=command[0], fix="--verify off skips it") from error
+
+
+def _title(word: str, text: str) -> str:
+    """`gcc 12.2.0` from what a compiler says of itself."""
+    first = text.splitlines()[0] if text else ""
+    kind = next((kind for kind in ("clang", "gcc") if kind in first.lower()), Path(word).name)
+    numbers = re.findall(r"\d+\.\d+(?:\.\d+)?", first.rsplit(")", 1)[-1]) or re.findall(r"\d+\.\d+(?:\.\d+)?", first)
+    if kind != "clang" and "free software foundation" in text.lower():
+        kind = "gcc"
+    return f"{kind} {numbers[0]}" if numbers else kind
