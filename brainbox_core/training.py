@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainbox_core import checks
+from brainbox_core import checks, ranges
 from brainbox_core.callbacks import Callback
 from brainbox_core.data import DataLoader
 from brainbox_core.errors import ConvergenceError
@@ -64,6 +64,7 @@ def train(
                 break
         if best_state is not None and best_epoch != model.epoch:
             model.load_state(best_state)
+        ranges.record(model, loader)
         end["best_epoch"] = best_epoch or model.epoch
     return history
 

@@ -158,7 +158,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         notes = (
             f"accuracy is stuck at {best['val_accuracy']:.0%}, as if guessing: try another learning rate or more data",
         )
-    model.meta = {
+    model.meta |= {  # beside the ranges that the training recorded
         "kind": "mnist" if settings.network == "mlp" else "cnn",
         "classes": list(data.classes),
         "data": {"name": data.name, "sha256": data.sha256},
