@@ -1,0 +1,475 @@
+"""The float32 kernels as C text; `reference_float` computes the same bits.
+
+A table holds the weights in the order in which they are used: blocks of a few output channels, each block its biases
+and then, for one input after another, the weights that lead to them. A block's sums stay in registers: where a pool
+looks at four places, they share each weight, and the channels of a block share each input.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from brainbox_core.export import c_math, c_names
+from brainbox_core.export.c_source import literals, shape_text
+from brainbox_core.export.lower import Program, Step
+from brainbox_core.export.memory import Place, Plan, plan
+from brainbox_core.export.reference_float import taking_bytes
+
+_MOST_PLACES = 4  # of a pool that are computed side by side
+_DENSE_BLOCK = 4  # outputs of a linear map that are computed side by side
+
+
+@dataclass(frozen=True)
+class FloatKernels:
+    """The kernels of one program; see `c_source.Kernels`.
+
+    Args:
+        name: what every identifier begins with.
+        original: the program as it was lowered.
+        optimize: "ram", "speed" or "size".
+        weights: "flash" or "ram", where the tables lie.
+    """
+
+    name: str
+    original: Program
+    optimize: str = "ram"
+    weights: str = "flash"
+    output_type = "float"
+    floats = True
+
+    @cached_property
+    def program(self) -> Program:
+        """What is computed: bytes are taken as they are."""
+        return taking_bytes(self.original)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Where everything lies."""
+        return plan(self.program, 4, self.optimize)
+
+    @property
+    def input_type(self) -> str:
+        """The C type of an input."""
+        return "uint8_t" if self.original.pixels else "float"
+
+    @property
+    def arena(self) -> str:
+        """The member of the arena's type; never of length 0, which C has not."""
+        return f"float values[{max(self.plan.arena // 4, 1)}]"
+
+    @property
+    def table_bytes(self) -> int:
+        """Of all weights and biases."""
+        return 4 * sum(step.parameters for step in self.program.steps)
+
+    @property
+    def notes(self) -> tuple[str, str]:
+        """What input and output mean."""
+        last = self.program.steps[-1]
+        meaning = {"softmax": "probabilities"}.get(last.kind, "as the last layer gives them")
+        return ("bytes 0 to 255" if self.original.pixels else "any finite numbers"), f"{meaning}, in float32"
+
+    def tables(self) -> str:
+        """One table for every step with weights."""
+        texts = []
+        for step in self.program.steps:
+            if step.weight is not None:
+                numbers = packed(step)
+                head = f"static{' const' if self.weights == 'flash' else ''} float {self._id(step)}_table[{len(numbers)}]"
+                texts.append(f"{head} = {{\n{c_names.table(literals(numbers))}\n}};\n")
+        return "\n".join(texts)
+
+    def functions(self) -> str:
+        """The activations, and the functions of every step."""
+        steps = self.program.steps
+        parts = [c_math.c_functions(self.name, {step.activation for step in steps} | {step.kind for step in steps})]
+        if any(step.kind == "linear" for step in steps):
+            parts.append(_BEGIN.replace("NAME", self.name))
+        for source in sorted({self._source(number) for number, step in enumerate(steps) if step.kind == "linear"}):
+            text = _DENSE.replace("SUFFIX", "_bytes" if source == "uint8_t" else "")
+            parts.append(text.replace("NAME", self.name).replace("SOURCE", source))
+        for number, step in enumerate(steps):
+            parts += self._functions_of(number, step)
+        return "\n".join(part for part in parts if part)
+
+    # --- statements of NAME_run --------------------------------------------------------------------------------------
+
+    def begin(self, number: int) -> str:
+        """The sums of a linear map start at its biases."""
+        step = self.program.steps[number]
+        if step.kind != "linear":
+            return ""
+        return f"{self.name}_begin({self._output(number)}, {self._table(step)}, {len(step.weight)}, {len(step.bias)});"
+
+    def row(self, number: int, row: str) -> str:
+        """One row of the output, or of the input of a linear map."""
+        step = self.program.steps[number]
+        if step.kind != "linear":
+            patch = self.plan.patches[number]
+            extra = f", arena->values + {patch.offset // 4}" if patch else ""
+            target = self._output(number) + self._at(number, row)
+            return f"{self._id(step)}({self._input(number)}, {target}, {row}{extra});"
+        inputs, units = step.weight.shape
+        function = f"{self.name}_dense{'_bytes' if self._source(number) == 'uint8_t' else ''}"
+        source, first, count = self._input(number), "0", inputs
+        if self.plan.takes_rows(number):
+            count = step.input_shape[1] * step.input_shape[2]
+            source, first = source + self._at(number - 1, row), f"{row} * {count}"
+        return f"{function}({source}, {count}, {first}, {self._table(step)}, {inputs}, {self._output(number)}, {units});"
+
+    def end(self, number: int) -> str:
+        """The activation of a linear map."""
+        step = self.program.steps[number]
+        if step.kind != "linear" or step.activation == "linear":
+            return ""
+        return f"{self._id(step)}_end({self._output(number)});"
+
+    # --- where things are --------------------------------------------------------------------------------------------
+
+    def _id(self, step: Step) -> str:
+        return f"{self.name}_{step.layers[0]}"
+
+    def _table(self, step: Step) -> str:
+        return f"{self._id(step)}_table"
+
+    def _source(self, number: int) -> str:
+        """The C type of a step's input."""
+        return "float" if number else self.input_type
+
+    def _input(self, number: int) -> str:
+        return f"arena->values + {self.plan.outputs[number - 1].offset // 4}" if number else "x"
+
+    def _output(self, number: int) -> str:
+        place = self.plan.outputs[number]
+        return f"arena->values + {place.offset // 4}" if place else "y"
+
+    def _at(self, number: int, row: str) -> str:
+        """What to add to a step's output to get to one of its rows."""
+        height, width, channels = self.program.steps[number].output_shape
+        place = self.plan.outputs[number]
+        rows = place.rows if place else height
+        if height == 1 or rows == 1:
+            return ""
+        return f" + {_slot(row, rows, height)} * {width * channels}"
+
+    # --- functions ---------------------------------------------------------------------------------------------------
+
+    def _functions_of(self, number: int, step: Step) -> list[str]:
+        if step.kind == "linear":
+            return [self._end_of(step)] if step.activation != "linear" else []
+        if step.kind == "softmax":
+            return [self._softmax(number, step)]
+        window = self._conv_window(number, step) if step.kind == "conv" else self._plain_window(number, step)
+        return [window, self._row_of(number, step)]
+
+    def _end_of(self, step: Step) -> str:
+        return f"""\
+static inline void {self._id(step)}_end(float *y)
+{{
+    int32_t o;
+    for (o = 0; o < {len(step.bias)}; o++) {{
+        y[o] = {self._activated(step, "y[o]")};
+    }}
+}}
+"""
+
+    def _softmax(self, number: int, step: Step) -> str:
+        _, width, channels = step.output_shape
+        source = self._source_row(number, "row")
+        return f"""\
+/* {step.title}: {shape_text(step.output_shape)} */
+static inline void {self._id(step)}(const float *x, float *y, int32_t row)
+{{
+    int32_t i;
+    (void)row;
+    for (i = 0; i < {width * channels}; i++) {{
+        y[i] = ({source})[i];
+    }}
+    for (i = 0; i < {width}; i++) {{
+        {self.name}_softmax(y + i * {channels}, {channels});
+    }}
+}}
+"""
+
+    def _source_row(self, number: int, row: str) -> str:
+        """A row of a step's input, inside its function."""
+        height, width, channels = self.program.steps[number].input_shape
+        place = self.plan.outputs[number - 1] if number else None
+        rows = place.rows if place else height
+        return "x" if height == 1 else f"x + {_slot(row, rows, height)} * {width * channels}"
+
+    def _row_of(self, number: int, step: Step) -> str:
+        """The function for a row: finds the rows of the input that a window looks at, and goes from column to column.
+
+        Where a window reaches over the border, it is copied with its zeros first.
+        """
+        kind, title = self._source(number), f"{shape_text(step.input_shape)} -> {shape_text(step.output_shape)}"
+        height, width, channels = step.input_shape
+        (span_h, span_w), (advance_h, advance_w) = step.span, step.advance
+        (top, bottom), (left, right) = step.padding
+        columns, filters = step.output_shape[1:]
+        values = {"ID": self._id(step), "KIND": kind, "COLUMNS": columns, "FILTERS": filters, "SPAN": span_h}
+        values |= {"STEP": advance_w * channels, "TITLE": step.title, "SHAPES": title}
+        first = f"row * {advance_h}" if step.output_shape[0] > 1 else "0"
+        if not (top or bottom or left or right):
+            values["SOURCE"] = self._source_row(number, f"({first} + i)")
+            return _filled(_ROW, values)
+        values |= {"FIRST": f"{first} - {top}", "WIDE": span_w * channels, "ADVANCE": advance_w, "LEFT": left}
+        values |= {"INSIDE": width - span_w, "HEIGHT": height, "WIDTH": width, "CHANNELS": channels, "SPANW": span_w}
+        values["SOURCE"] = self._source_row(number, "r")
+        return _filled(_PADDED_ROW, values)
+
+    def _conv_window(self, number: int, step: Step) -> str:
+        """The function for one place of the output of a convolution, all channels."""
+        blocks = []
+        for first, count, size in _blocks(step):
+            blocks.append(self._conv_block(number, step, first, count, size))
+        return f"""\
+static inline void {self._id(step)}_window(const {self._source(number)} **rows, int32_t at, float *y)
+{{
+    const float *table = {self._table(step)};
+    int32_t o;
+{textwrap.indent("".join(blocks), "    ")}}}
+"""
+
+    def _conv_block(self, number: int, step: Step, first: int, count: int, size: int) -> str:
+        """The loop over the blocks of one size: `count` blocks of `size` channels from channel `first` on."""
+        kh, kw, channels, _ = step.weight.shape
+        ph, pw = step.pool.size if step.pool else (1, 1)
+        side_by_side = _side_by_side(step)
+        places = [(i, j) for i in range(ph) for j in range(pw)] if side_by_side else [(0, 0)]
+        lanes = range(size)
+        body = ["const float *k = table;"]
+        loop = []
+        for p, (i, j) in enumerate(places):
+            row = f"i + {i * step.stride[0]}" if side_by_side else f"p / {pw} * {step.stride[0]} + i"
+            column = f"{j * step.stride[1] * channels}" if side_by_side else f"p % {pw} * {step.stride[1] * channels}"
+            loop.append(f"const {self._source(number)} *p{p} = rows[{row.removesuffix(' + 0')}] + at + {column};")
+        sums = [f"a{p}_{c} = k[{c}]" for p in range(len(places)) for c in lanes]
+        inner = [f"const float k{c} = k[{c}];" for c in lanes]
+        for p in range(len(places)):
+            value = f"(float)p{p}[t]" if self._source(number) == "uint8_t" else f"p{p}[t]"
+            inner.append(f"const float v{p} = {value};")
+        inner += [f"a{p}_{c} += v{p} * k{c};" for p in range(len(places)) for c in lanes]
+        taps = [
+            f"k += {size};",
+            f"for (i = 0; i < {kh}; i++) {{",
+            *(f"    {line}" for line in loop),
+            f"    for (t = 0; t < {kw * channels}; t++) {{",
+            *(f"        {line}" for line in inner),
+            f"        k += {size};",
+            "    }",
+            "}",
+        ]
+        average = step.pool is not None and step.pool.kind == "avg"
+        if side_by_side:
+            body += [f"float {', '.join(sums)};", "int32_t i, t;", *taps]
+            results = [self._pooled(step, [f"a{p}_{c}" for p in range(len(places))], body) for c in lanes]
+        else:
+            body += [f"float {', '.join(f'm{c} = 0.0f' for c in lanes)};", "int32_t i, t, p;"]
+            body += [f"for (p = 0; p < {ph * pw}; p++) {{", f"    float {', '.join(sums)};"]
+            body += [f"    {line}" for line in taps]
+            for c in lanes:
+                better = f"m{c} + {self._activated(step, f'a0_{c}')}" if average else f"p == 0 || a0_{c} > m{c} ? a0_{c} : m{c}"
+                body.append(f"    m{c} = {better};")
+            body += ["    k = table;", "}"]
+            share = c_names.float_literal(1 / (ph * pw))
+            results = [f"m{c} * {share}" if average else self._activated(step, f"m{c}") for c in lanes]
+        body += [f"y[o + {c}] = {result};" for c, result in enumerate(results)]
+        body.append(f"table += {size * (kh * kw * channels + 1)};")
+        head = f"for (o = {first}; o < {first + count * size}; o += {size}) {{"
+        return "".join(f"{line}\n" for line in [head, *(f"    {line}" for line in body), "}"])
+
+    def _pooled(self, step: Step, sums: list[str], body: list[str]) -> str:
+        """The expression of a pool over sums in variables, activation included; adds to `body` what comes before it."""
+        first, *others = sums
+        if step.pool is not None and step.pool.kind == "avg":
+            share = c_names.float_literal(1 / len(sums))
+            activated = " + ".join(self._activated(step, value) for value in sums)
+            return f"({activated}) * {share}"
+        body += [f"{first} = {value} > {first} ? {value} : {first};" for value in others]
+        return self._activated(step, first)
+
+    def _plain_window(self, number: int, step: Step) -> str:
+        """The function for one place of the output of a factor per channel, an activation or a pool."""
+        (ph, pw), channels = step.pool.size if step.pool else (1, 1), step.output_shape[2]
+        value = f"rows[i][at + j * {channels} + o]"
+        if self._source(number) == "uint8_t":
+            value = f"(float){value}"
+        if step.weight is not None:
+            value = f"{value} * {self._table(step)}[{channels} + o] + {self._table(step)}[o]"
+        if step.pool is not None and step.pool.kind == "avg":
+            collect = f"m = m + {self._activated(step, 'v')};"
+            result = f"m * {c_names.float_literal(1 / (ph * pw))}"
+        else:
+            collect, result = "m = i + j == 0 || v > m ? v : m;", self._activated(step, "m")
+        return f"""\
+static inline void {self._id(step)}_window(const {self._source(number)} **rows, int32_t at, float *y)
+{{
+    int32_t o, i, j;
+    for (o = 0; o < {channels}; o++) {{
+        float m = 0.0f;
+        for (i = 0; i < {ph}; i++) {{
+            for (j = 0; j < {pw}; j++) {{
+                const float v = {value};
+                {collect}
+            }}
+        }}
+        y[o] = {result};
+    }}
+}}
+"""
+
+    def _activated(self, step: Step, value: str) -> str:
+        if step.activation == "linear":
+            return value
+        if step.activation == "relu":
+            return f"({value} < 0.0f ? 0.0f : {value})"
+        return f"{self.name}_{step.activation}({value})"
+
+
+def packed(step: Step) -> np.ndarray:
+    """A step's weights and biases in the order in which the kernels read them."""
+    if step.kind == "scale":
+        return np.concatenate([step.bias, step.weight])
+    weight = step.weight.reshape(-1, len(step.bias))
+    rows = np.concatenate([step.bias[None], weight])
+    parts = []
+    for first, count, size in _blocks(step):
+        for start in range(first, first + count * size, size):
+            parts.append(rows[:, start : start + size].ravel())
+    return np.concatenate(parts)
+
+
+def _side_by_side(step: Step) -> bool:
+    """Whether all places of a pool are computed at once."""
+    return step.pool is None or math.prod(step.pool.size) <= _MOST_PLACES
+
+
+def _blocks(step: Step) -> list[tuple[int, int, int]]:
+    """How the output channels are cut: (first channel, how many blocks, channels of each)."""
+    channels = len(step.bias)
+    size = _DENSE_BLOCK
+    whole = channels // size
+    rest = channels - whole * size
+    tail = [(whole * size, rest, 1)] if step.kind == "linear" else [(whole * size, 1, rest)]
+    return ([(0, whole, size)] if whole else []) + (tail if rest else [])
+
+
+def _slot(row: str, rows: int, height: int) -> str:
+    return row if rows >= height else f"({row} % {rows})"
+
+
+def _filled(text: str, values: dict[str, object]) -> str:
+    for name, value in values.items():
+        text = text.replace(f"<{name}>", str(value))
+    return text
+
+
+_BEGIN = """\
+static inline void NAME_begin(float *y, const float *table, int32_t inputs, int32_t units)
+{
+    for (; units >= 4; units -= 4) {
+        y[0] = table[0];
+        y[1] = table[1];
+        y[2] = table[2];
+        y[3] = table[3];
+        y += 4;
+        table += 4 * (inputs + 1);
+    }
+    for (; units > 0; units--) {
+        *y++ = *table;
+        table += inputs + 1;
+    }
+}
+"""
+
+_DENSE = """\
+/* Adds `count` inputs from number `first` on, times their weights, to the sums in y. */
+static inline void NAME_denseSUFFIX(const SOURCE *x, int32_t count, int32_t first, const float *table, int32_t inputs,
+                                    float *y, int32_t units)
+{
+    int32_t i;
+    for (; units >= 4; units -= 4) {
+        const float *k = table + 4 * (first + 1);
+        float a0 = y[0], a1 = y[1], a2 = y[2], a3 = y[3];
+        for (i = 0; i < count; i++) {
+            const float v = (float)x[i];
+            a0 += v * k[0];
+            a1 += v * k[1];
+            a2 += v * k[2];
+            a3 += v * k[3];
+            k += 4;
+        }
+        y[0] = a0;
+        y[1] = a1;
+        y[2] = a2;
+        y[3] = a3;
+        y += 4;
+        table += 4 * (inputs + 1);
+    }
+    for (; units > 0; units--) {
+        const float *k = table + first + 1;
+        float a = *y;
+        for (i = 0; i < count; i++) {
+            a += (float)x[i] * k[i];
+        }
+        *y++ = a;
+        table += inputs + 1;
+    }
+}
+"""
+
+_ROW = """\
+/* <TITLE>: <SHAPES> */
+static inline void <ID>(const <KIND> *x, float *y, int32_t row)
+{
+    const <KIND> *rows[<SPAN>];
+    int32_t i;
+    (void)row;
+    for (i = 0; i < <SPAN>; i++) {
+        rows[i] = <SOURCE>;
+    }
+    for (i = 0; i < <COLUMNS>; i++) {
+        <ID>_window(rows, i * <STEP>, y + i * <FILTERS>);
+    }
+}
+"""
+
+_PADDED_ROW = """\
+/* <TITLE>: <SHAPES> */
+static inline void <ID>(const <KIND> *x, float *y, int32_t row, float *patch)
+{
+    const <KIND> *rows[<SPAN>], *padded[<SPAN>];
+    <KIND> *to = (<KIND> *)patch;
+    const int32_t first = <FIRST>;
+    int32_t i, j, c, column;
+    (void)row;
+    for (i = 0; i < <SPAN>; i++) {
+        const int32_t r = first + i;
+        rows[i] = r >= 0 && r < <HEIGHT> ? <SOURCE> : x;
+        padded[i] = to + i * <WIDE>;
+    }
+    for (column = 0; column < <COLUMNS>; column++) {
+        const int32_t left = column * <ADVANCE> - <LEFT>;
+        if (first >= 0 && first + <SPAN> <= <HEIGHT> && left >= 0 && left <= <INSIDE>) {
+            <ID>_window(rows, left * <CHANNELS>, y + column * <FILTERS>);
+            continue;
+        }
+        for (i = 0; i < <SPAN>; i++) {
+            for (j = 0; j < <SPANW>; j++) {
+                const int inside = first + i >= 0 && first + i < <HEIGHT> && left + j >= 0 && left + j < <WIDTH>;
+                for (c = 0; c < <CHANNELS>; c++) {
+                    to[i * <WIDE> + j * <CHANNELS> + c] = inside ? rows[i][(left + j) * <CHANNELS> + c] : (<KIND>)0;
+                }
+            }
+        }
+        <ID>_window(padded, 0, y + column * <FILTERS>);
+    }
+}
+"""
