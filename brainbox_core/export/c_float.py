@@ -21,7 +21,8 @@ from brainbox_core.export.memory import Place, Plan, plan
 from brainbox_core.export.reference_float import taking_bytes
 
 _MOST_PLACES = 4  # of a pool that are computed side by side
-_DENSE_BLOCK = 4  # outputs of a linear map that are computed side by side
+_BLOCK = 4  # output channels that are computed side by side
+_SMALL = 4096  # parameters; below, the code of linear maps in blocks would take more room than it is worth
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,10 @@ class FloatKernels:
         texts = []
         for step in self.program.steps:
             if step.weight is not None:
-                numbers = packed(step)
-                head = f"static{' const' if self.weights == 'flash' else ''} float {self._id(step)}_table[{len(numbers)}]"
+                numbers = packed(step, self._dense_block if step.kind == "linear" else _BLOCK)
+                head = (
+                    f"static{' const' if self.weights == 'flash' else ''} float {self._id(step)}_table[{len(numbers)}]"
+                )
                 texts.append(f"{head} = {{\n{c_names.table(literals(numbers))}\n}};\n")
         return "\n".join(texts)
 
@@ -88,10 +91,9 @@ class FloatKernels:
         """The activations, and the functions of every step."""
         steps = self.program.steps
         parts = [c_math.c_functions(self.name, {step.activation for step in steps} | {step.kind for step in steps})]
-        if any(step.kind == "linear" for step in steps):
-            parts.append(_BEGIN.replace("NAME", self.name))
         for source in sorted({self._source(number) for number, step in enumerate(steps) if step.kind == "linear"}):
             text = _DENSE.replace("SUFFIX", "_bytes" if source == "uint8_t" else "")
+            text = text.replace("BLOCKS", _DENSE_BLOCKS if self._dense_block > 1 else "")
             parts.append(text.replace("NAME", self.name).replace("SOURCE", source))
         for number, step in enumerate(steps):
             parts += self._functions_of(number, step)
@@ -100,11 +102,8 @@ class FloatKernels:
     # --- statements of NAME_run --------------------------------------------------------------------------------------
 
     def begin(self, number: int) -> str:
-        """The sums of a linear map start at its biases."""
-        step = self.program.steps[number]
-        if step.kind != "linear":
-            return ""
-        return f"{self.name}_begin({self._output(number)}, {self._table(step)}, {len(step.weight)}, {len(step.bias)});"
+        """Nothing: the sums of a linear map start at its biases when the first row comes."""
+        return ""
 
     def row(self, number: int, row: str) -> str:
         """One row of the output, or of the input of a linear map."""
@@ -120,7 +119,9 @@ class FloatKernels:
         if self.plan.takes_rows(number):
             count = step.input_shape[1] * step.input_shape[2]
             source, first = source + self._at(number - 1, row), f"{row} * {count}"
-        return f"{function}({source}, {count}, {first}, {self._table(step)}, {inputs}, {self._output(number)}, {units});"
+        return (
+            f"{function}({source}, {count}, {first}, {self._table(step)}, {inputs}, {self._output(number)}, {units});"
+        )
 
     def end(self, number: int) -> str:
         """The activation of a linear map."""
@@ -128,6 +129,11 @@ class FloatKernels:
         if step.kind != "linear" or step.activation == "linear":
             return ""
         return f"{self._id(step)}_end({self._output(number)});"
+
+    @property
+    def _dense_block(self) -> int:
+        small = self.optimize == "size" or (self.optimize == "ram" and self.table_bytes < 4 * _SMALL)
+        return 1 if small else _BLOCK
 
     # --- where things are --------------------------------------------------------------------------------------------
 
@@ -227,7 +233,7 @@ static inline void {self._id(step)}(const float *x, float *y, int32_t row)
     def _conv_window(self, number: int, step: Step) -> str:
         """The function for one place of the output of a convolution, all channels."""
         blocks = []
-        for first, count, size in _blocks(step):
+        for first, count, size in _blocks(step, _BLOCK):
             blocks.append(self._conv_block(number, step, first, count, size))
         return f"""\
 static inline void {self._id(step)}_window(const {self._source(number)} **rows, int32_t at, float *y)
@@ -275,7 +281,11 @@ static inline void {self._id(step)}_window(const {self._source(number)} **rows, 
             body += [f"for (p = 0; p < {ph * pw}; p++) {{", f"    float {', '.join(sums)};"]
             body += [f"    {line}" for line in taps]
             for c in lanes:
-                better = f"m{c} + {self._activated(step, f'a0_{c}')}" if average else f"p == 0 || a0_{c} > m{c} ? a0_{c} : m{c}"
+                better = (
+                    f"m{c} + {self._activated(step, f'a0_{c}')}"
+                    if average
+                    else f"p == 0 || a0_{c} > m{c} ? a0_{c} : m{c}"
+                )
                 body.append(f"    m{c} = {better};")
             body += ["    k = table;", "}"]
             share = c_names.float_literal(1 / (ph * pw))
@@ -333,14 +343,14 @@ static inline void {self._id(step)}_window(const {self._source(number)} **rows, 
         return f"{self.name}_{step.activation}({value})"
 
 
-def packed(step: Step) -> np.ndarray:
-    """A step's weights and biases in the order in which the kernels read them."""
+def packed(step: Step, block: int) -> np.ndarray:
+    """A step's weights and biases in the order in which the kernels read them, `block` channels side by side."""
     if step.kind == "scale":
         return np.concatenate([step.bias, step.weight])
     weight = step.weight.reshape(-1, len(step.bias))
     rows = np.concatenate([step.bias[None], weight])
     parts = []
-    for first, count, size in _blocks(step):
+    for first, count, size in _blocks(step, block):
         for start in range(first, first + count * size, size):
             parts.append(rows[:, start : start + size].ravel())
     return np.concatenate(parts)
@@ -351,14 +361,14 @@ def _side_by_side(step: Step) -> bool:
     return step.pool is None or math.prod(step.pool.size) <= _MOST_PLACES
 
 
-def _blocks(step: Step) -> list[tuple[int, int, int]]:
-    """How the output channels are cut: (first channel, how many blocks, channels of each)."""
-    channels = len(step.bias)
-    size = _DENSE_BLOCK
-    whole = channels // size
-    rest = channels - whole * size
-    tail = [(whole * size, rest, 1)] if step.kind == "linear" else [(whole * size, 1, rest)]
-    return ([(0, whole, size)] if whole else []) + (tail if rest else [])
+def _blocks(step: Step, size: int) -> list[tuple[int, int, int]]:
+    """How the output channels are cut: (first channel, how many blocks, channels of each).
+
+    What is left over is one smaller block of a convolution, and single units of a linear map.
+    """
+    whole, rest = divmod(len(step.bias), size)
+    tail = (whole * size, rest, 1) if step.kind == "linear" else (whole * size, 1, rest)
+    return [(0, whole, size)] * (whole > 0) + [tail] * (rest > 0)
 
 
 def _slot(row: str, rows: int, height: int) -> str:
@@ -371,33 +381,28 @@ def _filled(text: str, values: dict[str, object]) -> str:
     return text
 
 
-_BEGIN = """\
-static inline void NAME_begin(float *y, const float *table, int32_t inputs, int32_t units)
+_DENSE = """\
+/* Adds `count` inputs from number `first` on, times their weights, to the sums in y; the first sums are the biases. */
+static inline void NAME_denseSUFFIX(const SOURCE *x, int32_t count, int32_t first, const float *table, int32_t inputs,
+                                    float *y, int32_t units)
 {
-    for (; units >= 4; units -= 4) {
-        y[0] = table[0];
-        y[1] = table[1];
-        y[2] = table[2];
-        y[3] = table[3];
-        y += 4;
-        table += 4 * (inputs + 1);
-    }
-    for (; units > 0; units--) {
-        *y++ = *table;
+    int32_t i;
+BLOCKS    for (; units > 0; units--) {
+        const float *k = table + first + 1;
+        float a = first ? *y : *table;
+        for (i = 0; i < count; i++) {
+            a += (float)x[i] * k[i];
+        }
+        *y++ = a;
         table += inputs + 1;
     }
 }
 """
 
-_DENSE = """\
-/* Adds `count` inputs from number `first` on, times their weights, to the sums in y. */
-static inline void NAME_denseSUFFIX(const SOURCE *x, int32_t count, int32_t first, const float *table, int32_t inputs,
-                                    float *y, int32_t units)
-{
-    int32_t i;
+_DENSE_BLOCKS = """\
     for (; units >= 4; units -= 4) {
-        const float *k = table + 4 * (first + 1);
-        float a0 = y[0], a1 = y[1], a2 = y[2], a3 = y[3];
+        const float *k = table + 4 * (first + 1), *b = first ? y : table;
+        float a0 = b[0], a1 = b[1], a2 = b[2], a3 = b[3];
         for (i = 0; i < count; i++) {
             const float v = (float)x[i];
             a0 += v * k[0];
@@ -413,16 +418,6 @@ static inline void NAME_denseSUFFIX(const SOURCE *x, int32_t count, int32_t firs
         y += 4;
         table += 4 * (inputs + 1);
     }
-    for (; units > 0; units--) {
-        const float *k = table + first + 1;
-        float a = *y;
-        for (i = 0; i < count; i++) {
-            a += (float)x[i] * k[i];
-        }
-        *y++ = a;
-        table += inputs + 1;
-    }
-}
 """
 
 _ROW = """\

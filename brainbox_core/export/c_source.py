@@ -1,9 +1,9 @@
 """The header as text: what is the same for every kind of number. The kernels come from `c_float` and `c_int8`.
 
-    comment, guards, sizes, types          here
-    tables, kernels                        Kernels.tables(), Kernels.functions()
-    NAME_run                               here: the loops of the memory plan, with Kernels' statements inside
-    NAME_predict, NAME_selftest            here
+comment, guards, sizes, types          here
+tables, kernels                        Kernels.tables(), Kernels.functions()
+NAME_run                               here: the loops of the memory plan, with Kernels' statements inside
+NAME_predict, NAME_selftest            here
 """
 
 from __future__ import annotations
@@ -237,7 +237,8 @@ def _group(steps: Sequence[Step], group: Sequence[int], kernels: Kernels) -> str
     ends = [text for number in group if (text := kernels.end(number))]
     if len(group) == 1 and rows == 1:
         return "".join(_lines([*begins, kernels.row(first, "0"), *ends]))
-    counters = ", ".join(f"r{number} = 0" for number in group)
+    counted = [number for number in group if number == first or steps[number].kind != "linear"]
+    counters = ", ".join(f"r{number} = 0" for number in counted)
     lines = [f"/* {' > '.join(steps[number].title for number in group)} */", "{", f"    int32_t {counters};"]
     lines += [f"    {text}" for text in begins]
     inner: list[str] = []

@@ -206,9 +206,13 @@ def _run(command: list[str], folder: Path | None = None, given: bytes = b"") -> 
     try:
         return subprocess.run(command, cwd=folder, input=given, capture_output=True, timeout=_TIME, check=False)
     except OSError as error:
-        raise VerificationError(f"cannot be run: {error.strerror}", where=command[0], fix="check the compiler") from error
+        raise VerificationError(
+            f"cannot be run: {error.strerror}", where=command[0], fix="check the compiler"
+        ) from error
     except subprocess.TimeoutExpired as error:
-        raise VerificationError(f"took more than {_TIME} seconds", where=command[0], fix="--verify off skips it") from error
+        raise VerificationError(
+            f"took more than {_TIME} seconds", where=command[0], fix="--verify off skips it"
+        ) from error
 
 
 def _title(word: str, text: str) -> str:
