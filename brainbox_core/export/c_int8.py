@@ -25,7 +25,10 @@ from brainbox_core.export.reference import quantizing
 _MOST_PLACES = 4  # of a pool that are computed side by side
 _MOST_SUMS = 8  # that registers hold beside pointers and operands
 _DENSE_BLOCKS = (4, 5, 3, 2)  # outputs of a linear map that are computed side by side, the first that divides them
-_UNROLLED = 9  # inputs of a window's row that are written out one by one
+_UNROLL = {
+    "ram": lambda count: count if count <= 5 else 2 - count % 2,
+    "speed": lambda count: count if count <= 9 else next(n for n in (4, 3, 2, 1) if count % n == 0),
+}
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,7 @@ class IntKernels:
         if step.step.kind == "linear":
             size = next((size for size in _DENSE_BLOCKS if channels % size == 0), _DENSE_BLOCKS[0])
         else:
-            size = max(1, _MOST_SUMS // max(2, len(_places(step))))
+            size = _MOST_SUMS // max(2, _places(step))
         whole, rest = divmod(channels, size)
         return ([(0, whole, size)] if whole else []) + ([(whole * size, 1, rest)] if rest else [])
 
@@ -384,7 +387,7 @@ static inline void {self._id(step)}(const int8_t *x, int8_t *y, int32_t row)
         """The function for one place of the output of a convolution, all channels."""
         blocks = [line for block in self._blocks(step) for line in self._conv_block(number, step, *block)]
         return f"""\
-static inline void {self._id(step)}_window(const {self._source(number)} *const *rows, int32_t at, int8_t *y)
+NAME_NOINLINE static void {self._id(step)}_window(const {self._source(number)} *const *rows, int32_t at, int8_t *y)
 {{
     const int8_t *k = {self._id(step)}_weights;
     int32_t o;
@@ -394,60 +397,56 @@ static inline void {self._id(step)}_window(const {self._source(number)} *const *
     def _conv_block(self, number: int, step: IntStep, first: int, count: int, size: int) -> list[str]:
         """The loop over `count` blocks of `size` channels from channel `first` on."""
         pool, lanes, name = step.step.pool, range(size), self._id(step)
+        rows, columns = pool.size if pool else (1, 1)
         places = _places(step)
-        window = math.prod(pool.size) if pool else 1
-        average = pool is not None and pool.kind == "avg"
-        taps = self._taps(number, step, size)
-        head = f"for (o = {first}; o < {first + count * size}; o += {size}) {{"
-        sums = ", ".join(f"a{p}_{c} = {name}_bias[o + {c}]" for c in lanes for p in range(len(places)))
-        if len(places) == window:
-            body = [f"int32_t {sums};", "int32_t i;", *taps]
-            for c in lanes:
-                body += _reduced(step, [f"a{p}_{c}" for p in range(window)])
-            results = [f"a0_{c}" for c in lanes]
+        sums = ", ".join(f"a{p}_{c} = {name}_bias[o + {c}]" for c in lanes for p in range(places))
+        taps = [f"int32_t {sums};", *self._taps(number, step, size)]
+        if rows * columns == 1:
+            body, results = taps, [f"a0_{c}" for c in lanes]
         else:
-            kh, kw, channels, _ = step.weight.shape
-            start = "0" if average else "INT32_MIN"
-            body = [f"int32_t {', '.join(f'm{c} = {start}' for c in lanes)};", "int32_t i, p;"]
-            body += [f"for (p = 0; p < {window}; p++) {{", f"    int32_t {sums};"]
-            body += [f"    {line}" for line in taps]
-            for c in lanes:
-                body += [f"    {line}" for line in _taken_in(step, f"m{c}", f"a0_{c}")]
-            # The next place of the window takes the same weights.
-            body += [f"    k -= {kh * kw * channels * size};", "}", f"k += {kh * kw * channels * size};"]
+            # Each row of the pool takes the same weights, and so does each of its places if they come one by one.
+            again = step.weight[..., 0].size * size
+            start = "0" if pool.kind == "avg" else "INT32_MIN"
+            taken = [line for c in lanes for p in range(places) for line in _taken_in(step, f"m{c}", f"a{p}_{c}")]
+            body = [
+                f"int32_t {', '.join(f'm{c} = {start}' for c in lanes)}, p;",
+                f"for (p = 0; p < {rows * columns // places}; p++) {{",
+                *(f"    {line}" for line in [*taps, *taken, f"k -= {again};"]),
+                "}",
+                f"k += {again};",
+            ]
             results = [f"m{c}" for c in lanes]
         body += [f"y[o + {c}] = {self._finished(step, result, f'o + {c}')};" for c, result in enumerate(results)]
+        head = f"for (o = {first}; o < {first + count * size}; o += {size}) {{"
         return [head, *(f"    {line}" for line in body), "}"]
 
     def _taps(self, number: int, step: IntStep, size: int) -> list[str]:
-        """Every tap of the kernel, row by row, added to the sums of all places and channels of a block."""
+        """Every tap of the kernel, row by row, added to the sums of the places side by side and of a block's channels."""
         kh, kw, channels, _ = step.weight.shape
-        (sh, sw), pool, source = step.step.stride, step.step.pool, self._source(number)
+        (sh, sw), pool = step.step.stride, step.step.pool
         places, count = _places(step), kw * channels
-        rows = sorted({i for i, _ in places})
-        single = len(places) < (math.prod(pool.size) if pool else 1)
-        lines = [f"for (i = 0; i < {kh}; i++) {{"]
-        for i in rows:
-            row = f"i + {i * sh}" if i else "i"
-            at = "at"
-            if single:
-                row, at = f"i + p / {pool.size[1]} * {sh}", f"at + p % {pool.size[1]} * {sw * channels}"
-            lines.append(f"    const {source} *p{i} = rows[{row}] + {at};")
-        def tap(t: str, weight: str) -> list[str]:
-            text = [f"const int32_t k{c} = {weight.format(c)};" for c in range(size)]
-            for p, (i, j) in enumerate(places):
-                text.append(f"const int32_t v{p} = p{i}[{_sum(t, j * sw * channels)}];")
-            text += [f"a{p}_{c} += v{p} * k{c};" for p in range(len(places)) for c in range(size)]
-            return text
-        if count <= _UNROLLED and self.optimize != "size":
-            for t in range(count):
-                lines += ["    {", *(f"        {line}" for line in tap(str(t), f"k[{t * size} + {{}}]")), "    }"]
-            lines.append(f"    k += {count * size};")
-        else:
-            lines.append(f"    const {source} *const end = p0 + {count};")
-            lines += ["    do {", *(f"        {line}" for line in tap("0", "k[{}]"))]
-            lines += [*(f"        p{i}++;" for i in rows), f"        k += {size};", "    } while (p0 < end);"]
-        return [*lines, "}"]
+        row, column = "i", "at"
+        if pool and math.prod(pool.size) > 1:
+            row = f"p * {sh} + i"
+            if places < pool.size[1]:
+                row, column = f"p / {pool.size[1]} * {sh} + i", f"at + p % {pool.size[1]} * {sw * channels}"
+
+        def tap(t: int) -> list[str]:
+            """One input's multiply-adds; its neighbours' are a step of the convolution further."""
+            lines = [f"const int32_t v{p} = q[{t + p * sw * channels}];" for p in range(places)]
+            for c in range(size):
+                lines.append(f"const int32_t w{c} = k[{t * size + c}];")
+                lines += [f"a{p}_{c} += v{p} * w{c};" for p in range(places)]
+            return ["{", *(f"    {line}" for line in lines), "}"]
+
+        unrolled = 1 if self.optimize == "size" else _UNROLL[self.optimize](count)
+        steps = [line for t in range(unrolled) for line in tap(t)] + [f"q += {unrolled};", f"k += {unrolled * size};"]
+        if unrolled < count:
+            end = [f"const {self._source(number)} *const end = q + {count};"]
+            steps = [*end, "do {", *(f"    {line}" for line in steps), "} while (q < end);"]
+        source = f"const {self._source(number)} *q = rows[{row}] + {column};"
+        body = [source, *steps]
+        return ["int32_t i;", f"for (i = 0; i < {kh}; i++) {{", *(f"    {line}" for line in body), "}"]
 
     def _plain_window(self, number: int, step: IntStep) -> str:
         """The function for one place of the output of a factor per channel, an activation or a pool."""
@@ -483,20 +482,10 @@ static inline void {name}_window(const {source} *const *rows, int32_t at, int8_t
 """
 
 
-def _places(step: IntStep) -> list[tuple[int, int]]:
-    """The places of a pool that are computed side by side: all of a few, or one after another."""
-    ph, pw = step.step.pool.size if step.step.pool else (1, 1)
-    return [(i, j) for i in range(ph) for j in range(pw)] if ph * pw <= _MOST_PLACES else [(0, 0)]
-
-
-def _reduced(step: IntStep, sums: list[str]) -> list[str]:
-    """Statements that leave in the first of several sums what a pool makes of them."""
-    first, *others = sums
-    pool, clips = step.step.pool, step.step.activation == "relu"
-    if pool is None or pool.kind == "max":
-        return [f"{first} = {value} > {first} ? {value} : {first};" for value in others]
-    lines = [f"{value} = {value} > 0 ? {value} : 0;" for value in sums] if clips else []
-    return [*lines, f"{first} = {' + '.join(sums)};"]
+def _places(step: IntStep) -> int:
+    """How many places of a pool's row are computed side by side: all of a few, or one after another."""
+    columns = step.step.pool.size[1] if step.step.pool else 1
+    return columns if columns <= _MOST_PLACES else 1
 
 
 def _taken_in(step: IntStep, total: str, value: str) -> list[str]:
@@ -518,12 +507,6 @@ def _signed(number: int) -> str:
     return str(number) if number >= 0 else f"({number})"
 
 
-def _sum(text: str, number: int) -> str:
-    if text.isdigit():
-        return str(int(text) + number)
-    return f"{text} + {number}" if number else text
-
-
 def _slot(row: str, rows: int, height: int) -> str:
     return row if rows >= height else f"({row} % {rows})"
 
@@ -539,6 +522,12 @@ def _filled(text: str, values: dict[str, object]) -> str:
 
 
 _SHIFTS = """\
+#if defined(__GNUC__)
+#define NAME_NOINLINE __attribute__((noinline))
+#else
+#define NAME_NOINLINE
+#endif
+
 /* Does not compile where shifting a negative number to the right does not round down. */
 typedef char NAME_shift_check[(-1 >> 1) == -1 && (-(int64_t)5 >> 1) == -3 ? 1 : -1];
 """
