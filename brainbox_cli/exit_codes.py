@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import enum
 
-from brainbox_core.errors import BrainboxError, ConvergenceError, UsageError
+from brainbox_core.errors import (
+    AccuracyError,
+    BrainboxError,
+    BudgetError,
+    ConvergenceError,
+    UsageError,
+    VerificationError,
+)
 
 
 class ExitCode(enum.IntEnum):
@@ -24,10 +31,15 @@ class ExitCode(enum.IntEnum):
     TERMINATED = 143
 
 
+_CODES = {
+    UsageError: ExitCode.USAGE,
+    ConvergenceError: ExitCode.NOT_CONVERGED,
+    AccuracyError: ExitCode.GATE,
+    BudgetError: ExitCode.DOES_NOT_FIT,
+    VerificationError: ExitCode.VERIFICATION,
+}
+
+
 def code_of(error: BrainboxError) -> ExitCode:
     """The code of a mistake that the user can mend."""
-    if isinstance(error, UsageError):
-        return ExitCode.USAGE
-    if isinstance(error, ConvergenceError):
-        return ExitCode.NOT_CONVERGED
-    return ExitCode.INPUT
+    return next((code for kind, code in _CODES.items() if isinstance(error, kind)), ExitCode.INPUT)

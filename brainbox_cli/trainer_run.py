@@ -97,7 +97,7 @@ def _prepare(trainer: Trainer, reporter: Reporter, settings: object) -> tuple[Mo
     rows = f"{counts['train']:,} rows to train on, {counts['val']:,} held out, {counts['test']:,} to test on"
     reporter.say(rows, wrap=True)
     reporter.say()
-    reporter.document.set(data=_data_record(data), model=_model_record(model))
+    reporter.document.set(data=_data_record(data), model=model_record(model))
     return task, data, model
 
 
@@ -144,7 +144,7 @@ def predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str])
     """Answer for each input: in words for people, in columns for programs."""
     task, model = _load_model(trainer, reporter, values.pop("model"))
     records = []
-    reporter.document.set(model=_model_record(model), seed=model.seed)
+    reporter.document.set(model=model_record(model), seed=model.seed)
     for answer in trainer.predict(reporter, task, model, **values):
         records.append(answer.record)
         if reporter.tabs:
@@ -176,7 +176,7 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
         reporter.warn(f"{name} is not what it was when the model was trained on it")
     extra = {name: values[name] for name in trainer.evaluate_choices}
     reporter.document.set(
-        data=_data_record(data), model=_model_record(model), seed=model.seed, config={"data": name, **extra}
+        data=_data_record(data), model=model_record(model), seed=model.seed, config={"data": name, **extra}
     )
     with reporter.working("evaluating") as progress:
         result = task.evaluate(model, data, **extra, progress=progress)
@@ -255,7 +255,8 @@ def _data_record(data: object) -> dict:
     return {"source": data.name, "sha256": data.sha256, **data.counts}
 
 
-def _model_record(model: object) -> dict:
+def model_record(model: object) -> dict:
+    """The document's part on a model."""
     summary = model.summary()
     layers = [
         {"name": row.name, "kind": row.kind, "output_shape": row.output_shape, "params": row.parameters}

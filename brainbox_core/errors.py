@@ -45,3 +45,15 @@ class InputError(BrainboxError):
 
 class ConvergenceError(BrainboxError, ArithmeticError):
     """Training that diverged: a loss, a gradient or a prediction that is not finite."""
+
+
+class BudgetError(BrainboxError):
+    """An exported model that needs more memory than the device has."""
+
+
+class VerificationError(BrainboxError):
+    """An exported header that does not compile cleanly, or does not compute what its reference computes."""
+
+
+class AccuracyError(BrainboxError):
+    """A result that is less accurate than was asked for."""

@@ -7,10 +7,12 @@ and not time, so what is measured is the same on every machine, to the last tick
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,22 +93,35 @@ def measure(header: str, name: str, board: Board = BOARDS["netduino2"]) -> Measu
     """
     if packages := missing():
         raise InputError("the emulated board is not installed", fix=f"apt-get install {packages}")
-    with tempfile.TemporaryDirectory(prefix="brainbox-") as folder:
+    with _folder(header, name) as folder:
         place = Path(folder)
-        sources = {f"{name}.h": header, "main.c": example(name, name + ".h"), **files(board)}
-        for file, text in sources.items():
+        for file, text in {"main.c": example(name, f"{name}.h"), **files(board)}.items():
             (place / file).write_text(text, encoding="ascii")
-        (place / "unit.c").write_text(_UNIT.replace("NAME", name), encoding="ascii")
         _run(compile_command(board), place)
-        _run([_COMPILER, *board.flags, "-O2", "-std=c99", "-ffreestanding", "-c", "unit.c", "-o", "unit.o"], place)
-        code, tables = _sizes(_run(["arm-none-eabi-nm", "-S", "unit.o"], place), name)
         text = _run(emulate_command(board), place)
     found = dict(re.findall(r"(\w+) = (\d+)", text))
     if found.get("selftest") != "0":
         raise InputError("the header's own test fails on the board", where=board.name, got=text.strip() or "no output")
-    return Measurement(
-        board.name, _version(), int(found["instructions"]), int(found["stack"]), code=code, tables=tables
-    )
+    code, tables = sizes(header, name, board)
+    return Measurement(board.name, _version(), int(found["instructions"]), int(found["stack"]), code, tables)
+
+
+def has_compiler() -> bool:
+    """Whether `sizes` can be asked here."""
+    return shutil.which(_COMPILER) is not None
+
+
+def sizes(header: str, name: str, board: Board = BOARDS["netduino2"]) -> tuple[int, int]:
+    """Bytes of machine code and of tables that a run of a header takes on a board, compiled with -O2.
+
+    Raises:
+        InputError: the compiler is not installed, or refuses the header.
+    """
+    with _folder(header, name) as folder:
+        place = Path(folder)
+        (place / "unit.c").write_text(_UNIT.replace("NAME", name), encoding="ascii")
+        _run([_COMPILER, *board.flags, "-O2", "-std=c99", "-ffreestanding", "-c", "unit.c", "-o", "unit.o"], place)
+        return _sizes(_run(["arm-none-eabi-nm", "-S", "unit.o"], place))
 
 
 def compile_command(board: Board) -> list[str]:
@@ -140,7 +155,15 @@ def example(name: str, header: str, board: bool = True) -> str:
     return text.replace("NAME", name).replace("UPPER", name.upper()).replace("HEADER", header)
 
 
-def _sizes(listing: str, name: str) -> tuple[int, int]:
+@contextlib.contextmanager
+def _folder(header: str, name: str) -> Iterator[str]:
+    """A folder of our own with a header in it."""
+    with tempfile.TemporaryDirectory(prefix="brainbox-") as folder:
+        (Path(folder) / f"{name}.h").write_text(header, encoding="ascii")
+        yield folder
+
+
+def _sizes(listing: str) -> tuple[int, int]:
     code = tables = 0
     for line in listing.splitlines():
         words = line.split()

@@ -17,7 +17,7 @@ import numpy as np
 from brainbox_core.export import c_math, c_names
 from brainbox_core.export.c_source import literals, shape_text
 from brainbox_core.export.lower import Program, Step
-from brainbox_core.export.memory import Place, Plan, plan
+from brainbox_core.export.memory import Plan, plan
 from brainbox_core.export.reference_float import taking_bytes
 
 _MOST_PLACES = 4  # of a pool that are computed side by side
@@ -66,7 +66,7 @@ class FloatKernels:
     @property
     def table_bytes(self) -> int:
         """Of all weights and biases."""
-        return 4 * sum(step.parameters for step in self.program.steps)
+        return sum(map(self.step_bytes, range(len(self.program.steps))))
 
     @property
     def notes(self) -> tuple[str, str]:
@@ -74,6 +74,10 @@ class FloatKernels:
         last = self.program.steps[-1]
         meaning = {"softmax": "probabilities"}.get(last.kind, "as the last layer gives them")
         return ("bytes 0 to 255" if self.original.pixels else "any finite numbers"), f"{meaning}, in float32"
+
+    def step_bytes(self, number: int) -> int:
+        """Of a step's weights and biases."""
+        return 4 * self.program.steps[number].parameters
 
     def tables(self) -> str:
         """One table for every step with weights."""

@@ -49,6 +49,9 @@ class Kernels(Protocol):
     floats: bool
     notes: Sequence[str]
 
+    def step_bytes(self, number: int) -> int:
+        """Bytes of a step's tables."""
+
     def tables(self) -> str:
         """The definitions of all tables."""
 
@@ -290,7 +293,7 @@ static inline int {name}_predict(const {name}_input_t *x, {name}_arena_t *arena)
 def _selftest(name: str, kernels: Kernels, vectors: Vectors) -> str:
     count = len(vectors.inputs)
     signature = f"static inline int {name}_selftest({name}_arena_t *arena)"
-    about = "/* Whether embedded inputs give the embedded outputs to the last bit: 0, or the number of the first that fails. */"
+    about = "/* 0 if each embedded input gives its embedded output, else the number of the first that does not. */"
     if not count:
         return f"{about}\n{signature}\n{{\n    (void)arena;\n    return 0;\n}}\n"
     inputs, outputs = vectors.inputs.shape[1], vectors.outputs.shape[1]

@@ -53,11 +53,18 @@ def run(program: Program, X: np.ndarray) -> np.ndarray:
     Returns:
         (n, outputs), float32.
     """
+    return outputs(program, X)[-1].reshape(len(X), -1)
+
+
+def outputs(program: Program, X: np.ndarray) -> list[np.ndarray]:
+    """What every step makes of a batch."""
+    found = []
     with np.errstate(all="ignore"):  # inputs that are not finite are computed with, as in C
-        x = X.reshape(len(X), *program.input_shape).astype(np.float32)
+        x = X.astype(np.float32)
         for step in program.steps:
             x = _STEPS[step.kind](step, x.reshape(len(x), *step.input_shape))
-    return x.reshape(len(x), -1)
+            found.append(x)
+    return found
 
 
 def _linear(step: Step, x: np.ndarray) -> np.ndarray:

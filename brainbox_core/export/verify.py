@@ -1,4 +1,4 @@
-"""Whether a header computes what its reference computes: compiled by the host's C compiler, run, compared byte by byte."""
+"""Whether a header computes what its reference does: compiled by the host's C compiler, run, compared bit by bit."""
 
 from __future__ import annotations
 
@@ -13,17 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbox_core.errors import BrainboxError
+from brainbox_core.errors import VerificationError
 
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wvla", "-Werror")
 STRICT = ("-std=c99", *WARNINGS)
 _CANDIDATES = ("cc", "gcc", "clang")
 _TIME = 120  # seconds for one run of a compiler or of what it made
 _ALLOWED = {"memcpy", "memset"}
-
-
-class VerificationError(BrainboxError):
-    """A header that does not compile cleanly, or does not compute what its reference computes."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,421 @@
+"""`brainbox export`: a trained model becomes one C header, checked against the model before it is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brainbox_cli import options
+from brainbox_cli.command import Choice, command
+from brainbox_cli.exit_codes import ExitCode
+from brainbox_cli.reporter import Reporter
+from brainbox_cli.run_folder import MODEL, default_folder, model_path
+from brainbox_core.errors import InputError, UsageError
+from brainbox_core.files import atomic_write, check_writable
+
+STDOUT = Path("-")
+TRAINED_FIRST = "cnn"  # what a bare `brainbox export` trains if there is no model at all
+BOARDS = ("netduino2", "netduinoplus2")  # those of brainbox_core.export.board, known without NumPy
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kKmM]?)i?[bB]?")
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20}
+DEVICE, CHECK = "Device", "Check"  # panels of the help
+
+
+def _bytes(text: object) -> int:
+    """A parser for sizes: `128KB`, `1.5M`, `4096`."""
+    match = _SIZE.fullmatch(str(text))
+    size = round(float(match[1]) * _UNITS[match[2].lower()]) if match else 0
+    if not 1 <= size <= 1 << 40:
+        raise typer.BadParameter(f"expected a size such as 128KB (1 KB is 1,024 bytes), got {text}")
+    return size
+
+
+def _count(text: object) -> int:
+    """A parser for how many vectors to compare."""
+    return 0 if text == "off" else options.whole_number(1, 100_000)(text)
+
+
+def _option(flag: str, kind: type, panel: str, metavar: str, help: str, parser: object, **more: object) -> object:
+    return Annotated[kind, typer.Option(flag, metavar=metavar, parser=parser, rich_help_panel=panel, help=help, **more)]
+
+
+def _switch(flag: str, panel: str, help: str) -> object:
+    return Annotated[bool, typer.Option(flag, rich_help_panel=panel, help=help)]
+
+
+Source = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[MODEL|NOUN]", help="A model file, its folder, or the command that trained it; else the newest."
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE|-",
+        parser=options.file(".h", ".hpp", ".json"),
+        show_default="NOUN.h",
+        rich_help_panel=options.OUTPUT,
+        help="Where the header goes; - writes it to standard output.",
+    ),
+]
+CHOICES = {
+    "source": Choice(Source),
+    "model": Choice(options.Model),
+    "dtype": Choice(
+        _option(
+            "--dtype",
+            str | None,
+            DEVICE,
+            "float32|int8",
+            "How numbers are computed with.",
+            options.one_of("float32", "int8"),
+            show_default="int8 for networks that read pictures, else float32",
+        )
+    ),
+    "ram_budget": Choice(
+        _option("--ram-budget", int, DEVICE, "SIZE", "RAM that there is; exit code 6 if it is not enough.", _bytes),
+        "128KB",
+    ),
+    "flash_budget": Choice(
+        _option("--flash-budget", int | None, DEVICE, "SIZE", "Flash that there is for weights and code.", _bytes)
+    ),
+    "weights": Choice(
+        _option(
+            "--weights",
+            str,
+            DEVICE,
+            "flash|ram",
+            "Where the weights lie while the model runs.",
+            options.one_of("flash", "ram"),
+        ),
+        "flash",
+    ),
+    "optimize": Choice(
+        _option(
+            "--optimize",
+            str,
+            DEVICE,
+            "ram|speed|size",
+            "What to be sparing with.",
+            options.one_of("ram", "speed", "size"),
+        ),
+        "ram",
+    ),
+    "calib": Choice(
+        _option(
+            "--calib",
+            str | None,
+            DEVICE,
+            "DATA",
+            "Measure the ranges for int8 on these pictures (a data set or a folder), not on those of the training.",
+            str,
+        )
+    ),
+    "verify": Choice(
+        _option("--verify", int, CHECK, "N|off", "How many inputs to compare between C and Python.", _count), 256
+    ),
+    "max_drop": Choice(
+        _option(
+            "--max-drop",
+            float,
+            CHECK,
+            "POINTS",
+            "Accuracy that int8 may lose, in points of a percent; exit code 5 if it loses more.",
+            options.real_number(0, 100),
+        ),
+        0.5,
+    ),
+    "qemu": Choice(
+        _switch("--qemu", CHECK, "Also run it on an emulated board: instructions of an inference, and stack."), False
+    ),
+    "out": Choice(Out),
+    "name": Choice(
+        _option(
+            "--name",
+            str | None,
+            options.OUTPUT,
+            "NAME",
+            "What every C identifier begins with.",
+            str,
+            show_default="the file's name",
+        )
+    ),
+    "format": Choice(
+        _option(
+            "--format",
+            str,
+            options.OUTPUT,
+            "c|json",
+            "A C header, or the same numbers as JSON for a program of yours.",
+            options.one_of("c", "json"),
+        ),
+        "c",
+    ),
+    "selftest": Choice(
+        _option(
+            "--selftest",
+            int,
+            options.OUTPUT,
+            "K",
+            "Inputs with their outputs that the header carries to test itself.",
+            options.whole_number(0, 1000),
+        ),
+        2,
+    ),
+    "example": Choice(
+        _option(
+            "--example",
+            Path | None,
+            options.OUTPUT,
+            "FILE",
+            "Also write a main.c that uses the header.",
+            options.file(".c"),
+        )
+    ),
+    "board": Choice(
+        _option(
+            "--board",
+            str | None,
+            options.OUTPUT,
+            "|".join(BOARDS),
+            "Make the example one for this board, with start-up code and a linker script beside it.",
+            options.one_of(*BOARDS),
+        )
+    ),
+    "dry_run": Choice(options.DryRun, False),
+    "report": Choice(
+        _option(
+            "--report",
+            str,
+            options.DISPLAY,
+            "text|json",
+            "The figures for people, or for programs.",
+            options.one_of("text", "json"),
+        ),
+        "text",
+    ),
+}
+
+
+def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
+    out, example, board = values["out"], values["example"], values["board"]
+    _check_options(reporter, values)
+    if out == STDOUT:
+        reporter.text = reporter.side = reporter.notes
+    path = _find_model(reporter, values["source"] or values["model"])
+    with reporter.working("loading the model"):
+        from brainbox_cli.trainer_run import model_record
+        from brainbox_core.export import build
+        from brainbox_core.export.c_names import cleaned
+        from brainbox_core.model import Sequential
+
+        model = Sequential.load(path)
+    kind = str(model.meta.get("kind", "model"))
+    place = out or Path(f"{cleaned(kind)}.{'json' if values['format'] == 'json' else 'h'}")
+    name = values["name"] or cleaned(kind if place == STDOUT else place.stem)
+    places = _places(place, example, board)
+    _check_places(path, places)
+    reporter.document.set(seed=model.seed, config=values, model=model_record(model))
+    reporter.say(("export: ", "bold cyan"), f"{path} | {len(model.params):,} parameters | {place}", wrap=True)
+    with reporter.working("reading data") as _:
+        data = _held_out(reporter, model)
+        calibration = _pictures(values["calib"]).train_images if values["calib"] else None
+    names = ("dtype", "weights", "optimize", "selftest", "verify", "ram_budget", "flash_budget", "max_drop")
+    with reporter.working("exporting"):
+        header = build(
+            model,
+            name,
+            data=data,
+            calibration=calibration,
+            emulate=values["qemu"],
+            **{option: values[option] for option in names},
+        )
+    report = header.report
+    for note in report.notes:
+        reporter.warn(note)
+    _show(reporter, report, values["report"])
+    texts = _texts(header, name, place, example, board, values["format"])
+    _record(reporter, report)
+    if values["dry_run"]:
+        reporter.answer(f"would write {', '.join(map(str, places.values()))}; nothing was written")
+        return ExitCode.OK
+    _write(reporter, {places[key]: (key, text) for key, text in texts.items()})
+    if not reporter.quiet and report.checked:
+        words = ["brainbox", "export", values["source"] or values["model"] or str(path), "-o", str(place)]
+        if "example" not in given and place != STDOUT:
+            reporter.say(("next       ", "cyan"), shlex.join([*words, "--example", "main.c"]))
+    return ExitCode.OK
+
+
+# What is asked for
+
+
+def _check_options(reporter: Reporter, values: Mapping) -> None:
+    """What cannot be together, found before any work."""
+    out, example = values["out"], values["example"]
+    if values["source"] is not None and values["model"] is not None:
+        raise UsageError("one model at a time", where="--model", fix="name the model once")
+    if out == STDOUT and reporter.json:
+        raise UsageError("standard output already belongs to --json", where="--out -", fix="name a file instead")
+    if out == STDOUT and example is not None:
+        raise UsageError("the example needs a header to include", where="--out -", fix="name a file: -o net.h")
+    if example == STDOUT:
+        raise UsageError("is not a file", where="--example -", fix="name a file: --example main.c")
+    if values["board"] is not None and example is None:
+        raise UsageError("adds to an example", where="--board", fix="add --example main.c")
+    if out not in (None, STDOUT) and (out.suffix == ".json") != (values["format"] == "json"):
+        fix = "name a .json file" if values["format"] == "json" else "name a .h file, or add --format json"
+        raise UsageError("does not fit the format", where=f"--out {out}", fix=fix)
+    if values["format"] == "json" and example is not None:
+        raise UsageError("an example needs a C header", where="--example", fix="leave --format json out")
+    if values["name"] is not None:
+        from brainbox_core.export.c_names import identifier
+
+        identifier(values["name"])
+    if values["qemu"]:
+        from brainbox_core.export.board import missing
+
+        if packages := missing():
+            raise InputError("the emulated board is not installed", where="--qemu", fix=f"apt-get install {packages}")
+
+
+def _find_model(reporter: Reporter, source: str | None) -> Path:
+    """The file that is meant; with nothing named the newest, and with no model at all one that is trained now."""
+    if source is not None:
+        path, is_ours = model_path(source, source)
+        if is_ours and not os.path.exists(path):
+            raise InputError("there is no model yet", where=str(path), fix=f"train one first: brainbox {source}")
+        return path
+    folder = default_folder(TRAINED_FIRST).parent
+    found = [path for path in folder.glob(f"*/{MODEL}") if path.is_file()]
+    if found:
+        return max(found, key=lambda path: (path.stat().st_mtime, str(path)))
+    reporter.note(f"there is no model in {folder} yet: training one first, as brainbox {TRAINED_FIRST} --quick does")
+    from brainbox_cli.program import invoke
+
+    words = [TRAINED_FIRST, "--quick"] + ["--quiet"] * reporter.quiet
+    trainer = Reporter(words)
+    trainer.text = reporter.notes if reporter.json else reporter.text
+    invoke(words, trainer)
+    return default_folder(TRAINED_FIRST) / MODEL
+
+
+def _places(place: Path, example: Path | None, board: str | None) -> dict[str, Path]:
+    """Every file that is to be written, by what it is."""
+    places = {"header": place}
+    if example is not None:
+        places["example"] = example
+        if board is not None:
+            places |= {"start": example.with_name("start.c"), "linker": example.with_name(f"{board}.ld")}
+    return places
+
+
+def _check_places(model: Path, places: Mapping[str, Path]) -> None:
+    """Each file can be written, and none is the model or another of them."""
+    taken = {os.path.realpath(model): "the model that is read"}
+    for what, path in places.items():
+        if path == STDOUT:
+            continue
+        if other := taken.get(os.path.realpath(path)):
+            raise UsageError(f"is {other}", where=str(path), fix="choose another name")
+        taken[os.path.realpath(path)] = f"the {what} as well"
+        check_writable(path)
+
+
+# Data
+
+
+def _held_out(reporter: Reporter, model: object) -> tuple | None:
+    """The test part of the pictures that a model was trained on, if they are at hand; nothing is downloaded for it."""
+    from brainbox_core import catalog
+    from brainbox_core.download import cache_folder
+
+    described = model.meta.get("data")
+    name = described.get("name") if isinstance(described, dict) else None
+    if not isinstance(name, str) or model.meta.get("input") != "uint8":
+        return None
+    remotes = catalog.REMOTE.get(name, ())
+    missing = [file for file in remotes if not (cache_folder() / name / file.name).exists()]
+    if missing or (name not in catalog.NAMES and not os.path.isdir(name)):
+        reporter.note(f"accuracy is not measured: the data {name} is not here")
+        return None
+    images = _pictures(name)
+    if images.sha256 != described.get("sha256"):
+        reporter.note(f"accuracy is not measured: {name} is not what the model was trained on")
+        return None
+    return images.test_images, images.test_labels
+
+
+def _pictures(name: str) -> object:
+    from brainbox_core import catalog
+
+    return catalog.load_images(name)
+
+
+# What comes out
+
+
+def _show(reporter: Reporter, report: object, form: str) -> None:
+    if form == "json":
+        reporter.answer(json.dumps(report.record(), indent=2, sort_keys=True))
+        return
+    if reporter.quiet:
+        checked = f"{report.checked} vectors bit-exact" if report.checked else "checked: NO"
+        reporter.answer(f"{report.name}: RAM {report.ram:,} B, flash {report.flash:,} B, {checked}")
+        return
+    for number, line in enumerate(report.lines(reporter.text.width)):
+        reporter.say((line, "bold" if number == 0 else ""), wrap=True)
+
+
+def _record(reporter: Reporter, report: object) -> None:
+    figures = {"ram": report.ram, "flash": report.flash, "arena": report.arena}
+    if report.accuracy:
+        figures |= {"accuracy": report.accuracy.exported, "trained_accuracy": report.accuracy.trained}
+    reporter.document.set(result=report.record(), metrics={"primary": "ram", **figures})
+
+
+def _texts(
+    header: object, name: str, place: Path, example: Path | None, board: str | None, form: str
+) -> dict[str, str]:
+    from brainbox_core.export import board as boards
+
+    texts = {"header": header.numbers if form == "json" else header.text}
+    if example is not None:
+        include = os.path.relpath(place, example.parent or ".").replace(os.sep, "/")
+        texts["example"] = boards.example(name, include, board is not None)
+    if board is not None:
+        start, linker = boards.files(boards.BOARDS[board]).values()
+        texts |= {"start": start, "linker": linker}
+    return texts
+
+
+def _write(reporter: Reporter, texts: Mapping[Path, tuple[str, str]]) -> None:
+    for path, (what, text) in texts.items():
+        content = text.encode("ascii")
+        if path == STDOUT:
+            reporter.hide()
+            sys.stdout.flush()
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+            continue
+        atomic_write(path, content)
+        reporter.document.set(artifacts={what: path})
+        reporter.say(("saved      ", "cyan"), str(path))
+
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+app.command(
+    help="Turn a trained model into one C header for a small device, checked bit for bit before it is written.",
+    epilog="brainbox export cnn -o digits.h --example main.c --board netduino2 --qemu",
+)(command("export", None, _run, CHOICES))

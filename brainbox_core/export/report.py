@@ -1,0 +1,170 @@
+"""What an exported model costs and how well it computes: the figures, as text and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from brainbox_core.display import fitted
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step.
+
+    Attributes:
+        title: its layers.
+        output: its shape: `13x13x16`.
+        weights: bytes of its tables.
+        live: bytes of the arena that its output takes; 0 for the last, which the caller's array holds.
+        ring: how many rows of the output are there at a time, where not all are.
+        snr: signal-to-noise ratio of the output in decibels, int8 beside float32; None where it was not measured.
+    """
+
+    title: str
+    output: str
+    weights: int
+    live: int
+    ring: int | None
+    snr: float | None
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How often the exported model is right on data that it was not trained on.
+
+    Attributes:
+        rows: how many there were.
+        exported: share of right answers of the header.
+        trained: share of right answers of the model as it was trained.
+        agreement: share of equal answers.
+    """
+
+    rows: int
+    exported: float
+    trained: float
+    agreement: float
+
+    @property
+    def drop(self) -> float:
+        """How many points of accuracy were lost: 0.5 for 99 % that became 98.5 %."""
+        return 100 * (self.trained - self.exported)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures of an export. All sizes are in bytes.
+
+    Attributes:
+        name: what every identifier begins with.
+        title: the network in a few words.
+        dtype: "float32" or "int8".
+        parameters, multiply_adds: of the model, for one input.
+        rows: the steps.
+        arena, input, output, stack, state: parts of the RAM; the stack is the most that a run takes.
+        weights: of all tables.
+        weights_in: "flash" or "ram".
+        ram, flash: in all; the flash includes `code` if it is known.
+        ram_budget, flash_budget: what there is; None for no limit.
+        code: of machine code, None where no compiler could tell.
+        code_from: where `code` was measured: `Cortex-M3, -O2`.
+        text: size of the header as text.
+        checked: how many vectors agreed in every bit; 0 if nothing was checked.
+        compiler: what compiled it, "" if nothing was checked.
+        accuracy: None where there is no data to measure it with.
+        instructions, stack_used, board: measured on an emulated board, None if it was not asked for.
+        notes: what else a user should know.
+    """
+
+    name: str
+    title: str
+    dtype: str
+    parameters: int
+    multiply_adds: int
+    rows: tuple[Row, ...]
+    arena: int
+    input: int
+    output: int
+    stack: int
+    state: int
+    weights: int
+    weights_in: str
+    ram: int
+    flash: int
+    ram_budget: int | None
+    flash_budget: int | None
+    code: int | None
+    code_from: str
+    text: int
+    checked: int
+    compiler: str
+    accuracy: Accuracy | None = None
+    board: str | None = None
+    instructions: int | None = None
+    stack_used: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def record(self) -> dict:
+        """The figures in JSON types."""
+        return asdict(self)
+
+    def lines(self, width: int = 120) -> list[str]:
+        """The figures for people, in at most `width` columns where they can be."""
+        counts = f"{self.parameters:,} parameters  {self.multiply_adds:,} multiply-adds"
+        return [
+            f"{self.name} ({self.title})  {self.dtype}  {counts}",
+            *fitted(self._table(), width, left=2),
+            f"RAM    {self._ram()}",
+            f"FLASH  {self._flash()}",
+            f"CHECK  {self._check()}",
+            *([f"BOARD  {self._board()}"] if self.board else []),
+        ]
+
+    def _table(self) -> list[list[str]]:
+        noisy = any(row.snr is not None for row in self.rows)
+        table = [["layer", "output", "weights", "live RAM", *(["SNR"] if noisy else [])]]
+        for row in self.rows:
+            live = f"{row.live:,} B" + (f" (ring, {row.ring} row{'s' * (row.ring > 1)})" if row.ring else "")
+            snr = [] if not noisy else [f"{row.snr:.1f} dB" if row.snr is not None else ""]
+            table.append([row.title, row.output, f"{row.weights:,} B", live if row.live else "the caller's", *snr])
+        return table
+
+    def _ram(self) -> str:
+        parts = f"arena {self.arena:,} + input {self.input:,} + output {self.output:,} + stack ~{self.stack}"
+        if self.state:
+            parts += f" + state {self.state:,}"
+        if self.weights_in == "ram":
+            parts += f" + weights {self.weights:,}"
+        of = f" of {self.ram_budget:,} ({self.ram / self.ram_budget:.1%})   fits" if self.ram_budget else ""
+        return f"{parts} = {self.ram:,} B{of}"
+
+    def _flash(self) -> str:
+        code = f"code ~{kilobytes(self.code)} ({self.code_from})" if self.code is not None else "code"
+        total = f" = ~{kilobytes(self.flash)}" if self.code is not None else ""
+        budget = f" of {kilobytes(self.flash_budget)}   fits" if self.flash_budget else ""
+        note = f"   (the header is {kilobytes(self.text)} of text)"
+        return f"weights {self.weights:,} + {code}{total}{budget}{note}"
+
+    def _check(self) -> str:
+        if self.checked:
+            text = f"{self.checked}/{self.checked} vectors bit-exact ({self.compiler}, C99)"
+        else:
+            text = "checked: NO"
+        if self.accuracy is None:
+            return text
+        a = self.accuracy
+        if self.dtype == "float32":
+            return f"{text}   accuracy {a.exported:.2%} on {a.rows:,} rows"
+        return f"{text}   accuracy int8 {a.exported:.2%} float32 {a.trained:.2%}, agree {a.agreement:.2%}"
+
+    def _board(self) -> str:
+        return f"{self.board}: {self.instructions:,} instructions per inference, {self.stack_used:,} B of stack"
+
+
+def kilobytes(size: int) -> str:
+    """Bytes in units of 1,024.
+
+    Example:
+        >>> kilobytes(800), kilobytes(131072), kilobytes(2662)
+        ('0.8 KB', '128 KB', '2.6 KB')
+    """
+    return f"{size / 1024:.1f}".removesuffix(".0") + " KB"
