@@ -1,14 +1,14 @@
-"""A program in 8-bit integers: every number of every image an int8, every sum an int32, no float between input and output.
+"""A program in 8-bit integers: every number of every image an int8, every sum an int32, no float in between.
 
-A real number r is stood for by an integer q: r = scale * (q - zero). Images have one scale and zero each, from the range
-that was recorded in training; weights have a scale per output channel and zero 0, so that with s = scale of the input
-times scale of the weights
+A real number r is stood for by an integer q: r = scale * (q - zero). Images have one scale and zero each, from the
+range that was recorded in training; weights have a scale per output channel and zero 0, so that with s = scale of the
+input times scale of the weights
 
     sum of (q - zero) * w + bias / s  =  sum of q * w + (bias / s - zero * sum of w)        in units of s
 
 and the inner loop is a plain sum of products: what stands in brackets is a constant. The result is brought to the scale
-of the output by one multiplication with a number m / 2**shift and one rounding (Jacob et al., "Quantization and training
-of neural networks for efficient integer-arithmetic-only inference", 2018, with a single rounding instead of two).
+of the output by one multiplication with a number m / 2**shift and one rounding (Jacob et al., "Quantization and
+training of neural networks for efficient integer-arithmetic-only inference", 2018, but rounded once instead of twice).
 """
 
 from __future__ import annotations
