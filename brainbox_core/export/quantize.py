@@ -43,8 +43,8 @@ class Scale:
         """The scale of int8 whose 256 numbers cover a range and 0, no finer than `finest`.
 
         Example:
-            >>> Scale.of_range(0.0, 2.55), Scale.of_range(-1.0, 0.275)
-            (Scale(scale=0.01, zero=-128), Scale(scale=0.005, zero=72))
+            >>> Scale.of_range(0.0, 255.0), Scale.of_range(-1.0, 0.275)
+            (Scale(scale=1.0, zero=-128), Scale(scale=0.005, zero=72))
         """
         least, largest = min(least, 0.0), max(largest, 0.0)
         scale = max(largest / 255 - least / 255, finest, _LEAST_SCALE)
@@ -158,10 +158,9 @@ def _step(step: Step, source: Scale | None, ranges: Mapping[str, tuple[float, fl
         return IntStep(step, result, result)
     if step.kind == "softmax":
         return IntStep(step, source, Scale(1 / 256, LOW), table=_softmax_table(source.scale, step.input_shape[2]))
-    averages = step.pool is not None and step.pool.kind == "avg"
-    if step.kind == "identity" and not averages:
+    windows = math.prod(step.pool.size) if step.pool is not None and step.pool.kind == "avg" else 1
+    if step.kind == "identity" and not _is_sum(step):
         return _chosen(step, source, ranges)
-    windows = math.prod(step.pool.size) if averages else 1
     weight, bias, units = _sums(step, source, windows)
     if step.activation in _SATURATED:
         edge = _SATURATED[step.activation]
@@ -173,6 +172,16 @@ def _step(step: Step, source: Scale | None, ranges: Mapping[str, tuple[float, fl
     result = _result(step, ranges, _coarsest(units, windows))
     bias, rescale = _rescaled(step, bias, units, windows, result)
     return IntStep(step, source, result, weight, bias, rescale)
+
+
+def _is_sum(step: Step) -> bool:
+    """Whether a step without a linear map computes new numbers, instead of choosing or looking up.
+
+    A window of one place counts as a sum: of a loop that only copies, compilers make a call of memmove.
+    """
+    return step.pool is not None and (
+        step.pool.kind == "avg" or (step.pool.size, step.activation) == ((1, 1), "linear")
+    )
 
 
 def _chosen(step: Step, source: Scale, ranges: Mapping[str, tuple[float, float]]) -> IntStep:
