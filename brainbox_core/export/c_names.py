@@ -25,13 +25,14 @@ null errno assert linux unix arm std stdin stdout stderr int8_t uint8_t int16_t 
 uint64_t size_t ptrdiff_t intptr_t uintptr_t intmax_t uintmax_t memcpy memset memmove memcmp offsetof
 """
 _KEYWORDS = frozenset(_WORDS.split())
-_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def identifier(name: str, where: str = "--name") -> str:
     """A name that every identifier of a header may begin with, or the error that says why it may not.
 
-    Two underscores in a row are reserved in C++, one at an end would make two.
+    Two underscores in a row are reserved in C++, one at an end would make two. Capitals would let two names share their
+    macros, which are in capitals.
 
     Raises:
         UsageError: it is no identifier, reserved, a keyword or a name of the standard library; the fix proposes one.
@@ -41,14 +42,16 @@ def identifier(name: str, where: str = "--name") -> str:
         'digits'
         >>> identifier("my-net")
         Traceback (most recent call last):
-        brainbox_core.errors.UsageError: --name: "my-net" is no C identifier; try my_net
+        brainbox_core.errors.UsageError: --name: "my-net" is no C identifier of small letters, digits and single underscores;
+        try my_net
     """
     fix = f"try {cleaned(name)}"
     if len(name) > LONGEST_NAME:
         raise UsageError(f"is {len(name):,} characters long", where=where, expected=f"at most {LONGEST_NAME}", fix=fix)
     if not _IDENTIFIER.fullmatch(name):
-        raise UsageError(f'"{printable(name)}" is no C identifier', where=where, fix=fix)
-    if name.lower() in _KEYWORDS:
+        what = f'"{printable(name)}" is no C identifier of small letters, digits and single underscores'
+        raise UsageError(what, where=where, fix=fix)
+    if name in _KEYWORDS:
         raise UsageError(f'"{name}" already means something in C or C++', where=where, fix=fix)
     return name
 
@@ -62,8 +65,8 @@ def cleaned(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", text[: 8 * LONGEST_NAME])
     plain = "".join(c for c in plain if not unicodedata.combining(c))
-    words = [word for word in re.split(r"[^A-Za-z0-9]+", plain) if word]
-    if not words or words[0][0].isdigit() or "_".join(words).lower() in _KEYWORDS:
+    words = [word for word in re.split(r"[^a-z0-9]+", plain.lower()) if word]
+    if not words or words[0][0].isdigit() or "_".join(words) in _KEYWORDS:
         words.insert(0, "net")
     return "_".join(words)[:LONGEST_NAME].strip("_")
 

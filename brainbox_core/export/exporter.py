@@ -28,6 +28,7 @@ from brainbox_core.ranges import activation_ranges
 from brainbox_core.rng import stream
 
 RAM = 128 << 10  # bytes, of the boards that this is made for
+_FIXED = 3  # vectors of extremes that every comparison begins with
 _LARGE_TEXT = 16 << 20  # bytes of a header, from which compilers get slow
 _NOISE_ROWS = 64  # that the signal-to-noise ratios are measured with
 
@@ -162,7 +163,7 @@ def build(
     _fit("flash", model, dtype, choices, kernels.table_bytes, flash_budget, ranges)
     notes = []
     rows = None if data is None else _shaped(data[0], program)
-    vectors = _vectors(program, ranges, rows, max(choices.verify, choices.selftest, 3))
+    vectors = _vectors(program, ranges, rows, max(choices.verify, _FIXED + 2 * choices.selftest))
     with np.errstate(all="ignore"):
         outputs = numbers.run(vectors)
     carried = _carried(vectors, outputs, choices.selftest)
@@ -187,8 +188,8 @@ def build(
         accuracy = _accuracy(model, numbers, dtype, rows, np.asarray(data[1]))
         if accuracy.drop > max_drop:
             raise AccuracyError(
-                f"int8 loses {accuracy.drop:.2f} points of accuracy, {max_drop:g} are allowed (--max-drop): it is right on "
-                f"{accuracy.exported:.2%} and float32 on {accuracy.trained:.2%} of {accuracy.rows:,} rows",
+                f"int8 loses {accuracy.drop:.2f} points of accuracy, {max_drop:g} are allowed (--max-drop): "
+                f"it is right on {accuracy.exported:.2%} and float32 on {accuracy.trained:.2%} of {accuracy.rows:,} rows",
                 fix="--dtype float32, or --max-drop with more points",
             )
     code, code_from = _code(text, name, found)
@@ -291,23 +292,23 @@ def _shaped(X: np.ndarray, program: Program) -> np.ndarray:
 def _vectors(program: Program, ranges: object, rows: np.ndarray | None, count: int) -> np.ndarray:
     """Inputs to compare: all 0, all largest, alternating extremes, then real rows, then random ones."""
     size, random = math.prod(program.input_shape), stream(0, "vectors")
-    real = np.zeros((0, size), np.float32) if rows is None else rows[: (count - 3) // 2]
+    real = np.zeros((0, size), np.float32) if rows is None else rows[: (count - _FIXED + 1) // 2]
     if program.pixels:
-        fixed = np.zeros((3, size), np.uint8)
+        fixed = np.zeros((_FIXED, size), np.uint8)
         fixed[1], fixed[2, ::2] = 255, 255
-        made = random.integers(0, 256, (count - 3 - len(real), size)).astype(np.uint8)
+        made = random.integers(0, 256, (count - _FIXED - len(real), size)).astype(np.uint8)
     else:
         least, largest = (ranges or {}).get("input", (-1.0, 1.0))
         middle, reach = (least + largest) / 2, max((largest - least) / 2, 1e-3)
-        fixed = np.zeros((3, size), np.float32)
+        fixed = np.zeros((_FIXED, size), np.float32)
         fixed[1], fixed[2] = middle + 100 * reach, np.where(np.arange(size) % 2, 100, -100) * reach
-        made = (middle + 1.5 * reach * random.uniform(-1, 1, (count - 3 - len(real), size))).astype(np.float32)
+        made = (middle + 1.5 * reach * random.uniform(-1, 1, (count - _FIXED - len(real), size))).astype(np.float32)
     return np.concatenate([fixed, real.astype(fixed.dtype), made])
 
 
 def _carried(vectors: np.ndarray, outputs: np.ndarray, count: int) -> Vectors:
     """The vectors that the header carries: real rows if there are, and none whose output is not finite."""
-    usable = 3 + np.flatnonzero(np.isfinite(outputs[3:]).all(axis=1))[:count]
+    usable = _FIXED + np.flatnonzero(np.isfinite(outputs[_FIXED:]).all(axis=1))[:count]
     return Vectors(vectors[usable], outputs[usable])
 
 

@@ -1,0 +1,93 @@
+import subprocess
+
+import numpy as np
+import pytest
+
+from brainbox_core.export import c_math
+from tests.export.compiling import STRICT, tool
+
+F = np.float32
+SPECIAL = F([0.0, -0.0, 1e-45, -1e-45, 1e-38, -1e-38, 0.625, -0.625, 87, -87, 88.8, -104, 1e30, -1e30, np.inf, -np.inf])
+
+
+def everywhere() -> np.ndarray:
+    random = np.random.default_rng(0)
+    wide = random.choice([-1, 1], 20_000) * 2.0 ** random.uniform(-30, 8, 20_000)
+    return np.concatenate([SPECIAL, np.linspace(-20, 20, 20_001), wide]).astype(F)
+
+
+def ulps(found: np.ndarray, exact: np.ndarray) -> float:
+    return float(np.max(np.abs(found.astype(np.float64) - exact) / np.spacing(np.abs(exact).astype(F))))
+
+
+def test_within_two_units_in_the_last_place():
+    x = everywhere()
+    x = x[np.isfinite(x)]
+    exact = x.astype(np.float64)
+    with np.errstate(all="ignore"):
+        low = x[(x <= 0) & (x > -87)]
+        assert ulps(c_math.exp_negative(low), np.exp(low.astype(np.float64))) <= 2
+        assert ulps(c_math.tanh(x), np.tanh(exact)) <= 2
+        high = x > -80  # below it a sigmoid is smaller than 2e-35
+        assert ulps(c_math.sigmoid(x[high]), 1 / (1 + np.exp(-exact[high]))) <= 2
+
+
+def test_the_ends():
+    with np.errstate(all="ignore"):
+        assert c_math.exp_negative(F([-np.inf, 0])).tolist() == [0, 1]
+        assert c_math.sigmoid(F([-np.inf, np.inf])).tolist() == [0, 1]
+        assert c_math.tanh(F([-np.inf, np.inf])).tolist() == [-1, 1]
+        for function in (c_math.exp_negative, c_math.sigmoid, c_math.tanh):
+            assert np.isnan(function(F([np.nan]))).all()
+
+
+def test_softmax_is_one_in_all():
+    x = np.random.default_rng(0).normal(0, 30, (100, 7)).astype(F)
+    y = c_math.softmax(x)
+    assert np.allclose(y.sum(axis=1), 1, atol=1e-6) and (y >= 0).all()
+    assert (y.argmax(axis=1) == x.argmax(axis=1)).all()
+
+
+@pytest.mark.parametrize(
+    "flags", [STRICT, ("-O3", *STRICT), ("-O2", "-march=native", *STRICT)], ids=["O0", "O3", "native"]
+)
+def test_c_and_numpy_agree_in_every_bit(tmp_path, flags):
+    program = f"""
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+{c_math.c_functions("m", {"sigmoid", "tanh", "softmax"})}
+int main(void)
+{{
+    float x, y[6];
+    while (fread(&x, sizeof x, 1, stdin) == 1) {{
+        y[0] = m_exp_negative(x > 0.0f ? -x : x);
+        y[1] = m_sigmoid(x);
+        y[2] = m_tanh(x);
+        y[3] = x;
+        y[4] = 1.0f;
+        y[5] = -x;
+        m_softmax(y + 3, 3);
+        if (fwrite(y, sizeof y, 1, stdout) != 1) {{
+            return 1;
+        }}
+    }}
+    return 0;
+}}
+"""
+    (tmp_path / "m.c").write_text(program)
+    subprocess.run([tool("gcc"), *flags, "m.c", "-o", "m"], cwd=tmp_path, check=True)
+    x = everywhere()
+    out = subprocess.run([tmp_path / "m"], input=x.tobytes(), capture_output=True, check=True).stdout
+    with np.errstate(all="ignore"):
+        rows = c_math.softmax(np.stack([x, np.ones_like(x), -x], axis=1))
+        parts = [c_math.exp_negative(np.where(x > 0, -x, x)), c_math.sigmoid(x), c_math.tanh(x)]
+    wanted = np.concatenate([np.stack(parts, axis=1), rows], axis=1)
+    found = np.frombuffer(out, F).reshape(wanted.shape)
+    same = (found.view(np.uint32) == wanted.view(np.uint32)) | (np.isnan(found) & np.isnan(wanted))
+    assert same.all(), x[~same.all(axis=1)][:5]
+
+
+def test_functions_that_nobody_needs_are_left_out():
+    assert c_math.c_functions("m", {"relu", "conv"}) == ""
+    assert "m_tanh" not in c_math.c_functions("m", {"sigmoid"})
