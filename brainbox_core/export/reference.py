@@ -1,12 +1,10 @@
 """The integer program in NumPy: what a device computes, bit for bit, and nothing that it does not.
 
-Products and sums are taken in float64, which BLAS is fast at and which is exact here: every sum is a whole number below
-2**31, proved so by `quantize`, and float64 holds whole numbers to 2**53. All else is int64.
+Products are summed in floating point, which BLAS is fast at and which is exact here: every sum is a whole number below
+2**31, proved so by `quantize`, and float64 holds whole numbers to 2**53, float32 to 2**24. All else is int64.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -42,17 +40,16 @@ def _step(step: IntStep, x: np.ndarray) -> np.ndarray:
     if kind == "softmax":
         return _softmax(step, x)
     if step.rescale is None:  # numbers are chosen, not computed
-        y = _pooled(step, x.astype(np.int64), np.max)
+        y = _pooled(step, x, np.maximum).astype(np.int64)
         if step.table is None:
             return (y + (LOW if step.bytes_in else 0)).astype(np.int8)
         return step.table[y - (0 if step.bytes_in else LOW)]
     sums = _sums(step, x)
     if pool is not None and pool.kind == "avg":
-        if step.step.activation == "relu":
-            sums = np.maximum(sums, 0)
-        sums = _pooled(step, sums, np.sum)
-    else:
-        sums = _pooled(step, sums, np.max)
+        sums = sums.astype(np.int64) + step.bias
+        sums = _pooled(step, np.maximum(sums, 0) if step.step.activation == "relu" else sums, np.add)
+    else:  # the largest of a channel's sums is the same with its bias and without
+        sums = _pooled(step, sums, np.maximum).astype(np.int64) + step.bias
     y = rescale(sums, step.rescale)
     return y if step.table is None else step.table[y.astype(np.int64) - LOW]
 
@@ -73,32 +70,33 @@ def quantizing(step: IntStep) -> tuple[np.float32, np.float32]:
 
 
 def _sums(step: IntStep, x: np.ndarray) -> np.ndarray:
-    """(n, h, w, c) -> the 32-bit sums before the pool, int64."""
+    """(n, h, w, c) -> the sums before bias and pool, in whole numbers of some dtype."""
     if step.weight is None:
-        return x.astype(np.int64) + step.bias
-    x, weight, s = x.astype(np.float64), step.weight.astype(np.float64), step.step
+        return x.astype(np.int64)
+    s, weight = step.step, step.weight.reshape(-1, step.weight.shape[-1])
+    exact = np.float32 if 255 * np.abs(weight.astype(np.int64)).sum(axis=0).max() < 2**24 else np.float64
+    x, weight = x.astype(exact), weight.astype(exact)
     if s.kind == "scale":
-        y = x * weight
-    elif s.kind == "linear":
-        y = (x.reshape(len(x), -1) @ weight).reshape(len(x), *s.map_shape)
-    else:
-        (top, bottom), (left, right) = s.padding
-        zeros = ((0, 0), (top, bottom), (left, right), (0, 0))
-        windows = sliding_window_view(np.pad(x, zeros, constant_values=step.source.zero), weight.shape[:2], (1, 2))
-        windows = windows[:, :: s.stride[0], :: s.stride[1]]  # (n, h, w, c, kh, kw)
-        columns = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, math.prod(weight.shape[:3]))
-        y = (columns @ weight.reshape(columns.shape[1], -1)).reshape(*windows.shape[:3], -1)
-    return y.astype(np.int64) + step.bias
+        return x * weight
+    if s.kind == "linear":
+        return (x.reshape(len(x), -1) @ weight).reshape(len(x), *s.map_shape)
+    zeros = ((0, 0), *s.padding, (0, 0))
+    x = np.pad(x, zeros, constant_values=step.source.zero) if np.any(s.padding) else x
+    windows = sliding_window_view(x, step.weight.shape[:2], (1, 2))[:, :: s.stride[0], :: s.stride[1]]
+    columns = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, len(weight))  # (n, h, w, c, kh, kw) -> kernel's order
+    return (columns @ weight).reshape(*windows.shape[:3], -1)
 
 
-def _pooled(step: IntStep, x: np.ndarray, reduce) -> np.ndarray:
-    """Windows reduced; what the output has no room for (rows that nobody looks at) is left out."""
-    h, w, _ = step.step.output_shape
+def _pooled(step: IntStep, x: np.ndarray, reduce: np.ufunc) -> np.ndarray:
+    """Windows reduced to one number each."""
     if step.step.pool is None:
-        return x[:, :h, :w]
-    (sh, sw) = step.step.pool.stride
-    windows = sliding_window_view(x, step.step.pool.size, (1, 2))[:, ::sh, ::sw]
-    return reduce(windows[:, :h, :w], axis=(4, 5))
+        return x
+    (ph, pw), (sh, sw), (h, w, _) = step.step.pool.size, step.step.pool.stride, step.step.output_shape
+    places = [(slice(None), slice(i, i + sh * h, sh), slice(j, j + sw * w, sw)) for i in range(ph) for j in range(pw)]
+    y = x[places[0]][:, :h, :w].copy()
+    for place in places[1:]:
+        reduce(y, x[place][:, :h, :w], out=y)
+    return y
 
 
 def rescale(sums: np.ndarray, by: Rescale) -> np.ndarray:
