@@ -15,6 +15,7 @@ import typer
 
 from brainbox_cli import options
 from brainbox_cli.command import Choice, command
+from brainbox_cli.document import plain
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.reporter import Reporter
 from brainbox_cli.run_folder import MODEL, default_folder, model_path
@@ -221,14 +222,14 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
         from brainbox_core.model import Sequential
 
         model = Sequential.load(path)
-    kind = str(model.meta.get("kind", "model"))
-    place = out or Path(f"{cleaned(kind)}.{'json' if values['format'] == 'json' else 'h'}")
-    name = values["name"] or cleaned(kind if place == STDOUT else place.stem)
+    default = cleaned(str(model.meta.get("kind", "")) if path.name == MODEL else path.stem)
+    place = out or Path(f"{values['name'] or default}.{'json' if values['format'] == 'json' else 'h'}")
+    name = values["name"] or (default if place == STDOUT else cleaned(place.stem))
     places = _places(place, example, board)
     _check_places(path, places)
     reporter.document.set(seed=model.seed, config=values, model=model_record(model))
     reporter.say(("export: ", "bold cyan"), f"{path} | {len(model.params):,} parameters | {place}", wrap=True)
-    with reporter.working("reading data") as _:
+    with reporter.working("reading data"):
         data = _held_out(reporter, model)
         calibration = _pictures(values["calib"]).train_images if values["calib"] else None
     names = ("dtype", "weights", "optimize", "selftest", "verify", "ram_budget", "flash_budget", "max_drop")
@@ -368,7 +369,8 @@ def _pictures(name: str) -> object:
 
 def _show(reporter: Reporter, report: object, form: str) -> None:
     if form == "json":
-        reporter.answer(json.dumps(report.record(), indent=2, sort_keys=True))
+        reporter.hide()
+        reporter.text.stream.write(json.dumps(plain(report.record()), indent=2) + "\n")
         return
     if reporter.quiet:
         checked = f"{report.checked} vectors bit-exact" if report.checked else "checked: NO"

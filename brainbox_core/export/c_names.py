@@ -42,8 +42,8 @@ def identifier(name: str, where: str = "--name") -> str:
         'digits'
         >>> identifier("my-net")
         Traceback (most recent call last):
-        brainbox_core.errors.UsageError: --name: "my-net" is no C identifier of small letters, digits and single underscores;
-        try my_net
+        brainbox_core.errors.UsageError: --name: "my-net" is no C identifier of small letters, digits and single
+        underscores; try my_net
     """
     fix = f"try {cleaned(name)}"
     if len(name) > LONGEST_NAME:

@@ -24,7 +24,7 @@ from brainbox_core.export.remedies import remedies
 from brainbox_core.export.report import Accuracy, Report, Row, kilobytes
 from brainbox_core.files import atomic_write, check_writable
 from brainbox_core.model import Sequential
-from brainbox_core.ranges import activation_ranges
+from brainbox_core.ranges import MOST_ROWS, activation_ranges
 from brainbox_core.rng import stream
 
 RAM = 128 << 10  # bytes, of the boards that this is made for
@@ -153,7 +153,10 @@ def build(
     choices = replace(choices or Choices(), **changes)
     c_names.identifier(name)
     program = lower(model)
-    ranges = activation_ranges(model, calibration) if calibration is not None else model.meta.get("ranges")
+    ranges = model.meta.get("ranges")
+    if calibration is not None:
+        rows = _shaped(calibration, program)[:MOST_ROWS]
+        ranges = activation_ranges(model, rows.reshape(len(rows), *model.input_shape))
     dtype = choices.dtype or preferred_dtype(program, ranges)
     progress("planning the memory")
     numbers = _numbers(name, program, ranges, dtype, choices)
@@ -166,13 +169,11 @@ def build(
     vectors = _vectors(program, ranges, rows, max(choices.verify, _FIXED + 2 * choices.selftest))
     with np.errstate(all="ignore"):
         outputs = numbers.run(vectors)
-    carried = _carried(vectors, outputs, choices.selftest)
-    compiler = verify.find_compiler() if choices.verify else None
+    compiler, said = _checker(choices.verify)
     if compiler is None:
-        why = "no C compiler was found" if choices.verify else "it was switched off"
-        notes.append(f"not checked: {why}" + ("; install gcc, or set CC" if choices.verify else ""))
-    said = f"{choices.verify} vectors, equal to the reference in every bit" if compiler else f"NO, {why}"
-    text = c_source.header(name, model, kernels, carried, said, choices.weights)
+        notes.append(f"not checked: {said}")
+    carried = _carried(vectors, outputs, choices.selftest)
+    text = c_source.header(name, model, kernels, carried, said if compiler else f"NO: {said}", choices.weights)
     if len(text) > _LARGE_TEXT:
         notes.append(f"the header is {len(text) >> 20} MB of text: compilers take long for it")
     found = None
@@ -185,13 +186,7 @@ def build(
     accuracy = None
     if data is not None and math.prod(program.output_shape) > 1:
         progress("measuring the accuracy")
-        accuracy = _accuracy(model, numbers, dtype, rows, np.asarray(data[1]))
-        if accuracy.drop > max_drop:
-            raise AccuracyError(
-                f"int8 loses {accuracy.drop:.2f} points of accuracy, {max_drop:g} are allowed (--max-drop): "
-                f"it is right on {accuracy.exported:.2%} and float32 on {accuracy.trained:.2%} of {accuracy.rows:,} rows",
-                fix="--dtype float32, or --max-drop with more points",
-            )
+        accuracy = _accuracy(model, numbers, dtype, rows, np.asarray(data[1]), max_drop)
     code, code_from = _code(text, name, found)
     flash = kernels.table_bytes + (code or 0)
     _fit("flash", model, dtype, choices, flash, flash_budget, ranges, code or 0)
@@ -283,9 +278,9 @@ def _shaped(X: np.ndarray, program: Program) -> np.ndarray:
     X = np.asarray(X)
     size = math.prod(program.input_shape)
     if X.ndim < 2 or math.prod(X.shape[1:]) != size:
-        raise UsageError("data does not fit the model", expected=f"(n, {size})", got=X.shape)
+        raise UsageError("inputs do not fit the model", expected=f"(n, {size})", got=X.shape)
     if program.pixels and X.dtype != np.uint8:
-        raise UsageError("the model takes pixels", expected="data of uint8", got=X.dtype)
+        raise UsageError("the model takes pixels", expected="inputs of uint8", got=X.dtype)
     return X.reshape(len(X), size).astype(np.uint8 if program.pixels else np.float32, copy=False)
 
 
@@ -312,16 +307,35 @@ def _carried(vectors: np.ndarray, outputs: np.ndarray, count: int) -> Vectors:
     return Vectors(vectors[usable], outputs[usable])
 
 
-def _accuracy(model: Sequential, numbers: Numbers, dtype: str, rows: np.ndarray, labels: np.ndarray) -> Accuracy:
+def _checker(count: int) -> tuple[verify.Compiler | None, str]:
+    """The compiler to check with, and what to say of the check."""
+    if not count:
+        return None, "it was switched off"
+    if compiler := verify.find_compiler():
+        return compiler, f"{count} vectors, equal to the reference in every bit"
+    return None, "no C compiler was found; install gcc, or set CC"
+
+
+def _accuracy(
+    model: Sequential, numbers: Numbers, dtype: str, rows: np.ndarray, labels: np.ndarray, max_drop: float
+) -> Accuracy:
+    """How the header does beside the model; an error if it does worse than allowed."""
     trained = model.predict(rows.reshape(len(rows), *model.input_shape)).reshape(len(rows), -1).argmax(axis=1)
     exported = trained if dtype == "float32" else numbers.run(rows).argmax(axis=1)
     labels = labels.argmax(axis=1) if labels.ndim > 1 else labels
-    return Accuracy(
+    found = Accuracy(
         rows=len(rows),
         exported=float((exported == labels).mean()),
         trained=float((trained == labels).mean()),
         agreement=float((exported == trained).mean()),
     )
+    if found.drop > max_drop:
+        raise AccuracyError(
+            f"int8 loses {found.drop:.2f} points of accuracy, {max_drop:g} are allowed (--max-drop): "
+            f"it is right on {found.exported:.2%} of {found.rows:,} rows and float32 on {found.trained:.2%}",
+            fix="--dtype float32, or --max-drop with more points",
+        )
+    return found
 
 
 def _decibels(signal: np.ndarray, found: np.ndarray) -> float:
