@@ -30,7 +30,8 @@ def test_the_digit_reader_needs_one_kilobyte():
     found = plan(cnn(), 1)
     assert found.arena == 4 * 13 * 16 + 5 * 32 + 4 * 10 and found.groups == ((0, 1, 2),)
     assert plan(cnn(), 4).arena == 4 * (4 * 13 * 16 + 5 * 32)  # floats are summed in the output itself
-    assert plan(cnn(), 1, "speed").arena == 13 * 13 * 16 + 5 * 5 * 32
+    assert plan(cnn(), 1, "speed") == found
+    assert plan(cnn(), 1, "size").arena == 13 * 13 * 16 + 5 * 5 * 32
 
 
 def test_a_dense_network_swaps_the_ends_of_the_arena():
@@ -72,7 +73,7 @@ def spoiled() -> dict[str, object]:
     """Plans of the digit reader with one thing wrong in each."""
     right = plan(cnn(), 1)
     ring, row, _ = right.outputs
-    whole = plan(cnn(), 1, "speed")
+    whole = plan(cnn(), 1, "size")
     return {
         "ring too short": replace(right, outputs=(replace(ring, rows=3), row, None)),
         "ring over row": replace(right, outputs=(replace(ring, offset=16), row, None)),
