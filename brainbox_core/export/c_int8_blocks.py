@@ -12,7 +12,8 @@ from brainbox_core.export.quantize import IntStep
 
 _MOST_PLACES = 4  # of a pool's row that are computed side by side
 _MOST_SUMS = 8  # that registers hold beside pointers and operands
-_DENSE_SIZES = (4, 5, 3, 2)  # channels of a block of a linear map: the first that divides them
+# Channels of a block of a linear map, the first that divides them; larger blocks load less and take more code.
+_DENSE = {"ram": (4, 5, 3, 2), "speed": (8, 7, 6, 5, 4, 3, 2)}
 
 
 def blocks(step: IntStep, optimize: str) -> list[tuple[int, int, int]]:
@@ -21,9 +22,9 @@ def blocks(step: IntStep, optimize: str) -> list[tuple[int, int, int]]:
     if optimize == "size":
         size = 1
     elif step.step.kind == "linear":
-        size = next((size for size in _DENSE_SIZES if channels % size == 0), _DENSE_SIZES[0])
+        size = next((size for size in _DENSE[optimize] if channels % size == 0), _DENSE[optimize][0])
     else:
-        size = _MOST_SUMS // max(2, places(step))
+        size = _MOST_SUMS // max(places(step), 1 if optimize == "speed" else 2)
     whole, rest = divmod(channels, size)
     return ([(0, whole, size)] if whole else []) + ([(whole * size, 1, rest)] if rest else [])
 

@@ -13,12 +13,7 @@ import textwrap
 from brainbox_core.export.c_int8_blocks import blocks, finished, identifier, indented, places
 from brainbox_core.export.quantize import IntStep
 
-# How many inputs of a kernel's row are written out one by one, of so many.
-_UNROLL = {
-    "ram": lambda count: count if count <= 5 else 2 - count % 2,
-    "speed": lambda count: count if count <= 9 else next(n for n in (4, 3, 2, 1) if count % n == 0),
-    "size": lambda count: 1,
-}
+_WRITTEN_OUT = 5  # inputs of a kernel's row that are written out one by one; of more, two at a time where they are even
 
 
 def convolution(step: IntStep, source: str, optimize: str) -> str:
@@ -80,7 +75,9 @@ def _taps(step: IntStep, source: str, optimize: str, size: int) -> list[str]:
             lines += [f"a{p}_{c} += v{p} * w{c};" for p in range(side_by_side)]
         return ["{", *(f"    {line}" for line in lines), "}"]
 
-    unrolled = _UNROLL[optimize](count)
+    unrolled = count if count <= _WRITTEN_OUT else 2 - count % 2
+    if optimize == "size":
+        unrolled = 1
     steps = [line for t in range(unrolled) for line in tap(t)] + [f"q += {unrolled};", f"k += {unrolled * size};"]
     if unrolled < count:
         end = [f"const {source} *const end = q + {count};"]
