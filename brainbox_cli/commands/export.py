@@ -4,209 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from brainbox_cli import options
-from brainbox_cli.command import Choice, command
+from brainbox_cli.command import command
 from brainbox_cli.document import plain
 from brainbox_cli.exit_codes import ExitCode
+from brainbox_cli.export_options import CHOICES, STDOUT
 from brainbox_cli.reporter import Reporter
 from brainbox_cli.run_folder import MODEL, default_folder, model_path
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files import atomic_write, check_writable
 
-STDOUT = Path("-")
 TRAINED_FIRST = "cnn"  # what a bare `brainbox export` trains if there is no model at all
-BOARDS = ("netduino2", "netduinoplus2")  # those of brainbox_core.export.board, known without NumPy
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kKmM]?)i?[bB]?")
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20}
-DEVICE, CHECK = "Device", "Check"  # panels of the help
-
-
-def _bytes(text: object) -> int:
-    """A parser for sizes: `128KB`, `1.5M`, `4096`."""
-    match = _SIZE.fullmatch(str(text))
-    size = round(float(match[1]) * _UNITS[match[2].lower()]) if match else 0
-    if not 1 <= size <= 1 << 40:
-        raise typer.BadParameter(f"expected a size such as 128KB (1 KB is 1,024 bytes), got {text}")
-    return size
-
-
-def _count(text: object) -> int:
-    """A parser for how many vectors to compare."""
-    return 0 if text == "off" else options.whole_number(1, 100_000)(text)
-
-
-def _option(flag: str, kind: type, panel: str, metavar: str, help: str, parser: object, **more: object) -> object:
-    return Annotated[kind, typer.Option(flag, metavar=metavar, parser=parser, rich_help_panel=panel, help=help, **more)]
-
-
-def _switch(flag: str, panel: str, help: str) -> object:
-    return Annotated[bool, typer.Option(flag, rich_help_panel=panel, help=help)]
-
-
-Source = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="[MODEL|NOUN]", help="A model file, its folder, or the command that trained it; else the newest."
-    ),
-]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        "-o",
-        metavar="FILE|-",
-        parser=options.file(".h", ".hpp", ".json"),
-        show_default="NOUN.h",
-        rich_help_panel=options.OUTPUT,
-        help="Where the header goes; - writes it to standard output.",
-    ),
-]
-CHOICES = {
-    "source": Choice(Source),
-    "model": Choice(options.Model),
-    "dtype": Choice(
-        _option(
-            "--dtype",
-            str | None,
-            DEVICE,
-            "float32|int8",
-            "How numbers are computed with.",
-            options.one_of("float32", "int8"),
-            show_default="int8 for networks that read pictures, else float32",
-        )
-    ),
-    "ram_budget": Choice(
-        _option("--ram-budget", int, DEVICE, "SIZE", "RAM that there is; exit code 6 if it is not enough.", _bytes),
-        "128KB",
-    ),
-    "flash_budget": Choice(
-        _option("--flash-budget", int | None, DEVICE, "SIZE", "Flash that there is for weights and code.", _bytes)
-    ),
-    "weights": Choice(
-        _option(
-            "--weights",
-            str,
-            DEVICE,
-            "flash|ram",
-            "Where the weights lie while the model runs.",
-            options.one_of("flash", "ram"),
-        ),
-        "flash",
-    ),
-    "optimize": Choice(
-        _option(
-            "--optimize",
-            str,
-            DEVICE,
-            "ram|speed|size",
-            "What to be sparing with.",
-            options.one_of("ram", "speed", "size"),
-        ),
-        "ram",
-    ),
-    "calib": Choice(
-        _option(
-            "--calib",
-            str | None,
-            DEVICE,
-            "DATA",
-            "Measure the ranges for int8 on these pictures (a data set or a folder), not on those of the training.",
-            str,
-        )
-    ),
-    "verify": Choice(
-        _option("--verify", int, CHECK, "N|off", "How many inputs to compare between C and Python.", _count), 256
-    ),
-    "max_drop": Choice(
-        _option(
-            "--max-drop",
-            float,
-            CHECK,
-            "POINTS",
-            "Accuracy that int8 may lose, in points of a percent; exit code 5 if it loses more.",
-            options.real_number(0, 100),
-        ),
-        0.5,
-    ),
-    "qemu": Choice(
-        _switch("--qemu", CHECK, "Also run it on an emulated board: instructions of an inference, and stack."), False
-    ),
-    "out": Choice(Out),
-    "name": Choice(
-        _option(
-            "--name",
-            str | None,
-            options.OUTPUT,
-            "NAME",
-            "What every C identifier begins with.",
-            str,
-            show_default="the file's name",
-        )
-    ),
-    "format": Choice(
-        _option(
-            "--format",
-            str,
-            options.OUTPUT,
-            "c|json",
-            "A C header, or the same numbers as JSON for a program of yours.",
-            options.one_of("c", "json"),
-        ),
-        "c",
-    ),
-    "selftest": Choice(
-        _option(
-            "--selftest",
-            int,
-            options.OUTPUT,
-            "K",
-            "Inputs with their outputs that the header carries to test itself.",
-            options.whole_number(0, 1000),
-        ),
-        2,
-    ),
-    "example": Choice(
-        _option(
-            "--example",
-            Path | None,
-            options.OUTPUT,
-            "FILE",
-            "Also write a main.c that uses the header.",
-            options.file(".c"),
-        )
-    ),
-    "board": Choice(
-        _option(
-            "--board",
-            str | None,
-            options.OUTPUT,
-            "|".join(BOARDS),
-            "Make the example one for this board, with start-up code and a linker script beside it.",
-            options.one_of(*BOARDS),
-        )
-    ),
-    "dry_run": Choice(options.DryRun, False),
-    "report": Choice(
-        _option(
-            "--report",
-            str,
-            options.DISPLAY,
-            "text|json",
-            "The figures for people, or for programs.",
-            options.one_of("text", "json"),
-        ),
-        "text",
-    ),
-}
 
 
 def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:

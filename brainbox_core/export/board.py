@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainbox_core.errors import InputError, VerificationError
+from brainbox_core.export import board_files
 
 PACKAGES = "gcc-arm-none-eabi qemu-system-arm"
 _COMPILER, _EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
@@ -121,7 +122,7 @@ def sizes(header: str, name: str, board: Board = BOARDS["netduino2"]) -> tuple[i
     """
     with _folder(header, name) as folder:
         place = Path(folder)
-        (place / "unit.c").write_text(_UNIT.replace("NAME", name), encoding="ascii")
+        (place / "unit.c").write_text(board_files.UNIT.replace("NAME", name), encoding="ascii")
         _run([_COMPILER, *board.flags, "-O2", "-std=c99", "-ffreestanding", "-c", "unit.c", "-o", "unit.o"], place)
         return _sizes(_run(["arm-none-eabi-nm", "-S", "unit.o"], place))
 
@@ -141,8 +142,8 @@ def emulate_command(board: Board) -> list[str]:
 
 def files(board: Board) -> dict[str, str]:
     """The start-up code and the linker script of a board, by their names."""
-    script = _LINKER.replace("<RAM>", f"{board.ram >> 10}K").replace("<FLASH>", f"{board.flash >> 10}K")
-    return {"start.c": _START, f"{board.name}.ld": script.replace("<BOARD>", board.name)}
+    script = board_files.LINKER.replace("<RAM>", f"{board.ram >> 10}K").replace("<FLASH>", f"{board.flash >> 10}K")
+    return {"start.c": board_files.START, f"{board.name}.ld": script.replace("<BOARD>", board.name)}
 
 
 def example(name: str, header: str, board: bool = True) -> str:
@@ -153,7 +154,7 @@ def example(name: str, header: str, board: bool = True) -> str:
         header: the file's name.
         board: whether it is for a board (and shows what the inference cost), or for any computer with standard output.
     """
-    text = _MAIN_BOARD if board else _MAIN
+    text = board_files.MAIN_BOARD if board else board_files.MAIN
     return text.replace("NAME", name).replace("UPPER", name.upper()).replace("HEADER", header)
 
 
@@ -195,241 +196,3 @@ def _run(command: list[str], folder: Path | None, fails: bool = False) -> str:
         reason = next((line for line in lines if "overflow" in line or "error" in line), lines[0] if lines else "")
         raise InputError(f"ended with {done.returncode}: {reason}", where=command[0])
     return (done.stdout + done.stderr).decode(errors="replace")  # QEMU hands on what a board says on standard error
-
-
-_UNIT = """\
-#include "NAME.h"
-int NAME_unit(const NAME_input_t *x, NAME_output_t *y, NAME_arena_t *arena);
-int NAME_unit(const NAME_input_t *x, NAME_output_t *y, NAME_arena_t *arena)
-{
-    return NAME_run(x, y, arena);
-}
-"""
-
-_MAIN = """\
-/* Runs the model's own test, and one inference on an input of zeros. Compile: cc -std=c99 -O2 main.c */
-#include <stdio.h>
-#include "HEADER"
-
-static NAME_arena_t arena;
-static NAME_input_t x[UPPER_INPUT_SIZE];
-static NAME_output_t y[UPPER_OUTPUT_SIZE];
-
-int main(void)
-{
-    int i;
-    if (NAME_selftest(&arena) != 0) {
-        printf("the self-test failed\\n");
-        return 1;
-    }
-    if (NAME_run(x, y, &arena) != 0) {
-        return 1;
-    }
-    for (i = 0; i < UPPER_OUTPUT_SIZE; i++) {
-        printf("%g%s", (double)y[i], i + 1 < UPPER_OUTPUT_SIZE ? " " : "\\n");
-    }
-    return 0;
-}
-"""
-
-_MAIN_BOARD = """\
-/* Runs the model's own test and one inference on an input of zeros, and says what that took. */
-#include <stdint.h>
-#include "HEADER"
-
-void board_number(const char *label, uint32_t value);
-void board_begin(void);
-uint32_t board_instructions(void);
-uint32_t board_stack(void);
-
-static NAME_arena_t arena;
-static NAME_input_t x[UPPER_INPUT_SIZE];
-static NAME_output_t y[UPPER_OUTPUT_SIZE];
-
-int main(void)
-{
-    uint32_t instructions;
-    const int failed = NAME_selftest(&arena);
-    board_number("selftest", (uint32_t)failed);
-    board_begin();
-    (void)NAME_run(x, y, &arena);
-    instructions = board_instructions();
-    board_number("stack", board_stack());
-    board_number("instructions", instructions);
-#if UPPER_OUTPUT_SIZE > 1
-    board_number("prediction", (uint32_t)NAME_predict(x, &arena));
-#endif
-    return failed;
-}
-"""
-
-_LINKER = """\
-/* <BOARD>: <FLASH> of flash, <RAM> of RAM; at least 2K of it stay free for the stack */
-ENTRY(board_reset)
-MEMORY
-{
-    FLASH (rx) : ORIGIN = 0x08000000, LENGTH = <FLASH>
-    RAM (rwx) : ORIGIN = 0x20000000, LENGTH = <RAM>
-}
-SECTIONS
-{
-    .text : { KEEP(*(.vectors)) *(.text*) *(.rodata*) *(.ARM.ex*) . = ALIGN(4); } > FLASH
-    board_data_load = LOADADDR(.data);
-    .data : { board_data_start = .; *(.data*) . = ALIGN(4); board_data_end = .; } > RAM AT > FLASH
-    .bss (NOLOAD) : { . = ALIGN(4); board_bss_start = .; *(.bss*) *(COMMON) . = ALIGN(4); board_bss_end = .; } > RAM
-    .stack (NOLOAD) : { . = ALIGN(8); . += 2K; } > RAM
-    board_stack_top = ORIGIN(RAM) + LENGTH(RAM);
-}
-"""
-
-_START = """\
-/* Start-up code for Cortex-M3 and M4F: memory, FPU, semihosting output, and counting instructions under QEMU. */
-#include <stddef.h>
-#include <stdint.h>
-
-int main(void);
-void board_reset(void);
-void board_fault(void);
-void board_number(const char *label, uint32_t value);
-void board_begin(void);
-uint32_t board_instructions(void);
-uint32_t board_stack(void);
-void *memcpy(void *to, const void *from, size_t n);
-void *memset(void *to, int value, size_t n);
-
-extern uint32_t board_data_load[], board_data_start[], board_data_end[], board_bss_start[], board_bss_end[];
-extern uint32_t board_stack_top[];
-
-__attribute__((section(".vectors"), used)) static const void *const vectors[16] = {
-    board_stack_top, (const void *)board_reset, (const void *)board_fault, (const void *)board_fault,
-    (const void *)board_fault, (const void *)board_fault, (const void *)board_fault
-};
-
-#define SYSTICK ((volatile uint32_t *)0xE000E010u) /* control, reload, value */
-#define PAINT 0xA5A5A5A5u
-
-static uint32_t calibration, painted_top;
-
-static int host(int operation, const void *argument)
-{
-    register int r0 __asm__("r0") = operation;
-    register const void *r1 __asm__("r1") = argument;
-    __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
-    return r0;
-}
-
-static void stop(uint32_t code)
-{
-    uint32_t block[2];
-    block[0] = 0x20026u; /* the application ended */
-    block[1] = code;
-    for (;;) {
-        (void)host(0x20, block);
-    }
-}
-
-void board_number(const char *label, uint32_t value)
-{
-    char text[12];
-    int i = 11;
-    text[i] = 0;
-    text[--i] = '\\n';
-    do {
-        text[--i] = (char)('0' + value % 10u);
-        value /= 10u;
-    } while (value != 0u);
-    (void)host(0x04, label);
-    (void)host(0x04, " = ");
-    (void)host(0x04, text + i);
-}
-
-static uint32_t ticks(void)
-{
-    return 0xFFFFFFu - SYSTICK[2];
-}
-
-static void start_ticks(void)
-{
-    SYSTICK[0] = 0u;
-    SYSTICK[1] = 0xFFFFFFu;
-    SYSTICK[2] = 0u;
-    SYSTICK[0] = 5u; /* count the processor's clock, no interrupt */
-}
-
-/* Paints what is free of the stack, finds out how many ticks a million instructions take, and starts to count. */
-__attribute__((noinline)) void board_begin(void)
-{
-    uint32_t rounds = 500000u, *word;
-    start_ticks();
-    __asm__ volatile("1: subs %0, %0, #1\\n bne 1b" : "+r"(rounds) : : "cc");
-    calibration = ticks();
-    __asm__ volatile("mov %0, sp" : "=r"(painted_top));
-    for (word = board_bss_end; word < (uint32_t *)(painted_top - 64u); word++) {
-        *(volatile uint32_t *)word = PAINT;
-    }
-    start_ticks();
-}
-
-/* Since board_begin. */
-__attribute__((noinline)) uint32_t board_instructions(void)
-{
-    const uint32_t count = ticks();
-    if (SYSTICK[0] & 0x10000u) {
-        return 0xFFFFFFFFu; /* the counter has run over */
-    }
-    return (uint32_t)((uint64_t)count * 1000000u / calibration);
-}
-
-/* Bytes below the caller's part of the stack that were written since board_begin. */
-__attribute__((noinline)) uint32_t board_stack(void)
-{
-    const uint32_t *word = board_bss_end;
-    while (word < (const uint32_t *)painted_top && *word == PAINT) {
-        word++;
-    }
-    return painted_top - (uint32_t)word;
-}
-
-void board_fault(void)
-{
-    (void)host(0x04, "the processor faulted\\n");
-    stop(86u);
-}
-
-void board_reset(void)
-{
-    const uint32_t *from = board_data_load;
-    uint32_t *to;
-    for (to = board_data_start; to < board_data_end; to++) {
-        *to = *from++;
-    }
-    for (to = board_bss_start; to < board_bss_end; to++) {
-        *(volatile uint32_t *)to = 0u;
-    }
-#if defined(__ARM_FP)
-    *(volatile uint32_t *)0xE000ED88u |= 0xF00000u; /* switch the floating-point unit on */
-    __asm__ volatile("dsb\\n isb");
-#endif
-    stop((uint32_t)main());
-}
-
-/* The compiler may call these two; it must not make calls of themselves out of their loops. */
-__attribute__((optimize("no-tree-loop-distribute-patterns"))) void *memcpy(void *to, const void *from, size_t n)
-{
-    unsigned char *d = (unsigned char *)to;
-    const unsigned char *s = (const unsigned char *)from;
-    while (n--) {
-        *d++ = *s++;
-    }
-    return to;
-}
-
-__attribute__((optimize("no-tree-loop-distribute-patterns"))) void *memset(void *to, int value, size_t n)
-{
-    unsigned char *d = (unsigned char *)to;
-    while (n--) {
-        *d++ = (unsigned char)value;
-    }
-    return to;
-}
-"""

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from brainbox_core.export import c_math, c_names
+from brainbox_core.export import c_math, c_names, c_rows
 from brainbox_core.export.c_source import literals, shape_text
 from brainbox_core.export.lower import Program, Step
 from brainbox_core.export.memory import Plan, plan
@@ -115,14 +115,14 @@ class FloatKernels:
         if step.kind != "linear":
             patch = self.plan.patches[number]
             extra = f", arena->values + {patch.offset // 4}" if patch else ""
-            target = self._output(number) + self._at(number, row)
+            target = self._output(number) + c_rows.target(self.program, self.plan, number, row)
             return f"{self._id(step)}({self._input(number)}, {target}, {row}{extra});"
         inputs, units = step.weight.shape
         function = f"{self.name}_dense{'_bytes' if self._source(number) == 'uint8_t' else ''}"
         source, first, count = self._input(number), "0", inputs
         if self.plan.takes_rows(number):
             count = step.input_shape[1] * step.input_shape[2]
-            source, first = source + self._at(number - 1, row), f"{row} * {count}"
+            source, first = source + c_rows.source(self.program, self.plan, number, row), f"{row} * {count}"
         return (
             f"{function}({source}, {count}, {first}, {self._table(step)}, {inputs}, {self._output(number)}, {units});"
         )
@@ -158,15 +158,6 @@ class FloatKernels:
         place = self.plan.outputs[number]
         return f"arena->values + {place.offset // 4}" if place else "y"
 
-    def _at(self, number: int, row: str) -> str:
-        """What to add to a step's output to get to one of its rows."""
-        height, width, channels = self.program.steps[number].output_shape
-        place = self.plan.outputs[number]
-        rows = place.rows if place else height
-        if height == 1 or rows == 1:
-            return ""
-        return f" + {_slot(row, rows, height)} * {width * channels}"
-
     # --- functions ---------------------------------------------------------------------------------------------------
 
     def _functions_of(self, number: int, step: Step) -> list[str]:
@@ -175,7 +166,8 @@ class FloatKernels:
         if step.kind == "softmax":
             return [self._softmax(number, step)]
         window = self._conv_window(number, step) if step.kind == "conv" else self._plain_window(number, step)
-        return [window, self._row_of(number, step)]
+        row = c_rows.function(self.program, self.plan, number, self._id(step), self._source(number), "float", "0")
+        return [window, row]
 
     def _end_of(self, step: Step) -> str:
         return f"""\
@@ -190,7 +182,7 @@ static inline void {self._id(step)}_end(float *y)
 
     def _softmax(self, number: int, step: Step) -> str:
         _, width, channels = step.output_shape
-        source = self._source_row(number, "row")
+        source = "x" + c_rows.source(self.program, self.plan, number, "row")
         return f"""\
 /* {step.title}: {shape_text(step.output_shape)} */
 static inline void {self._id(step)}(const float *x, float *y, int32_t row)
@@ -205,34 +197,6 @@ static inline void {self._id(step)}(const float *x, float *y, int32_t row)
     }}
 }}
 """
-
-    def _source_row(self, number: int, row: str) -> str:
-        """A row of a step's input, inside its function."""
-        height, width, channels = self.program.steps[number].input_shape
-        place = self.plan.outputs[number - 1] if number else None
-        rows = place.rows if place else height
-        return "x" if height == 1 else f"x + {_slot(row, rows, height)} * {width * channels}"
-
-    def _row_of(self, number: int, step: Step) -> str:
-        """The function for a row: finds the rows of the input that a window looks at, and goes from column to column.
-
-        Where a window reaches over the border, it is copied with its zeros first.
-        """
-        kind, title = self._source(number), f"{shape_text(step.input_shape)} -> {shape_text(step.output_shape)}"
-        height, width, channels = step.input_shape
-        (span_h, span_w), (advance_h, advance_w) = step.span, step.advance
-        (top, bottom), (left, right) = step.padding
-        columns, filters = step.output_shape[1:]
-        values = {"ID": self._id(step), "KIND": kind, "COLUMNS": columns, "FILTERS": filters, "SPAN": span_h}
-        values |= {"STEP": advance_w * channels, "TITLE": step.title, "SHAPES": title}
-        first = f"row * {advance_h}" if step.output_shape[0] > 1 else "0"
-        if not (top or bottom or left or right):
-            values["SOURCE"] = self._source_row(number, f"({first} + i)")
-            return _filled(_ROW, values)
-        values |= {"FIRST": f"{first} - {top}", "WIDE": span_w * channels, "ADVANCE": advance_w, "LEFT": left}
-        values |= {"INSIDE": width - span_w, "HEIGHT": height, "WIDTH": width, "CHANNELS": channels, "SPANW": span_w}
-        values["SOURCE"] = self._source_row(number, "r")
-        return _filled(_PADDED_ROW, values)
 
     def _conv_window(self, number: int, step: Step) -> str:
         """The function for one place of the output of a convolution, all channels."""
@@ -375,16 +339,6 @@ def _blocks(step: Step, size: int) -> list[tuple[int, int, int]]:
     return [(0, whole, size)] * (whole > 0) + [tail] * (rest > 0)
 
 
-def _slot(row: str, rows: int, height: int) -> str:
-    return row if rows >= height else f"({row} % {rows})"
-
-
-def _filled(text: str, values: dict[str, object]) -> str:
-    for name, value in values.items():
-        text = text.replace(f"<{name}>", str(value))
-    return text
-
-
 _DENSE = """\
 /* Adds `count` inputs from number `first` on, times their weights, to the sums in y; the first sums are the biases. */
 static inline void NAME_denseSUFFIX(const SOURCE *x, int32_t count, int32_t first, const float *table, int32_t inputs,
@@ -422,53 +376,4 @@ _DENSE_BLOCKS = """\
         y += 4;
         table += 4 * (inputs + 1);
     }
-"""
-
-_ROW = """\
-/* <TITLE>: <SHAPES> */
-static inline void <ID>(const <KIND> *x, float *y, int32_t row)
-{
-    const <KIND> *rows[<SPAN>];
-    int32_t i;
-    (void)row;
-    for (i = 0; i < <SPAN>; i++) {
-        rows[i] = <SOURCE>;
-    }
-    for (i = 0; i < <COLUMNS>; i++) {
-        <ID>_window(rows, i * <STEP>, y + i * <FILTERS>);
-    }
-}
-"""
-
-_PADDED_ROW = """\
-/* <TITLE>: <SHAPES> */
-static inline void <ID>(const <KIND> *x, float *y, int32_t row, float *patch)
-{
-    const <KIND> *rows[<SPAN>], *padded[<SPAN>];
-    <KIND> *to = (<KIND> *)patch;
-    const int32_t first = <FIRST>;
-    int32_t i, j, c, column;
-    (void)row;
-    for (i = 0; i < <SPAN>; i++) {
-        const int32_t r = first + i;
-        rows[i] = r >= 0 && r < <HEIGHT> ? <SOURCE> : x;
-        padded[i] = to + i * <WIDE>;
-    }
-    for (column = 0; column < <COLUMNS>; column++) {
-        const int32_t left = column * <ADVANCE> - <LEFT>;
-        if (first >= 0 && first + <SPAN> <= <HEIGHT> && left >= 0 && left <= <INSIDE>) {
-            <ID>_window(rows, left * <CHANNELS>, y + column * <FILTERS>);
-            continue;
-        }
-        for (i = 0; i < <SPAN>; i++) {
-            for (j = 0; j < <SPANW>; j++) {
-                const int inside = first + i >= 0 && first + i < <HEIGHT> && left + j >= 0 && left + j < <WIDTH>;
-                for (c = 0; c < <CHANNELS>; c++) {
-                    to[i * <WIDE> + j * <CHANNELS> + c] = inside ? rows[i][(left + j) * <CHANNELS> + c] : (<KIND>)0;
-                }
-            }
-        }
-        <ID>_window(padded, 0, y + column * <FILTERS>);
-    }
-}
 """

@@ -24,7 +24,8 @@ from brainbox_core.export.lower import Program, Step
 from brainbox_core.export.memory import Plan
 from brainbox_core.model import Sequential
 
-STACK = 256  # bytes that a run takes at most, with what the compiler saves; measured on the boards
+_STACK = 256  # bytes that a run takes at most, with what the compiler saves; measured on the boards
+_FEW_ROWS = 4  # of a window, whose places are counted in
 
 
 class Kernels(Protocol):
@@ -90,13 +91,20 @@ def fingerprint(model: Sequential) -> str:
     return digest.hexdigest()
 
 
+def stack(program: Program) -> int:
+    """Bytes of stack that a run takes at most, with 32-bit pointers: more for tall windows and for those with zeros."""
+    rows = max(step.span[0] for step in program.steps)
+    padded = any(zeros for step in program.steps for side in step.padding for zeros in side)
+    return _STACK + 4 * max(rows - _FEW_ROWS, 0) + (16 * rows if padded else 0)
+
+
 def ram_total(kernels: Kernels, weights: str) -> int:
     """Bytes of RAM that a run needs: arena, input, output and stack, and the tables if they are kept there."""
     sizes = {"float": 4, "int8_t": 1, "uint8_t": 1}
     program = kernels.program
     ends = math.prod(program.input_shape) * sizes[kernels.input_type]
     ends += math.prod(program.output_shape) * sizes[kernels.output_type]
-    return kernels.plan.arena + ends + STACK + (kernels.table_bytes if weights == "ram" else 0)
+    return kernels.plan.arena + ends + stack(program) + (kernels.table_bytes if weights == "ram" else 0)
 
 
 def header(
@@ -143,7 +151,7 @@ def _comment(name: str, model: Sequential, kernels: Kernels, checked: str, weigh
         f"         SHA-256 of layers and weights {fingerprint(model)}",
         f"input    const {kernels.input_type} x[{inputs}]: {shape_text(program.input_shape)}, {kernels.notes[0]}",
         f"output   {kernels.output_type} y[{outputs}]: {kernels.notes[1]}",
-        f"RAM      {ram_total(kernels, weights):,} bytes: arena {plan.arena:,}, input, output, about {STACK} of stack"
+        f"RAM      {ram_total(kernels, weights):,} bytes: arena {plan.arena:,}, input, output, about {stack(program)} of stack"
         + (", and the weights" if weights == "ram" else ""),
         f"flash    {kernels.table_bytes:,} bytes of weights, and the code",
         f"checked  {c_names.comment(checked)}",

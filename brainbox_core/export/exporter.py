@@ -205,7 +205,7 @@ def build(
         arena=kernels.plan.arena,
         input=vectors[0].nbytes,
         output=outputs[0].nbytes,
-        stack=c_source.STACK,
+        stack=c_source.stack(kernels.program),
         state=0,
         weights=kernels.table_bytes,
         weights_in=choices.weights,

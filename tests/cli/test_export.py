@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import braininabox as bb
-from brainbox_cli.commands.export import BOARDS
+from brainbox_cli.export_options import BOARDS, size
 from brainbox_core.export import board
 from tests.cli.shell import brainbox, in_terminal, python, run_here
 from tests.export.compiling import STRICT, tool
@@ -255,11 +255,9 @@ def test_what_is_refused(tiny, tmp_path, words, code, message):
     assert (tmp_path / "tiny.safetensors").read_bytes() == before
 
 
-@pytest.mark.parametrize("text, size", [("128KB", 131072), ("1.5m", 1572864), ("4096", 4096), ("2 KiB", 2048)])
-def test_sizes(text, size):
-    from brainbox_cli.commands.export import _bytes
-
-    assert _bytes(text) == size
+@pytest.mark.parametrize("text, count", [("128KB", 131072), ("1.5m", 1572864), ("4096", 4096), ("2 KiB", 2048)])
+def test_sizes(text, count):
+    assert size(text) == count
 
 
 def test_an_unsupported_layer_is_named_before_any_file_is_touched(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ import braininabox as bb
 from brainbox_core.errors import InputError
 from brainbox_core.export import board, verify
 from brainbox_core.export.c_int8 import IntKernels
-from brainbox_core.export.c_source import STACK, Vectors, header
+from brainbox_core.export.c_source import Vectors, header, stack
 from brainbox_core.export.lower import lower
 from brainbox_core.export.memory import OPTIMIZE, Place, Plan
 from brainbox_core.export.quantize import quantize
@@ -222,9 +222,11 @@ def test_the_tables_are_as_large_as_is_said(tmp_path):
     assert "const" not in kernels_of(reader(), weights="ram").tables()
 
 
-FIGURES = {  # arena, flash, instructions: what is to be reached
-    "reader": (2048, 15 * 1024, 2_000_000),
-    "dense": (256, 102.5 * 1024, 600_000),
+PINNED = "arm-none-eabi-gcc 12.2.1"
+# What is to be reached (arena, flash, instructions), and what the pinned compiler makes (code, instructions).
+FIGURES = {
+    "reader": (2048, 15 * 1024, 2_000_000, (1812, 1_373_136)),
+    "dense": (256, 102.5 * 1024, 600_000, (944, 307_460)),
 }
 
 
@@ -234,12 +236,14 @@ def test_the_figures_on_a_cortex_m3(name):
         pytest.skip(f"needs {packages}")
     dense = [L.Flatten(), L.Linear(128), L.ReLU(), L.Linear(10)]
     model = reader() if name == "reader" else built(dense, (28, 28), pixels=True)
-    arena, flash, instructions = FIGURES[name]
+    arena, flash, instructions, exact = FIGURES[name]
     kernels = kernels_of(model)
     text, _ = text_of(model, kernels, inputs(model, 1))
     figures = board.measure(text, "net")
-    assert kernels.plan.arena <= arena and figures.stack <= STACK
-    assert figures.code + figures.tables <= flash and figures.instructions <= instructions
+    assert kernels.plan.arena <= arena and figures.stack <= stack(kernels.program)
+    assert figures.code + kernels.table_bytes <= flash and figures.instructions <= instructions
+    found = figures.code, figures.instructions
+    assert found == exact if figures.compiler == PINNED else found == pytest.approx(exact, rel=0.2)
 
 
 def test_a_network_without_ranges_is_refused():
