@@ -25,7 +25,7 @@ from brainbox_core.export.memory import Plan
 from brainbox_core.model import Sequential
 
 _STACK = 256  # bytes that a run takes at most, with what the compiler saves; measured on the boards
-_FEW_ROWS = 4  # of a window, whose places are counted in
+_FEW_ROWS = 6  # of a window, whose places are counted in
 
 
 class Kernels(Protocol):
@@ -144,6 +144,7 @@ def _comment(name: str, model: Sequential, kernels: Kernels, checked: str, weigh
     kind = c_names.comment(model.meta.get("kind", "sequential"))
     data = model.meta.get("data")
     trained = f", trained on {data['name']}" if isinstance(data, dict) and isinstance(data.get("name"), str) else ""
+    ram, deep = ram_total(kernels, weights), stack(program)
     lines = [
         f"{name}: a neural network in one header, made by brainbox {__version__}",
         "",
@@ -151,7 +152,7 @@ def _comment(name: str, model: Sequential, kernels: Kernels, checked: str, weigh
         f"         SHA-256 of layers and weights {fingerprint(model)}",
         f"input    const {kernels.input_type} x[{inputs}]: {shape_text(program.input_shape)}, {kernels.notes[0]}",
         f"output   {kernels.output_type} y[{outputs}]: {kernels.notes[1]}",
-        f"RAM      {ram_total(kernels, weights):,} bytes: arena {plan.arena:,}, input, output, about {stack(program)} of stack"
+        f"RAM      {ram:,} bytes: arena {plan.arena:,}, input, output, about {deep} of stack"
         + (", and the weights" if weights == "ram" else ""),
         f"flash    {kernels.table_bytes:,} bytes of weights, and the code",
         f"checked  {c_names.comment(checked)}",
