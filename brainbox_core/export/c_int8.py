@@ -160,7 +160,7 @@ class IntKernels:
         if kind == "quantize":
             return [self._quantize(step)]
         if kind == "softmax":
-            return [self._softmax(number, step)]
+            return [self._softmax(number, step, source)]
         if self._takes_rows(number):
             return c_int8_dense.by_rows(step, self.optimize)
         if kind == "linear":
@@ -190,11 +190,11 @@ static inline void {c_int8_blocks.identifier(step)}(const float *x, int8_t *y, i
 }}
 """
 
-    def _softmax(self, number: int, step: IntStep) -> str:
+    def _softmax(self, number: int, step: IntStep, source: str) -> str:
         (_, width, channels), name = step.step.output_shape, c_int8_blocks.identifier(step)
         return f"""\
 /* {step.step.title}: {shape_text(step.step.output_shape)}; shares of 256 */
-static inline void {name}(const int8_t *x, int8_t *y, int32_t row)
+static inline void {name}(const {source} *x, int8_t *y, int32_t row)
 {{
     int32_t i, c;
     (void)row;

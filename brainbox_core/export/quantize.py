@@ -236,7 +236,6 @@ def _sums(step: Step, source: Scale, windows: int) -> tuple[np.ndarray | None, n
         integers = np.where(live, np.rint(weight / np.where(live, scale, 1.0)), 0)
         start = np.rint(np.where(live, bias / unit, 0)) - source.zero * integers.sum(axis=0)
         fits = (np.abs(start) + np.abs(integers).sum(axis=0) * most) * windows <= _SUM_LIMIT
-        live &= integers.any(axis=0)
         if fits[live].all():
             break
         scale = np.where(fits, scale, scale * 2)

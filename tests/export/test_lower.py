@@ -82,6 +82,8 @@ CHAINS = {
     "overlapping pool": ((9, 9), [L.Conv2D(3), L.ReLU(), L.MaxPool(3, 2)]),
     "pools only": ((9, 9, 2), [L.MaxPool(3, 2), L.AvgPool(2, 1), L.Flatten()]),
     "same padding and strides": ((9, 7), [L.Conv2D(3, (3, 4), (2, 3), "same"), L.Conv2D(2, 2, padding="same")]),
+    "pool overlapping one way": ((9, 9), [L.Conv2D(3), L.MaxPool((3, 1), (2, 1))]),
+    "softmax inside": ((4, 4, 3), [L.Softmax(), L.MaxPool(2), L.Softmax(), L.Tanh()]),
     "softmax": ((5,), [L.Dropout(0.5), L.Linear(4), L.ReLU(), L.Softmax()]),
     "flattened pictures": ((4, 5), [L.Flatten(), L.Linear(4), L.Sigmoid(), L.Linear(1)]),
     "activations in a row": ((5,), [L.ReLU(), L.Tanh(), L.Sigmoid()]),
@@ -109,6 +111,7 @@ def test_the_steps_compute_what_the_model_does(name):
         ("average, then relu", ["conv2d_0+avgpool", "relu_0"]),
         ("tanh, then average", ["conv2d_0+tanh", "avgpool_0"]),
         ("overlapping pool", ["conv2d_0+relu", "maxpool_0"]),
+        ("pool overlapping one way", ["conv2d_0", "maxpool_0"]),
         ("softmax", ["linear_0+relu", "softmax_0"]),
     ],
 )

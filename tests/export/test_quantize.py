@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import braininabox as bb
@@ -56,6 +57,7 @@ def test_a_scale_covers_its_range_and_zero_exactly():
 
 
 @given(st.floats(2.0**-31, 1.0))
+@example(1 - 2.0**-40)  # which rounds up to a power of two
 def test_a_multiplier_is_the_nearest_of_31_bits(factor):
     multiplier, shift = (int(part[0]) for part in fixed_point(np.array([factor])))
     assert 2**30 <= multiplier < 2**31 and 30 <= shift <= 62
@@ -176,6 +178,21 @@ def test_odd_ranges_saturate_and_nothing_more(layer, least_largest):
         assert step.rescale is None or ((step.rescale.shift >= 30) & (step.rescale.shift <= 62)).all()
         assert step.rescale is None or (step.rescale.multiplier >= 2**30).all()
     reference.run(program, inputs((4, 4, 1)))
+
+
+def test_a_relu_lets_nothing_below_zero_through_whatever_its_range():
+    for layer in (L.Linear(3), L.BatchNorm()):
+        _, program = integers((4,), layer, L.ReLU(), ranges={"relu_0": (-1.0, 1.0)})
+        y = reference.run(program, 9 * inputs((4,)))
+        assert (y >= program.steps[1].result.zero).all() and (y == program.steps[1].result.zero).any()
+
+
+def test_sums_beyond_the_whole_numbers_of_float32_are_exact():
+    _, program = integers((3000,), L.Linear(2), pixels=True)
+    X = np.full((1, 3000), 255, np.uint8)
+    X[0, 1::2] = 254
+    step = replace(program.steps[0], weight=np.full((3000, 2), 127, np.int8))
+    assert reference._sums(step, X.reshape(1, 1, 1, -1)).ravel().tolist() == [127 * 1500 * (255 + 254)] * 2
 
 
 def test_floats_beyond_the_range_saturate():
