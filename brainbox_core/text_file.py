@@ -1,0 +1,177 @@
+"""Text that may be in any of the encodings people save tables in, checked from end to end before a line is used."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import hashlib
+import io
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from brainbox_core.errors import InputError
+from brainbox_core.files import kind_of, open_unchanging, printable
+
+MAX_SIZE = 2**31  # bytes; 10 million rows of 10 numbers fit
+MAX_LINE = 2**22  # characters
+BLOCK = 2**20  # bytes
+
+MARKS = (  # byte order marks; that of UTF-32 starts with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+)
+REMEDIES = {
+    "a gzip file": "unpack it first: gunzip FILE",
+    "a zip archive (or an Excel, npz or PyTorch file)": "open it in Excel and save it as CSV, or unpack it",
+    "a Parquet file": "export it as CSV",
+    "an SQLite database": "export the table as CSV: sqlite3 -header -csv FILE 'select * from TABLE'",
+    "a web page": "download the file itself, not the page that shows it",
+    "a JSON file": "export it as CSV",
+}
+_JSON = re.compile(rb'\s*(\{\s*["}]|\[\s*[\[{"])')
+
+
+@dataclass
+class TextFile:
+    """A whole text that is known to be readable.
+
+    Attributes:
+        name: what to call it in messages, printable.
+        sha256: of its bytes.
+        encoding: the codec that reads it: `utf-8`, `utf-8-sig`, `utf-16`, `utf-32` or `cp1252`.
+        size: in bytes.
+        notes: what the user should know about how it is read.
+    """
+
+    name: str
+    sha256: str
+    encoding: str
+    size: int
+    notes: list[str]
+    _file: BinaryIO = field(repr=False)
+
+    def lines(self) -> Iterator[str]:
+        r"""Each line with its end: `\n`, `\r\n` or `\r`, and nothing else, ends a line. Can be called again."""
+        self._file.seek(0)
+        text = io.TextIOWrapper(self._file, encoding=self.encoding, newline="")
+        try:
+            yield from text
+        finally:
+            text.detach()
+
+    @property
+    def position(self) -> int:
+        """How many bytes have been read, for showing progress."""
+        return self._file.tell()
+
+
+@contextlib.contextmanager
+def open_text(source: str | os.PathLike | BinaryIO, name: str | None = None) -> Iterator[TextFile]:
+    r"""Open a text file of at most 2 GiB that nobody may change while the block reads it.
+
+    The bytes are UTF-8, or what their byte order mark says (UTF-8, UTF-16, UTF-32); failing that Windows-1252, with a
+    note. All of it is decoded here once, so that no line fails later.
+
+    Args:
+        source: a path, or a binary stream such as standard input, which is read to its end.
+        name: what to call it in messages; the path, or "standard input".
+
+    Raises:
+        InputError: it cannot be opened, is no text, is too large, or has a line of over 4 million characters.
+
+    Example:
+        >>> with open_text(io.BytesIO(b"\xef\xbb\xbfa,b\n1,2\n")) as text:
+        ...     text.encoding, list(text.lines())
+        ('utf-8-sig', ['a,b\n', '1,2\n'])
+    """
+    if isinstance(source, str | os.PathLike):
+        with open_unchanging(source) as (file, size):
+            yield _check(file, size, printable(name or source))
+    else:
+        name = printable(name or "standard input")
+        with tempfile.SpooledTemporaryFile(max_size=2**24) as file:
+            size = 0
+            while block := source.read(BLOCK):
+                size += file.write(block)
+                _require_size(size, name)
+            yield _check(file, size, name)
+
+
+def _check(file: BinaryIO, size: int, name: str) -> TextFile:
+    _require_size(size, name)
+    file.seek(0)
+    head = file.read(64)
+    kind = "a JSON file" if _JSON.match(head) else kind_of(head)
+    if kind:
+        raise InputError(f"is {kind}, not a text table", where=name, fix=REMEDIES.get(kind, "export it as CSV"))
+    encoding = next((encoding for mark, encoding in MARKS if head.startswith(mark)), "utf-8")
+    notes = []
+    try:
+        _survey(file, encoding, name)
+    except UnicodeDecodeError as error:
+        line = error.args[-1]
+        if encoding != "utf-8":
+            what = f"is not the {encoding.removesuffix('-sig').upper()} that its first bytes announce"
+            raise InputError(what, where=f"{name} line {line}", fix="save it again as UTF-8") from error
+        byte, encoding = error.object[error.start], "cp1252"
+        notes.append(f"{name} line {line}: byte 0x{byte:02x} is not UTF-8; the file is read as Windows-1252")
+        try:
+            _survey(file, encoding, name)
+        except UnicodeDecodeError as error:
+            what = f"byte 0x{error.object[error.start]:02x} is neither UTF-8 nor Windows-1252"
+            where = f"{name} line {error.args[-1]}"
+            raise InputError(what, where=where, fix="save the file again as UTF-8") from error
+    file.seek(0)
+    return TextFile(name, hashlib.file_digest(file, "sha256").hexdigest(), encoding, size, notes, file)
+
+
+def _require_size(size: int, name: str) -> None:
+    if size > MAX_SIZE:
+        raise InputError(f"is too large: at most {MAX_SIZE:,} bytes are read", where=name, fix="take a part of it")
+
+
+def _survey(file: BinaryIO, encoding: str, name: str) -> None:
+    """Decode all of it, block by block.
+
+    Raises:
+        UnicodeDecodeError: a byte does not belong to the encoding; the reason is the number of its line.
+        InputError: there is a NUL, or a line that is too long.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)()
+    file.seek(0)
+    line, length, last = 1, 0, ""
+    while True:
+        block = file.read(BLOCK)
+        try:
+            text = decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            before = last + error.object[: error.start].decode(encoding, errors="ignore")
+            error.reason = str(line + _breaks(before))
+            raise
+        if not block:
+            return
+        if (nul := text.find("\0")) >= 0:
+            where = f"{name} line {line + _breaks(last + text[:nul])}"
+            fix = "save it again as UTF-8 text" + (" (it seems to be UTF-16)" if text.count("\0") > 1 else "")
+            raise InputError("contains a NUL character", where=where, fix=fix)
+        ends = [at for at in (text.find("\n"), text.find("\r")) if at >= 0]
+        length += min(ends, default=len(text))
+        if length > MAX_LINE:
+            what = f"the line is too long (over {MAX_LINE:,} characters)"
+            raise InputError(what, where=f"{name} line {line + _breaks(last)}", fix="is this a table?")
+        if ends:
+            length = len(text) - 1 - max(text.rfind("\n"), text.rfind("\r"))
+        text = last + text  # a "\r" waits, for it may be the first half of a line end
+        last = "\r" if text.endswith("\r") else ""
+        line += _breaks(text.removesuffix("\r") if last else text)
+
+
+def _breaks(text: str) -> int:
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
