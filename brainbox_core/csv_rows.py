@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TextIO
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from brainbox_core.errors import InputError
 DELIMITERS = "\t;|,"  # the comma last: where others separate the cells, it is part of numbers and sentences
 MAX_CELL = 2**16  # characters
 MAX_COLUMNS = 10_000
-BLOCK_LINES, BLOCK_CHARACTERS = 10_000, 2**24
+BLOCK = 2**21  # characters of the lines that are read at a time
+SAMPLE = 2**17  # by which the delimiter is recognised
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
@@ -40,8 +42,8 @@ class CsvRows:
     """Takes the lines of a file apart.
 
     Args:
-        lines: each with its end.
-        name: the file's name in errors, printable.
+        text: the file, opened with `newline=""`.
+        name: what to call it in errors, printable.
         quoting: whether `"` around a cell lets it hold delimiters and line ends.
 
     Attributes:
@@ -50,67 +52,54 @@ class CsvRows:
         blank_lines: how many empty lines stood between rows so far.
     """
 
-    def __init__(self, lines: Iterable[str], name: str, quoting: bool = True):
-        self._lines = iter(lines)
-        self._name, self._quoting = name, quoting
+    def __init__(self, text: TextIO, name: str, quoting: bool = True):
+        self._text, self._name, self._quoting = text, name, quoting
         self.width = self.blank_lines = self._blank_since = 0
         self._next_line = 1
-        start = self._take(100)
-        if start and (match := _SEPARATOR_LINE.fullmatch(start[0])):
+        self._start = text.readlines(SAMPLE)
+        if self._start and (match := _SEPARATOR_LINE.fullmatch(self._start[0])):
             self.delimiter = match[1]
             if self.delimiter not in DELIMITERS:
-                what = f'"{start[0].strip()}" names a separator that is not read here'
+                what = f'"{self._start[0].strip()}" names a separator that is not read here'
                 raise InputError(what, where=f"{name} line 1", expected="one of , ; | or a tab")
             self._next_line = 2
-            del start[0]
+            del self._start[0]
         else:
-            self.delimiter = _sniff(start, quoting)
-        self._lines = itertools.chain(start, self._lines)
+            self.delimiter = _sniff(self._start, quoting)
 
-    def block(self, lines: int = BLOCK_LINES, fast: bool = False) -> Block | None:
-        """The rows of the next lines; None at the end of the file.
+    def block(self, fast: bool = False) -> Block | None:
+        """The next rows, from about 2 million characters (the first block is smaller); None at the end of the file.
 
         Args:
-            lines: how many lines to take; a row that goes on after them is read to its end.
             fast: try NumPy's reader first. It gives floats where all cells of the block are plain numbers.
 
         Raises:
             InputError: a row with more or fewer cells than the first, a quote that does not close, a cell that is too
                 long, too many columns.
         """
-        taken = self._take(lines)
-        if not taken:
+        lines, self._start = self._start or self._text.readlines(BLOCK), []
+        if not lines:
             return None
-        numbers = self._numbers(taken) if fast else None
+        numbers = self._numbers(lines) if fast else None
         if numbers is not None:
             self._count_blank_lines()
-            first, self._next_line = self._next_line, self._next_line + len(taken)
+            first, self._next_line = self._next_line, self._next_line + len(lines)
             return Block(np.arange(first, self._next_line), numbers)
         places, rows = [], []
-        for place, row in self._rows(taken):
+        for place, row in self._rows(lines):
             places.append(place)
             rows.append(row)
         return Block(np.array(places, np.int64), rows)
-
-    def _take(self, count: int) -> list[str]:
-        """The next lines: at most so many, and few enough to fit into memory."""
-        taken, size = [], 0
-        for line in itertools.islice(self._lines, count):
-            taken.append(line)
-            size += len(line)
-            if size > BLOCK_CHARACTERS:
-                break
-        return taken
 
     def _numbers(self, lines: list[str]) -> np.ndarray | None:
         """The cells as numbers, if they all are numbers in a form that NumPy and `numerals.number` read alike."""
         text = "".join(lines)
         if not text.isascii() or "_" in text or not text.strip() or max(map(len, lines)) > MAX_CELL:
             return None
-        if '"' in text:  # each second quote has to end a cell: NumPy also takes `"1"2` for a number and `"1` for a cell
-            ends = text.count(f'"{self.delimiter}') + text.count('"\n') + text.count('"\r') + text.endswith('"')
-            if not self._quoting or 2 * ends != text.count('"'):
-                return None
+        between = text.split('"')
+        # Each second quote has to end a cell: NumPy also takes `"1"2` for a number, and `"1` for a whole cell.
+        if len(between) % 2 == 0 or not all(part[:1] in f"{self.delimiter}\r\n" for part in between[2::2]):
+            return None
         try:
             quote = '"' if self._quoting else None
             cells = np.loadtxt(lines, np.float64, comments=None, delimiter=self.delimiter, quotechar=quote, ndmin=2)
@@ -124,7 +113,7 @@ class CsvRows:
         """The line number and the cells of each row that starts in these lines."""
         quoting = csv.QUOTE_MINIMAL if self._quoting else csv.QUOTE_NONE
         reader = csv.reader(
-            itertools.chain(lines, self._lines), delimiter=self.delimiter, quoting=quoting, strict=self._quoting
+            itertools.chain(lines, self._text), delimiter=self.delimiter, quoting=quoting, strict=self._quoting
         )
         before = self._next_line
         while reader.line_num < len(lines):

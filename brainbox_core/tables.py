@@ -23,12 +23,11 @@ from typing import BinaryIO
 import numpy as np
 
 from brainbox_core import numerals
-from brainbox_core.csv_rows import CsvRows
+from brainbox_core.csv_rows import Block, CsvRows
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files import printable
 from brainbox_core.text_file import open_text
 
-SAMPLE = 1000  # lines by which the header and the kind of each column are recognised
 MOST_SHARED = 10_000  # different strings of a column of which each is kept once
 
 Progress = Callable[[int, int], object]
@@ -212,42 +211,45 @@ def read_table(
         ['columns are separated by ";"']
     """
     with open_text(source, name) as file:
-        rows = CsvRows(file.lines(), file.name, quoting)
-        notes = file.notes
-        sample = rows.block(SAMPLE)
-        while sample is not None and not sample.cells:  # blank lines only
-            sample = rows.block(SAMPLE)
+        rows, notes = CsvRows(file.text, file.name, quoting), file.notes
+        sample = _sample(rows)
         if sample is None:
             raise InputError("has no data rows: it is empty", where=file.name, fix="name a file with a table in it")
         cells, lines = sample.cells, [sample.lines]
-        below = rows.block(SAMPLE) if len(cells) == 1 else None  # a first row that fills the sample alone
-        if below is not None:
-            cells, lines = [*cells, *below.cells], [*lines, below.lines]
         if header is None:
             header = _has_header(cells, notes)
-        names = _names(cells[0], file.name, notes) if header else [f"column_{i}" for i in range(1, rows.width + 1)]
         if header:
+            names = _names(cells[0], file.name, notes)
             del cells[0]
-            lines[0] = lines[0][1:]
+            lines = [sample.lines[1:]]
         else:
+            names = [f"column_{position}" for position in range(1, rows.width + 1)]
             notes.append(f'no header: the first line is data, and the columns are named "column_1" to "{names[-1]}"')
-        if rows.delimiter != ",":
-            notes.insert(0, f"columns are separated by {_DELIMITER_NAMES[rows.delimiter]}")
         builders = [_Builder(name, as_text=text is True or (text is not False and name in text)) for name in names]
-        _add(builders, cells, np.concatenate(lines))
+        _add(builders, cells, sample.lines[-len(cells) :])
         while (block := rows.block(fast=not any(builder.is_text for builder in builders))) is not None:
             _add(builders, block.cells, block.lines)
             lines.append(block.lines)
             if progress is not None:
                 progress(file.position, file.size)
-        lines = np.concatenate(lines)
-        if not len(lines):
-            what = "has no data rows" + (" below its header" if header else "")
+        places = np.concatenate(lines)
+        if not len(places):
+            what = "has no data rows" + " below its header" * header
             raise InputError(what, where=file.name, fix="name a file with a table in it")
+        if rows.delimiter != ",":
+            notes.insert(0, f"columns are separated by {_DELIMITER_NAMES[rows.delimiter]}")
         if rows.blank_lines:
             notes.append(f"{rows.blank_lines} blank line{'s' * (rows.blank_lines != 1)} between rows skipped")
         columns = {builder.name: builder.column() for builder in builders}
-        return Table(file.name, file.sha256, columns, lines, notes, rows.delimiter, header)
+        return Table(file.name, file.sha256, columns, places, notes, rows.delimiter, header)
+
+
+def _sample(rows: CsvRows) -> Block | None:
+    """The first row and some below it, by which the header and the kind of each column are recognised."""
+    sample = rows.block()
+    while sample is not None and len(sample.cells) < 2 and (more := rows.block()) is not None:
+        sample = Block(np.concatenate([sample.lines, more.lines]), sample.cells + more.cells)
+    return sample if sample is not None and sample.cells else None
 
 
 _DELIMITER_NAMES = {",": '","', ";": '";"', "|": '"|"', "\t": "tabs"}
@@ -336,8 +338,9 @@ def _holds_text(cells: np.ndarray | Sequence[str]) -> bool | None:
 
     What is close to a number, such as `$400`, counts as one: it will be an error, not a category.
     """
-    if isinstance(cells, np.ndarray):
-        return None if np.isnan(cells).all() else False
+    numbers = cells if isinstance(cells, np.ndarray) else _quick_numbers(cells)
+    if numbers is not None:
+        return None if np.isnan(numbers).all() else False
     votes = []
     for cell in cells:
         value = numerals.number(cell)
@@ -350,18 +353,24 @@ def _holds_text(cells: np.ndarray | Sequence[str]) -> bool | None:
 
 def _to_numbers(cells: Sequence[str], lines: np.ndarray) -> tuple[np.ndarray, BadCell | None]:
     """The cells as numbers, NaN for what is missing or bad, and the first that is bad."""
-    text = "".join(cells)
-    if text.isascii() and "_" not in text:
-        try:
-            values = np.fromiter(map(float, cells), np.float64, len(cells))
-        except ValueError:
-            pass
-        else:
-            if not np.isinf(values).any():
-                return values, None
+    values = _quick_numbers(cells)
+    if values is not None:
+        return values, None
     found = [numerals.number(cell) for cell in cells]
     bad = None
     if None in found:
         first = found.index(None)
         bad = BadCell(int(lines[first]), cells[first])
     return np.array([math.nan if value is None else value for value in found], np.float64), bad
+
+
+def _quick_numbers(cells: Sequence[str]) -> np.ndarray | None:
+    """The cells as numbers if `float` and `numerals.number` read all of them alike."""
+    text = "".join(cells)
+    if not text.isascii() or "_" in text:
+        return None
+    try:
+        values = np.fromiter(map(float, cells), np.float64, len(cells))
+    except ValueError:
+        return None
+    return None if np.isinf(values).any() else values

@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from brainbox_core.errors import InputError
@@ -48,6 +48,7 @@ class TextFile:
         encoding: the codec that reads it: `utf-8`, `utf-8-sig`, `utf-16`, `utf-32` or `cp1252`.
         size: in bytes.
         notes: what the user should know about how it is read.
+        text: the characters from the start; only \\n, \\r\\n and \\r end a line, and they are left as they are.
     """
 
     name: str
@@ -55,21 +56,12 @@ class TextFile:
     encoding: str
     size: int
     notes: list[str]
-    _file: BinaryIO = field(repr=False)
-
-    def lines(self) -> Iterator[str]:
-        r"""Each line with its end: `\n`, `\r\n` or `\r`, and nothing else, ends a line. Can be called again."""
-        self._file.seek(0)
-        text = io.TextIOWrapper(self._file, encoding=self.encoding, newline="")
-        try:
-            yield from text
-        finally:
-            text.detach()
+    text: io.TextIOWrapper
 
     @property
     def position(self) -> int:
         """How many bytes have been read, for showing progress."""
-        return self._file.tell()
+        return self.text.buffer.tell()
 
 
 @contextlib.contextmanager
@@ -88,12 +80,12 @@ def open_text(source: str | os.PathLike | BinaryIO, name: str | None = None) -> 
 
     Example:
         >>> with open_text(io.BytesIO(b"\xef\xbb\xbfa,b\n1,2\n")) as text:
-        ...     text.encoding, list(text.lines())
+        ...     text.encoding, list(text.text)
         ('utf-8-sig', ['a,b\n', '1,2\n'])
     """
     if isinstance(source, str | os.PathLike):
-        with open_unchanging(source) as (file, size):
-            yield _check(file, size, printable(name or source))
+        with open_unchanging(source) as (file, size), _checked(file, size, printable(name or source)) as text:
+            yield text
     else:
         name = printable(name or "standard input")
         with tempfile.SpooledTemporaryFile(max_size=2**24) as file:
@@ -101,10 +93,12 @@ def open_text(source: str | os.PathLike | BinaryIO, name: str | None = None) -> 
             while block := source.read(BLOCK):
                 size += file.write(block)
                 _require_size(size, name)
-            yield _check(file, size, name)
+            with _checked(file, size, name) as text:
+                yield text
 
 
-def _check(file: BinaryIO, size: int, name: str) -> TextFile:
+@contextlib.contextmanager
+def _checked(file: BinaryIO, size: int, name: str) -> Iterator[TextFile]:
     _require_size(size, name)
     file.seek(0)
     head = file.read(64)
@@ -114,64 +108,74 @@ def _check(file: BinaryIO, size: int, name: str) -> TextFile:
     encoding = next((encoding for mark, encoding in MARKS if head.startswith(mark)), "utf-8")
     notes = []
     try:
-        _survey(file, encoding, name)
-    except UnicodeDecodeError as error:
-        line = error.args[-1]
+        sha256 = _survey(file, encoding, name)
+    except _UndecodableError as error:
         if encoding != "utf-8":
             what = f"is not the {encoding.removesuffix('-sig').upper()} that its first bytes announce"
-            raise InputError(what, where=f"{name} line {line}", fix="save it again as UTF-8") from error
-        byte, encoding = error.object[error.start], "cp1252"
-        notes.append(f"{name} line {line}: byte 0x{byte:02x} is not UTF-8; the file is read as Windows-1252")
+            raise InputError(what, where=f"{name} line {error.line}", fix="save it again as UTF-8") from error
+        notes.append(
+            f"{name} line {error.line}: byte 0x{error.byte:02x} is not UTF-8; the file is read as Windows-1252"
+        )
+        encoding = "cp1252"
         try:
-            _survey(file, encoding, name)
-        except UnicodeDecodeError as error:
-            what = f"byte 0x{error.object[error.start]:02x} is neither UTF-8 nor Windows-1252"
-            where = f"{name} line {error.args[-1]}"
+            sha256 = _survey(file, encoding, name)
+        except _UndecodableError as error:
+            what = f"byte 0x{error.byte:02x} is neither UTF-8 nor Windows-1252"
+            where = f"{name} line {error.line}"
             raise InputError(what, where=where, fix="save the file again as UTF-8") from error
     file.seek(0)
-    return TextFile(name, hashlib.file_digest(file, "sha256").hexdigest(), encoding, size, notes, file)
+    text = io.TextIOWrapper(file, encoding=encoding, newline="")
+    try:
+        yield TextFile(name, sha256, encoding, size, notes, text)
+    finally:
+        text.detach()  # or it would close the file, which is the caller's
+
+
+class _UndecodableError(Exception):
+    def __init__(self, byte: int, line: int):
+        self.byte, self.line = byte, line
+
+
+def _survey(file: BinaryIO, encoding: str, name: str) -> str:
+    """Decode all of it, block by block; returns the SHA-256 of the bytes.
+
+    Raises:
+        _UndecodableError: a byte does not belong to the encoding.
+        InputError: there is a NUL, or a line that is too long.
+    """
+    digest = hashlib.sha256()
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
+    line, length = 1, 0
+    file.seek(0)
+    while True:
+        block = file.read(BLOCK)
+        digest.update(block)
+        try:
+            text = decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            before = io.IncrementalNewlineDecoder(None, translate=True).decode(
+                error.object[: error.start].decode(encoding, errors="ignore"), final=True
+            )
+            raise _UndecodableError(error.object[error.start], line + before.count("\n")) from error
+        if (nul := text.find("\0")) >= 0:
+            fix = "save it again as UTF-8 text" + (
+                " (it seems to be UTF-16)" if text.count("\0", nul, nul + 9) > 3 else ""
+            )
+            raise InputError(
+                "contains a NUL character", where=f"{name} line {line + text.count(chr(10), 0, nul)}", fix=fix
+            )
+        first, last = text.find("\n"), text.rfind("\n")
+        length += len(text) if first < 0 else first
+        if length > MAX_LINE:
+            what = f"the line is too long (over {MAX_LINE:,} characters)"
+            raise InputError(what, where=f"{name} line {line}", fix="is this a table?")
+        if last >= 0:
+            length = len(text) - 1 - last
+            line += text.count("\n")
+        if not block:
+            return digest.hexdigest()
 
 
 def _require_size(size: int, name: str) -> None:
     if size > MAX_SIZE:
         raise InputError(f"is too large: at most {MAX_SIZE:,} bytes are read", where=name, fix="take a part of it")
-
-
-def _survey(file: BinaryIO, encoding: str, name: str) -> None:
-    """Decode all of it, block by block.
-
-    Raises:
-        UnicodeDecodeError: a byte does not belong to the encoding; the reason is the number of its line.
-        InputError: there is a NUL, or a line that is too long.
-    """
-    decoder = codecs.getincrementaldecoder(encoding)()
-    file.seek(0)
-    line, length, last = 1, 0, ""
-    while True:
-        block = file.read(BLOCK)
-        try:
-            text = decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            before = last + error.object[: error.start].decode(encoding, errors="ignore")
-            error.reason = str(line + _breaks(before))
-            raise
-        if not block:
-            return
-        if (nul := text.find("\0")) >= 0:
-            where = f"{name} line {line + _breaks(last + text[:nul])}"
-            fix = "save it again as UTF-8 text" + (" (it seems to be UTF-16)" if text.count("\0") > 1 else "")
-            raise InputError("contains a NUL character", where=where, fix=fix)
-        ends = [at for at in (text.find("\n"), text.find("\r")) if at >= 0]
-        length += min(ends, default=len(text))
-        if length > MAX_LINE:
-            what = f"the line is too long (over {MAX_LINE:,} characters)"
-            raise InputError(what, where=f"{name} line {line + _breaks(last)}", fix="is this a table?")
-        if ends:
-            length = len(text) - 1 - max(text.rfind("\n"), text.rfind("\r"))
-        text = last + text  # a "\r" waits, for it may be the first half of a line end
-        last = "\r" if text.endswith("\r") else ""
-        line += _breaks(text.removesuffix("\r") if last else text)
-
-
-def _breaks(text: str) -> int:
-    return text.count("\n") + text.count("\r") - text.count("\r\n")
