@@ -94,7 +94,9 @@ class CsvRows:
     def _numbers(self, lines: list[str]) -> np.ndarray | None:
         """The cells as numbers, if they all are numbers in a form that NumPy and `numerals.number` read alike."""
         text = "".join(lines)
-        if not text.isascii() or "_" in text or not text.strip() or max(map(len, lines)) > MAX_CELL:
+        if not text.isascii() or not text.strip() or max(map(len, lines)) > MAX_CELL:
+            return None
+        if any(separator in text for separator in "\x1c\x1d\x1e\x1f"):  # spaces for NumPy, but not for `float`
             return None
         between = text.split('"')
         # Each second quote has to end a cell: NumPy also takes `"1"2` for a number, and `"1` for a whole cell.

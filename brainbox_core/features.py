@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from brainbox_core.csv_rows import MAX_COLUMNS
-from brainbox_core.errors import InputError
+from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files import printable
 from brainbox_core.tables import Table, table_of
 
@@ -103,11 +103,11 @@ class TextColumn:
         return [f"{self.name}={value}" for value in self.values]
 
     def encode(self, table: Table) -> np.ndarray:
-        """The one-hot code, not standardised, (n, values)."""
+        """The one-hot code, not standardised, (n, values) of True and False."""
         place = {value: index for index, value in enumerate(self.values)}
         texts = (text.strip() or self.fill for text in table.texts(self.name))
         places = np.array([place.get(text, -1) for text in texts], np.intp)
-        return (places[:, None] == np.arange(len(self.values))).astype(np.float64)
+        return places[:, None] == np.arange(len(self.values))
 
 
 class FeatureEncoder:
@@ -156,6 +156,8 @@ class FeatureEncoder:
         """
         if not table.rows:
             raise InputError("there are no rows to learn from", where=table.name)
+        if len(set(columns)) < len(columns):
+            raise UsageError("a column is named twice", got=", ".join(map(printable, columns)))
         measured, notes = [], []
         for name in columns:
             measure = _measure_text if table.is_text(name) else _measure_numbers
@@ -336,7 +338,9 @@ def _column(entry: object) -> NumberColumn | TextColumn:
             raise _malformed("a column is filled with what is none of its values")
         if not all(map(_is_finite, [*offsets, *scales])) or min(scales) <= 0:
             raise _malformed("a column of text has impossible measures")
-        return TextColumn(entry["name"], entry["fill"], values, list(map(float, offsets)), list(map(float, scales)))
+        return TextColumn(
+            entry["name"], entry["fill"], list(values), list(map(float, offsets)), list(map(float, scales))
+        )
     raise _malformed("a column is of an unknown kind")
 
 
@@ -346,7 +350,7 @@ def _require_keys(entry: dict, kind: type) -> None:
 
 
 def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return (type(value) is float and math.isfinite(value)) or (type(value) is int and abs(value) < 2**53)
 
 
 def _malformed(what: str) -> InputError:

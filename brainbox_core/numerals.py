@@ -7,20 +7,20 @@ import re
 
 MISSING = frozenset({"", "na", "nan", "?", "null"})
 
-_CLOSE = (
+_CLOSE = (  # what people write for numbers, and how to write it here
     (re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII), "write it without the commas between thousands"),
     (re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?", re.ASCII), "write a decimal point, not a comma"),
     (re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?", re.ASCII), "write it without dots between thousands"),
     (re.compile(r"[+-]?\d+([ '’\u00a0\u2009\u202f]\d{3})+([.,]\d*)?"), "write it without spaces or marks inside"),
-    (re.compile(r"[+-]?\s*[$€£¥]\s*[+-]?[\d., ]+|[+-]?[\d., ]+\s*[$€£¥]"), "remove the currency sign"),
-    (re.compile(r"[+-]?[\d., ]+\s*%"), "remove the percent sign"),
-    (re.compile(r"[+-]?[\d._]*\d_\d[\d._]*", re.ASCII), "remove the underscores"),
+    (re.compile(r"[+-]?\s?[$€£¥]\s?[+-]?\d[\d., ]*|[+-]?\d[\d., ]*[$€£¥]"), "remove the currency sign"),
+    (re.compile(r"[+-]?\d[\d., ]*%"), "remove the percent sign"),
+    (re.compile(r"[+-]?\d[\d.]*_[\d._]*", re.ASCII), "remove the underscores"),
     (re.compile(r"[+-]?0[xX][0-9a-fA-F]+"), "write it as a decimal number"),
     (re.compile(r"[+-]?(inf|infinity)", re.IGNORECASE), "leave the cell empty if the value is missing"),
-    (re.compile(r"[+-]?\d*\.?\d*([eE][+-]?\d+)?", re.ASCII), "it is larger than any number here; check the data"),
-    (re.compile(r"[+−-]?[\d.,٫٬]+"), "write it with the digits 0 to 9"),
+    (re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII), "it is larger than 1.8e308: check the data"),
+    (re.compile(r"(?=.*[^\0-\x7f])[+−-]?\d[\d.,٫٬]*"), "write it with the digits 0 to 9 and a plain minus"),
 )
-_LONGEST = 400  # characters that are looked at closely: the patterns' time grows with the square of the length
+_LONGEST = 400  # characters of a cell that is looked at so closely
 
 
 def number(cell: str) -> float | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from brainbox_core.errors import InputError
-from brainbox_core.files import kind_of, open_unchanging, printable
+from brainbox_core.files import explain, kind_of, open_unchanging, printable
 
 MAX_SIZE = 2**31  # bytes; 10 million rows of 10 numbers fit
 MAX_LINE = 2**22  # characters
@@ -89,12 +89,20 @@ def open_text(source: str | os.PathLike | BinaryIO, name: str | None = None) -> 
     else:
         name = printable(name or "standard input")
         with tempfile.SpooledTemporaryFile(max_size=2**24) as file:
-            size = 0
-            while block := source.read(BLOCK):
-                size += file.write(block)
-                _require_size(size, name)
+            size = _copy(source, file, name)
             with _checked(file, size, name) as text:
                 yield text
+
+
+def _copy(source: BinaryIO, file: BinaryIO, name: str) -> int:
+    size = 0
+    try:
+        while block := source.read(BLOCK):
+            size += file.write(block)
+            _require_size(size, name)
+    except OSError as error:
+        raise explain(error, name) from error
+    return size
 
 
 @contextlib.contextmanager
@@ -110,25 +118,26 @@ def _checked(file: BinaryIO, size: int, name: str) -> Iterator[TextFile]:
     try:
         sha256 = _survey(file, encoding, name)
     except _UndecodableError as error:
+        place, byte = f"{name} line {error.line}", f"byte 0x{error.byte:02x}"
         if encoding != "utf-8":
-            what = f"is not the {encoding.removesuffix('-sig').upper()} that its first bytes announce"
-            raise InputError(what, where=f"{name} line {error.line}", fix="save it again as UTF-8") from error
-        notes.append(
-            f"{name} line {error.line}: byte 0x{error.byte:02x} is not UTF-8; the file is read as Windows-1252"
-        )
-        encoding = "cp1252"
-        try:
-            sha256 = _survey(file, encoding, name)
-        except _UndecodableError as error:
-            what = f"byte 0x{error.byte:02x} is neither UTF-8 nor Windows-1252"
-            where = f"{name} line {error.line}"
-            raise InputError(what, where=where, fix="save the file again as UTF-8") from error
+            what = f"{byte} is not the {encoding.removesuffix('-sig').upper()} that the start of the file announces"
+            raise InputError(what, where=place, fix="save the file again as UTF-8") from error
+        notes.append(f"{place}: {byte} is not UTF-8; the file is read as Windows-1252")
+        encoding, sha256 = "cp1252", _survey_as_windows(file, name)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="")
     try:
         yield TextFile(name, sha256, encoding, size, notes, text)
     finally:
         text.detach()  # or it would close the file, which is the caller's
+
+
+def _survey_as_windows(file: BinaryIO, name: str) -> str:
+    try:
+        return _survey(file, "cp1252", name)
+    except _UndecodableError as error:
+        what = f"byte 0x{error.byte:02x} is neither UTF-8 nor Windows-1252"
+        raise InputError(what, where=f"{name} line {error.line}", fix="save the file again as UTF-8") from error
 
 
 class _UndecodableError(Exception):
@@ -153,17 +162,14 @@ def _survey(file: BinaryIO, encoding: str, name: str) -> str:
         try:
             text = decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
-            before = io.IncrementalNewlineDecoder(None, translate=True).decode(
-                error.object[: error.start].decode(encoding, errors="ignore"), final=True
-            )
-            raise _UndecodableError(error.object[error.start], line + before.count("\n")) from error
+            valid = error.object[: error.start].decode(encoding, errors="ignore")
+            line += valid.replace("\r\n", "\n").replace("\r", "\n").count("\n")
+            raise _UndecodableError(error.object[error.start], line) from error
         if (nul := text.find("\0")) >= 0:
-            fix = "save it again as UTF-8 text" + (
-                " (it seems to be UTF-16)" if text.count("\0", nul, nul + 9) > 3 else ""
-            )
-            raise InputError(
-                "contains a NUL character", where=f"{name} line {line + text.count(chr(10), 0, nul)}", fix=fix
-            )
+            line += text.count("\n", 0, nul)
+            seems = "; it seems to be UTF-16" if text.count("\0", nul, nul + 9) > 3 else ""
+            fix = f"save it again as UTF-8 text{seems}"
+            raise InputError("contains a NUL character", where=f"{name} line {line}", fix=fix)
         first, last = text.find("\n"), text.rfind("\n")
         length += len(text) if first < 0 else first
         if length > MAX_LINE:
