@@ -25,7 +25,7 @@ from brainbox_core.rng import stream  # noqa: E402
 SEED = 0
 HOUSES = 500
 COLUMNS = ("sqft", "bedrooms", "age", "neighborhood", "price")
-# The share of the houses, what a house of no size and no age would start from in $, and the typical size in square feet.
+# The share of the houses, what a house of no size and age would start from in $, and the typical size in square feet.
 NEIGHBORHOODS = {
     "harbor": (0.18, 95_000, 1_450),
     "hillside": (0.16, 160_000, 2_350),
