@@ -49,7 +49,7 @@ class CsvRows:
     Attributes:
         delimiter: what separates the cells.
         width: cells of a row; 0 until the first row is read.
-        blank_lines: how many empty lines stood between rows so far.
+        blank_lines: how many empty lines stood before rows so far.
     """
 
     def __init__(self, text: TextIO, name: str, quoting: bool = True):
@@ -133,9 +133,8 @@ class CsvRows:
         self._next_line = before + reader.line_num
 
     def _count_blank_lines(self) -> None:
-        """A row follows: the blank lines before it were not just the end of the file."""
-        if self.width:
-            self.blank_lines += self._blank_since
+        """A row follows, so that the blank lines before it are not just the end of the file."""
+        self.blank_lines += self._blank_since
         self._blank_since = 0
 
     def _check(self, row: list[str], line: int, cut_off: bool) -> None:

@@ -98,12 +98,12 @@ class Table:
         Name it in the `text` of `read_table` to have them as they stand.
 
         Raises:
-            InputError: there is no such column.
+            InputError: there is no such column, or it is one of numbers with a cell that is none.
         """
         values = self._column(name).values
         if isinstance(values, list):
             return values
-        return ["" if math.isnan(value) else repr(value).removesuffix(".0") for value in values.tolist()]
+        return ["" if math.isnan(value) else repr(value).removesuffix(".0") for value in self.numbers(name).tolist()]
 
     def where(self, row: int, name: str) -> str:
         """The place of a cell, for an error: file, line and column."""
@@ -117,7 +117,9 @@ class Table:
 
     def _place(self, line: int, name: str) -> str:
         column = f'column "{printable(name, 80)}"'
-        return f"{self.name} line {line}, {column}" if self.name else f"row {line}, {column}"
+        if self.name:
+            return f"{self.name} line {line}, {column}"
+        return f"row {line}, {column}" if self.rows > 1 else column
 
     def _column(self, name: str) -> Column:
         if name in self.columns:
@@ -245,7 +247,7 @@ def _tell(table: Table, unnamed: list[str], blank_lines: int) -> None:
     if not table.columns:
         raise InputError("has no data rows: all cells are empty", where=table.name, fix=_NO_ROWS)
     if blank_lines:
-        table.notes.append(f"{blank_lines} blank line{'s' * (blank_lines != 1)} between rows skipped")
+        table.notes.append(f"{blank_lines} blank line{'s' * (blank_lines != 1)} skipped")
 
 
 def _sample(rows: CsvRows, name: str) -> Block:

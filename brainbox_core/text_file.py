@@ -29,13 +29,15 @@ MARKS = (  # byte order marks; that of UTF-32 starts with that of UTF-16
 )
 REMEDIES = {
     "a gzip file": "unpack it first: gunzip FILE",
-    "a zip archive (or an Excel, npz or PyTorch file)": "open it in Excel and save it as CSV, or unpack it",
+    "a zip archive (or an Excel, npz or PyTorch file)": "unpack it first: unzip FILE",
+    "an Excel file": "open it and save it as CSV",
     "a Parquet file": "export it as CSV",
     "an SQLite database": "export the table as CSV: sqlite3 -header -csv FILE 'select * from TABLE'",
     "a web page": "download the file itself, not the page that shows it",
     "a JSON file": "export it as CSV",
 }
 _JSON = re.compile(rb'\s*(\{\s*["}]|\[\s*[\[{"])')
+_EXCEL = re.compile(rb"PK\x03\x04.{26}\[Content_Types]|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", re.DOTALL)  # xlsx or xls
 
 
 @dataclass
@@ -110,7 +112,7 @@ def _checked(file: BinaryIO, size: int, name: str) -> Iterator[TextFile]:
     _require_size(size, name)
     file.seek(0)
     head = file.read(64)
-    kind = "a JSON file" if _JSON.match(head) else kind_of(head)
+    kind = "a JSON file" if _JSON.match(head) else "an Excel file" if _EXCEL.match(head) else kind_of(head)
     if kind:
         raise InputError(f"is {kind}, not a text table", where=name, fix=REMEDIES.get(kind, "export it as CSV"))
     encoding = next((encoding for mark, encoding in MARKS if head.startswith(mark)), "utf-8")
