@@ -18,7 +18,7 @@ import typer
 from brainbox_cli import options, trainer_run
 from brainbox_cli.command import Choice, command
 from brainbox_cli.reporter import Reporter
-from brainbox_cli.verbs import Verbs
+from brainbox_cli.verbs import Values, Verbs
 from brainbox_core.progress import Part
 
 
@@ -129,7 +129,7 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
         ("evaluate", trainer_run.evaluate, evaluate, "Measure a trained model on data it never saw."),
     ):
         run = command(trainer.noun, verb, partial(function, trainer), choices)
-        app.command(verb, help=help)(run)
+        app.command(verb, cls=Values if verb == "predict" else None, help=help)(run)
         if verb == "train":
             app.callback()(run)
     return app

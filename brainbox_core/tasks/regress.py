@@ -187,6 +187,26 @@ def predict(model: Sequential, table: Table) -> np.ndarray:
     return values
 
 
+def inputs(model: Sequential) -> list[str]:
+    """The columns that it predicts from, in order."""
+    return Design.from_config(model.meta).inputs
+
+
+def target(model: Sequential) -> str:
+    """The column that it predicts."""
+    return model.meta["target"]["name"]
+
+
+def choices(model: Sequential, name: str) -> list[str]:
+    """The texts that an input had in training; empty for one of numbers."""
+    return next((column.values for column in Design.from_config(model.meta).texts if column.name == name), [])
+
+
+def remarks(model: Sequential, table: Table) -> list[str]:
+    """What to know about predictions for these rows: values outside the training range, unseen or missing."""
+    return Design.from_config(model.meta).remarks(table)
+
+
 def load_model(path: str | Path, kind: str = "regress") -> Sequential:
     """A linear regression from its file.
 

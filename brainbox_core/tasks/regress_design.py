@@ -128,7 +128,7 @@ def logarithms(table: Table, names: Collection[str]) -> Table:
         >>> from brainbox_core.tables import table_of
         >>> logarithms(table_of({"price": [0]}), ["price"])
         Traceback (most recent call last):
-        brainbox_core.errors.InputError: row 1, column "price": 0 has no logarithm; ...
+        brainbox_core.errors.InputError: column "price": 0 has no logarithm; ...
     """
     if not names:
         return table
