@@ -65,14 +65,17 @@ class NumberColumn:
 
     @property
     def features(self) -> list[str]:
+        """The name of its one feature."""
         return [self.name]
 
     @property
     def offsets(self) -> list[float]:
+        """Of its one feature."""
         return [self.offset]
 
     @property
     def scales(self) -> list[float]:
+        """Of its one feature."""
         return [self.scale]
 
     def encode(self, table: Table) -> np.ndarray:
@@ -100,6 +103,7 @@ class TextColumn:
 
     @property
     def features(self) -> list[str]:
+        """The names of its features."""
         return [f"{self.name}={value}" for value in self.values]
 
     def encode(self, table: Table) -> np.ndarray:
@@ -120,7 +124,7 @@ class FeatureEncoder:
         notes: what was filled in, one-hot encoded or left out while fitting; empty in an encoder from a file.
 
     Example:
-        >>> table = table_of({"sqft": ["1000", "", "3000", "2000"], "district": ["north", "south", "north", "north"]})
+        >>> table = table_of({"sqft": [1000, None, 3000, 2000], "district": ["north", "south", "north", "north"]})
         >>> encoder = FeatureEncoder.fit(table, ["sqft", "district"])
         >>> encoder.names
         ['sqft', 'district=north', 'district=south']
@@ -272,7 +276,8 @@ def _measure_numbers(table: Table, name: str) -> tuple[NumberColumn | None, str]
         offset, scale = float(values.mean()), float(values.std())
     if not all(map(math.isfinite, (fill, offset, scale))) or scale == 0:
         what = f"values from {low:.3g} to {high:.3g} cannot be standardised"
-        raise InputError(what, where=f'{table.name}, column "{printable(name, 80)}"', fix="use another unit")
+        where = ", ".join(filter(None, [table.name, f'column "{printable(name, 80)}"']))
+        raise InputError(what, where=where, fix="use another unit")
     column = NumberColumn(name, fill, low, high, offset, scale)
     return column, _filled(len(values) - len(known), column)
 

@@ -132,33 +132,32 @@ class Table:
 
 
 def table_of(columns: Mapping[str, Sequence]) -> Table:
-    """A table of columns that are at hand: numbers (None or NaN if missing), or strings as they would stand in a file.
+    """A table of columns that are at hand.
 
     Args:
-        columns: equally many values for each name.
+        columns: equally many values for each name: numbers (None or NaN if missing), or strings, which are text until
+            `numbers` is asked for.
 
     Raises:
         UsageError: the columns differ in length, or a number is infinite.
 
     Example:
-        >>> table = table_of({"sqft": ["1650", ""], "district": ["north", "south"], "price": [3.5, 4]})
-        >>> table.numbers("sqft"), table.is_text("district"), table.numbers("price")
-        (array([1650.,   nan]), True, array([3.5, 4. ]))
+        >>> table = table_of({"sqft": ["1650", ""], "district": ["north", "south"], "price": [3.5, None]})
+        >>> table.numbers("sqft"), table.texts("district"), table.numbers("price")
+        (array([1650.,   nan]), ['north', 'south'], array([3.5, nan]))
     """
     lengths = {len(values) for values in columns.values()}
     if len(lengths) > 1:
         raise UsageError("columns of a table need equally many values", got=", ".join(map(str, sorted(lengths))))
-    lines = np.arange(1, 1 + max(lengths, default=0))
     made = {}
     for name, values in columns.items():
         if any(isinstance(value, str) for value in values):
-            cells = ["" if value is None else str(value) for value in values]
-            made[name] = ColumnBuilder(name).add(cells, lines).column()
+            made[name] = Column(name, ["" if value is None else str(value) for value in values])
         else:
             made[name] = Column(name, np.array(values, np.float64))
             if np.isinf(made[name].values).any():
                 raise UsageError(f'column "{printable(name, 80)}" holds a number that is not finite')
-    return Table("", "", made, lines)
+    return Table("", "", made, np.arange(1, 1 + max(lengths, default=0)))
 
 
 def read_table(

@@ -302,7 +302,9 @@ def test_progress_ends_with_the_last_byte(monkeypatch):
 
 
 def test_a_table_of_values():
-    table = table_of({"sqft": ["1650", None], "rooms": [3, None], "district": ["x", "y"]})
+    table = table_of({"sqft": ["1650", None], "rooms": [3, None], "code": ["007", 8]})
+    assert table.texts("code") == ["007", "8"]
+    assert [table.is_text(name) for name in table.names] == [True, False, True]
     np.testing.assert_array_equal(table.numbers("sqft"), [1650, math.nan])
     np.testing.assert_array_equal(table.numbers("rooms"), [3, math.nan])
     with pytest.raises(InputError, match=r'^row 2, column "sqft": "1,5" is not a number; write a decimal point'):
