@@ -22,7 +22,7 @@ def typed_row(inputs: Sequence[str], values: Sequence[str], settings: Sequence[s
         array([1650.])
         >>> typed_row(["sqft", "bedrooms"], ["1650"], [])
         Traceback (most recent call last):
-        brainbox_core.errors.UsageError: needs 2 values: sqft, bedrooms: got 1; ...
+        brainbox_core.errors.UsageError: needs 2 values: sqft, bedrooms; 1 was given; ...
     """
     named = "give them in this order, or by name: " + " ".join(
         f"--set {printable(name, 40)}=..." for name in inputs[:2]
@@ -31,7 +31,8 @@ def typed_row(inputs: Sequence[str], values: Sequence[str], settings: Sequence[s
         raise UsageError("values come in order or by --set, not both", fix=named)
     if values and len(values) != len(inputs):
         shown = ", ".join(printable(name, 40) for name in inputs)
-        raise UsageError(f"needs {len(inputs)} value{'s' * (len(inputs) > 1)}: {shown}", got=len(values), fix=named)
+        count = f"{len(values)} {'was' if len(values) == 1 else 'were'} given"
+        raise UsageError(f"needs {len(inputs)} value{'s' * (len(inputs) > 1)}: {shown}; {count}", fix=named)
     row = dict(zip(inputs, values, strict=False))
     for setting in settings:
         name, equals, value = setting.partition("=")

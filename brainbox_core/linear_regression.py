@@ -43,8 +43,8 @@ class Epoch(NamedTuple):
         weights: (features,).
         intercept: what is predicted where all features are 0.
         loss: the mean squared error over all rows.
-        gradient: the largest derivative of the loss, with the features and the targets measured in their own root mean
-            squares: 1 means that a feature alone explains all, 0 that no feature can explain any of what is left.
+        gradient: the largest derivative of the loss, with each feature measured in its root mean square and the targets
+            in their deviation: 1 means that a feature alone explains all, 0 that no feature can explain any of what is left.
         lr: the learning rate of its last step.
         converged: whether the gradient is within the tolerance; the descent ends with such an epoch.
     """

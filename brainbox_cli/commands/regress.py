@@ -325,29 +325,28 @@ def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
     return ["predict", *values], {}
 
 
-app = verbs(
-    Trainer(
-        noun="regress",
-        task="brainbox_core.tasks.regress",
-        settings=Settings,
-        choices=CHOICES,
-        metric="test_r2",
-        headline=_headline,
-        predict=_predict,
-        predict_choices={
-            "values": Choice(InputValues),
-            "settings": Choice(Set),
-            "rows": Choice(Rows),
-            "no_input": Choice(NoInput, False),
-        },
-        evaluate_choices={},
-        show=show,
-        record=_record,
-        draw=_draw,
-        try_next=_try_next,
-        test_data=lambda task, model, name, progress: task.load_test_data(model, name, progress),
-        train_choices={"no_input": Choice(NoInput, False)},
-        afterwards=_ask,
-    ),
-    "A line through the data predicts a quantity, such as the price of a house.",
+TRAINER = Trainer(
+    noun="regress",
+    task="brainbox_core.tasks.regress",
+    settings=Settings,
+    choices=CHOICES,
+    metric="test_r2",
+    headline=_headline,
+    predict=_predict,
+    predict_choices={
+        "values": Choice(InputValues),
+        "settings": Choice(Set),
+        "rows": Choice(Rows),
+        "no_input": Choice(NoInput, False),
+    },
+    evaluate_choices={},
+    show=show,
+    record=_record,
+    draw=_draw,
+    try_next=_try_next,
+    test_data=lambda task, model, name, progress: task.load_test_data(model, name, progress),
+    train_choices={"no_input": Choice(NoInput, False)},
+    afterwards=_ask,
 )
+
+app = verbs(TRAINER, "A line through the data predicts a quantity, such as the price of a house.")
