@@ -44,7 +44,7 @@ class Epoch(NamedTuple):
         intercept: what is predicted where all features are 0.
         loss: the mean squared error over all rows.
         gradient: the largest derivative of the loss, with each feature measured in its root mean square and the targets
-            in their deviation: 1 means that a feature alone explains all, 0 that no feature can explain any of what is left.
+            in their deviation: 1 means that a feature alone explains all, 0 that none can explain any of what is left.
         lr: the learning rate of its last step.
         converged: whether the gradient is within the tolerance; the descent ends with such an epoch.
     """
@@ -210,13 +210,17 @@ class _Problem:
         self.X, self.y, self.ridge, self.progress = X, y, ridge, progress
         n, d = X.shape
         squares, self.longest = np.zeros(d + 1), 0.0
+        mean, variance = float(y.mean()), 0.0
         for start in range(0, n, BLOCK):
+            deviation = y[start : start + BLOCK] - mean
+            variance += float(deviation @ deviation) / n
             block = _block(X, start, start + BLOCK)
             block = block * block
             squares[:d] += block.sum(axis=0)
             self.longest = max(self.longest, 1 + float(block.sum(axis=1).max()))
         squares[d] = n
-        self.unit = 2 * y.std() * np.sqrt(squares / n)  # what the derivatives are measured in
+        self.bound = DIVERGED * (variance + mean**2)
+        self.unit = 2 * math.sqrt(variance) * np.sqrt(squares / n)  # what the derivatives are measured in
         self.unit[self.unit == 0] = 1.0  # a column of zeros
 
     def slope(self, point: np.ndarray) -> tuple[float, np.ndarray]:
@@ -284,7 +288,6 @@ def _walk(
     n, d = problem.X.shape
     rate = problem.safe_rate(size) if lr is None else lr
     point = np.zeros(d + 1)
-    bound = DIVERGED * float(np.mean(problem.y**2))
     momentum = _Momentum(point, plain)
     gradient = problem.slope(point)[1]
     used = rate
@@ -295,7 +298,7 @@ def _walk(
             else:
                 used = _pass(problem, point, rate, size, number, epochs, seed)
             loss, gradient = problem.slope(point)
-        if not loss <= bound:
+        if not loss <= problem.bound:
             raise ConvergenceError(
                 f"the learning rate {rate:g} is too large: every step leads further uphill",
                 where=f"epoch {number}",

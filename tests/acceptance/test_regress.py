@@ -36,7 +36,7 @@ def test_portland(way, tmp_path):
 
 @pytest.mark.parametrize("size", [1, 8])
 def test_portland_by_batches(size, tmp_path):
-    words = ("--batch-size", size, "--epochs", 3000)
+    words = ("--batch-size", size, "--epochs", 300)
     run("regress", "--data", real_data("houses/ex1data2.txt"), *words, cwd=tmp_path)
     (prediction,) = run("regress", "predict", 1650, 3, cwd=tmp_path)["result"]["predictions"]
     assert prediction["predicted"] == pytest.approx(PRICE, rel=1e-3)

@@ -54,7 +54,6 @@ def test_ten_million_rows_are_not_copied():
         (epoch,) = descend(X, y, epochs=1, batch_size=size)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        print(
-            f"batch {size or 'full'}: {peak / 1e6:.1f} MB beside the {X.nbytes / 1e6:.0f} MB of X; loss {epoch.loss:.4f}"
-        )
-        assert peak < X.nbytes / 20
+        print(f"batch {size or 'full'}: {peak / 1e6:.1f} MB beside the {X.nbytes / 1e6:.0f} MB of X")
+        assert np.isfinite(epoch.loss)
+        assert peak < X.nbytes / 40
