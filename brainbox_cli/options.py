@@ -71,6 +71,16 @@ def sizes(text: object) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
+def rows_or_full(text: object) -> int | str:
+    """A parser for the rows of an update: a whole number, or `full` for all of them."""
+    return str(text) if text == "full" else whole_number()(text)
+
+
+def columns(text: object) -> tuple[str, ...]:
+    """A parser for names of columns with commas between."""
+    return tuple(name.strip() for name in str(text).split(",") if name.strip())
+
+
 def one_of(*choices: str) -> Callable[[object], str]:
     """A parser for a closed list of words."""
 

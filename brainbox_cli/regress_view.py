@@ -94,14 +94,14 @@ def _show_errors(reporter: Reporter, result: object, data: object) -> None:
 def _show_method(reporter: Reporter, result: object, data: object) -> None:
     exact = result.exact
     if result.gradient is not None:
-        state = "converged" if result.converged else "not converged"
+        state = "converged" if result.converged else "ended"
         size = f"largest gradient {result.gradient:.1e}"
         reporter.say(("descent    ", "cyan"), f"{state} after {result.epochs:,} epochs, {size}", wrap=True)
     if result.folds:
         squared, sign = ("R²", "±") if reporter.text.unicode else ("R2", "+-")
         found = result.metrics
         score = f"{squared} {found['cv_r2']:.4f} {sign} {found['cv_r2_sd']:.4f}"
-        folds = f"{len(result.folds)} folds of the training rows, each predicted by a model without it"
+        folds = f"{len(result.folds)} folds of the training rows"
         reporter.say(("folds      ", "cyan"), f"{score} over {folds}", wrap=True)
     texts = len(data.design.texts)
     follows = " (of a text column's values one follows from the others)" if texts else ""

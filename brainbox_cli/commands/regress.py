@@ -17,24 +17,14 @@ from brainbox_cli.reporter import Reporter
 from brainbox_cli.trainer import Answer, Trainer, verbs
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files import printable
-from brainbox_core.tasks.regress_settings import AUTO, BUILT_IN, FULL, MAX_DEGREE, NONE, Settings
+from brainbox_core.tasks.regress_settings import AUTO, BUILT_IN, MAX_DEGREE, NONE, Settings
 
 FEATURES = "Features"  # a panel of the help
-
-
-def batch(text: object) -> int | str:
-    """A parser for a number of rows, or `full`."""
-    return FULL if text == FULL else options.whole_number()(text)
 
 
 def split(text: object) -> float | str:
     """A parser for a share of the rows, `none` or `auto`."""
     return str(text) if text in (AUTO, NONE) else options.real_number(0, 1, above=True, below=True)(text)
-
-
-def names(text: object) -> tuple[str, ...]:
-    """A parser for names of columns with commas between."""
-    return tuple(name.strip() for name in str(text).split(",") if name.strip())
 
 
 def fold_count(text: object) -> int:
@@ -90,7 +80,7 @@ Log = Annotated[
     typer.Option(
         "--log",
         metavar="COL[,COL]",
-        parser=names,
+        parser=options.columns,
         rich_help_panel=FEATURES,
         show_default=False,
         help="Take the logarithm of these columns first; the target may be one of them.",
@@ -128,7 +118,7 @@ BatchSize = Annotated[
         "--batch-size",
         "-b",
         metavar="N|full",
-        parser=batch,
+        parser=options.rows_or_full,
         rich_help_panel=options.TRAINING,
         help="Rows per update: 1 is stochastic gradient descent.",
     ),
@@ -218,8 +208,9 @@ def _predict(
     table = table_rows(inputs, source) if source else typed_row(inputs, values or [], settings or [])
     for remark in task.remarks(model, table):
         reporter.warn(remark)
-    for row, value in enumerate(task.predict(model, table).tolist()):
-        given = {name: table.texts(name)[row].strip() for name in inputs}
+    values = task.predict(model, table).tolist()
+    for cells, value in zip(zip(*map(table.texts, inputs), strict=True), values, strict=True):
+        given = {name: cell.strip() for name, cell in zip(inputs, cells, strict=True)}
         yield _answer(task.target(model), given, value, numbered=table.rows > 1)
 
 
