@@ -86,14 +86,13 @@ def open_text(source: str | os.PathLike | BinaryIO, name: str | None = None) -> 
         ('utf-8-sig', ['a,b\n', '1,2\n'])
     """
     if isinstance(source, str | os.PathLike):
-        with open_unchanging(source) as (file, size), _checked(file, size, printable(name or source)) as text:
-            yield text
+        with open_unchanging(source) as (file, size):
+            text = _check(file, size, printable(name or source))
+            yield text  # held here as well, for it closes the file when nobody holds it any more
     else:
         name = printable(name or "standard input")
         with tempfile.SpooledTemporaryFile(max_size=2**24) as file:
-            size = _copy(source, file, name)
-            with _checked(file, size, name) as text:
-                yield text
+            yield _check(file, _copy(source, file, name), name)
 
 
 def _copy(source: BinaryIO, file: BinaryIO, name: str) -> int:
@@ -107,8 +106,7 @@ def _copy(source: BinaryIO, file: BinaryIO, name: str) -> int:
     return size
 
 
-@contextlib.contextmanager
-def _checked(file: BinaryIO, size: int, name: str) -> Iterator[TextFile]:
+def _check(file: BinaryIO, size: int, name: str) -> TextFile:
     _require_size(size, name)
     file.seek(0)
     head = file.read(64)
@@ -127,11 +125,7 @@ def _checked(file: BinaryIO, size: int, name: str) -> Iterator[TextFile]:
         notes.append(f"{place}: {byte} is not UTF-8; the file is read as Windows-1252")
         encoding, sha256 = "cp1252", _survey_as_windows(file, name)
     file.seek(0)
-    text = io.TextIOWrapper(file, encoding=encoding, newline="")
-    try:
-        yield TextFile(name, sha256, encoding, size, notes, text)
-    finally:
-        text.detach()  # or it would close the file, which is the caller's
+    return TextFile(name, sha256, encoding, size, notes, io.TextIOWrapper(file, encoding=encoding, newline=""))
 
 
 def _survey_as_windows(file: BinaryIO, name: str) -> str:

@@ -151,7 +151,23 @@ def exact_rows_once(exact):
 
 @pytest.mark.parametrize(
     "line",
-    ["1_0,2", "١,2", "0x1,2", "x,2", ",2", "1e999,2", "inf,2", '"1"2,3', '"1" ,2', '""1,2', "1\x1c,2", "1\xa0,2", ""],
+    [
+        "1_0,2",
+        "١,2",
+        "0x1,2",
+        "x,2",
+        ",2",
+        "1e999,2",
+        "inf,2",
+        '"1"2,3',
+        '"1" ,2',
+        '""1,2',
+        "1\x1c,2",
+        "1\xa0,2",
+        "",
+        "0" * 70_000 + "1,2",
+    ],
+    ids=lambda line: line[:10],
 )
 def test_what_the_fast_reader_takes_otherwise_is_left_to_the_exact_one(line, small_blocks):
     text = "a,b\n" + "1,2\n" * 40 + line + "\n" + "3,4\n" * 40
@@ -159,6 +175,13 @@ def test_what_the_fast_reader_takes_otherwise_is_left_to_the_exact_one(line, sma
     rows = CsvRows(io.StringIO(f"5,6\n{line}\n7,8\n", newline=""), "t.csv")
     rows.width = 2
     assert rows._numbers([f"5,6\n{line}\n", "7,8\n"]) is None
+
+
+@pytest.mark.parametrize("last", ['1,"2', '1,"2\n', '"1,2', '"1\n'])
+def test_a_quote_open_at_the_end_of_the_file_is_an_error_for_both(last, small_blocks):
+    text = "a,b\n" + "1,2\n" * 40 + last
+    assert outcome(text, fast=True) == outcome(text, fast=False)
+    assert "never closes" in outcome(text, fast=True)
 
 
 def test_a_quote_open_at_the_end_of_a_block_is_read_to_its_end(small_blocks):

@@ -83,6 +83,15 @@ def test_a_line_too_long_is_refused(where, monkeypatch):
     assert read(b"1\n" * 3000)[1] == "1\n" * 3000  # many short ones are not one long line
 
 
+@pytest.mark.parametrize("before", range(0, 130, 10))
+def test_the_longest_line_that_is_read(before, monkeypatch):
+    monkeypatch.setattr(text_file, "BLOCK", 64)
+    monkeypatch.setattr(text_file, "MAX_LINE", 1000)
+    read(b"1\n" * before + b"7" * 1000 + b"\n2\n")
+    with pytest.raises(InputError, match=f"line {before + 1}: the line is too long"):
+        read(b"1\n" * before + b"7" * 1001 + b"\n2\n")
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [
@@ -155,6 +164,7 @@ def test_a_stream_without_end_is_refused_within_the_limit(monkeypatch):
 
         def read(self, size=-1):
             self.given += size
+            assert self.given < 2**27, "it reads for ever"
             return b"1,2,3,4\n" * (size // 8)
 
     monkeypatch.setattr(text_file, "MAX_SIZE", 2**25)
