@@ -30,7 +30,6 @@ LARGEST = 2**18  # columns; a model file holds the names of so many
 MOST_COUNTED = 2**21  # different features, about 300 MB of names while they are counted
 MOST_NGRAMS, MOST_CHARS = 5, 8
 FEW = 1000  # messages; among more, a feature of only one of them says nothing of others
-_MOST_REMEMBERED = 2**16
 
 
 class BagOfWords:
@@ -90,17 +89,21 @@ class BagOfWords:
         """The rows of messages, (n, columns)."""
         if not self.columns:
             raise UsageError("the bag of words has no columns yet", fix="fit() it to the training messages first")
-        ends, indices, values = [0], [], []
+        indices, values = [], []
         for message in texts:
-            columns = self._columns_of_tokens(tokenize(message))
+            tokens = tokenize(message)
+            columns = map(self._columns_of_token.__getitem__, tokens)
+            beyond = self._look_up(self._names_beyond(tokens))
             if self.counts:
-                counted = Counter(columns)
-                indices += counted
-                values += counted.values()
+                counted = Counter(itertools.chain(*columns, beyond))
+                indices.append(np.fromiter(counted, np.int32, len(counted)))
+                values.append(np.fromiter(counted.values(), np.float32, len(counted)))
             else:
-                indices += set(columns)
-            ends.append(len(indices))
-        return SparseRows(ends, indices, values if self.counts else np.ones(len(indices)), self.columns)
+                found = set().union(*columns, beyond)
+                indices.append(np.fromiter(found, np.int32, len(found)))
+        ends = np.cumsum([0, *map(len, indices)])
+        values = np.concatenate(values or [np.empty(0)]) if self.counts else np.ones(ends[-1])
+        return SparseRows(ends, np.concatenate(indices or [np.empty(0, np.int32)]), values, self.columns)
 
     def contributions(self, message: str, weight: np.ndarray) -> list[tuple[str, float]]:
         """What each part of a message adds to the sum of its features' weights, in the order of the message.
@@ -123,9 +126,11 @@ class BagOfWords:
             parts.append((part, float(weight[columns].sum())))
         return parts
 
-    def word_columns(self, message: str) -> list[int]:
+    def word_columns(self, message: str) -> Iterator[int]:
         """The columns of a message's own words, each by itself; words that no column stands for are left out."""
-        return self._look_up([token for token in tokenize(message) if is_word(token)])
+        for token in tokenize(message):
+            if is_word(token):
+                yield from self._look_up([token])
 
     def config(self) -> dict[str, object]:
         """What a model file has to hold of it, in JSON types."""
@@ -171,25 +176,13 @@ class BagOfWords:
     def _use(self, names: list[str] | None, columns: int) -> None:
         self.columns = columns
         self.vocabulary = None if names is None else {name: column for column, name in enumerate(names)}
-        self._remembered: dict[str, list[int]] = {}
+        self._columns_of_token = _Memory(lambda token: tuple(self._look_up(_names_of(token, self.chars))))
 
     def _look_up(self, names: Sequence[str]) -> list[int]:
         """The columns of features."""
         if self.vocabulary is None:
             return [zlib.crc32(name.encode()) % self.columns for name in names]
         return [column for name in names if (column := self.vocabulary.get(name)) is not None]
-
-    def _columns_of_tokens(self, tokens: list[str]) -> list[int]:
-        """What `_look_up` gives for all `_parts`, remembering the columns of words."""
-        columns: list[int] = []
-        for token in tokens:
-            known = self._remembered.get(token)
-            if known is None:
-                if len(self._remembered) >= _MOST_REMEMBERED:
-                    self._remembered.clear()
-                known = self._remembered[token] = self._look_up(_names_of(token, self.chars))
-            columns += known
-        return columns + self._look_up(self._names_beyond(tokens))
 
     def _parts(self, tokens: list[str]) -> Iterator[tuple[str, list[str]]]:
         """What a message consists of, each with the names of its features."""
@@ -208,7 +201,23 @@ class BagOfWords:
         return names
 
 
-@functools.lru_cache(maxsize=2**16)
+class _Memory(dict):
+    """The columns of tokens, remembered: nine in ten have been met before."""
+
+    def __init__(self, work_out: Callable[[str], tuple[int, ...]]):
+        self._work_out = work_out
+
+    def __missing__(self, token: str) -> tuple[int, ...]:
+        if len(self) >= _MOST_REMEMBERED:
+            self.clear()
+        self[token] = columns = self._work_out(token)
+        return columns
+
+
+_MOST_REMEMBERED = 2**16
+
+
+@functools.lru_cache(maxsize=_MOST_REMEMBERED)
 def _names_of(token: str, chars: int) -> list[str]:
     """The features of one word or mark."""
     if not is_word(token):

@@ -21,8 +21,8 @@ class Linear(Layer):
         initializer: how the weights start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0.
 
     Shape:
-        (batch, inputs) -> (batch, units); weight (inputs, units), bias (units,). The inputs of a model's first layer may
-        be `SparseRows`.
+        (batch, inputs) -> (batch, units); weight (inputs, units), bias (units,). The inputs of a model's first layer
+        may be `SparseRows`.
 
     Example:
         >>> layer = Linear(2, initializer="zeros")
