@@ -15,12 +15,13 @@ from typing import TextIO
 import numpy as np
 
 from brainbox_core.errors import InputError
+from brainbox_core.files import printable
 
 DELIMITERS = "\t;|,"  # the comma last: where others separate the cells, it is part of numbers and sentences
 MAX_CELL = 2**16  # characters
 MAX_COLUMNS = 10_000
 BLOCK = 2**21  # characters of the lines that are read at a time
-SAMPLE = 2**17  # by which the delimiter is recognised
+SAMPLE = 2**17  # of those by which the delimiter is recognised
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
@@ -60,7 +61,7 @@ class CsvRows:
         if self._start and (match := _SEPARATOR_LINE.fullmatch(self._start[0])):
             self.delimiter = match[1]
             if self.delimiter not in DELIMITERS:
-                what = f'"{self._start[0].strip()}" names a separator that is not read here'
+                what = f'"{printable(self._start[0].strip())}" names a separator that is not read here'
                 raise InputError(what, where=f"{name} line 1", expected="one of , ; | or a tab")
             self._next_line = 2
             del self._start[0]

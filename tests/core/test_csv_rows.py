@@ -64,6 +64,8 @@ def test_the_separator_line_is_no_row_and_counts_as_a_line():
     assert cells("sep=;\na;b\n1;2\n")[1:] == ([["a", "b"], ["1", "2"]], [2, 3])
     with pytest.raises(InputError, match=r"line 1: .*sep=x.* separator that is not read here"):
         blocks("sep=x\n1x2\n")
+    with pytest.raises(InputError, match=r"sep=\\x1b"):
+        blocks("sep=\x1b\n1\n")
 
 
 def test_only_line_feed_and_carriage_return_end_a_line():

@@ -341,7 +341,7 @@ def columns(draw):
     return made
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(columns(), st.sampled_from(",;\t|"), st.sampled_from(["\n", "\r\n"]), st.sampled_from(["utf-8", "utf-16"]))
 def test_what_the_csv_module_writes_is_read_back(made, delimiter, end, encoding):
     target = io.StringIO(newline="")
