@@ -26,7 +26,7 @@ class Answer(NamedTuple):
     """One prediction, in three forms.
 
     Attributes:
-        text: the line for people.
+        text: the line for people; empty where only programs want to know.
         cells: the columns for programs, between tabs.
         record: the entry of the document's `predictions`.
         below: more lines for people, such as a picture.

@@ -152,7 +152,7 @@ def predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str])
         records.append(answer.record)
         if reporter.tabs:
             reporter.answer_cells(answer.cells)
-        else:
+        elif answer.text:
             reporter.answer(*answer.text)
         for line in answer.below:
             reporter.beside.print(line)
@@ -185,6 +185,8 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
     )
     with reporter.working("evaluating") as progress:
         result = task.evaluate(model, data, **extra, progress=progress)
+    for note in result.notes:
+        reporter.warn(note)
     changed = "".join(f", {name} {options.as_typed(extra[name])}" for name in extra if name in given)
     about = f"  ({data.counts['test']:,} rows of {name}{changed})"
     _show_metrics(trainer, reporter, "evaluate", result, data, about, model.seed)

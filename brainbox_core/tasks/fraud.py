@@ -25,7 +25,7 @@ from brainbox_core.loss import BinaryCrossEntropy
 from brainbox_core.model import Sequential
 from brainbox_core.schedules import OneCycle
 from brainbox_core.tables import Table
-from brainbox_core.tasks.fraud_data import Data, derived, load_data, load_test_data, sources
+from brainbox_core.tasks.fraud_data import Data, derived, load_data, load_test_data, require_complete, sources
 from brainbox_core.tasks.fraud_folds import Folds, cross_validate
 from brainbox_core.tasks.fraud_settings import AUTO, BALANCED, FULL, NONE, STRATIFIED, TIME, Settings
 
@@ -47,9 +47,9 @@ __all__ = [
     "load_data",
     "load_model",
     "load_test_data",
+    "outside",
     "predict",
     "probability",
-    "remarks",
     "score",
     "train",
 ]
@@ -68,6 +68,7 @@ class Result:
         interval: the 95 % range of the average precision.
         confusion: honest and fraud (rows) as they were called (columns).
         labels, logits: of the rows that it is judged by.
+        duplicates: how many test rows also are among the others.
         folds: of cross-validation, if it was asked for.
     """
 
@@ -80,6 +81,7 @@ class Result:
     confusion: np.ndarray | None = None
     labels: np.ndarray | None = None
     logits: np.ndarray | None = None
+    duplicates: int = 0
     folds: Folds | None = None
 
 
@@ -181,6 +183,7 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
         confusion=metrics.confusion_matrix(labels, flagged, 2),
         labels=labels,
         logits=logits,
+        duplicates=data.duplicates,
     )
 
 
@@ -194,23 +197,27 @@ def inputs(model: Sequential) -> list[str]:
     return sources(FeatureEncoder.from_config(model.meta["features"]))
 
 
-def remarks(model: Sequential, table: Table) -> list[str]:
-    """What to know about predictions for some transactions: values far from the training's, or missing."""
+def outside(model: Sequential, table: Table) -> list[str]:
+    """Which values are outside the range that the training had, in words."""
     encoder = FeatureEncoder.from_config(model.meta["features"])
-    return encoder.remarks(derived(table, sources(encoder)))
+    return [str(found) for found in encoder.outside(derived(table, sources(encoder)))]
 
 
-def predict(model: Sequential, table: Table) -> Scores:
+def predict(model: Sequential, table: Table, fill: bool = False) -> Scores:
     """Score transactions.
 
     Args:
         table: with at least the columns of the training, as they stand in the file.
+        fill: take a missing value for the median of the training rows, and do not refuse it.
 
     Raises:
-        InputError: a column is missing, or a cell is not a number.
+        InputError: a column or a value is missing, or a cell is not a number.
     """
     encoder = FeatureEncoder.from_config(model.meta["features"])
-    logits = score(model, encoder.transform(derived(table, sources(encoder)), np.float32))
+    rows = derived(table, sources(encoder))
+    if not fill:
+        require_complete(rows)
+    logits = score(model, encoder.transform(rows, np.float32))
     return Scores(probability(logits), logits >= model.meta["threshold"])
 
 

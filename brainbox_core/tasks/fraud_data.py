@@ -80,14 +80,11 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
         table.is_text(name)  # there is such a column
     left_out = {settings.target, *numbering, *settings.drop}
     inputs = derived(table, [name for name in table.names if name not in left_out], notes)
-    _require_complete(inputs)
+    require_complete(inputs)
     split, parts = STRATIFIED if time is None else TIME, divide(labels, time, settings, table.name)
     encoder = _fit(inputs.take(parts.train))
-    data = Data(table.name, table.sha256, (*notes, *encoder.notes), table, inputs, labels, encoder, parts, split)
-    if not (duplicates := straddling(*(data.part(rows)[0] for rows in (_all_but_test(parts), parts.test)))):
-        return data
-    note = f"{duplicates:,} of the {len(parts.test):,} test rows are duplicates of rows that the model may learn from"
-    return replace(data, notes=(*data.notes, note), duplicates=duplicates)
+    notes += encoder.notes
+    return _counted(Data(table.name, table.sha256, tuple(notes), table, inputs, labels, encoder, parts, split))
 
 
 def redivided(data: Data, parts: Parts) -> Data:
@@ -109,7 +106,7 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     table = _read(name, progress)
     labels, notes = labels_of(table, kept["target"]), list(table.notes)
     inputs = derived(table, sources(encoder), notes)
-    _require_complete(inputs)
+    require_complete(inputs)
     if table.sha256 == model.meta["data"]["sha256"] or name == model.meta["data"]["name"]:
         settings = Settings(target=kept["target"], split=kept["split"], seed=model.seed)
         parts = divide(labels, _time(table, kept["split"], notes), settings, table.name)
@@ -117,9 +114,9 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
         parts = Parts(*np.split(np.arange(table.rows), [0, 0]))
     if not labels[parts.test].any():
         raise InputError("has no frauds to find", where=table.name, fix="name transactions with some of both kinds")
+    data = Data(table.name, table.sha256, tuple(notes), table, inputs, labels, encoder, parts, kept["split"])
     none = np.arange(0)
-    parts = Parts(none, none, parts.test)
-    return Data(table.name, table.sha256, tuple(notes), table, inputs, labels, encoder, parts, kept["split"])
+    return replace(_counted(data), parts=Parts(none, none, parts.test))
 
 
 def labels_of(table: Table, target: str) -> np.ndarray:
@@ -177,6 +174,23 @@ def sources(encoder: FeatureEncoder) -> list[str]:
     return [SOURCES.get(column.name, column.name) for column in encoder.columns]
 
 
+def require_complete(table: Table) -> None:
+    """Refuse derived columns with a value missing.
+
+    Raises:
+        InputError: names the first one.
+    """
+    for name in table.names:
+        if table.is_text(name):
+            missing = np.array([not text.strip() for text in table.texts(name)])
+        else:
+            missing = np.isnan(table.numbers(name))
+        if missing.any():
+            row = int(missing.argmax())
+            fix = "fill it in or remove the row: a guess could hide a fraud"
+            raise InputError("is empty", where=table.where(row, SOURCES.get(name, name)), fix=fix)
+
+
 def _read(name: str, progress: Progress | None) -> Table:
     if name == BUILT_IN:
         with gzip.open(builtin("transactions.csv.gz")) as file:
@@ -210,20 +224,14 @@ def _counts_rows(table: Table, name: str) -> bool:
     return values[0] in (0, 1) and bool((np.diff(values) == 1).all())
 
 
-def _require_complete(table: Table) -> None:
-    for name in table.names:
-        if table.is_text(name):
-            missing = np.array([not text.strip() for text in table.texts(name)])
-        else:
-            missing = np.isnan(table.numbers(name))
-        if missing.any():
-            row = int(missing.argmax())
-            fix = "fill it in or remove the row: a guess could hide a fraud"
-            raise InputError("is empty", where=table.where(row, SOURCES.get(name, name)), fix=fix)
-
-
-def _all_but_test(parts: Parts) -> np.ndarray:
-    return np.concatenate([parts.train, parts.val])
+def _counted(data: Data) -> Data:
+    """With the test rows counted that are among the others, too."""
+    parts = data.parts
+    seen = np.concatenate([parts.train, parts.val])
+    if not (count := straddling(data.part(seen)[0], data.part(parts.test)[0])):
+        return data
+    note = f"{count:,} of the {len(parts.test):,} test rows are duplicates of rows that the model may learn from"
+    return replace(data, notes=(*data.notes, note), duplicates=count)
 
 
 def _fit(table: Table) -> FeatureEncoder:
