@@ -20,6 +20,7 @@ from brainbox_core.tasks.regress_settings import AUTO, BUILT_IN, FEW, NONE, Sett
 Progress = Callable[[int, int], object]
 
 TEST_SPLIT = 0.2
+LARGEST = 1e30  # the model's layer is float32
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,13 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     if (y[train] == y[train[0]]).all():
         what = f'column "{printable(target, 80)}" is always {y[train[0]]:,.10g}: there is nothing to predict'
         raise InputError(what, where=table.name, fix="name another column with --target")
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = float(y[train].std())
+    if not 1 / LARGEST < spread < LARGEST or np.abs(y).max() > LARGEST:
+        what = (
+            f'column "{printable(target, 80)}" has values up to {np.abs(y).max():.3g} with a deviation of {spread:.3g}'
+        )
+        raise InputError(what, where=table.name, fix="use another unit")
     logged = [name for name in settings.log if name != target]
     design = Design.fit(table.take(train), inputs, logged, settings.degree)
     features = len(design.names)
@@ -195,7 +203,8 @@ def _leaks(table: Table, inputs: list[str], target: str, y: np.ndarray) -> list[
             notes.append(f"{shown} equals the target {printable(target, 80)}: leave it out to learn anything")
         elif known.all():
             values = values - values.mean()
-            product = np.sqrt((values @ values) * (spread @ spread))
+            with np.errstate(over="ignore"):
+                product = np.sqrt(values @ values) * np.sqrt(spread @ spread)
             if product and abs(values @ spread) > (1 - 1e-9) * product:
                 notes.append(f"{shown} is a straight line of the target {printable(target, 80)}: is it known before?")
     return notes

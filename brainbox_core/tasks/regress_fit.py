@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 
 from brainbox_core.callbacks import Callback, EarlyStopping
-from brainbox_core.layers import Linear
 from brainbox_core.linear_regression import descend, least_squares, predictions
 from brainbox_core.model import Sequential
 from brainbox_core.tasks.regress_settings import FULL, Settings
@@ -28,7 +28,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Fit:
-    """What one training found."""
+    """What one training found.
+
+    Attributes:
+        line: the weights.
+        losses: train_loss and val_loss with targets of deviation 1.
+        history: the logs of the epochs that are shown; empty for least squares, as best_epoch and epochs are 0.
+        gradient: the largest derivative that was left; see `linear_regression.Epoch`.
+    """
 
     line: Line
     losses: dict[str, float]
@@ -47,16 +54,28 @@ def learn(
     model: Sequential | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Fit:
-    """Weights for features and targets; losses are those of targets with a deviation of 1."""
+    """Weights for features and targets, by descent or at once.
+
+    Args:
+        settings: how.
+        X: features (n, features), standardised.
+        t: targets (n,) in their own unit; they are standardised here, and so are all losses.
+        val: features and targets to choose the best epoch by; None keeps the last.
+        model: is given the weights of every epoch that is shown; None in cross-validation.
+        callbacks: are told of the epochs that are shown.
+
+    Raises:
+        ConvergenceError: the learning rate is too large.
+    """
     y, _, scale = standard(t)
 
-    def val_loss(line: Line) -> dict[str, float]:
-        return {"val_loss": float(np.mean((line(val[0]) - val[1]) ** 2)) / scale**2} if val is not None else {}
+    def loss(line: Line, part: str, X: np.ndarray, t: np.ndarray) -> dict[str, float]:
+        return {f"{part}_loss": float(np.mean((line(X) - t) ** 2)) / scale**2}
 
     if settings.closed_form:
         solution = least_squares(X, y, settings.ridge)
         line = rescaled(solution.weights, solution.intercept, t)
-        return Fit(line, {"train_loss": float(np.mean((line(X) - t) ** 2)) / scale**2, **val_loss(line)})
+        return Fit(line, loss(line, "train", X, t) | (loss(line, "val", *val) if val else {}))
     size = None if settings.batch_size == FULL else settings.batch_size
     batches = 1 if size is None else -(-len(X) // size)
     state = {"epoch": 1, "batches": batches, "lr": settings.lr or 0.0, "train_loss": 1.0}
@@ -68,8 +87,8 @@ def learn(
 
     stopper = EarlyStopping("train_loss" if val is None else "val_loss", settings.patience or settings.epochs + 1)
     history, best, begun = [], None, time.monotonic()
-    stopping = model if model is not None else Sequential([Linear(1)])
-    stopping.stop_training = False
+    watched = model if model is not None else SimpleNamespace()  # what callbacks ask to stop
+    watched.stop_training = False
     for callback in callbacks:
         callback.on_train_begin(model, {"epochs": settings.epochs, "epoch": 0, "batches": batches})
     try:
@@ -86,11 +105,11 @@ def learn(
         ):
             line = rescaled(epoch.weights, epoch.intercept, t)
             logs = {"epoch": epoch.number, "train_loss": epoch.loss, "train_gradient": epoch.gradient}
-            logs |= {**val_loss(line), "lr": epoch.lr}
+            logs |= (loss(line, "val", *val) if val else {}) | {"lr": epoch.lr}
             if val is None or best is None or logs["val_loss"] < best[1]["val_loss"]:
                 best = line, logs
-            stopper.on_epoch_end(stopping, logs)
-            last = epoch.converged or epoch.number == settings.epochs or stopping.stop_training
+            stopper.on_epoch_end(watched, logs)
+            last = epoch.converged or epoch.number == settings.epochs or watched.stop_training
             if last or _is_shown(epoch.number):
                 logs["time_s"] = time.monotonic() - begun
                 begun = time.monotonic()
@@ -117,6 +136,7 @@ def _is_shown(epoch: int) -> bool:
 
 
 def standard(t: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Targets with mean 0 and deviation 1, and the mean and the deviation that they had."""
     mean, scale = float(t.mean()), float(t.std())
     return (t - mean) / scale, mean, scale
 
@@ -128,6 +148,7 @@ def rescaled(weights: np.ndarray, intercept: float, t: np.ndarray) -> Line:
 
 
 def set_weights(model: Sequential, line: Line) -> None:
+    """Put a line into a model's only layer, in its float32."""
     layer = model.layers[0]
     layer.weight.data[:, 0], layer.bias.data[0] = line.weights, line.intercept
     model.params.touched()

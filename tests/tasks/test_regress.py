@@ -357,6 +357,17 @@ def test_what_never_varies(write):
     assert any("wheels: always 4, left out" in note for note in notes)
 
 
+@pytest.mark.parametrize("unit", [1e35, 1e200, 1e-200])
+def test_targets_of_impossible_size(write, unit):
+    with pytest.raises(InputError, match='column "price" has values up to'):
+        run(write(size=range(120), price=RNG.normal(size=120) * unit))
+
+
+def test_inputs_of_astronomic_size(write):
+    data = write(mass=COLUMNS["sqft"] * 1e140, price=PRICE)
+    assert run(data)[2].metrics["test_r2"] > 0.9
+
+
 def test_too_few_rows(write):
     with pytest.raises(InputError, match="1 row to train on: expected at least 3"):
         run(write(size=[1], price=[1]))
