@@ -271,6 +271,14 @@ def test_what_is_no_config_is_refused(config):
         FeatureEncoder.from_config(config)
 
 
+@pytest.mark.parametrize("count", [1, 51])
+def test_too_few_and_too_many_texts_are_refused(count):
+    texts = [str(number) for number in range(count)]
+    entry = {"kind": "text", "name": "a", "fill": "0", "values": texts, "offsets": [0.5] * count, "scales": [1] * count}
+    with pytest.raises(InputError, match="lists that do not fit"):
+        FeatureEncoder.from_config({"columns": [entry]})
+
+
 def test_too_many_columns_are_refused():
     entry = fitted().config()["columns"][0]
     with pytest.raises(InputError, match="malformed: expected 1 to 10,000 columns"):
