@@ -15,14 +15,12 @@ def show(reporter: Reporter, verb: str, result: object, data: object) -> None:
     found, (honest, frauds) = result.metrics, result.confusion.tolist()
     low, high = result.interval
     rows = {
-        "interval": f"95 % of resampled test rows give an average precision from {low:.3f} to {high:.3f}",
-        "accuracy": f"{found['test_accuracy']:.2%}; calling every transaction honest"
-        f" gives {found['baseline_accuracy']:.2%} and finds nothing",
+        "interval": f"{low:.3f} to {high:.3f}: 95 % of the bootstrap's samples of the test rows",
+        "accuracy": f"{found['test_accuracy']:.2%}; always answering honest has {found['baseline_accuracy']:.2%}",
         "recall": f"{found['test_recall']:.2%}: {frauds[1]:,} of {sum(frauds):,} frauds found",
         "precision": f"{found['test_precision']:.2%}: {honest[1]:,} of {honest[1] + frauds[1]:,} alarms are false;"
         f" F1 {found['test_f1']:.4f}",
-        "threshold": f"a fraud from probability {float(probability(result.threshold)):.4g} on,"
-        " chosen without the test rows",
+        "threshold": f"probability {float(probability(result.threshold)):.4g}, chosen without the test rows",
     }
     if result.folds is not None:
         each = result.folds.average_precision

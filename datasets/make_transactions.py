@@ -3,7 +3,7 @@
     python datasets/make_transactions.py [--out datasets]
 
 Behind every payment stand 28 habits of its customer that nobody sees: what the table shows as V1 to V28 is a rotation
-of them, scaled from wide to narrow, as a principal component analysis leaves it. Three kinds of fraud hide there:
+of them, scaled from wide to narrow, much as the principal components of real payments are. Three kinds of fraud hide there:
 
 - a takeover: two habits that honest customers have both or neither of contradict each other;
 - a bust-out: one habit is far from everybody's, upwards or downwards;
@@ -95,7 +95,7 @@ def amounts(fraud: np.ndarray) -> np.ndarray:
 
 
 def table() -> bytes:
-    """All payments as a CSV file, compressed."""
+    """All payments as a CSV file."""
     kind = kinds()
     fraud = kind >= 0
     columns = [times(fraud), *components(habits(kind)).T.round(2) + 0.0, amounts(fraud), fraud]  # + 0.0: no -0.00
@@ -104,7 +104,7 @@ def table() -> bytes:
     text = io.StringIO()
     text.write(",".join(COLUMNS) + "\n")
     np.savetxt(text, rows, fmt=["%d", *["%.2f"] * (HABITS + 1), "%d"], delimiter=",")
-    return gzip.compress(text.getvalue().encode(), compresslevel=9, mtime=0)
+    return text.getvalue().encode()
 
 
 def main() -> None:
@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE, help="the folder for transactions.csv.gz")
     folder = parser.parse_args().out
     folder.mkdir(parents=True, exist_ok=True)
-    atomic_write(folder / "transactions.csv.gz", table())
+    atomic_write(folder / "transactions.csv.gz", gzip.compress(table(), compresslevel=9, mtime=0))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from brainbox_core.tasks.fraud_settings import (
 
 EXAMPLE, EXAMPLES = "example.csv", 12
 FEW = 20  # transactions that are all shown to people; of more only those that are called frauds
+MOST = 100  # of these
 
 
 def weight(text: object) -> float | str:
@@ -190,17 +191,23 @@ def _predict(
             found.append((source, table, task.predict(model, table, fill=bool(lacking))))
     for source, table, scores in found:
         answers = zip(table.lines.tolist(), scores.probabilities.tolist(), scores.frauds.tolist(), strict=True)
+        shown = 0
         for line, share, fraud in answers:
             place = "" if table.rows == len(sources) == 1 else f"{source} line {line}: "
+            show_it = table.rows <= FEW or (fraud and shown < MOST)
+            shown += show_it
             yield Answer(
-                text=_text(place, share, fraud) if fraud or table.rows <= FEW else [],
+                text=_text(place, share, fraud) if show_it else [],
                 cells=[source, str(line), f"{share:.6f}", CLASSES[fraud]],
                 record={"input": source, "line": line, "label": CLASSES[fraud], "probability": share},
             )
         if table.rows > 1:
             count = int(scores.frauds.sum())
             share = float(task.probability(model.meta["threshold"]))
-            reporter.say(f"{source}: {count:,} of {table.rows:,} look like fraud (probability {share:.3g} or more)")
+            first = f", the first {MOST} shown" if table.rows > FEW and count > MOST else ""
+            reporter.say(
+                f"{source}: {count:,} of {table.rows:,} look like fraud (probability {share:.3g} or more){first}"
+            )
 
 
 def _text(place: str, share: float, fraud: bool) -> list:

@@ -25,7 +25,15 @@ from brainbox_core.loss import BinaryCrossEntropy
 from brainbox_core.model import Sequential
 from brainbox_core.schedules import OneCycle
 from brainbox_core.tables import Table
-from brainbox_core.tasks.fraud_data import Data, derived, load_data, load_test_data, require_complete, sources
+from brainbox_core.tasks.fraud_data import (
+    Data,
+    derived,
+    in_own_unit,
+    load_data,
+    load_test_data,
+    require_complete,
+    sources,
+)
 from brainbox_core.tasks.fraud_folds import Folds, cross_validate
 from brainbox_core.tasks.fraud_settings import AUTO, BALANCED, FULL, NONE, STRATIFIED, TIME, Settings
 
@@ -200,7 +208,7 @@ def inputs(model: Sequential) -> list[str]:
 def outside(model: Sequential, table: Table) -> list[str]:
     """Which values are outside the range that the training had, in words."""
     encoder = FeatureEncoder.from_config(model.meta["features"])
-    return [str(found) for found in encoder.outside(derived(table, sources(encoder)))]
+    return [str(in_own_unit(found)) for found in encoder.outside(derived(table, sources(encoder)))]
 
 
 def predict(model: Sequential, table: Table, fill: bool = False) -> Scores:

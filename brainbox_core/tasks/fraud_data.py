@@ -12,7 +12,7 @@ import numpy as np
 from brainbox_core.catalog import builtin
 from brainbox_core.columns import Column
 from brainbox_core.errors import InputError
-from brainbox_core.features import FeatureEncoder, NumberColumn
+from brainbox_core.features import FeatureEncoder, NumberColumn, Outside
 from brainbox_core.files import printable
 from brainbox_core.model import Sequential
 from brainbox_core.tables import Table, read_table
@@ -172,6 +172,14 @@ def derived(table: Table, names: list[str], notes: list[str] | None = None) -> T
 def sources(encoder: FeatureEncoder) -> list[str]:
     """The columns of a file that an encoder of derived columns needs."""
     return [SOURCES.get(column.name, column.name) for column in encoder.columns]
+
+
+def in_own_unit(found: Outside) -> Outside:
+    """Values outside the training range as they stand in the file."""
+    if found.column != AMOUNT:
+        return found._replace(column=SOURCES.get(found.column, found.column))
+    values, low, high = (np.sign(logs) * np.expm1(np.abs(logs)) for logs in (found.values, found.low, found.high))
+    return found._replace(column=SOURCES[AMOUNT], values=values, low=float(low), high=float(high))
 
 
 def require_complete(table: Table) -> None:
