@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from brainbox_core.display import number
 from brainbox_core.errors import UsageError
 
+_SHARES = ("accuracy", "average_precision")  # main figures between 0 and 1
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -29,11 +31,11 @@ class Gate:
     def __post_init__(self):
         # Found before the training and not after it: 95 stands for 95 % and would fail every time.
         for flag, bar in (("--fail-under", self.fail_under), ("--fail-over", self.fail_over)):
-            if bar is not None and "accuracy" in self.metric and not 0 <= bar <= 1:
+            share = next((name for name in _SHARES if name in self.metric), None)
+            if bar is not None and share is not None and not 0 <= bar <= 1:
                 fix = f"write {bar:g}%" if 1 < bar <= 100 else "write 0.95 or 95%"
-                raise UsageError(
-                    "an accuracy lies between 0 and 1", where=flag, expected="0 to 1", got=f"{bar:g}", fix=fix
-                )
+                what = f"an {share.replace('_', ' ')} lies between 0 and 1"
+                raise UsageError(what, where=flag, expected="0 to 1", got=f"{bar:g}", fix=fix)
 
     def failure(self, value: float) -> str:
         """Why the value does not pass; empty if it does. A value that is not a number never passes."""

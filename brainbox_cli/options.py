@@ -71,6 +71,16 @@ def sizes(text: object) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
+def rows_or_full(text: object) -> int | str:
+    """A parser for the rows of an update: a whole number, or `full` for all of them."""
+    return str(text) if text == "full" else whole_number()(text)
+
+
+def columns(text: object) -> tuple[str, ...]:
+    """A parser for names of columns with commas between."""
+    return tuple(name.strip() for name in str(text).split(",") if name.strip())
+
+
 def one_of(*choices: str) -> Callable[[object], str]:
     """A parser for a closed list of words."""
 
@@ -146,9 +156,9 @@ def switch_of(option: object, on: bool) -> str:
 # What is learned from
 
 
-def data(metavar: str, help: str) -> object:
-    """The option `--data` of one command, with what that command takes."""
-    return Annotated[str, typer.Option("--data", metavar=metavar, help=help, rich_help_panel=DATA)]
+def data(metavar: str, help: str, *also: str) -> object:
+    """The option `--data` of one command, with what that command takes, and further names for it."""
+    return Annotated[str, typer.Option("--data", *also, metavar=metavar, help=help, rich_help_panel=DATA)]
 
 
 Limit = Annotated[

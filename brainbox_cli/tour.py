@@ -7,7 +7,9 @@ from brainbox_core import __version__
 NOUNS = {
     "neuron": "one neuron learns AND and OR, and shows why XOR is beyond it",
     "descent": "a ball rolls downhill on any formula, by gradients computed here",
+    "regress": "a line through the data predicts house prices",
     "autograd": "the gradient of any formula, and a network made of single numbers",
+    "fraud": "a small network finds the one fraud in a hundred payments",
     "convolve": "a small kernel slides over a picture: blur, sharpen, edges",
     "mnist": "a dense network learns to read handwritten digits",
     "cnn": "a convolutional network reads them better, with fewer weights",

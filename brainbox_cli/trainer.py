@@ -8,7 +8,7 @@ all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ import typer
 from brainbox_cli import options, trainer_run
 from brainbox_cli.command import Choice, command
 from brainbox_cli.reporter import Reporter
-from brainbox_cli.verbs import Verbs
+from brainbox_cli.verbs import Values, Verbs
 from brainbox_core.progress import Part
 
 
@@ -26,7 +26,7 @@ class Answer(NamedTuple):
     """One prediction, in three forms.
 
     Attributes:
-        text: the line for people.
+        text: the line for people; empty where only programs want to know.
         cells: the columns for programs, between tabs.
         record: the entry of the document's `predictions`.
         below: more lines for people, such as a picture.
@@ -57,6 +57,11 @@ class Trainer:
         draw: from a folder, the model, the data and the result to pictures in that folder, their paths by name.
         try_next: from a folder and the data to the words after the noun of a command that works as it stands, and the
             files, by name, that it put into the folder for that.
+        test_data: from the task, a model, a name of data and a function for progress to what the model is measured by;
+            if left out, that data is loaded as for a training with the noun's defaults.
+        train_choices: options of the training that change nothing of what is learned.
+        afterwards: what still happens when a training is saved, shown and passed its gate: from the reporter, the task,
+            the model and the values of `train_choices`.
     """
 
     noun: str
@@ -72,17 +77,20 @@ class Trainer:
     record: Callable[[object], dict]
     draw: Callable[..., dict[str, Path]]
     try_next: Callable[..., tuple[list[str], dict[str, Path]]]
+    test_data: Callable[..., object] | None = None
+    train_choices: Mapping[str, Choice] = field(default_factory=dict)
+    afterwards: Callable[..., None] | None = None
 
     @property
     def setting_options(self) -> dict[str, object]:
-        """The options that decide what is learned, shared ones included, by the name of their setting."""
+        """The options that decide what is learned, by the name of their setting: the noun's own and the shared ones."""
         shared = {
             "limit": options.Limit,
             "val_split": options.ValSplit,
             "patience": options.Patience,
             "seed": options.Seed,
         }
-        return {**self.choices, **shared}
+        return {**self.choices, **{name: option for name, option in shared.items() if name not in self.choices}}
 
 
 _GATE = {"fail_under": Choice(options.FailUnder), "fail_over": Choice(options.FailOver)}
@@ -94,6 +102,7 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
     train = {
         **{name: Choice(option, _default(defaults, name)) for name, option in trainer.setting_options.items()},
         "quick": Choice(options.Quick, False),
+        **trainer.train_choices,
         "out": Choice(options.Out),
         **_GATE,
         "plot": Choice(options.Plot, False),
@@ -120,7 +129,7 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
         ("evaluate", trainer_run.evaluate, evaluate, "Measure a trained model on data it never saw."),
     ):
         run = command(trainer.noun, verb, partial(function, trainer), choices)
-        app.command(verb, help=help)(run)
+        app.command(verb, cls=Values if verb == "predict" else None, help=help)(run)
         if verb == "train":
             app.callback()(run)
     return app

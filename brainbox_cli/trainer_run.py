@@ -44,7 +44,8 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         for note in result.notes:
             reporter.warn(note)
         model.save(path / MODEL)
-        _show_metrics(trainer, reporter, "train", result, data, f"  (best epoch {result.best_epoch})", settings.seed)
+        about = f"  (best epoch {result.best_epoch})" if result.history else ""
+        _show_metrics(trainer, reporter, "train", result, data, about, settings.seed)
         pictures = {}
         if values["plot"]:
             with reporter.working("drawing"):
@@ -64,6 +65,8 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         reporter.finish(code)
         atomic_write(path / RUN, (reporter.document.text() + "\n").encode())
         folder.record("end", status=reporter.document.fields["status"], **result.metrics)
+    if trainer.afterwards is not None and code == ExitCode.OK:
+        trainer.afterwards(reporter, task, model, **{name: values[name] for name in trainer.train_choices})
     return code
 
 
@@ -149,7 +152,7 @@ def predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str])
         records.append(answer.record)
         if reporter.tabs:
             reporter.answer_cells(answer.cells)
-        else:
+        elif answer.text:
             reporter.answer(*answer.text)
         for line in answer.below:
             reporter.beside.print(line)
@@ -162,10 +165,12 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
     gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
     task, model = _load_model(trainer, reporter, values["model"])
     name = values["data"] or _trained_on(model)
-    settings = trainer.settings(data=name, seed=model.seed)
     try:
         with reporter.working(f"loading {name}") as progress:
-            data = task.load_data(settings, progress)
+            if trainer.test_data is not None:
+                data = trainer.test_data(task, model, name, progress)
+            else:
+                data = task.load_data(trainer.settings(data=name, seed=model.seed), progress)
     except InputError as error:
         if values["data"] is not None:
             raise
@@ -180,6 +185,8 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
     )
     with reporter.working("evaluating") as progress:
         result = task.evaluate(model, data, **extra, progress=progress)
+    for note in result.notes:
+        reporter.warn(note)
     changed = "".join(f", {name} {options.as_typed(extra[name])}" for name in extra if name in given)
     about = f"  ({data.counts['test']:,} rows of {name}{changed})"
     _show_metrics(trainer, reporter, "evaluate", result, data, about, model.seed)
@@ -238,6 +245,8 @@ def _show_table(reporter: Reporter, **rows: object) -> None:
 
 def _loss_curve(reporter: Reporter, history: list[dict]) -> str:
     losses = [row["train_loss"] for row in history]
+    if not losses:  # solved at once, without an epoch
+        return ""
     curve = sparkline(losses, reporter.text.unicode)
     return f"{losses[0]:.4f} {curve} {losses[-1]:.4f}"
 

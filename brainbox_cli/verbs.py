@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from brainbox_cli.program import ParsingError, suggestion
 from brainbox_core.errors import UsageError
 
 _GIVEN = "brainbox_cli.given"
+_NEGATIVE = re.compile(r"-[0-9.][0-9.eE+-]*")
 
 
 class Verbs(TyperGroup):
@@ -51,3 +53,28 @@ class Verbs(TyperGroup):
         options = [word for word in before if word != "--"]
         corrected = shlex.join(["brainbox", ctx.info_name, verb, *options, *rest])
         return UsageError(f'options follow the verb "{verb}"', got=shlex.join(before), fix=corrected)
+
+
+class Values(TyperCommand):
+    """A verb whose arguments may be negative numbers: `predict 3 -122.5` needs no `--` before them."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing and any(map(_NEGATIVE.fullmatch, args)):
+            args = self._sorted(args)
+        return super().parse_args(ctx, args)
+
+    def _sorted(self, args: list[str]) -> list[str]:
+        """The options and what belongs to them, then `--`, then all other words in their order."""
+        valued = {flag for param in self.params if not getattr(param, "is_flag", True) for flag in param.opts}
+        options, words = [], []
+        rest = iter(args)
+        for word in rest:
+            if word == "--":
+                words += rest
+            elif word.startswith("-") and word != "-" and not _NEGATIVE.fullmatch(word):
+                options.append(word)
+                if word in valued:
+                    options += [value for value in [next(rest, None)] if value is not None]
+            else:
+                words.append(word)
+        return [*options, "--", *words]

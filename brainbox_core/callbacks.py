@@ -48,7 +48,7 @@ def lower_is_better(metric: str) -> bool:
         >>> lower_is_better("val_loss"), lower_is_better("val_accuracy")
         (True, False)
     """
-    return any(part in metric for part in ("loss", "error", "mse", "mae", "bits", "perplexity"))
+    return any(part in metric for part in ("loss", "error", "mse", "mae", "bits", "perplexity", "gradient"))
 
 
 class _Best:

@@ -49,7 +49,8 @@ def sparkline(values: Sequence[float], unicode: bool = True, width: int = 40) ->
 
 
 def number(name: str, value: float) -> str:
-    """A number as tables show it: accuracies in percent, times with their unit, everything else in 4 decimals.
+    """A number as tables show it: accuracies in percent, gradients by their order of magnitude, times with their unit,
+    everything else in 4 decimals.
 
     Example:
         >>> number("val_accuracy", 0.912), number("lr", 3.2e-5), number("train_loss", 123456.0), number("time_s", 125)
@@ -59,6 +60,8 @@ def number(name: str, value: float) -> str:
         return f"{value:,}"
     if "accuracy" in name:
         return f"{value:.2%}"
+    if "gradient" in name:
+        return f"{value:.1e}"
     if name == "time_s":
         return _duration(value)
     if name == "lr" and 0 < value < 0.001:

@@ -10,6 +10,7 @@ from brainbox_core import kernels
 from brainbox_core.errors import UsageError
 from brainbox_core.kernels import Padding, Pair
 from brainbox_core.parameters import Parameter
+from brainbox_core.sparse import SparseRows
 from brainbox_core.tensor import Tensor, record, unbroadcast
 
 # --- choosing and joining --------------------------------------------------------------------------------------------
@@ -97,6 +98,12 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return kernels.linear_backward(g, x_data, w_data, need_dx, out)
 
     return record("linear", y, (x, weight, bias), backward)
+
+
+def sparse_linear(x: SparseRows, weight: Tensor, bias: Tensor) -> Tensor:
+    """The same for rows of mostly zeros, which are no tensor and get no gradient."""
+    y = x.matmul(weight.data) + bias.data
+    return record("sparse_linear", y, (weight, bias), lambda g: (x.transposed_matmul(g), g.sum(axis=0)))
 
 
 def conv2d(

@@ -19,6 +19,7 @@ from brainbox_core.loss import Loss
 from brainbox_core.optimizers import Optimizer
 from brainbox_core.parameters import Parameters
 from brainbox_core.rng import stream
+from brainbox_core.sparse import SparseRows
 from brainbox_core.summary import Row, Summary
 from brainbox_core.tensor import Tensor, no_grad
 
@@ -138,7 +139,8 @@ class Sequential:
         """Train, and end with the weights of the epoch with the lowest validation loss (the last, without validation).
 
         Args:
-            X: inputs (n, ...). uint8 is read as pixels, 0 to 255 becoming 0 to 1, batch by batch.
+            X: inputs (n, ...). uint8 is read as pixels, 0 to 255 becoming 0 to 1, batch by batch. May be `SparseRows`
+                where the first layer is a `Linear`.
             y: targets that fit the loss, (n, ...).
             epochs: passes over the data; without validation, fit(1) k times does what fit(k) does.
             batch_size: rows of one update.
@@ -213,8 +215,10 @@ class Sequential:
                 seen[layer.name] = x.data
         return seen
 
-    def inputs(self, X: np.ndarray) -> Tensor:
+    def inputs(self, X: np.ndarray | SparseRows) -> Tensor | SparseRows:
         """A batch as the first layer takes it: float32, and pixels (uint8) from 0 to 1, as X / 255 has them."""
+        if isinstance(X, SparseRows):
+            return X
         X = X.reshape(len(X), *self.input_shape)
         if X.dtype == np.uint8 and not self.layers[0].takes_ids:
             return Tensor(np.divide(X, np.float32(255), dtype=np.float32))
@@ -367,7 +371,9 @@ class Sequential:
             raise UsageError(f"{what} before the model is built", fix="fit() it, or build(input_shape)")
 
 
-def _array(X: np.ndarray) -> np.ndarray:
+def _array(X: np.ndarray | SparseRows) -> np.ndarray | SparseRows:
+    if isinstance(X, SparseRows):
+        return X
     try:
         X = np.asarray(X)
     except ValueError:  # a list of rows of different lengths

@@ -22,6 +22,7 @@ from brainbox_core.files import printable
 REFRESH = 0.2  # seconds between two drawings of the live line
 REPORT = 10.0  # seconds between two plain lines about long work, where there is no terminal
 BAR = 24  # columns
+FAILED = "  failed"  # behind the row of an epoch
 MAX_LINE = 10_000  # characters of one text; what is longer is cut and says so
 
 Part = str | tuple[str, str]  # a text, or a text and its Rich style such as "bold green"
@@ -194,7 +195,7 @@ class Progress(Callback):
 
     Columns are the numbers that `fit` reports, whatever they are; a terminal too narrow for all of them loses columns
     from the right, never digits. Values that are the best so far are highlighted, and an arrow shows where the last
-    one moved.
+    one moved. An epoch whose logs hold a true `failed` is marked: its model is of no use, whatever its figures say.
 
     Args:
         stream: where to write, or a `Screen`; standard output if not given.
@@ -233,8 +234,9 @@ class Progress(Callback):
     def on_epoch_end(self, model: object, logs: Mapping) -> None:
         values = _cells_of(logs)
         if not self._columns:
-            self._print_header(values)
-        self._screen.print(*self._row(values))
+            self._print_header(values, marked="failed" in logs)
+        mark = [(FAILED, "bold red")] if logs.get("failed") else []
+        self._screen.print(*self._row(values), *mark)
         if logs["epoch"] < self._epochs:
             self._draw(logs["epoch"] + 1, 0, time.perf_counter(), None)
 
@@ -255,12 +257,13 @@ class Progress(Callback):
         label = f"epoch {epoch}/{self._epochs}"
         self._screen.show(*self._screen.gauge(label, batch, self._batches, *details, left=left))
 
-    def _print_header(self, values: Mapping[str, str]) -> None:
+    def _print_header(self, values: Mapping[str, str], marked: bool) -> None:
         columns = [(name, _title(name), max(len(_title(name)), _width(name), len(values[name]))) for name in values]
         self._columns = columns[:1]
+        mark = len(FAILED) * marked
         # The arrow's two columns belong to the number it stands behind.
         for column in columns[1:]:
-            if _line_width([*self._columns, column]) + 2 * self._screen.animated > self._screen.width:
+            if _line_width([*self._columns, column]) + 2 * self._screen.animated + mark > self._screen.width:
                 break
             self._columns.append(column)
         names = [name for name, *_ in self._columns]
@@ -321,7 +324,7 @@ def _improves(name: str, value: float, other: float) -> bool:
 
 
 def _title(name: str) -> str:
-    return "time" if name == "time_s" else name.replace("accuracy", "acc")
+    return "time" if name == "time_s" else name.replace("accuracy", "acc").replace("average_precision", "AP")
 
 
 def _width(name: str) -> int:

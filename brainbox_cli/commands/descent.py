@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +10,9 @@ import typer
 
 from brainbox_cli import options
 from brainbox_cli.command import Choice
+from brainbox_cli.descent_report import answer_at, count, show_comparison, show_end, show_landscape, show_steps
 from brainbox_cli.lesson import Lesson, Outcome, command
 from brainbox_cli.reporter import Reporter
-from brainbox_core.display import fitted, sparkline
 from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.tasks.descent_settings import CLASSICS, LR, RULES, STEPS, TOL, Settings, choose
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 FUNCTION = "x^2 + y^2"
 ALL = "all"
-CURVE = 40  # characters of the curve of f
 MOST_HISTORY = 1000  # entries of the document's history
 HINTS = {
     "unbounded": "there is no lowest point to find; check the signs of the formula",
@@ -170,11 +169,11 @@ def _run(
     best = min(walks, key=lambda rule: _rank(*walks[rule]))
     descent, verdict = walks[best]
     if optimizer == ALL:
-        _show_comparison(reporter, walks)
+        show_comparison(reporter, walks)
     else:
-        _show_steps(reporter, descent, explain)
-    _show_landscape(reporter, [walk for walk, _ in walks.values()])
-    _show_end(reporter, descent, verdict)
+        show_steps(reporter, descent, explain)
+    show_landscape(reporter, [walk for walk, _ in walks.values()])
+    show_end(reporter, descent, verdict)
     files = _pictures(reporter, walks, plot, gif)
     if show_window:
         show_window([walk for walk, _ in walks.values()])
@@ -240,74 +239,7 @@ def _rank(descent: Descent, verdict: Verdict) -> tuple[bool, float]:
     return not verdict.found, descent.steps if verdict.found else descent.values.min()
 
 
-# What is shown
-
-
-def _show_steps(reporter: Reporter, descent: Descent, explain: int | None) -> None:
-    lines = []
-    if explain is not None:
-        from brainbox_core.tasks.descent_arithmetic import explain as arithmetic
-
-        lines = arithmetic(descent, explain)
-    for step in range(1, descent.steps + 1):
-        if reporter.verbose or _is_shown(step, descent.steps) or step == explain:
-            gradient = ", ".join(_text(x) for x in descent.gradients[step - 1])
-            place = descent.landscape.text(descent.points[step])
-            reporter.say((f"Step {step}: ", "cyan"), f"grad=[{gradient}] -> {place}")
-        if step == explain:
-            _show_lines(reporter, lines)
-    if explain == descent.steps + 1:  # the step out of the domain, or far away
-        reporter.say((f"Step {explain}:", "cyan"))
-        _show_lines(reporter, lines)
-
-
-def _show_lines(reporter: Reporter, lines: list[str]) -> None:
-    for line in lines:
-        reporter.say((f"    {line}", "bright_black"))
-
-
-def _is_shown(step: int, steps: int) -> bool:
-    """The first ten steps, then every tenth, every hundredth, ..., and the last."""
-    return step == steps or step % 10 ** (len(str(step - 1)) - 1) == 0
-
-
-def _show_comparison(reporter: Reporter, walks: Mapping[str, tuple[Descent, Verdict]]) -> None:
-    table = [["#", "optimizer", "status", "steps", "value", "path", "at"]]
-    for number, (rule, (descent, verdict)) in enumerate(walks.items(), start=1):
-        at = _answer_at(descent, verdict)
-        place = descent.landscape.text(descent.points[at])
-        numbers = [f"{descent.steps:,}", f"{descent.values[at]:.4g}", f"{descent.length:.4g}"]
-        table.append([str(number), rule, verdict.status.replace("_", " "), *numbers, place])
-    title, *lines = fitted(table, reporter.text.width, left=3)
-    reporter.answer((title, "bold cyan"))
-    for line, (_, verdict) in zip(lines, walks.values(), strict=True):
-        reporter.answer((line, "" if verdict.found else "yellow"))
-
-
-def _show_landscape(reporter: Reporter, descents: Sequence[Descent]) -> None:
-    if reporter.quiet:
-        return
-    from brainbox_cli.descent_view import play
-
-    play(reporter.text, descents, still=reporter.json)
-
-
-def _show_end(reporter: Reporter, descent: Descent, verdict: Verdict) -> None:
-    at = _answer_at(descent, verdict)
-    name, style = ("minimum", "bold green") if verdict.found else ("lowest", "bold yellow")
-    where = f"f = {_text(descent.values[at])} at {descent.landscape.text(descent.points[at])}"
-    how = f"  ({_count(descent.steps)}, {descent.optimizer})"
-    reporter.answer((f"{name:<10} ", style), where, (how, "bright_black"), wrap=True)
-    if verdict.status == "valley":
-        reporter.note("the points along this valley are as low")
-    if not verdict.smooth:
-        reporter.note("the minimum is a kink: f is not smooth there")
-    values = descent.values.tolist()
-    ends = f"{values[0]:.4g}", f"{values[-1]:.4g}"
-    room = reporter.text.width - len("f          ".join(ends)) - 3
-    curve = sparkline(values, reporter.text.unicode, max(5, min(CURVE, room)))
-    reporter.say(("f          ", "cyan"), f"{ends[0]} {curve} {ends[1]}")
-    reporter.say(("path       ", "cyan"), f"{descent.length:.4g} long")
+# How it ends
 
 
 def _failure(reporter: Reporter, descent: Descent, verdict: Verdict) -> ConvergenceError:
@@ -321,12 +253,12 @@ def _failure(reporter: Reporter, descent: Descent, verdict: Verdict) -> Converge
     flags = {"lr": "--lr", "steps": "--steps", "optimizer": "--optimizer", "start": "--start", "tol": "--tol"}
     words = " ".join(f"{flags[name]} {options.as_typed(value)}" for name, value in advice.changes.items())
     if advice.verdict.found:
-        outcome = f"it finds the minimum in {_count(advice.descent.steps)}"
+        outcome = f"it finds the minimum in {count(advice.descent.steps)}"
     elif verdict.status == "kink":
         outcome = f"it comes down to f = {advice.descent.values.min():.6g}"
     else:
         gradient = _norm(advice.descent, advice.descent.steps)
-        outcome = f"it does not overshoot; after {_count(advice.descent.steps)} the gradient is {gradient:.3g} long"
+        outcome = f"it does not overshoot; after {count(advice.descent.steps)} the gradient is {gradient:.3g} long"
     return ConvergenceError(verdict.reason, fix=f"try {words}: {outcome}")
 
 
@@ -341,13 +273,8 @@ def _next(func: str, optimizer: str) -> tuple[str, ...]:
 # What is kept
 
 
-def _answer_at(descent: Descent, verdict: Verdict) -> int:
-    """The index of the point to name: where it came to rest, else the lowest."""
-    return descent.steps if verdict.found else descent.lowest
-
-
 def _record(descent: Descent, verdict: Verdict) -> dict:
-    at = _answer_at(descent, verdict)
+    at = answer_at(descent, verdict)
     return {
         "path_length": descent.length,
         "minimum": dict(zip(descent.landscape.variables, descent.points[at].tolist(), strict=True)),
@@ -355,6 +282,10 @@ def _record(descent: Descent, verdict: Verdict) -> dict:
         "steps": descent.steps,
         "status": verdict.status,
     }
+
+
+def _norm(descent: Descent, step: int) -> float:
+    return float((descent.gradients[step] @ descent.gradients[step]) ** 0.5)
 
 
 def _history(descent: Descent) -> list[dict]:
@@ -385,18 +316,6 @@ def _window():
     from brainbox_cli.descent_picture import open_window
 
     return open_window()
-
-
-def _norm(descent: Descent, step: int) -> float:
-    return float((descent.gradients[step] @ descent.gradients[step]) ** 0.5)
-
-
-def _count(steps: int) -> str:
-    return f"{steps:,} step{'s' * (steps != 1)}"
-
-
-def _text(x: float) -> str:
-    return f"{x + 0.0:.6g}"
 
 
 app = command(

@@ -9,6 +9,7 @@ import numpy as np
 from brainbox_core import checks, functional, initializers
 from brainbox_core.errors import UsageError
 from brainbox_core.layers.base import Layer, Shape
+from brainbox_core.sparse import SparseRows
 from brainbox_core.tensor import Tensor
 
 
@@ -20,7 +21,8 @@ class Linear(Layer):
         initializer: how the weights start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0.
 
     Shape:
-        (batch, inputs) -> (batch, units); weight (inputs, units), bias (units,).
+        (batch, inputs) -> (batch, units); weight (inputs, units), bias (units,). The inputs of a model's first layer
+        may be `SparseRows`.
 
     Example:
         >>> layer = Linear(2, initializer="zeros")
@@ -49,10 +51,11 @@ class Linear(Layer):
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         return {"weight": (*input_shape, *self.output_shape(input_shape)), "bias": (self.units,)}
 
-    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
+    def __call__(self, x: Tensor | SparseRows, training: bool = False) -> Tensor:
         if x.ndim != 2:
             raise self.misfit("(batch, features)", x.shape[1:], "add bb.layers.Flatten() before it")
-        return functional.linear(x, self.weight, self.bias)
+        linear = functional.sparse_linear if isinstance(x, SparseRows) else functional.linear
+        return linear(x, self.weight, self.bias)
 
     def multiply_adds(self, input_shape: Shape) -> int:
         return input_shape[0] * self.units

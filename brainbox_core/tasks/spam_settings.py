@@ -1,0 +1,111 @@
+"""What a spam filter is made of: plain values, without NumPy, so that they can be shown before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from brainbox_core import checks
+from brainbox_core.errors import UsageError
+
+BUILT_IN, BUILT_IN_ROWS = "messages", 4600
+# The peak learning rate of each optimizer, the best of a coarse grid for log loss on the built-in messages.
+RATES = {"sgd": 0.03, "rmsprop": 0.02, "adagrad": 0.1, "adam": 0.05, "adamw": 0.05}
+LOSSES = ("log", "mse")
+MOST_NGRAMS, MOST_CHARS, LARGEST_VOCABULARY = 5, 8, 2**18
+MOST_FOLDS = 100
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides what a spam filter learns.
+
+    Args:
+        data: `messages` (built in), a file of lines label<TAB>text, a CSV file, or - for standard input.
+        ngrams: up to so many words in a row make a feature, 1 to 5.
+        chars: up to so many characters in a row of a word make a feature, 0 to 8; 0 and 1 are none.
+        vocabulary: the most features that are kept by name; more are hashed into so many columns.
+        counts: how often a feature occurs in a message in the place of whether it does.
+        loss: `log`, or `mse` to see why not.
+        l2: the penalty on the squared weights.
+        threshold: from which probability on a message is called spam. Above 0.5, because losing a message that
+            somebody waits for is worse than reading one that nobody wanted.
+        folds: how many parts cross-validation makes of all messages; 0 leaves it out.
+        epochs: how often every training message is seen.
+        batch_size: messages per update.
+        lr: the highest learning rate of the one-cycle schedule.
+        optimizer: `sgd` (with momentum 0.9), `rmsprop`, `adagrad`, `adam` or `adamw`.
+        val_split: share of the training messages that is held out to choose the best epoch.
+        patience: stop after so many epochs without a new best; None trains them all.
+        limit: only so many training messages, the first after the seeded shuffle; None takes all.
+        seed: the start of all randomness.
+
+    Raises:
+        UsageError: a value is out of its range.
+
+    Example:
+        >>> Settings(ngrams=2).title
+        'logistic regression on words, pairs of words and up to 4 characters in a row'
+    """
+
+    data: str = BUILT_IN
+    ngrams: int = 1
+    chars: int = 4
+    vocabulary: int = 2**16
+    counts: bool = False
+    loss: str = "log"
+    l2: float = 1e-3
+    threshold: float = 0.6
+    folds: int = 0
+    epochs: int = 10
+    batch_size: int = 64
+    lr: float = RATES["adam"]
+    optimizer: str = "adam"
+    val_split: float = 0.1
+    patience: int | None = None
+    limit: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("ngrams", 1, MOST_NGRAMS),
+            ("chars", 0, MOST_CHARS),
+            ("vocabulary", 1, LARGEST_VOCABULARY),
+            ("folds", 0, MOST_FOLDS),
+        ):
+            if checks.whole(name, getattr(self, name), least) > most:
+                raise UsageError(name, expected=f"a whole number from {least} to {most}", got=getattr(self, name))
+        if self.folds == 1:
+            raise UsageError("folds", expected="2 or more, or 0 for no cross-validation", got=1)
+        if self.loss not in LOSSES:
+            raise UsageError("loss is unknown", expected="log or mse", got=self.loss)
+        if self.optimizer not in RATES:
+            raise UsageError("optimizer is unknown", expected=", ".join(RATES), got=self.optimizer)
+        checks.between("l2", self.l2, 0)
+        checks.whole("epochs", self.epochs)
+        checks.whole("batch_size", self.batch_size)
+        checks.whole("seed", self.seed, 0)
+        checks.between("lr", self.lr, 0, above=True)
+        for name in ("threshold", "val_split"):
+            if checks.between(name, getattr(self, name), 0, 1, above=True) == 1:
+                raise UsageError(name, expected="a number between 0 and 1", got=1)
+        for name in ("patience", "limit"):
+            if getattr(self, name) is not None:
+                checks.whole(name, getattr(self, name))
+
+    @classmethod
+    def suited(cls, **changes: object) -> Settings:
+        """The defaults with changes, and the learning rate that suits the optimizer."""
+        rate = {"lr": RATES[changes["optimizer"]]} if changes.get("optimizer") in RATES else {}
+        return cls(**{**rate, **changes})
+
+    def quick(self) -> Settings:
+        """The same for a first look: done within 5 seconds."""
+        return replace(self, epochs=min(self.epochs, 5), folds=0, limit=min(self.limit or 5000, 5000))
+
+    @property
+    def title(self) -> str:
+        """The model in a few words."""
+        kinds = ["words", *{1: [], 2: ["pairs of words"]}.get(self.ngrams, [f"up to {self.ngrams} words in a row"])]
+        if self.chars > 1:
+            kinds.append(f"up to {self.chars} characters in a row")
+        return f"logistic regression on {', '.join(kinds[:-1])}{' and ' if kinds[1:] else ''}{kinds[-1]}"

@@ -1,0 +1,64 @@
+"""What is promised of `brainbox regress`, by the commands as they are typed, on real houses."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import COMMAND, environment
+from tests.realdata import real_data
+
+SKEWED = "total_rooms,total_bedrooms,population,households,median_income"
+THETA = {"intercept": 89597.9095428, "column_1": 139.210674018, "column_2": -8738.0191123}
+PRICE = 293081.4643349  # of 1650 square feet and 3 bedrooms
+
+
+def run(*words: object, cwd: Path) -> dict:
+    """A command with --json; its document, after it ended well."""
+    command = [*COMMAND, *map(str, words), "--json"]
+    done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("way", [(), ("--plain",), ("--closed-form",)])
+def test_portland(way, tmp_path):
+    found = run("regress", "--data", real_data("houses/ex1data2.txt"), *way, cwd=tmp_path)
+    weights, converged = found["result"]["weights"], found["result"]["converged"]
+    assert converged
+    for name, value in THETA.items():
+        assert weights[name] == pytest.approx(value, rel=1e-7)  # nine digits from least squares
+        assert found["result"]["closed_form"]["weights"][name] == pytest.approx(value, rel=1e-9)
+    (prediction,) = run("regress", "predict", 1650, 3, cwd=tmp_path)["result"]["predictions"]
+    assert prediction["predicted"] == pytest.approx(PRICE, rel=1e-8)
+
+
+@pytest.mark.parametrize("size", [1, 8])
+def test_portland_by_batches(size, tmp_path):
+    words = ("--batch-size", size, "--epochs", 300)
+    run("regress", "--data", real_data("houses/ex1data2.txt"), *words, cwd=tmp_path)
+    (prediction,) = run("regress", "predict", 1650, 3, cwd=tmp_path)["result"]["predictions"]
+    assert prediction["predicted"] == pytest.approx(PRICE, rel=1e-3)
+
+
+def test_california_with_the_columns_as_they_are(tmp_path):
+    data = real_data("houses/california_housing.csv")
+    found = run("regress", "--data", data, "--target", "median_house_value", "--fail-under", 0.6, cwd=tmp_path)
+    assert len(found["result"]["folds"]) == 5
+    assert found["metrics"]["cv_r2"] >= 0.60
+    assert found["result"]["converged"] and found["result"]["closed_form"]["distance"] < 1e-6
+    assert any("total_bedrooms" in warning and "filled with the median" in warning for warning in found["warnings"])
+
+
+@pytest.mark.parametrize("way", [(), ("--closed-form",)])
+def test_california_with_logarithms_and_products(way, tmp_path):
+    words = ("--target", "median_house_value", "--log", SKEWED, "--degree", 2, "--fail-under", 0.72)
+    found = run("regress", "--data", real_data("houses/california_housing.csv"), *words, *way, cwd=tmp_path)
+    assert found["metrics"]["cv_r2"] >= 0.72
+
+
+def test_california_the_last_column_is_text(tmp_path):
+    command = [*COMMAND, "regress", "--data", real_data("houses/california_housing.csv")]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 3 and '"median_house_value" with --target' in done.stderr
