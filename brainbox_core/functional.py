@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from brainbox_core import kernels
+from brainbox_core import kernels, recurrence
 from brainbox_core.errors import UsageError
 from brainbox_core.kernels import Padding, Pair
 from brainbox_core.parameters import Parameter
 from brainbox_core.tensor import Tensor, record, unbroadcast
+
+Unrolled = tuple[Tensor, tuple[np.ndarray, ...]]  # outputs and final state of a recurrent cell
 
 # --- choosing and joining --------------------------------------------------------------------------------------------
 
@@ -149,6 +151,129 @@ def batch_norm(x: Tensor, gain: Tensor, shift: Tensor, epsilon: float) -> tuple[
     return out, mean, variance
 
 
+# --- recurrence ------------------------------------------------------------------------------------------------------
+
+
+def rnn(x, weight: Tensor, recurrent: Tensor, bias: Tensor, h: Tensor, **options) -> Unrolled:
+    """h' = tanh(x @ weight + h @ recurrent + bias) over all steps (Elman 1990), with exact gradients through time.
+
+    Args:
+        x: (N, T, I), or an ndarray of whole numbers (N, T) that stand for one-hot vectors.
+        weight: (I, H).
+        recurrent: (H, H).
+        bias: (H,).
+        h: (N, H), the state before the first step.
+        options: `lengths`, `last` and `norms`, see `unroll`.
+
+    Returns:
+        The outputs (N, T, H), and the state after the last step, (h,), as ndarrays: outside the graph.
+    """
+    return unroll("rnn", x, (weight, recurrent, bias), (h,), **options)
+
+
+def gru(x, weight: Tensor, recurrent: Tensor, bias: Tensor, candidate_bias: Tensor, h: Tensor, **options) -> Unrolled:
+    """Gated recurrent unit (Cho et al. 2014), resetting after the recurrent product as cuDNN and PyTorch do.
+
+    Args:
+        x: (N, T, I), or an ndarray of whole numbers (N, T) that stand for one-hot vectors.
+        weight: (I, 3 H), the gates side by side: reset, update, candidate.
+        recurrent: (H, 3 H), likewise.
+        bias: (3 H,), likewise.
+        candidate_bias: (H,), of the recurrent part of the candidate, inside the reset. PyTorch has a second bias for
+            all three gates; those of reset and update would only be added to the first.
+        h: (N, H), the state before the first step.
+        options: `lengths`, `last` and `norms`, see `unroll`.
+
+    Returns:
+        The outputs (N, T, H), and the state after the last step, (h,), as ndarrays: outside the graph.
+    """
+    return unroll("gru", x, (weight, recurrent, bias, candidate_bias), (h,), **options)
+
+
+def lstm(x, weight: Tensor, recurrent: Tensor, bias: Tensor, h: Tensor, c: Tensor, **options) -> Unrolled:
+    """Long short-term memory (Hochreiter and Schmidhuber 1997; the forget gate from Gers et al. 2000).
+
+    Args:
+        x: (N, T, I), or an ndarray of whole numbers (N, T) that stand for one-hot vectors.
+        weight: (I, 4 H), the gates side by side: input, forget, output, candidate.
+        recurrent: (H, 4 H), likewise.
+        bias: (4 H,), likewise.
+        h: (N, H), the output before the first step.
+        c: (N, H), the cell before the first step.
+        options: `lengths`, `last` and `norms`, see `unroll`.
+
+    Returns:
+        The outputs (N, T, H), and the state after the last step, (h, c), as ndarrays: outside the graph.
+    """
+    return unroll("lstm", x, (weight, recurrent, bias), (h, c), **options)
+
+
+def unroll(
+    cell: str,
+    x: Tensor | np.ndarray,
+    weights: tuple[Tensor, ...],
+    state: tuple[Tensor, ...],
+    lengths: np.ndarray | None = None,
+    last: bool = False,
+    norms: np.ndarray | None = None,
+) -> Unrolled:
+    """Run a cell of `recurrence` over all steps of a batch of sequences, as one node.
+
+    Args:
+        cell: "rnn", "gru" or "lstm".
+        x: (N, T, I), or an ndarray of whole numbers (N, T).
+        weights: of the cell, in its order.
+        state: before the first step, each (N, H).
+        lengths: (N,) how many steps of each sequence count, 0 to T; all of them if left out. What comes after is not
+            looked at: outputs there are 0, and the final state is that after the last step that counts.
+        last: whether to return only the output after the last step that counts, (N, H).
+        norms: an array (T,) where the backward pass leaves the length of the gradient with respect to the output of
+            each step, all later steps included.
+
+    Returns:
+        The outputs (N, T, H) or (N, H), and the final state, outside the graph.
+    """
+    forward, backward = recurrence.CELLS[cell]
+    ids = not isinstance(x, Tensor)
+    x_data, need_dx = (x, False) if ids else (x.data, x.requires_grad)
+    counted = None
+    if lengths is not None:
+        counted = np.arange(x_data.shape[1])[:, None] < lengths  # (T, N)
+        x_data = np.where(counted.T if ids else counted.T[..., None], x_data, 0)
+    steps = x_data.swapaxes(0, 1)  # (T, N, ...)
+    w = [tensor.data for tensor in weights]
+    states, cache = forward(steps, *w, *(tensor.data for tensor in state))
+    ends = -1 if lengths is None else (lengths, np.arange(len(lengths)))
+    final = tuple(array[ends].copy() for array in states)
+    hs = states[0]
+    if last:
+        y = final[0].copy()
+    else:
+        y = hs[1:].swapaxes(0, 1)
+        if counted is not None:
+            y = np.where(counted.T[..., None], y, 0)
+
+    def gradients(g):
+        if last:
+            whole = np.zeros_like(hs)
+            whole[ends] = g
+            start, whole = whole[0], whole[1:]  # the output of a sequence without steps is the state it started in
+        else:
+            start, whole = 0, g.swapaxes(0, 1)
+            if counted is not None:
+                whole = np.where(counted[..., None], whole, 0)
+        dx, dweight, drecurrent, *rest = backward(whole, cache, steps, w[0], w[1], need_dx, norms)
+        rest[len(w) - 2] = rest[len(w) - 2] + start
+        found = (dweight, drecurrent, *rest)
+        return found if ids else (dx.swapaxes(0, 1) if need_dx else None, *found)
+
+    inputs = (*weights, *state) if ids else (x, *weights, *state)
+    return record(cell, y, inputs, gradients), final
+
+
+# --- activations and losses ------------------------------------------------------------------------------------------
+
+
 def leaky_relu(x: Tensor, slope: float = 0.01) -> Tensor:
     """x where it is positive, slope * x elsewhere (Maas et al. 2013)."""
     factor = np.where(x.data.real > 0, 1, slope).astype(x.dtype)
@@ -171,6 +296,22 @@ def softmax_cross_entropy(logits: Tensor, targets: np.ndarray) -> Tensor:
     """Mean cross-entropy of logits (N, K) against probabilities (N, K)."""
     loss, gradient = kernels.softmax_cross_entropy(logits.data, targets)
     return record("softmax_cross_entropy", loss, (logits,), lambda g: (gradient * g,))
+
+
+def cross_entropy_of_labels(
+    logits: Tensor, labels: np.ndarray, smoothing: float = 0.0, counted: np.ndarray | None = None
+) -> Tensor:
+    """Mean cross-entropy of logits (..., K) against whole numbers (...).
+
+    Args:
+        smoothing: the share of each target that is spread over all classes.
+        counted: (...) which labels count; the mean is over those. All if left out.
+    """
+    rows = logits.data.reshape(-1, logits.shape[-1])
+    counted = None if counted is None else counted.reshape(-1)
+    loss, gradient = kernels.cross_entropy_of_labels(rows, labels.reshape(-1), smoothing, counted)
+    gradient = gradient.reshape(logits.shape)
+    return record("cross_entropy_of_labels", loss, (logits,), lambda g: (gradient * g,))
 
 
 def binary_cross_entropy(logits: Tensor, targets: np.ndarray, weights: np.ndarray) -> Tensor:

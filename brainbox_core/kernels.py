@@ -23,7 +23,7 @@ _MOST_COLUMNS = 256 << 20  # bytes of columns that a convolution may keep for it
 
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """x @ weight + bias: (N, I) @ (I, O) + (O,) -> (N, O)."""
+    """x @ weight + bias: (N, I) or (N, T, I), (I, O), (O,) -> (N, O) or (N, T, O)."""
     y = x @ weight
     y += bias
     return y
@@ -33,7 +33,9 @@ def linear_backward(
     g: np.ndarray, x: np.ndarray, weight: np.ndarray, need_dx: bool, out: np.ndarray | None = None
 ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
     """Gradients of input (None unless needed), weight (written to `out` if given) and bias."""
-    return (g @ weight.T if need_dx else None), np.matmul(x.T, g, out=out), g.sum(axis=0)
+    dx = g @ weight.T if need_dx else None
+    x, g = x.reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])
+    return dx, np.matmul(x.T, g, out=out), g.sum(axis=0)
 
 
 # --- convolution -----------------------------------------------------------------------------------------------------
@@ -316,6 +318,38 @@ def softmax_cross_entropy(logits: np.ndarray, targets: np.ndarray) -> tuple[np.n
     gradient -= targets
     gradient *= share
     return np.asarray(loss, logits.dtype), gradient
+
+
+def cross_entropy_of_labels(
+    logits: np.ndarray, labels: np.ndarray, smoothing: float, counted: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same for targets that are 1 - smoothing at a label, with smoothing spread over all classes.
+
+    Args:
+        logits: (N, K).
+        labels: (N,) whole numbers; any where they do not count.
+        smoothing: from 0 to less than 1.
+        counted: (N,) which rows count, at least one; all if None. The mean is over those.
+    """
+    n, classes = logits.shape
+    share = 1 / (n if counted is None else np.count_nonzero(counted))
+    if counted is not None:
+        labels = np.where(counted, labels, 0)
+    there = np.arange(n), labels
+    shifted = logits - logits.real.max(axis=1, keepdims=True)
+    gradient = np.exp(shifted)
+    total = gradient.sum(axis=1)
+    loss = np.log(total)
+    loss -= (1 - smoothing) * shifted[there]
+    gradient *= (share / total)[:, None]
+    if smoothing:
+        loss -= smoothing * shifted.mean(axis=1)
+        gradient -= smoothing / classes * share
+    gradient[there] -= (1 - smoothing) * share
+    if counted is not None:
+        loss *= counted
+        gradient *= counted[:, None]
+    return np.asarray(loss.sum() * share, logits.dtype), gradient
 
 
 def binary_cross_entropy(logits: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -127,9 +127,9 @@ def test_labels_that_cannot_be_are_refused(y, message):
             call()
 
 
-def test_classes_need_one_axis_of_outputs():
-    with pytest.raises(UsageError, match=r"CrossEntropy needs outputs \(batch, classes\)"):
-        loss.CrossEntropy()(Tensor(np.zeros((3, 2, 2))), LABELS[:3])
+def test_classes_need_one_axis_of_outputs_or_two():
+    with pytest.raises(UsageError, match=r"CrossEntropy needs outputs \(batch, classes\) or \(batch, time, classes\)"):
+        loss.CrossEntropy()(Tensor(np.zeros((3, 2, 2, 2))), LABELS[:3])
 
 
 @pytest.mark.parametrize("big", [1e4, 1e30])
