@@ -146,9 +146,9 @@ def switch_of(option: object, on: bool) -> str:
 # What is learned from
 
 
-def data(metavar: str, help: str) -> object:
-    """The option `--data` of one command, with what that command takes."""
-    return Annotated[str, typer.Option("--data", metavar=metavar, help=help, rich_help_panel=DATA)]
+def data(metavar: str, help: str, *also: str) -> object:
+    """The option `--data` of one command, with what that command takes, and further names for it."""
+    return Annotated[str, typer.Option("--data", *also, metavar=metavar, help=help, rich_help_panel=DATA)]
 
 
 Limit = Annotated[

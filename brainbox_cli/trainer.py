@@ -8,7 +8,7 @@ all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -57,6 +57,11 @@ class Trainer:
         draw: from a folder, the model, the data and the result to pictures in that folder, their paths by name.
         try_next: from a folder and the data to the words after the noun of a command that works as it stands, and the
             files, by name, that it put into the folder for that.
+        test_data: from the task, a model, a name of data and a function for progress to what the model is measured by;
+            if left out, that data is loaded as for a training with the noun's defaults.
+        train_choices: options of the training that change nothing of what is learned.
+        afterwards: what still happens when a training is saved, shown and passed its gate: from the reporter, the task,
+            the model and the values of `train_choices`.
     """
 
     noun: str
@@ -72,17 +77,20 @@ class Trainer:
     record: Callable[[object], dict]
     draw: Callable[..., dict[str, Path]]
     try_next: Callable[..., tuple[list[str], dict[str, Path]]]
+    test_data: Callable[..., object] | None = None
+    train_choices: Mapping[str, Choice] = field(default_factory=dict)
+    afterwards: Callable[..., None] | None = None
 
     @property
     def setting_options(self) -> dict[str, object]:
-        """The options that decide what is learned, shared ones included, by the name of their setting."""
+        """The options that decide what is learned, by the name of their setting: the noun's own and the shared ones."""
         shared = {
             "limit": options.Limit,
             "val_split": options.ValSplit,
             "patience": options.Patience,
             "seed": options.Seed,
         }
-        return {**self.choices, **shared}
+        return {**self.choices, **{name: option for name, option in shared.items() if name not in self.choices}}
 
 
 _GATE = {"fail_under": Choice(options.FailUnder), "fail_over": Choice(options.FailOver)}
@@ -94,6 +102,7 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
     train = {
         **{name: Choice(option, _default(defaults, name)) for name, option in trainer.setting_options.items()},
         "quick": Choice(options.Quick, False),
+        **trainer.train_choices,
         "out": Choice(options.Out),
         **_GATE,
         "plot": Choice(options.Plot, False),

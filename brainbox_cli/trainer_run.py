@@ -44,7 +44,8 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         for note in result.notes:
             reporter.warn(note)
         model.save(path / MODEL)
-        _show_metrics(trainer, reporter, "train", result, data, f"  (best epoch {result.best_epoch})", settings.seed)
+        about = f"  (best epoch {result.best_epoch})" if result.history else ""
+        _show_metrics(trainer, reporter, "train", result, data, about, settings.seed)
         pictures = {}
         if values["plot"]:
             with reporter.working("drawing"):
@@ -64,6 +65,8 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         reporter.finish(code)
         atomic_write(path / RUN, (reporter.document.text() + "\n").encode())
         folder.record("end", status=reporter.document.fields["status"], **result.metrics)
+    if trainer.afterwards is not None and code == ExitCode.OK:
+        trainer.afterwards(reporter, task, model, **{name: values[name] for name in trainer.train_choices})
     return code
 
 
@@ -162,10 +165,12 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
     gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
     task, model = _load_model(trainer, reporter, values["model"])
     name = values["data"] or _trained_on(model)
-    settings = trainer.settings(data=name, seed=model.seed)
     try:
         with reporter.working(f"loading {name}") as progress:
-            data = task.load_data(settings, progress)
+            if trainer.test_data is not None:
+                data = trainer.test_data(task, model, name, progress)
+            else:
+                data = task.load_data(trainer.settings(data=name, seed=model.seed), progress)
     except InputError as error:
         if values["data"] is not None:
             raise
@@ -238,6 +243,8 @@ def _show_table(reporter: Reporter, **rows: object) -> None:
 
 def _loss_curve(reporter: Reporter, history: list[dict]) -> str:
     losses = [row["train_loss"] for row in history]
+    if not losses:  # solved at once, without an epoch
+        return ""
     curve = sparkline(losses, reporter.text.unicode)
     return f"{losses[0]:.4f} {curve} {losses[-1]:.4f}"
 
