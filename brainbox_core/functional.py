@@ -80,9 +80,7 @@ def pad(x: Tensor, widths: Sequence[Pair]) -> Tensor:
 def embedding(table: Tensor, indices: np.ndarray) -> Tensor:
     """Rows of a table: (rows, D) and whole numbers of any shape (...) -> (..., D)."""
     rows = len(table)
-    if indices.size and not (indices.min() >= 0 and indices.max() < rows):
-        got = f"{indices.min()} to {indices.max()}"
-        raise UsageError("embedding() looks up rows", expected=f"whole numbers from 0 to {rows - 1}", got=got)
+    _check_rows("embedding", indices, rows)
     return record("embedding", table.data[indices], (table,), lambda g: (kernels.embedding_backward(g, indices, rows),))
 
 
@@ -154,8 +152,17 @@ def batch_norm(x: Tensor, gain: Tensor, shift: Tensor, epsilon: float) -> tuple[
 # --- recurrence ------------------------------------------------------------------------------------------------------
 
 
-def rnn(x, weight: Tensor, recurrent: Tensor, bias: Tensor, h: Tensor, **options) -> Unrolled:
-    """h' = tanh(x @ weight + h @ recurrent + bias) over all steps (Elman 1990), with exact gradients through time.
+def rnn(
+    x: Tensor | np.ndarray,
+    weight: Tensor,
+    recurrent: Tensor,
+    bias: Tensor,
+    h: Tensor,
+    lengths: np.ndarray | None = None,
+    last: bool = False,
+    norms: np.ndarray | None = None,
+) -> Unrolled:
+    """h' = tanh(x @ weight + h @ recurrent + bias), step by step (Elman 1990), with exact gradients through all steps.
 
     Args:
         x: (N, T, I), or an ndarray of whole numbers (N, T) that stand for one-hot vectors.
@@ -163,15 +170,29 @@ def rnn(x, weight: Tensor, recurrent: Tensor, bias: Tensor, h: Tensor, **options
         recurrent: (H, H).
         bias: (H,).
         h: (N, H), the state before the first step.
-        options: `lengths`, `last` and `norms`, see `unroll`.
+        lengths: (N,) how many steps of each sequence count, 0 to T; all of them if left out. What comes after is not
+            looked at: outputs there are 0, and the final state is that after the last step that counts.
+        last: whether to return only the output after the last step that counts, (N, H).
+        norms: an array (T,) where the backward pass leaves the length of the gradient with respect to the output of
+            each step, all later steps included.
 
     Returns:
-        The outputs (N, T, H), and the state after the last step, (h,), as ndarrays: outside the graph.
+        The outputs (N, T, H) or (N, H), and the final state (h,) as ndarrays, outside the graph.
     """
-    return unroll("rnn", x, (weight, recurrent, bias), (h,), **options)
+    return _unroll("rnn", x, (weight, recurrent, bias), (h,), lengths, last, norms)
 
 
-def gru(x, weight: Tensor, recurrent: Tensor, bias: Tensor, candidate_bias: Tensor, h: Tensor, **options) -> Unrolled:
+def gru(
+    x: Tensor | np.ndarray,
+    weight: Tensor,
+    recurrent: Tensor,
+    bias: Tensor,
+    candidate_bias: Tensor,
+    h: Tensor,
+    lengths: np.ndarray | None = None,
+    last: bool = False,
+    norms: np.ndarray | None = None,
+) -> Unrolled:
     """Gated recurrent unit (Cho et al. 2014), resetting after the recurrent product as cuDNN and PyTorch do.
 
     Args:
@@ -182,93 +203,89 @@ def gru(x, weight: Tensor, recurrent: Tensor, bias: Tensor, candidate_bias: Tens
         candidate_bias: (H,), of the recurrent part of the candidate, inside the reset. PyTorch has a second bias for
             all three gates; those of reset and update would only be added to the first.
         h: (N, H), the state before the first step.
-        options: `lengths`, `last` and `norms`, see `unroll`.
+        lengths, last, norms: see `rnn`.
 
     Returns:
-        The outputs (N, T, H), and the state after the last step, (h,), as ndarrays: outside the graph.
+        The outputs (N, T, H) or (N, H), and the final state (h,) as ndarrays, outside the graph.
     """
-    return unroll("gru", x, (weight, recurrent, bias, candidate_bias), (h,), **options)
+    return _unroll("gru", x, (weight, recurrent, bias, candidate_bias), (h,), lengths, last, norms)
 
 
-def lstm(x, weight: Tensor, recurrent: Tensor, bias: Tensor, h: Tensor, c: Tensor, **options) -> Unrolled:
-    """Long short-term memory (Hochreiter and Schmidhuber 1997; the forget gate from Gers et al. 2000).
-
-    Args:
-        x: (N, T, I), or an ndarray of whole numbers (N, T) that stand for one-hot vectors.
-        weight: (I, 4 H), the gates side by side: input, forget, output, candidate.
-        recurrent: (H, 4 H), likewise.
-        bias: (4 H,), likewise.
-        h: (N, H), the output before the first step.
-        c: (N, H), the cell before the first step.
-        options: `lengths`, `last` and `norms`, see `unroll`.
-
-    Returns:
-        The outputs (N, T, H), and the state after the last step, (h, c), as ndarrays: outside the graph.
-    """
-    return unroll("lstm", x, (weight, recurrent, bias), (h, c), **options)
-
-
-def unroll(
-    cell: str,
+def lstm(
     x: Tensor | np.ndarray,
-    weights: tuple[Tensor, ...],
-    state: tuple[Tensor, ...],
+    weight: Tensor,
+    recurrent: Tensor,
+    bias: Tensor,
+    h: Tensor,
+    c: Tensor,
     lengths: np.ndarray | None = None,
     last: bool = False,
     norms: np.ndarray | None = None,
 ) -> Unrolled:
-    """Run a cell of `recurrence` over all steps of a batch of sequences, as one node.
+    """Long short-term memory (Hochreiter and Schmidhuber 1997), with a forget gate (Gers et al. 2000).
 
     Args:
-        cell: "rnn", "gru" or "lstm".
-        x: (N, T, I), or an ndarray of whole numbers (N, T).
-        weights: of the cell, in its order.
-        state: before the first step, each (N, H).
-        lengths: (N,) how many steps of each sequence count, 0 to T; all of them if left out. What comes after is not
-            looked at: outputs there are 0, and the final state is that after the last step that counts.
-        last: whether to return only the output after the last step that counts, (N, H).
-        norms: an array (T,) where the backward pass leaves the length of the gradient with respect to the output of
-            each step, all later steps included.
+        x: (N, T, I), or an ndarray of whole numbers (N, T) that stand for one-hot vectors.
+        weight: (I, 4 H), the gates side by side: output, input, forget, candidate.
+        recurrent: (H, 4 H), likewise.
+        bias: (4 H,), likewise.
+        h: (N, H), the output before the first step.
+        c: (N, H), the cell before the first step.
+        lengths, last, norms: see `rnn`.
 
     Returns:
-        The outputs (N, T, H) or (N, H), and the final state, outside the graph.
+        The outputs (N, T, H) or (N, H), and the final state (h, c) as ndarrays, outside the graph.
     """
+    return _unroll("lstm", x, (weight, recurrent, bias), (h, c), lengths, last, norms)
+
+
+def _unroll(
+    cell: str,
+    x: Tensor | np.ndarray,
+    weights: tuple[Tensor, ...],
+    state: tuple[Tensor, ...],
+    lengths: np.ndarray | None,
+    last: bool,
+    norms: np.ndarray | None,
+) -> Unrolled:
+    """All steps of a cell of `recurrence` as one node."""
     forward, backward = recurrence.CELLS[cell]
     ids = not isinstance(x, Tensor)
-    x_data, need_dx = (x, False) if ids else (x.data, x.requires_grad)
+    inputs, need_dx = (x, False) if ids else (x.data, x.requires_grad)
     counted = None
     if lengths is not None:
-        counted = np.arange(x_data.shape[1])[:, None] < lengths  # (T, N)
-        x_data = np.where(counted.T if ids else counted.T[..., None], x_data, 0)
-    steps = x_data.swapaxes(0, 1)  # (T, N, ...)
-    w = [tensor.data for tensor in weights]
-    states, cache = forward(steps, *w, *(tensor.data for tensor in state))
+        # Nothing that comes later changes what came before: it is enough to hide what comes after the end.
+        counted = np.arange(inputs.shape[1]) < np.asarray(lengths)[:, None]  # (N, T)
+        inputs = np.where(counted if ids else counted[..., None], inputs, 0)
+    if ids:
+        _check_rows(cell, inputs, len(weights[0]))
+    arrays = [tensor.data for tensor in (*weights, *state)]
+    dtype = np.result_type(*arrays, *(() if ids else (inputs,)))
+    arrays = [array.astype(dtype, copy=False) for array in arrays]
+    steps = inputs.swapaxes(0, 1)  # (T, N, ...)
+    states, cache = forward(steps, *arrays)
     ends = -1 if lengths is None else (lengths, np.arange(len(lengths)))
     final = tuple(array[ends].copy() for array in states)
-    hs = states[0]
     if last:
         y = final[0].copy()
     else:
-        y = hs[1:].swapaxes(0, 1)
+        y = states[0][1:].swapaxes(0, 1)
         if counted is not None:
-            y = np.where(counted.T[..., None], y, 0)
+            y = np.where(counted[..., None], y, 0)
 
     def gradients(g):
         if last:
-            whole = np.zeros_like(hs)
+            whole = np.zeros_like(cache[0])
             whole[ends] = g
-            start, whole = whole[0], whole[1:]  # the output of a sequence without steps is the state it started in
+            start, whole = whole[0], whole[1:]  # the last output of a sequence without steps is the state it began in
         else:
-            start, whole = 0, g.swapaxes(0, 1)
-            if counted is not None:
-                whole = np.where(counted[..., None], whole, 0)
-        dx, dweight, drecurrent, *rest = backward(whole, cache, steps, w[0], w[1], need_dx, norms)
-        rest[len(w) - 2] = rest[len(w) - 2] + start
-        found = (dweight, drecurrent, *rest)
-        return found if ids else (dx.swapaxes(0, 1) if need_dx else None, *found)
+            g = g if counted is None else np.where(counted[..., None], g, 0)
+            start, whole = 0, np.ascontiguousarray(g.swapaxes(0, 1))
+        dx, *rest = backward(whole, cache, steps, arrays[0], arrays[1], need_dx, norms)
+        rest[len(weights)] += start
+        return tuple(rest) if ids else (dx.swapaxes(0, 1) if need_dx else None, *rest)
 
-    inputs = (*weights, *state) if ids else (x, *weights, *state)
-    return record(cell, y, inputs, gradients), final
+    return record(cell, y, (*weights, *state) if ids else (x, *weights, *state), gradients), final
 
 
 # --- activations and losses ------------------------------------------------------------------------------------------
@@ -318,6 +335,13 @@ def binary_cross_entropy(logits: Tensor, targets: np.ndarray, weights: np.ndarra
     """Weighted mean binary cross-entropy of logits; all shapes are the same."""
     loss, gradient = kernels.binary_cross_entropy(logits.data, targets, weights)
     return record("binary_cross_entropy", loss, (logits,), lambda g: (gradient * g,))
+
+
+def _check_rows(name: str, ids: np.ndarray, rows: int) -> None:
+    """Refuse numbers of rows that are not there."""
+    if ids.size and not (ids.min() >= 0 and ids.max() < rows):
+        got = f"{ids.min()} to {ids.max()}"
+        raise UsageError(f"{name}() looks up rows", expected=f"whole numbers from 0 to {rows - 1}", got=got)
 
 
 def _tensors(a, b) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ there, so that the gradient ends at the border of the window (truncated backprop
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -23,7 +23,7 @@ State = tuple[np.ndarray, ...]
 
 
 class Recurrent(Layer):
-    """What the three have in common; each says its cell, how many gates it has and how many arrays its state.
+    """What the three have in common; each says its operation, and how many gates it has and arrays in its state.
 
     Args:
         units: the length of the output of each step.
@@ -36,7 +36,7 @@ class Recurrent(Layer):
         state: arrays (batch, units) to go on from, (h,) or for an LSTM (h, c), outside the graph; None for zeros.
     """
 
-    cell: str
+    operation: Callable[..., functional.Unrolled]
     gates: int
     states = 1
 
@@ -110,9 +110,7 @@ class Recurrent(Layer):
                 fix="keep the batch size, or set its `state` to None",
             )
         inputs = whole_ids(self, x) if self.takes_ids else x
-        y, final = functional.unroll(
-            self.cell, inputs, weights, tuple(map(Tensor, state)), lengths=lengths, last=self.last, norms=norms
-        )
+        y, final = self.operation(inputs, *weights, *map(Tensor, state), lengths, self.last, norms)
         if self.carry:
             self.state = final
         return y
@@ -151,7 +149,7 @@ class RNN(Recurrent):
         (2, 10, 4)
     """
 
-    cell, gates = "rnn", 1
+    operation, gates = staticmethod(functional.rnn), 1
 
 
 class GRU(Recurrent):
@@ -178,7 +176,7 @@ class GRU(Recurrent):
         (2, 4)
     """
 
-    cell, gates = "gru", 3
+    operation, gates = staticmethod(functional.gru), 3
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
         shape = super().build(input_shape, rng)
@@ -206,7 +204,7 @@ class LSTM(Recurrent):
     Shape:
         (batch, time, features), or with `ids` (batch, time) -> (batch, time, units), or with `last` (batch, units);
         weight (features or ids, 4 units), recurrent (units, 4 units) and bias (4 units,) hold the gates side by side:
-        input, forget, output, candidate.
+        output, input, forget, candidate.
 
     Example:
         >>> layer = LSTM(4, ids=65)
@@ -216,11 +214,11 @@ class LSTM(Recurrent):
         (2, 10, 4)
     """
 
-    cell, gates, states = "lstm", 4, 2
+    operation, gates, states = staticmethod(functional.lstm), 4, 2
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
         shape = super().build(input_shape, rng)
-        self.bias[self.units : 2 * self.units] = 1
+        self.bias[2 * self.units : 3 * self.units] = 1
         return shape
 
 
