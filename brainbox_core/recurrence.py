@@ -232,7 +232,7 @@ def gru_backward(
         np.matmul(dproducts[t], back, out=dh)
         dh += kept
     dx, dweight, dbias = _projection_backward(dgates, x, weight, need_dx)
-    dcandidate = np.ones(steps * n, dh.dtype) @ dproducts.reshape(steps * n, -1)[:, 2 * size :]
+    dcandidate = np.ones(steps * n, dh.dtype) @ dproducts.reshape(-1, 3 * size)[:, 2 * size :]
     return dx, dweight, _recurrent_gradient(hs, dproducts), dbias, dcandidate, dh
 
 

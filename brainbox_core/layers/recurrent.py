@@ -16,7 +16,7 @@ import numpy as np
 from brainbox_core import checks, functional, initializers
 from brainbox_core.errors import UsageError
 from brainbox_core.layers.base import Layer, Shape
-from brainbox_core.layers.dense import whole_ids
+from brainbox_core.layers.dense import Embedding, whole_ids
 from brainbox_core.tensor import Tensor
 
 State = tuple[np.ndarray, ...]
@@ -83,7 +83,13 @@ class Recurrent(Layer):
         inputs = 0 if self.takes_ids else input_shape[1]  # looked up, not multiplied
         return input_shape[0] * (inputs + self.units) * self.gates * self.units
 
-    def __call__(self, x: Tensor, training: bool = False, lengths: np.ndarray | None = None) -> Tensor:
+    def __call__(
+        self,
+        x: Tensor,
+        training: bool = False,
+        lengths: np.ndarray | None = None,
+        embedding: Embedding | None = None,
+    ) -> Tensor:
         """The outputs.
 
         Args:
@@ -91,29 +97,40 @@ class Recurrent(Layer):
             training: makes no difference.
             lengths: (batch,) how many steps of each sequence count; what comes after is not looked at, its outputs
                 are 0. All of them if left out.
+            embedding: a layer to look x up in first, whole numbers (batch, time). A batch with more numbers than ids
+                costs less this way: the few rows of the table go through the input weight instead of all that are
+                looked up.
         """
-        self.output_shape(x.shape[1:])
-        lengths = None if lengths is None else self._counted(lengths, x.shape)
+        weight, *weights = self._weights()
+        if embedding is None:
+            self.output_shape(x.shape[1:])
+            inputs = whole_ids(self, x) if self.takes_ids else x
+        elif x.size > embedding.ids:
+            inputs, weight = whole_ids(embedding, x), embedding.table @ weight
+        else:
+            inputs = embedding(x)
+        if lengths is not None:
+            lengths = self._counted(lengths, x.shape)
         norms = None
         if self._norms is not None:
             norms = np.zeros(x.shape[1])
             self._norms.append(norms)
-        weights = self._weights()
-        state = self.state if self.carry else None
-        if state is None:
-            state = [np.zeros((len(x), self.units), weights[0].dtype)] * self.states
-        elif len(state) != self.states or any(array.shape != (len(x), self.units) for array in state):
-            raise UsageError(
-                f"{self.label} carries a state that does not fit the batch",
-                expected=f"{self.states} x {(len(x), self.units)}",
-                got=[array.shape for array in state],
-                fix="keep the batch size, or set its `state` to None",
-            )
-        inputs = whole_ids(self, x) if self.takes_ids else x
-        y, final = self.operation(inputs, *weights, *map(Tensor, state), lengths, self.last, norms)
+        state = map(Tensor, self._start(len(x), weight.dtype))
+        y, final = self.operation(inputs, weight, *weights, *state, lengths, self.last, norms)
         if self.carry:
             self.state = final
         return y
+
+    def _start(self, batch: int, dtype: np.dtype) -> State:
+        """The state before the first step."""
+        if not self.carry or self.state is None:
+            return (np.zeros((batch, self.units), dtype),) * self.states
+        shapes = [array.shape for array in self.state]
+        if shapes != [(batch, self.units)] * self.states:
+            expected = [(batch, self.units)] * self.states
+            fix = "keep the size of the batch, or set its `state` to None"
+            raise UsageError(f"{self.label} carries a state of another shape", expected=expected, got=shapes, fix=fix)
+        return self.state
 
     def _weights(self) -> tuple[Tensor, ...]:
         return self.weight, self.recurrent, self.bias
