@@ -26,8 +26,8 @@ WORDS, LENGTHS = RNG.integers(0, 3, (2, 9)), np.array([3, 0])
 
 
 def unrolled(cell, **options):
-    """Only the outputs of a recurrent operation."""
-    return lambda *tensors: getattr(functional, cell)(*tensors, **options)[0] ** 2
+    """Only the outputs of a recurrent operation, in a function that would also have a slope where they are 0."""
+    return lambda *tensors: (getattr(functional, cell)(*tensors, **options)[0] + 1) ** 2
 
 
 def weights(gates, inputs=2, units=2):
@@ -184,7 +184,9 @@ def test_all_steps_are_one_node_and_the_state_is_outside_the_graph(cell):
     y, state = getattr(functional, cell)(x, *others)
     assert y.node.name == cell and y.node.inputs == (x, *others)
     assert len(state) == (2 if cell == "lstm" else 1) and all(type(array) is np.ndarray for array in state)
-    assert np.array_equal(state[0], y.data[:, -1])
+    assert np.array_equal(state[0], y.data[:, -1]) and not np.shares_memory(state[0], y.data)
+    final, state_too = getattr(functional, cell)(x, *others, last=True)
+    assert np.array_equal(final.data, state[0]) and not np.shares_memory(final.data, state_too[0])
     before = [array.copy() for array in (*state, y.data)]
     y.sum().backward()
     getattr(functional, cell)(x, *others)

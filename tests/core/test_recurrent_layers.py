@@ -55,6 +55,8 @@ def test_mistakes_get_an_error_that_helps(kind):
         with pytest.raises(UsageError, match=rf"{name} looks up ids: expected whole numbers from 0 to 3"):
             layer(Tensor(wrong))
     layer = built(kind(2), (5, 3))
+    with pytest.raises(UsageError, match=rf"{name} needs \(batch, time, features\), got \(batch, 3\)"):
+        layer(Tensor(np.zeros((5, 3))))  # one sequence without its batch axis
     x = Tensor(np.zeros((2, 5, 3)))
     for lengths in (np.array([1]), np.array([1.0, 2.0]), np.array([[1, 2]])):
         with pytest.raises(UsageError, match=f"{name} needs a whole number for each of 2 lengths"):
@@ -150,15 +152,18 @@ def test_an_embedding_on_the_way_gives_what_one_before_gives(kind, batch):
     embedding, layer = built(L.Embedding(ids=6, dim=2), (4,)), built(kind(3), (4, 2))
     ids = Tensor(RNG.integers(0, 6, (batch, 4)))
     trained = [embedding.table, *layer.parameters.values()]
-    results = []
+    results, made_by = [], []
     for call in (lambda: layer(embedding(ids)), lambda: layer(ids, embedding=embedding)):
         y = call()
+        made_by.append([tensor.node.name for tensor in y.node.inputs if tensor.node])
         (y * y).sum().backward()
         results.append([y.data, *(parameter.grad for parameter in trained)])
         for parameter in trained:
             parameter.grad = None
     for one, two in zip(*results, strict=True):
         assert np.allclose(one, two, atol=1e-5)
+    # With many to look up the table goes through the input weight before it is looked up, and not the other way round.
+    assert made_by == [["embedding"], ["matmul" if batch == 3 else "embedding"]]
 
 
 # --- the gradient on its way back ------------------------------------------------------------------------------------
