@@ -25,7 +25,7 @@ class Callback:
         """Before the first batch. logs: epochs (in all), epoch (done before), batches (an epoch)."""
 
     def on_batch_end(self, model: Sequential, logs: dict) -> None:
-        """After each update. logs: epoch and batch (from 1), batches, step, train_loss (mean so far), lr."""
+        """After each update. logs: epoch, batch, batches, step, train_loss (mean so far), lr, gradient_norm."""
 
     def on_epoch_end(self, model: Sequential, logs: dict) -> None:
         """After each epoch. logs: epoch, train_loss, val_loss and other metrics, lr, time_s."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import numbers
+import os
 
 from brainbox_core.errors import UsageError
 
@@ -50,3 +51,12 @@ def pair(name: str, value: object, least: int = 1) -> tuple[int, int]:
             raise UsageError(name, expected="one whole number or two, for height and width", got=repr(value))
         return whole(name, value[0], least), whole(name, value[1], least)
     return (whole(name, value, least),) * 2
+
+
+def memory(what: str, need: float, fix: str) -> None:
+    """Refuse what needs more bytes than the machine has; where that cannot be found out, nothing is refused."""
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return
+    have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if need > have:
+        raise UsageError(f"{what}: training needs {need / 1e9:,.1f} GB, this machine has {have / 1e9:,.1f}", fix=fix)

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from brainbox_core import kernels
+from brainbox_core import kernels, recurrence
 from brainbox_core.errors import UsageError
 from brainbox_core.kernels import Padding, Pair
 from brainbox_core.parameters import Parameter
 from brainbox_core.sparse import SparseRows
 from brainbox_core.tensor import Tensor, record, unbroadcast
+
+Unrolled = tuple[Tensor, tuple[np.ndarray, ...]]  # outputs and final state of a recurrent cell
 
 # --- choosing and joining --------------------------------------------------------------------------------------------
 
@@ -79,9 +81,7 @@ def pad(x: Tensor, widths: Sequence[Pair]) -> Tensor:
 def embedding(table: Tensor, indices: np.ndarray) -> Tensor:
     """Rows of a table: (rows, D) and whole numbers of any shape (...) -> (..., D)."""
     rows = len(table)
-    if indices.size and not (indices.min() >= 0 and indices.max() < rows):
-        got = f"{indices.min()} to {indices.max()}"
-        raise UsageError("embedding() looks up rows", expected=f"whole numbers from 0 to {rows - 1}", got=got)
+    _check_rows("embedding", indices, rows)
     return record("embedding", table.data[indices], (table,), lambda g: (kernels.embedding_backward(g, indices, rows),))
 
 
@@ -156,6 +156,148 @@ def batch_norm(x: Tensor, gain: Tensor, shift: Tensor, epsilon: float) -> tuple[
     return out, mean, variance
 
 
+# --- recurrence ------------------------------------------------------------------------------------------------------
+
+
+def rnn(
+    x: Tensor | np.ndarray,
+    weight: Tensor,
+    recurrent: Tensor,
+    bias: Tensor,
+    h: Tensor,
+    lengths: np.ndarray | None = None,
+    last: bool = False,
+    norms: np.ndarray | None = None,
+) -> Unrolled:
+    """h' = tanh(x @ weight + h @ recurrent + bias), step by step (Elman 1990), with exact gradients through all steps.
+
+    Args:
+        x: (N, T, I), or an ndarray of whole numbers (N, T) that stand for one-hot vectors.
+        weight: (I, H).
+        recurrent: (H, H).
+        bias: (H,).
+        h: (N, H), the state before the first step.
+        lengths: (N,) how many steps of each sequence count, 0 to T; all of them if left out. What comes after is not
+            looked at: outputs there are 0, and the final state is that after the last step that counts.
+        last: whether to return only the output after the last step that counts, (N, H).
+        norms: an array (T,) where the backward pass leaves the length of the gradient with respect to the output of
+            each step, all later steps included.
+
+    Returns:
+        The outputs (N, T, H) or (N, H), and the final state (h,) as ndarrays, outside the graph.
+    """
+    return _unroll("rnn", x, (weight, recurrent, bias), (h,), lengths, last, norms)
+
+
+def gru(
+    x: Tensor | np.ndarray,
+    weight: Tensor,
+    recurrent: Tensor,
+    bias: Tensor,
+    candidate_bias: Tensor,
+    h: Tensor,
+    lengths: np.ndarray | None = None,
+    last: bool = False,
+    norms: np.ndarray | None = None,
+) -> Unrolled:
+    """Gated recurrent unit (Cho et al. 2014), resetting after the recurrent product as cuDNN and PyTorch do.
+
+    Args:
+        x: (N, T, I), or an ndarray of whole numbers (N, T) that stand for one-hot vectors.
+        weight: (I, 3 H), the gates side by side: reset, update, candidate.
+        recurrent: (H, 3 H), likewise.
+        bias: (3 H,), likewise.
+        candidate_bias: (H,), of the recurrent part of the candidate, inside the reset. PyTorch has a second bias for
+            all three gates; those of reset and update would only be added to the first.
+        h: (N, H), the state before the first step.
+        lengths, last, norms: see `rnn`.
+
+    Returns:
+        The outputs (N, T, H) or (N, H), and the final state (h,) as ndarrays, outside the graph.
+    """
+    return _unroll("gru", x, (weight, recurrent, bias, candidate_bias), (h,), lengths, last, norms)
+
+
+def lstm(
+    x: Tensor | np.ndarray,
+    weight: Tensor,
+    recurrent: Tensor,
+    bias: Tensor,
+    h: Tensor,
+    c: Tensor,
+    lengths: np.ndarray | None = None,
+    last: bool = False,
+    norms: np.ndarray | None = None,
+) -> Unrolled:
+    """Long short-term memory (Hochreiter and Schmidhuber 1997), with a forget gate (Gers et al. 2000).
+
+    Args:
+        x: (N, T, I), or an ndarray of whole numbers (N, T) that stand for one-hot vectors.
+        weight: (I, 4 H), the gates side by side: output, input, forget, candidate.
+        recurrent: (H, 4 H), likewise.
+        bias: (4 H,), likewise.
+        h: (N, H), the output before the first step.
+        c: (N, H), the cell before the first step.
+        lengths, last, norms: see `rnn`.
+
+    Returns:
+        The outputs (N, T, H) or (N, H), and the final state (h, c) as ndarrays, outside the graph.
+    """
+    return _unroll("lstm", x, (weight, recurrent, bias), (h, c), lengths, last, norms)
+
+
+def _unroll(
+    cell: str,
+    x: Tensor | np.ndarray,
+    weights: tuple[Tensor, ...],
+    state: tuple[Tensor, ...],
+    lengths: np.ndarray | None,
+    last: bool,
+    norms: np.ndarray | None,
+) -> Unrolled:
+    """All steps of a cell of `recurrence` as one node."""
+    forward, backward = recurrence.CELLS[cell]
+    ids = not isinstance(x, Tensor)
+    inputs, need_dx = (x, False) if ids else (x.data, x.requires_grad)
+    counted = None
+    if lengths is not None:
+        # Nothing that comes later changes what came before: it is enough to hide what comes after the end.
+        counted = np.arange(inputs.shape[1]) < np.asarray(lengths)[:, None]  # (N, T)
+        inputs = np.where(counted if ids else counted[..., None], inputs, 0)
+    if ids:
+        _check_rows(cell, inputs, len(weights[0]))
+    arrays = [tensor.data for tensor in (*weights, *state)]
+    dtype = np.result_type(*arrays, *(() if ids else (inputs,)))
+    arrays = [array.astype(dtype, copy=False) for array in arrays]
+    steps = inputs.swapaxes(0, 1)  # (T, N, ...)
+    states, cache = forward(steps, *arrays)
+    ends = -1 if lengths is None else (lengths, np.arange(len(lengths)))
+    final = tuple(array[ends].copy() for array in states)
+    if last:
+        y = final[0].copy()
+    else:
+        y = states[0][1:].swapaxes(0, 1)
+        if counted is not None:
+            y = np.where(counted[..., None], y, 0)
+
+    def gradients(g):
+        if last:
+            whole = np.zeros_like(cache[0])
+            whole[ends] = g
+            start, whole = whole[0], whole[1:]  # the last output of a sequence without steps is the state it began in
+        else:
+            g = g if counted is None else np.where(counted[..., None], g, 0)
+            start, whole = 0, np.ascontiguousarray(g.swapaxes(0, 1))
+        dx, *rest = backward(whole, cache, steps, arrays[0], arrays[1], need_dx, norms)
+        rest[len(weights)] += start
+        return tuple(rest) if ids else (dx.swapaxes(0, 1) if need_dx else None, *rest)
+
+    return record(cell, y, (*weights, *state) if ids else (x, *weights, *state), gradients), final
+
+
+# --- activations and losses ------------------------------------------------------------------------------------------
+
+
 def leaky_relu(x: Tensor, slope: float = 0.01) -> Tensor:
     """x where it is positive, slope * x elsewhere (Maas et al. 2013)."""
     factor = np.where(x.data.real > 0, 1, slope).astype(x.dtype)
@@ -180,10 +322,33 @@ def softmax_cross_entropy(logits: Tensor, targets: np.ndarray) -> Tensor:
     return record("softmax_cross_entropy", loss, (logits,), lambda g: (gradient * g,))
 
 
+def cross_entropy_of_labels(
+    logits: Tensor, labels: np.ndarray, smoothing: float = 0.0, counted: np.ndarray | None = None
+) -> Tensor:
+    """Mean cross-entropy of logits (..., K) against whole numbers (...).
+
+    Args:
+        smoothing: the share of each target that is spread over all classes.
+        counted: (...) which labels count; the mean is over those. All if left out.
+    """
+    rows = logits.data.reshape(-1, logits.shape[-1])
+    counted = None if counted is None else counted.reshape(-1)
+    loss, gradient = kernels.cross_entropy_of_labels(rows, labels.reshape(-1), smoothing, counted)
+    gradient = gradient.reshape(logits.shape)
+    return record("cross_entropy_of_labels", loss, (logits,), lambda g: (gradient * g,))
+
+
 def binary_cross_entropy(logits: Tensor, targets: np.ndarray, weights: np.ndarray) -> Tensor:
     """Weighted mean binary cross-entropy of logits; all shapes are the same."""
     loss, gradient = kernels.binary_cross_entropy(logits.data, targets, weights)
     return record("binary_cross_entropy", loss, (logits,), lambda g: (gradient * g,))
+
+
+def _check_rows(name: str, ids: np.ndarray, rows: int) -> None:
+    """Refuse numbers of rows that are not there."""
+    if ids.size and not (ids.min() >= 0 and ids.max() < rows):
+        got = f"{ids.min()} to {ids.max()}"
+        raise UsageError(f"{name}() looks up rows", expected=f"whole numbers from 0 to {rows - 1}", got=got)
 
 
 def _tensors(a, b) -> tuple[Tensor, Tensor]:

@@ -48,15 +48,23 @@ def zeros(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     return np.zeros(shape, np.float32)
 
 
+def orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """A random rotation (or part of one): it keeps lengths, however often it is applied (Saxe et al. 2014)."""
+    rows, columns = shape
+    q, r = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
+    q *= np.sign(np.diag(r))  # without this some rotations would be more likely than others
+    return (q if rows >= columns else q.T).astype(np.float32)
+
+
 def _normal(shape: tuple[int, ...], rng: np.random.Generator, deviation: float) -> np.ndarray:
     return (rng.standard_normal(shape) * deviation).astype(np.float32)
 
 
-NAMES: dict[str, Initializer] = {"he": he, "glorot": glorot, "lecun": lecun, "zeros": zeros}
+NAMES: dict[str, Initializer] = {"he": he, "glorot": glorot, "lecun": lecun, "orthogonal": orthogonal, "zeros": zeros}
 
 
 def named(name: str) -> Initializer:
-    """The initializer of a name, as layers take it: "he", "glorot", "lecun" or "zeros"."""
+    """The initializer of a name, as layers take it: "he", "glorot", "lecun", "orthogonal" or "zeros"."""
     if name not in NAMES:
         raise UsageError("unknown initializer", expected=", ".join(NAMES), got=repr(name))
     return NAMES[name]

@@ -19,11 +19,16 @@ Padding = tuple[Pair, Pair]  # rows above and below, columns left and right
 
 _MOST_COLUMNS = 256 << 20  # bytes of columns that a convolution may keep for its backward pass
 
+# The C library of Linux hands freed memory back to the system, and fetching it again costs more than filling it. It
+# keeps twice the largest block that it has ever seen freed, up to this size (mallopt(3), M_MMAP_THRESHOLD). One that is
+# never touched costs nothing, and takes a fifth off the time of a step of an LSTM.
+np.empty(31 << 20, np.uint8)
+
 # --- linear ----------------------------------------------------------------------------------------------------------
 
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """x @ weight + bias: (N, I) @ (I, O) + (O,) -> (N, O)."""
+    """x @ weight + bias: (N, I) or (N, T, I), (I, O), (O,) -> (N, O) or (N, T, O)."""
     y = x @ weight
     y += bias
     return y
@@ -33,7 +38,10 @@ def linear_backward(
     g: np.ndarray, x: np.ndarray, weight: np.ndarray, need_dx: bool, out: np.ndarray | None = None
 ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
     """Gradients of input (None unless needed), weight (written to `out` if given) and bias."""
-    return (g @ weight.T if need_dx else None), np.matmul(x.T, g, out=out), g.sum(axis=0)
+    shape = x.shape
+    x, g = x.reshape(-1, shape[-1]), g.reshape(-1, g.shape[-1])
+    dx = (g @ weight.T).reshape(shape) if need_dx else None
+    return dx, np.matmul(x.T, g, out=out), np.ones(len(g), g.dtype) @ g
 
 
 # --- convolution -----------------------------------------------------------------------------------------------------
@@ -318,6 +326,40 @@ def softmax_cross_entropy(logits: np.ndarray, targets: np.ndarray) -> tuple[np.n
     return np.asarray(loss, logits.dtype), gradient
 
 
+def cross_entropy_of_labels(
+    logits: np.ndarray, labels: np.ndarray, smoothing: float, counted: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same for targets that are 1 - smoothing at a label, with smoothing spread over all classes.
+
+    Args:
+        logits: (N, K).
+        labels: (N,) whole numbers; any where they do not count.
+        smoothing: from 0 to less than 1.
+        counted: (N,) which rows count, at least one; all if None. The mean is over those.
+    """
+    n, classes = logits.shape
+    share = 1 / (n if counted is None else np.count_nonzero(counted))
+    if counted is not None:
+        labels = np.where(counted, labels, 0)
+    there = np.arange(n), labels
+    gradient = logits - logits.real.max(axis=1, keepdims=True)
+    wanted = gradient[there]  # what the loss wants to be large
+    if smoothing:
+        wanted = (1 - smoothing) * wanted + smoothing * gradient.mean(axis=1)
+    np.exp(gradient, out=gradient)
+    total = gradient @ np.ones(classes, gradient.dtype)
+    loss = np.log(total)
+    loss -= wanted
+    gradient *= (share / total)[:, None]
+    if smoothing:
+        gradient -= smoothing / classes * share
+    gradient[there] -= (1 - smoothing) * share
+    if counted is not None:
+        loss *= counted
+        gradient *= counted[:, None]
+    return np.asarray(loss.sum() * share, logits.dtype), gradient
+
+
 def binary_cross_entropy(logits: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weighted mean of -y log(p) - (1 - y) log(1 - p) with p = sigmoid(logits), and its gradient by the logits.
 
@@ -362,15 +404,17 @@ def batch_norm_backward(g: np.ndarray, cache: tuple, gain: np.ndarray) -> tuple[
     return dx, dgain, dshift
 
 
-def embedding_backward(g: np.ndarray, indices: np.ndarray, rows: int) -> np.ndarray:
-    """The gradient of a table whose rows were looked up: (..., D), (...) -> (rows, D).
+def embedding_backward(g: np.ndarray, indices: np.ndarray, count: int) -> np.ndarray:
+    """The gradient of a table whose rows were looked up: (..., D), (...) -> (count, D).
 
-    Sorted sums instead of np.add.at, which visits the elements one by one.
+    One id after the other, its rows added up by BLAS. For 65 ids that is 8 times as fast as np.add.reduceat over sorted
+    rows, and 3 times as fast as a product with one-hot rows.
     """
-    table = np.zeros((rows, g.shape[-1]), g.dtype)
-    flat = indices.reshape(-1)
-    if flat.size:
-        order = np.argsort(flat, kind="stable")
-        used, starts = np.unique(flat[order], return_index=True)
-        table[used] = np.add.reduceat(g.reshape(-1, g.shape[-1])[order], starts, axis=0)
+    rows, flat = g.reshape(-1, g.shape[-1]), indices.reshape(-1)
+    table = np.zeros((count, rows.shape[-1]), g.dtype)
+    order = np.argsort(flat, kind="stable")
+    used, starts = np.unique(flat[order], return_index=True)
+    ones = np.ones(len(flat), g.dtype)
+    for row, start, end in zip(used, starts, [*starts[1:], len(flat)], strict=False):  # no id has no starts
+        np.matmul(ones[start:end], rows[order[start:end]], out=table[row])
     return table

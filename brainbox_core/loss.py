@@ -5,6 +5,8 @@ A loss never broadcasts: outputs and targets of different shapes are an error an
 
 from __future__ import annotations
 
+import numbers
+
 import numpy as np
 
 from brainbox_core import checks, functional, metrics
@@ -97,58 +99,86 @@ class CrossEntropy(Loss):
     Args:
         label_smoothing: this share of the target, from 0 to less than 1, is spread evenly over all classes, so that the
             model is not pushed to be infinitely sure (Szegedy et al. 2016).
+        ignore: a label, such as -1, for what does not count, as the steps after the end of a sequence; the loss is the
+            mean over the others. None if every label counts.
 
     Shape:
         outputs (batch, classes); targets (batch,) whole numbers from 0, or (batch, classes) one-hot or probabilities.
+        Of sequences: outputs (batch, time, classes), targets (batch, time) whole numbers.
 
     Example:
         >>> round(CrossEntropy()(Tensor([[0.0, 0.0]]), np.array([1])).item(), 4)
         0.6931
+        >>> round(CrossEntropy(ignore=-1)(Tensor([[[0.0, 0.0], [9.0, 1.0]]]), np.array([[1, -1]])).item(), 4)
+        0.6931
     """
 
-    def __init__(self, label_smoothing: float = 0.0):
+    def __init__(self, label_smoothing: float = 0.0, ignore: int | None = None):
         self.label_smoothing = checks.between("label_smoothing", label_smoothing, 0, 0.999)
+        if ignore is not None and (isinstance(ignore, bool) or not isinstance(ignore, numbers.Integral)):
+            raise UsageError("ignore", expected="a whole number or None", got=repr(ignore))
+        self.ignore = ignore
 
     def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
         y = np.asarray(y)
-        if len(output_shape) != 1:
-            raise UsageError("CrossEntropy needs outputs (batch, classes)", got=f"(batch, {output_shape})")
-        if y.ndim == 2 and y.shape[1] == 1 != output_shape[0]:
-            raise UsageError("labels come as one axis", expected="shape (n,)", got=y.shape, fix="y.reshape(-1)")
-        if y.ndim != 1:
-            return _probabilities(super().targets(y, output_shape))
+        if len(output_shape) not in (1, 2):
+            raise UsageError(
+                "CrossEntropy needs outputs (batch, classes) or (batch, time, classes)", got=f"(batch, {output_shape})"
+            )
+        if len(output_shape) == 1:
+            if y.ndim == 2 and y.shape[1] == 1 != output_shape[0]:
+                raise UsageError("labels come as one axis", expected="shape (n,)", got=y.shape, fix="y.reshape(-1)")
+            if y.ndim != 1:
+                return _probabilities(super().targets(y, output_shape))
+        elif y.shape[1:] != output_shape[:1]:
+            fix = "for one output a sequence use last=True in the last recurrent layer, or bb.layers.Flatten()"
+            raise UsageError("every step needs a label", expected=("n", output_shape[0]), got=y.shape, fix=fix)
         if y.dtype.kind == "b" or (y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.rint(y)).all()):
             y = y.astype(np.int64)
         if y.dtype.kind not in "iu":
             raise UsageError("labels must be whole numbers", got=f"an array of {y.dtype}")
-        classes = output_shape[0]
-        if y.size and (y.min() < 0 or y.max() >= classes):
-            wrong = y.min() if y.min() < 0 else y.max()
-            where = f"y[{int(np.argmax(y == wrong))}]"
-            fix = "number the classes from 0"
-            if y.min() >= 0:
-                fix += f", or give the last layer {int(y.max()) + 1} outputs"
-            raise UsageError("label out of range", where=where, expected=f"0 to {classes - 1}", got=wrong, fix=fix)
+        self._in_range(y, output_shape[-1])
         return y
 
     def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
         y = self.paired(outputs, y)
-        classes = outputs.shape[1]
-        dtype = outputs.data.real.dtype
-        target = y.astype(dtype)
-        if y.ndim == 1:
-            target = np.zeros(outputs.shape, dtype)
-            target[np.arange(len(y)), y] = 1
-        if self.label_smoothing:
-            target = target * (1 - self.label_smoothing) + self.label_smoothing / classes
-        return functional.softmax_cross_entropy(outputs, target)
+        labels = y
+        if y.ndim == outputs.ndim:
+            if not ((y == 0) | (y == 1)).all():
+                return self._of_probabilities(outputs, y)
+            labels = y.argmax(axis=-1)  # the same bits as if labels had been given
+        counted = None if self.ignore is None else labels != self.ignore
+        if counted is not None and not counted.any():
+            raise UsageError(f"a batch without a label that counts: all are {self.ignore}, which is to be ignored")
+        return functional.cross_entropy_of_labels(outputs, labels, self.label_smoothing, counted)
 
     def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
-        labels = y if y.ndim == 1 else y.argmax(axis=1)
-        return {"accuracy": metrics.accuracy(labels, outputs.argmax(axis=1))}
+        labels = y if y.ndim < outputs.ndim else y.argmax(axis=-1)
+        counted = np.ones(labels.shape, bool) if self.ignore is None else labels != self.ignore
+        return {"accuracy": metrics.accuracy(labels[counted], outputs.argmax(axis=-1)[counted])}
 
     def config(self) -> dict[str, object]:
-        return {"label_smoothing": self.label_smoothing}
+        return {"label_smoothing": self.label_smoothing, "ignore": self.ignore}
+
+    def _of_probabilities(self, outputs: Tensor, y: np.ndarray) -> Tensor:
+        target = y.astype(outputs.data.real.dtype)
+        if self.label_smoothing:
+            target = target * (1 - self.label_smoothing) + self.label_smoothing / outputs.shape[-1]
+        return functional.softmax_cross_entropy(outputs, target)
+
+    def _in_range(self, y: np.ndarray, classes: int) -> None:
+        """Refuse labels that are not classes."""
+        if y.size and y.min() >= 0 and y.max() < classes:
+            return
+        counted = y if self.ignore is None else y[y != self.ignore]
+        if not counted.size or (counted.min() >= 0 and counted.max() < classes):
+            return
+        wrong = counted.min() if counted.min() < 0 else counted.max()
+        where = f"y[{', '.join(map(str, np.argwhere(y == wrong)[0]))}]"
+        fix = "number the classes from 0"
+        if counted.min() >= 0:
+            fix += f", or give the last layer {int(wrong) + 1} outputs"
+        raise UsageError("label out of range", where=where, expected=f"0 to {classes - 1}", got=wrong, fix=fix)
 
 
 def _probabilities(y: np.ndarray) -> np.ndarray:

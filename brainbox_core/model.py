@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -219,7 +218,8 @@ class Sequential:
         """A batch as the first layer takes it: float32, and pixels (uint8) from 0 to 1, as X / 255 has them."""
         if isinstance(X, SparseRows):
             return X
-        X = X.reshape(len(X), *self.input_shape)
+        if X.ndim != 1 + len(self.input_shape):  # a last axis of 1 too many or too few
+            X = X.reshape(len(X), *self.input_shape)
         if X.dtype == np.uint8 and not self.layers[0].takes_ids:
             return Tensor(np.divide(X, np.float32(255), dtype=np.float32))
         return Tensor(X.astype(np.float32, copy=False))
@@ -408,15 +408,8 @@ def _knows_its_shape(layer: Layer) -> bool:
 
 def _afford(count: int, layer: Layer) -> None:
     """Refuse more parameters than the machine has memory to train."""
-    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
-        return
-    need, have = 4 * _COPIES * count, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if need > have:
-        raise UsageError(
-            f"{layer.label} brings the model to {count:,} parameters: "
-            f"training needs {need / 1e9:,.1f} GB, this machine has {have / 1e9:,.1f}",
-            fix="make the layers smaller",
-        )
+    what = f"{layer.label} brings the model to {count:,} parameters"
+    checks.memory(what, 4 * _COPIES * count, "make the layers smaller")
 
 
 def _rebuild(entry: dict, kinds: dict, what: str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,10 +24,17 @@ def train(
     model: Sequential,
     loader: DataLoader,
     epochs: int,
-    validation: tuple[np.ndarray, np.ndarray] | None,
+    validation: tuple[np.ndarray, np.ndarray] | Callable[[], dict[str, float]] | None,
     callbacks: Sequence[Callback],
 ) -> list[dict]:
     """Train a built and compiled model; see `Sequential.fit`, which checks everything first.
+
+    Args:
+        model: it ends with the weights of the epoch with the lowest validation loss.
+        loader: gives the batches of an epoch.
+        epochs: how many.
+        validation: inputs and targets, or a function that measures the model by itself: `loss` and other metrics.
+        callbacks: what looks on.
 
     Returns:
         The logs of every epoch: epoch, train_loss, the validation's metrics, lr, time_s.
@@ -46,7 +53,8 @@ def train(
             logs = {"epoch": model.epoch + 1, "train_loss": _epoch(model, loader, callbacks)}
             model.epoch += 1
             if validation is not None:
-                logs |= {f"val_{name}": value for name, value in model.evaluate(*validation).items()}
+                measured = validation() if callable(validation) else model.evaluate(*validation)
+                logs |= {f"val_{name}": value for name, value in measured.items()}
                 if not math.isfinite(logs["val_loss"]):
                     raise ConvergenceError(
                         f"the validation loss is {logs['val_loss']}",
@@ -74,24 +82,29 @@ def _epoch(model: Sequential, loader: DataLoader, callbacks: Sequence[Callback])
     total, rows = 0.0, 0
     for number, (x, y) in enumerate(loader.epoch(model.epoch + 1), start=1):
         lr = model.optimizer.lr
-        total += _step(model, x, y) * len(x)
+        loss, norm = _step(model, x, y)
+        total += loss * len(x)
         rows += len(x)
         if callbacks:
             logs = {"epoch": model.epoch + 1, "batch": number, "batches": len(loader), "lr": lr}
-            logs |= {"step": model.optimizer.steps, "train_loss": total / rows}
+            logs |= {"step": model.optimizer.steps, "train_loss": total / rows, "gradient_norm": norm}
             for callback in callbacks:
                 callback.on_batch_end(model, logs)
     return total / rows
 
 
-def _step(model: Sequential, x: np.ndarray, y: np.ndarray) -> float:
-    """One update of the weights, or an error before it if the loss or a gradient is not a finite number."""
+def _step(model: Sequential, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """One update of the weights, or an error before it if the loss or a gradient is not a finite number.
+
+    Returns:
+        The loss, and the length of the gradient before it is clipped.
+    """
     step = model.optimizer.steps
     for layer in model.layers:
         layer.step = step
     # BatchNorm takes every batch into its averages on the way forward; a bad one has to come out again.
     averages = [(array, array.copy()) for layer in model.layers for array in layer.buffers.values()]
-    inputs, error = model.inputs(x), None
+    inputs, square, error = model.inputs(x), 0.0, None
     with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
         loss = model.loss(model.forward(inputs, training=True), y)
         value = loss.item()
@@ -102,14 +115,15 @@ def _step(model: Sequential, x: np.ndarray, y: np.ndarray) -> float:
             loss.backward()
             gradients = model.params.gather()
             # One dot product sees every NaN and Inf, and also what the optimizers' squares could not hold.
-            if not math.isfinite(np.dot(gradients, gradients)):
+            square = float(np.dot(gradients, gradients))
+            if not math.isfinite(square):
                 error = _diverged(model, "the gradient is not finite", "its length overflows", inputs)
     if error is not None:
         for array, before in averages:
             array[...] = before
         raise error
     model.optimizer.step()
-    return value
+    return value, math.sqrt(square)
 
 
 def _diverged(model: Sequential, what: str, fault: str, inputs: Tensor) -> ConvergenceError:

@@ -21,8 +21,8 @@ class Linear(Layer):
         initializer: how the weights start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0.
 
     Shape:
-        (batch, inputs) -> (batch, units); weight (inputs, units), bias (units,). The inputs of a model's first layer
-        may be `SparseRows`.
+        (batch, inputs) -> (batch, units), and (batch, time, inputs) -> (batch, time, units), every step alike;
+        weight (inputs, units), bias (units,). The inputs of a model's first layer may be `SparseRows`.
 
     Example:
         >>> layer = Linear(2, initializer="zeros")
@@ -38,9 +38,9 @@ class Linear(Layer):
         initializers.named(initializer)
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        if len(input_shape) != 1:
+        if len(input_shape) not in (1, 2):
             raise self.misfit("(batch, features)", input_shape, "add bb.layers.Flatten() before it")
-        return (self.units,)
+        return *input_shape[:-1], self.units
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
         shapes = self.parameter_shapes(input_shape)
@@ -49,16 +49,16 @@ class Linear(Layer):
         return self.output_shape(input_shape)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {"weight": (*input_shape, *self.output_shape(input_shape)), "bias": (self.units,)}
+        self.output_shape(input_shape)
+        return {"weight": (input_shape[-1], self.units), "bias": (self.units,)}
 
     def __call__(self, x: Tensor | SparseRows, training: bool = False) -> Tensor:
-        if x.ndim != 2:
-            raise self.misfit("(batch, features)", x.shape[1:], "add bb.layers.Flatten() before it")
+        self.output_shape(x.shape[1:])
         linear = functional.sparse_linear if isinstance(x, SparseRows) else functional.linear
         return linear(x, self.weight, self.bias)
 
     def multiply_adds(self, input_shape: Shape) -> int:
-        return input_shape[0] * self.units
+        return math.prod(input_shape) * self.units
 
 
 class Flatten(Layer):
@@ -113,12 +113,17 @@ class Embedding(Layer):
         return {"table": (self.ids, self.dim)}
 
     def __call__(self, x: Tensor, training: bool = False) -> Tensor:
-        with np.errstate(invalid="ignore"):  # what is no whole number is told below
-            ids = x.data.real.astype(np.intp)
-        if ids.size and not (ids.min() >= 0 and ids.max() < self.ids and (ids == x.data).all()):
-            raise UsageError(
-                f"{self.label} looks up ids",
-                expected=f"whole numbers from 0 to {self.ids - 1}",
-                got=f"values from {x.data.real.min():g} to {x.data.real.max():g}",
-            )
-        return functional.embedding(self.table, ids)
+        return functional.embedding(self.table, whole_ids(self, x))
+
+
+def whole_ids(layer: Layer, x: Tensor) -> np.ndarray:
+    """The inputs of a layer that looks up `layer.ids` ids as whole numbers; others are refused."""
+    with np.errstate(invalid="ignore"):  # what is no whole number is told below
+        ids = x.data.real.astype(np.intp)
+    if ids.size and not (ids.min() >= 0 and ids.max() < layer.ids and (ids == x.data).all()):
+        raise UsageError(
+            f"{layer.label} looks up ids",
+            expected=f"whole numbers from 0 to {layer.ids - 1}",
+            got=f"values from {x.data.real.min():g} to {x.data.real.max():g}",
+        )
+    return ids

@@ -22,6 +22,19 @@ ROWS = np.array([[0, 2], [2, 3], [0, 0]])
 BITS = RNG.integers(0, 2, (5, 2)).astype(float)
 SOFT = kernels.softmax(numbers(4, 3))
 SAME = ((1, 1), (0, 1))
+WORDS, LENGTHS = RNG.integers(0, 3, (2, 9)), np.array([3, 0])
+
+
+def unrolled(cell, **options):
+    """Only the outputs of a recurrent operation, in a function that would also have a slope where they are 0."""
+    return lambda *tensors: (getattr(functional, cell)(*tensors, **options)[0] + 1) ** 2
+
+
+def weights(gates, inputs=2, units=2):
+    return numbers(inputs, gates * units), numbers(units, gates * units), numbers(gates * units)
+
+
+STATE, BIAS = numbers(2, 2), numbers(2)
 OPERATIONS = {
     "where": (lambda a, b: functional.where(np.arange(3) > 0, a, b), (numbers(2, 3), numbers(3))),
     "where, wide condition": (lambda a, b: functional.where(np.eye(4, 3) > 0, a, b), (numbers(3), numbers())),
@@ -41,6 +54,29 @@ OPERATIONS = {
     "linear": (functional.linear, (numbers(4, 3), numbers(3, 2), numbers(2))),
     "linear, one row": (functional.linear, (numbers(1, 3), numbers(3, 2), numbers(2))),
     "linear with itself": (lambda w, b: functional.linear(w, w, b), (numbers(3, 3), numbers(3))),
+    "linear, sequences": (functional.linear, (numbers(4, 5, 3), numbers(3, 2), numbers(2))),
+    "linear, sequences, time first": (
+        lambda x, w, b: functional.linear(x.transpose(1, 0, 2), w, b) ** 2,
+        (numbers(4, 5, 3), numbers(3, 2), numbers(2)),
+    ),
+    "rnn": (unrolled("rnn"), (numbers(2, 40, 2), *weights(1), STATE)),
+    "rnn, ids": (lambda *a: functional.rnn(WORDS, *a)[0] ** 2, (*weights(1, 3), STATE)),
+    "rnn, last": (unrolled("rnn", last=True), (numbers(2, 9, 2), *weights(1), STATE)),
+    "rnn, lengths": (unrolled("rnn", lengths=LENGTHS), (numbers(2, 5, 2), *weights(1), STATE)),
+    "rnn, lengths, last": (unrolled("rnn", lengths=LENGTHS, last=True), (numbers(2, 5, 2), *weights(1), STATE)),
+    "gru": (unrolled("gru"), (numbers(2, 40, 2), *weights(3), BIAS, STATE)),
+    "gru, ids": (lambda *a: functional.gru(WORDS, *a)[0] ** 2, (*weights(3, 3), BIAS, STATE)),
+    "gru, last": (unrolled("gru", last=True), (numbers(2, 9, 2), *weights(3), BIAS, STATE)),
+    "gru, lengths": (unrolled("gru", lengths=LENGTHS), (numbers(2, 5, 2), *weights(3), BIAS, STATE)),
+    "gru, lengths, last": (unrolled("gru", lengths=LENGTHS, last=True), (numbers(2, 5, 2), *weights(3), BIAS, STATE)),
+    "lstm": (unrolled("lstm"), (numbers(2, 40, 2), *weights(4), STATE, STATE)),
+    "lstm, ids": (lambda *a: functional.lstm(WORDS, *a)[0] ** 2, (*weights(4, 3), STATE, STATE)),
+    "lstm, last": (unrolled("lstm", last=True), (numbers(2, 9, 2), *weights(4), STATE, STATE)),
+    "lstm, lengths": (unrolled("lstm", lengths=LENGTHS), (numbers(2, 5, 2), *weights(4), STATE, STATE)),
+    "lstm, lengths, last": (
+        unrolled("lstm", lengths=LENGTHS, last=True),
+        (numbers(2, 5, 2), *weights(4), STATE, STATE),
+    ),
     "conv2d": (functional.conv2d, (numbers(2, 5, 4, 1), numbers(3, 2, 1, 2), numbers(2))),
     "conv2d channels": (functional.conv2d, (numbers(2, 5, 4, 3), numbers(3, 2, 3, 2), numbers(2))),
     "conv2d stride, padding": (
@@ -70,6 +106,10 @@ OPERATIONS = {
     "log_softmax": (functional.log_softmax, (numbers(3, 4),)),
     "log_softmax 0": (lambda x: functional.log_softmax(x, axis=0), (numbers(3, 4),)),
     "softmax_cross_entropy": (lambda x: functional.softmax_cross_entropy(x, SOFT), (numbers(4, 3),)),
+    "cross_entropy_of_labels": (
+        lambda x: functional.cross_entropy_of_labels(x, WORDS[:, :5], 0.1, WORDS[:, :5] > 0),
+        (numbers(2, 5, 3),),
+    ),
     "binary_cross_entropy": (
         lambda x: functional.binary_cross_entropy(x, BITS, 1 + 3 * BITS),
         (3 * numbers(5, 2),),
@@ -126,6 +166,84 @@ def test_embedding_refuses_ids_that_are_not_there():
     for ids in ([3], [-1], [0, 99]):
         with pytest.raises(UsageError, match=r"embedding\(\) looks up rows: expected whole numbers from 0 to 2, got"):
             functional.embedding(table, np.array(ids))
+
+
+# --- recurrence ------------------------------------------------------------------------------------------------------
+
+CELLS = {
+    "rnn": (*weights(1), STATE),
+    "gru": (*weights(3), BIAS, STATE),
+    "lstm": (*weights(4), STATE, STATE),
+}
+every_cell = pytest.mark.parametrize("cell", CELLS)
+
+
+@every_cell
+def test_all_steps_are_one_node_and_the_state_is_outside_the_graph(cell):
+    x, *others = (Tensor(array, requires_grad=True) for array in (numbers(2, 6, 2), *CELLS[cell]))
+    y, state = getattr(functional, cell)(x, *others)
+    assert y.node.name == cell and y.node.inputs == (x, *others)
+    assert len(state) == (2 if cell == "lstm" else 1) and all(type(array) is np.ndarray for array in state)
+    assert np.array_equal(state[0], y.data[:, -1]) and not np.shares_memory(state[0], y.data)
+    final, state_too = getattr(functional, cell)(x, *others, last=True)
+    assert np.array_equal(final.data, state[0]) and not np.shares_memory(final.data, state_too[0])
+    before = [array.copy() for array in (*state, y.data)]
+    y.sum().backward()
+    getattr(functional, cell)(x, *others)
+    for array, old in zip((*state, y.data), before, strict=True):  # they are nobody's to work in
+        assert np.array_equal(array, old)
+
+
+@every_cell
+def test_windows_that_hand_on_their_state_give_what_the_whole_gives(cell):
+    x, others, count = numbers(2, 7, 2), [Tensor(array) for array in CELLS[cell]], 2 if cell == "lstm" else 1
+    operation = getattr(functional, cell)
+    whole, end = operation(Tensor(x), *others)
+    first, state = operation(Tensor(x[:, :3]), *others)
+    second, state = operation(Tensor(x[:, 3:]), *others[:-count], *map(Tensor, state))
+    assert np.allclose(np.concatenate([first.data, second.data], axis=1), whole.data, atol=1e-14)
+    for one, two in zip(state, end, strict=True):
+        assert np.allclose(one, two, atol=1e-14)
+
+
+@pytest.mark.parametrize("last", [False, True])
+@every_cell
+def test_sequences_in_one_batch_are_as_they_are_alone(cell, last):
+    """Whatever stands after the end of a sequence."""
+    lengths, count = np.array([4, 0, 6, 1]), 2 if cell == "lstm" else 1
+    operation, weight = getattr(functional, cell), [Tensor(array) for array in CELLS[cell][:-count]]
+    x, starts = numbers(4, 6, 2), [numbers(4, 2) for _ in range(count)]
+    for n, length in enumerate(lengths):
+        x[n, length:] = np.nan
+    y, state = operation(Tensor(x), *weight, *map(Tensor, starts), lengths, last)
+    for n, length in enumerate(lengths):
+        own = [Tensor(array[n : n + 1]) for array in starts]
+        alone, end = operation(Tensor(x[n : n + 1, :length]), *weight, *own, None, last)
+        assert np.allclose(y.data[n] if last else y.data[n, :length], alone.data[0], atol=1e-14)
+        assert last or not y.data[n, length:].any()
+        for one, two in zip(state, end, strict=True):
+            assert np.allclose(one[n], two[0], atol=1e-14)
+
+
+@every_cell
+def test_words_after_the_end_of_a_sequence_need_not_exist(cell):
+    others = [Tensor(array) for array in CELLS[cell]]
+    words = np.array([[0, 1, -1, -1], [1, 0, 1, 99]])
+    y, _ = getattr(functional, cell)(words, *others, np.array([2, 3]))
+    assert not y.data[0, 2:].any()
+    with pytest.raises(
+        UsageError, match=rf"{cell}\(\) looks up rows: expected whole numbers from 0 to 1, got -1 to 99"
+    ):
+        getattr(functional, cell)(words, *others)
+
+
+@every_cell
+def test_an_input_of_another_precision_decides_for_all(cell):
+    others = [Tensor(array.astype(np.float32)) for array in CELLS[cell]]
+    x = numbers(2, 3, 2)
+    y, state = getattr(functional, cell)(Tensor(x), *others)
+    assert y.dtype == np.float64 and all(array.dtype == np.float64 for array in state)
+    assert getattr(functional, cell)(Tensor(x.astype(np.float32)), *others)[0].dtype == np.float32
 
 
 def test_pad_refuses_widths_that_do_not_fit():

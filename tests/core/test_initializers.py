@@ -30,6 +30,18 @@ def test_glorot_is_uniform_within_its_limit():
     assert abs(weights).max() <= limit and abs(weights).max() > 0.999 * limit
 
 
+@pytest.mark.parametrize("shape", [(6, 6), (4, 6), (6, 4)], ids=str)
+def test_orthogonal_rows_or_columns_have_length_one_and_right_angles(shape):
+    weights = initializers.orthogonal(shape, stream(0)).astype(np.float64)
+    short = weights if shape[0] <= shape[1] else weights.T
+    assert weights.shape == shape and np.allclose(short @ short.T, np.eye(4 if shape != (6, 6) else 6), atol=1e-6)
+
+
+def test_orthogonal_rotations_favour_no_direction():
+    corners = [initializers.orthogonal((2, 2), stream(i))[0, 0] for i in range(400)]
+    assert abs(np.mean(corners)) < 0.15  # always positive or negative without the correction of QR's signs
+
+
 def test_zeros_are_zeros_and_draw_nothing():
     rng = stream(0)
     assert not initializers.zeros(DENSE, rng).any() and rng.random() == stream(0).random()
@@ -48,5 +60,7 @@ def test_the_generator_decides(name):
 
 
 def test_an_unknown_name_is_refused_with_those_there_are():
-    with pytest.raises(UsageError, match="unknown initializer: expected he, glorot, lecun, zeros, got 'xavier'"):
+    with pytest.raises(
+        UsageError, match="unknown initializer: expected he, glorot, lecun, orthogonal, zeros, got 'xavier'"
+    ):
         initializers.named("xavier")

@@ -19,6 +19,7 @@ L = layers
 CASES = [
     (L.Linear(3), (4,)),
     (L.Linear(2, initializer="glorot"), (1,)),
+    (L.Linear(3), (5, 2)),
     (L.Embedding(ids=6, dim=2), (3,)),
     (L.Embedding(ids=6, dim=2), ()),
     (L.Conv2D(3, kernel=3), (6, 7, 2)),
@@ -41,6 +42,14 @@ CASES = [
     (L.Softmax(), (4,)),
     (L.Dropout(0.4), (4, 2)),
     (L.Dropout(0), (3,)),
+    (L.RNN(3), (5, 2)),
+    (L.RNN(2, ids=4), (6,)),
+    (L.RNN(2, last=True), (1, 3)),
+    (L.GRU(3), (5, 2)),
+    (L.GRU(2, ids=4, last=True), (6,)),
+    (L.LSTM(3), (5, 2)),
+    (L.LSTM(2, ids=4), (6,)),
+    (L.LSTM(2, last=True), (4, 1)),
 ]
 IDS = [f"{type(layer).__name__} {shape}" for layer, shape in CASES]
 every_layer = pytest.mark.parametrize(("sample", "shape"), CASES, ids=IDS)
@@ -144,7 +153,7 @@ def test_the_cost_counts_what_is_there(sample, shape):
     assert layer.cost(shape) == cost and cost.outputs == np.prod(wanted, dtype=int)
     assert {name: parameter.shape for name, parameter in layer.parameters.items()} == shapes
     assert cost.parameters == sum(parameter.size for parameter in layer.parameters.values())
-    assert (cost.multiply_adds > 0) == isinstance(layer, L.Linear | L.Conv2D)
+    assert (cost.multiply_adds > 0) == isinstance(layer, L.Linear | L.Conv2D | L.RNN | L.GRU | L.LSTM)
     assert all(type(number) is int for number in (cost.multiply_adds, cost.parameters, cost.outputs))
 
 
@@ -155,9 +164,17 @@ def test_the_same_generator_makes_the_same_layer(sample, shape):
         assert np.array_equal(parameter.data, two.parameters[name].data)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in layers.KINDS if kind in ("Linear", "Conv2D", "MaxPool", "AvgPool")])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in layers.KINDS if kind in ("Linear", "Conv2D", "MaxPool", "AvgPool", "LSTM")]
+)
 def test_errors_name_the_layer_and_its_place(kind):
-    layer = {"Linear": L.Linear(3), "Conv2D": L.Conv2D(3), "MaxPool": L.MaxPool(), "AvgPool": L.AvgPool()}[kind]
+    layer = {
+        "Linear": L.Linear(3),
+        "Conv2D": L.Conv2D(3),
+        "MaxPool": L.MaxPool(),
+        "AvgPool": L.AvgPool(),
+        "LSTM": L.LSTM(2),
+    }[kind]
     with pytest.raises(UsageError, match=rf"^{kind} needs .*, got \(batch, 2, 2, 2, 2\)"):
         layer.build((2, 2, 2, 2), stream(0))
     model = Sequential([L.ReLU(), layer])
@@ -169,6 +186,9 @@ def test_costs_in_numbers():
     assert L.Linear(10).cost((784,)) == Cost(7840, 7850, 10)
     assert L.Conv2D(32, kernel=3).cost((28, 28)) == Cost(26 * 26 * 32 * 9, 320, 26 * 26 * 32)
     assert L.Conv2D(8, 3, stride=2, padding="same").cost((28, 28, 16)) == Cost(14 * 14 * 8 * 144, 1160, 1568)
+    assert L.Linear(10).cost((20, 7)) == Cost(20 * 70, 80, 200)
+    assert L.LSTM(8).cost((20, 5)) == Cost(20 * 13 * 32, 5 * 32 + 8 * 32 + 32, 160)
+    assert L.GRU(8, ids=50, last=True).cost((20,)) == Cost(20 * 8 * 24, 50 * 24 + 8 * 24 + 24 + 8, 8)
     assert L.BatchNorm().cost((13, 13, 4)) == Cost(0, 8, 676)
     assert L.Embedding(50, 8).cost((20,)) == Cost(0, 400, 160)
 
@@ -199,6 +219,8 @@ def test_costs_in_numbers():
         (lambda: L.BatchNorm(epsilon=0), "epsilon"),
         (lambda: L.Embedding(0, 2), "ids"),
         (lambda: L.Embedding(2, 0), "dim"),
+        (lambda: L.RNN(0), "units"),
+        (lambda: L.LSTM(2, ids=0), "ids"),
     ],
 )
 def test_settings_are_checked_when_they_are_given(make, names):
@@ -246,8 +268,10 @@ def test_gray_images_need_no_channel_axis():
 
 def test_a_missing_flatten_is_named_also_when_the_layer_is_called():
     layer = built(L.Linear(10), (4,))
-    for call in (lambda: layer(Tensor(np.zeros((2, 2, 2)))), lambda: L.Linear(10).output_shape((2, 2))):
-        with pytest.raises(UsageError, match=r"needs \(batch, features\), got \(batch, 2, 2\); add bb.layers.Flatten"):
+    for call in (lambda: layer(Tensor(np.zeros((2, 2, 2, 2)))), lambda: L.Linear(10).output_shape((2, 2, 2))):
+        with pytest.raises(
+            UsageError, match=r"needs \(batch, features\), got \(batch, 2, 2, 2\); add bb.layers.Flatten"
+        ):
             call()
 
 

@@ -15,6 +15,7 @@ RNG = np.random.default_rng(7)
 LABELS = np.array([2, 0, 1, 2, 2])
 SOFT = RNG.dirichlet(np.ones(3), 5)
 BITS = RNG.integers(0, 2, (5, 1))
+STEPS = np.array([[0, 1, 2, 1], [2, -1, -1, -1], [0, 0, -1, -1], [-1, -1, -1, -1], [1, 1, 1, 0]])
 CASES = {
     "mse": (loss.MSE(), RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))),
     "mse, images": (loss.MSE(), RNG.normal(size=(2, 3, 2)), RNG.normal(size=(2, 3, 2))),
@@ -27,6 +28,10 @@ CASES = {
     "classes, smooth": (loss.CrossEntropy(label_smoothing=0.1), RNG.normal(size=(5, 3)), LABELS),
     "classes, soft": (loss.CrossEntropy(), RNG.normal(size=(5, 3)), SOFT),
     "classes, soft and smooth": (loss.CrossEntropy(label_smoothing=0.3), RNG.normal(size=(5, 3)), SOFT),
+    "classes, ignoring": (loss.CrossEntropy(ignore=2), RNG.normal(size=(5, 3)), LABELS),
+    "sequences": (loss.CrossEntropy(), RNG.normal(size=(5, 4, 3)), abs(STEPS)),
+    "sequences, ignoring": (loss.CrossEntropy(ignore=-1), RNG.normal(size=(5, 4, 3)), STEPS),
+    "sequences, ignoring, smooth": (loss.CrossEntropy(0.1, ignore=-1), RNG.normal(size=(5, 4, 3)), STEPS),
 }
 every_case = pytest.mark.parametrize("name", CASES)
 
@@ -127,9 +132,39 @@ def test_labels_that_cannot_be_are_refused(y, message):
             call()
 
 
-def test_classes_need_one_axis_of_outputs():
-    with pytest.raises(UsageError, match=r"CrossEntropy needs outputs \(batch, classes\)"):
-        loss.CrossEntropy()(Tensor(np.zeros((3, 2, 2))), LABELS[:3])
+def test_classes_need_one_axis_of_outputs_or_two():
+    with pytest.raises(UsageError, match=r"CrossEntropy needs outputs \(batch, classes\) or \(batch, time, classes\)"):
+        loss.CrossEntropy()(Tensor(np.zeros((3, 2, 2, 2))), LABELS[:3])
+
+
+@pytest.mark.parametrize("smoothing", [0, 0.3])
+def test_what_is_ignored_is_as_if_it_were_not_there(smoothing):
+    outputs, counted = RNG.normal(size=(5, 4, 3)), STEPS >= 0
+    x, kept = Tensor(outputs, requires_grad=True), Tensor(outputs[counted], requires_grad=True)
+    function = loss.CrossEntropy(smoothing, ignore=-1)
+    value, alone = function(x, STEPS), loss.CrossEntropy(smoothing)(kept, STEPS[counted])
+    value.backward()
+    alone.backward()
+    assert value.item() == pytest.approx(alone.item(), rel=1e-14)
+    assert np.allclose(x.grad[counted], kept.grad, atol=1e-15) and not x.grad[~counted].any()
+    assert function.metrics(STEPS, outputs) == loss.CrossEntropy().metrics(STEPS[counted], outputs[counted])
+
+
+def test_labels_that_do_not_count_may_be_any_and_others_may_not():
+    function, x = loss.CrossEntropy(ignore=-1), Tensor(np.zeros((2, 2, 3)))
+    assert loss.CrossEntropy(ignore=255)(x, np.full((2, 2), [0, 255], np.uint8)).item() == pytest.approx(np.log(3))
+    with pytest.raises(UsageError, match=r"y\[1, 0\]: label out of range: expected 0 to 2, got 3; .* 4 outputs"):
+        function(x, np.array([[0, -1], [3, 1]]))
+    with pytest.raises(UsageError, match=r"y\[0, 1\]: label out of range: expected 0 to 2, got -2; number"):
+        function(x, np.array([[0, -2], [-1, 1]]))
+    with pytest.raises(UsageError, match="without a label that counts: all are -1"):
+        function(x, np.full((2, 2), -1))
+
+
+@pytest.mark.parametrize("y", [np.zeros(2, int), np.zeros((2, 3), int), np.zeros((2, 4, 3)), np.zeros((2, 1), int)])
+def test_every_step_needs_a_label(y):
+    with pytest.raises(UsageError, match=r"every step needs a label: expected \('n', 4\), got .*last=True"):
+        loss.CrossEntropy()(Tensor(np.zeros((2, 4, 3))), y)
 
 
 @pytest.mark.parametrize("big", [1e4, 1e30])
@@ -162,6 +197,7 @@ def test_beside_pytorch():
     torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install torch==2.13.0")
     nn = torch.nn.functional
     bits, labels, soft = torch.tensor(BITS.astype(float)), torch.tensor(LABELS), torch.tensor(SOFT)
+    steps = torch.tensor(STEPS)
     theirs = {
         "mse": lambda x, y: nn.mse_loss(x, torch.tensor(y)),
         "binary": lambda x, y: nn.binary_cross_entropy_with_logits(x, bits),
@@ -169,6 +205,8 @@ def test_beside_pytorch():
         "classes": lambda x, y: nn.cross_entropy(x, labels),
         "classes, smooth": lambda x, y: nn.cross_entropy(x, labels, label_smoothing=0.1),
         "classes, soft and smooth": lambda x, y: nn.cross_entropy(x, soft, label_smoothing=0.3),
+        "sequences, ignoring": lambda x, y: nn.cross_entropy(x.mT, steps, ignore_index=-1),
+        "sequences, ignoring, smooth": lambda x, y: nn.cross_entropy(x.mT, steps, ignore_index=-1, label_smoothing=0.1),
     }
     for name, function in theirs.items():
         ours, outputs, y = CASES[name]
@@ -188,7 +226,8 @@ def test_targets_of_yes_or_no_lie_between():
 
 def test_settings_are_checked():
     for make in (
-        lambda: loss.CrossEntropy(1), lambda: loss.CrossEntropy(-0.1), lambda: loss.BinaryCrossEntropy((0, 1)),
+        lambda: loss.CrossEntropy(ignore=0.5), lambda: loss.CrossEntropy(ignore=True), lambda: loss.CrossEntropy(1),
+        lambda: loss.CrossEntropy(-0.1), lambda: loss.BinaryCrossEntropy((0, 1)),
         lambda: loss.BinaryCrossEntropy((1, float("inf"))),
     ):  # fmt: skip
         with pytest.raises(UsageError):

@@ -1,0 +1,116 @@
+"""What a character generator is made of: plain numbers, without NumPy, so that they can be shown at once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from brainbox_core import checks
+from brainbox_core.errors import UsageError
+
+BUILT_IN = "play"
+TITLE, SIZE = "The Light at Sorrel Head (built in)", 66_222  # of the built-in text; its characters are bytes, too
+# The peak learning rate of each cell.
+RATES = {"rnn": 0.005, "gru": 0.01, "lstm": 0.01}
+ROWS = 10  # of a training without --sample-every
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides what a character generator learns.
+
+    Args:
+        data: `play`, a text file, or - for standard input.
+        lines: take every line as a sequence of its own instead of the text as one.
+        cell: `rnn` (tanh), `gru` or `lstm`.
+        hidden: the width of each recurrent layer.
+        layers: how many of them.
+        embedding: numbers to learn for each character, which stand for it at the input; 0 for a one-hot input.
+        seq_len: steps through which the gradient goes back: characters of a window.
+        steps: updates of the weights.
+        batch_size: windows, or lines, of one update.
+        lr: the highest learning rate of the one-cycle schedule.
+        clip: the greatest length of the gradient; 0 for no limit.
+        sample_every: steps between two looks at the held-out part, each with a sample.
+        explain: also measure how the gradient flows back through time, before and after the training.
+        val_split: share of the text that is held out: its end, or random lines.
+        patience: stop after so many looks without a new best; None trains them all.
+        limit: only so many characters (or lines) to train on, the first; None takes all.
+        seed: the start of all randomness.
+
+    Raises:
+        UsageError: a number is out of its range.
+
+    Example:
+        >>> Settings(cell="gru", layers=2).title
+        '2 x GRU 128, embedding 32'
+    """
+
+    data: str = BUILT_IN
+    lines: bool = False
+    cell: str = "lstm"
+    hidden: int = 128
+    layers: int = 1
+    embedding: int = 32
+    seq_len: int = 64
+    steps: int = 500
+    batch_size: int = 32
+    lr: float = RATES["lstm"]
+    clip: float = 1.0
+    sample_every: int = 50
+    explain: bool = False
+    val_split: float = 0.1
+    patience: int | None = None
+    limit: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.cell not in RATES:
+            raise UsageError("cell is unknown", expected=", ".join(RATES), got=self.cell)
+        for name in ("hidden", "layers", "seq_len", "steps", "batch_size", "sample_every"):
+            checks.whole(name, getattr(self, name))
+        checks.whole("embedding", self.embedding, 0)
+        checks.whole("seed", self.seed, 0)
+        checks.between("lr", self.lr, 0, above=True)
+        checks.between("clip", self.clip, 0)
+        if checks.between("val_split", self.val_split, 0, 1, above=True) == 1:
+            raise UsageError("val_split leaves nothing to train on", expected="a number below 1", got=self.val_split)
+        for name in ("patience", "limit"):
+            if getattr(self, name) is not None:
+                checks.whole(name, getattr(self, name))
+
+    @classmethod
+    def suited(cls, **changes: object) -> Settings:
+        """The defaults of `brainbox rnn`, with changes; what is not given suits the cell and the size of the text."""
+        steps = changes.get("steps") or suited_steps(changes.get("data", BUILT_IN), changes.get("lines", False))
+        rate = {"lr": RATES[changes["cell"]]} if changes.get("cell") in RATES else {}
+        return cls(**{**rate, "steps": steps, "sample_every": -(-steps // ROWS), **changes})
+
+    def quick(self) -> Settings:
+        """The same for a first look: done within 5 seconds."""
+        steps = min(self.steps, 60)
+        return replace(self, steps=steps, sample_every=-(-steps // 4))
+
+    @property
+    def title(self) -> str:
+        """The network in a few words."""
+        several = f"{self.layers} x " if self.layers > 1 else ""
+        read = f"embedding {self.embedding}" if self.embedding else "one-hot input"
+        return f"{several}{self.cell.upper()} {self.hidden}, {read}"
+
+
+def suited_steps(data: str, lines: bool) -> int:
+    """How many steps suit the size of a text: more for a longer one, up to a few minutes' worth.
+
+    Example:
+        >>> suited_steps("play", lines=False)
+        500
+    """
+    if data == BUILT_IN:
+        size = SIZE
+    else:
+        try:
+            size = os.path.getsize(data)
+        except OSError:  # standard input; what is missing is told when it is opened
+            size = SIZE
+    return size // 100

@@ -1,0 +1,109 @@
+"""Letting a character generator write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from brainbox_core import checks
+from brainbox_core.characters import OTHER, Alphabet, named
+from brainbox_core.errors import ConvergenceError, InputError, UsageError
+from brainbox_core.layers.recurrent import carried
+from brainbox_core.model import Sequential
+from brainbox_core.sampling import Sampler
+from brainbox_core.tensor import Tensor, no_grad
+
+MOST_WRITTEN = 1_000_000
+LONGEST_LINE = 1000  # characters that a model of lines writes in one
+
+
+def write(
+    model: Sequential,
+    length: int,
+    prime: str = "",
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    seed: int = 0,
+) -> Iterator[str]:
+    """Let a model write, character by character; see `brainbox_core.sampling` for how each is chosen.
+
+    The model begins from a state of zeros after the character `model.meta["start"]`. A model of lines begins every line
+    so, with the prime again.
+
+    Args:
+        length: how many characters follow the prime; for a model of lines, how many lines.
+        prime: how the text begins.
+        temperature: 0 always takes the likeliest character.
+        top_k: choose among so many of the likeliest characters only; None among all.
+        seed: of the choices.
+
+    Yields:
+        The prime, and every character after it.
+
+    Raises:
+        InputError: the model does not know a character of the prime.
+        UsageError: an argument is out of its range.
+        ConvergenceError: an output is not a finite number.
+    """
+    alphabet = Alphabet(model.meta["characters"])
+    if checks.whole("length", length) > MOST_WRITTEN:
+        raise UsageError("length", expected=f"a whole number from 1 to {MOST_WRITTEN}", got=length)
+    if top_k is not None and checks.whole("top_k", top_k) > len(alphabet):
+        raise UsageError("top_k", expected=f"at most the model's {len(alphabet)} characters", got=top_k)
+    sampler = Sampler(temperature, top_k, seed)
+    begin = [model.meta["start"], *_known(prime, alphabet, model.meta["lines"])]
+    write_it = _lines if model.meta["lines"] else _text
+    return write_it(model, begin, prime, length, sampler)
+
+
+def _known(prime: str, alphabet: Alphabet, lines: bool) -> list[int]:
+    """The prime in numbers."""
+    if lines and "\n" in prime:
+        raise UsageError("a model of lines begins every line with the prime, which has a line end", where="prime")
+    if unknown := next((character for character in prime if character not in alphabet.numbers), None):
+        some = "".join(character for character in alphabet.characters if character.isprintable() and character != OTHER)
+        raise InputError(
+            f"the model does not know the character {named(unknown)}",
+            where="prime",
+            fix=f"it knows {some[:80]}{'...' * (len(some) > 80)}",
+        )
+    return [alphabet.numbers[character] for character in prime]
+
+
+def _text(model: Sequential, begin: list[int], prime: str, length: int, sampler: Sampler) -> Iterator[str]:
+    characters = model.meta["characters"]
+    yield from prime
+    with carried(model.layers):
+        for number in begin:
+            logits = _read(model, number)
+        for left in reversed(range(length)):
+            number = sampler.choose(logits)
+            yield characters[number]
+            if left:
+                logits = _read(model, number)
+
+
+def _lines(model: Sequential, begin: list[int], prime: str, count: int, sampler: Sampler) -> Iterator[str]:
+    characters, end = model.meta["characters"], model.meta["start"]
+    for _ in range(count):
+        yield from prime
+        with carried(model.layers):
+            for number in begin:
+                logits = _read(model, number)
+            for _ in range(LONGEST_LINE):
+                number = sampler.choose(logits)
+                if number == end:
+                    break
+                yield characters[number]
+                logits = _read(model, number)
+        yield "\n"
+
+
+def _read(model: Sequential, number: int) -> np.ndarray:
+    """The logits (characters,) of what comes after a character."""
+    with no_grad():
+        logits = model.forward(Tensor([[number]])).data[0, 0]
+    if not np.isfinite(logits).all():
+        raise ConvergenceError("the prediction is not a finite number", fix="train again with a smaller learning rate")
+    return logits
