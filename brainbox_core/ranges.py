@@ -9,6 +9,7 @@ import numpy as np
 from brainbox_core import layers
 from brainbox_core.data import DataLoader
 from brainbox_core.rng import stream
+from brainbox_core.sparse import SparseRows
 
 if TYPE_CHECKING:
     from brainbox_core.model import Sequential
@@ -50,9 +51,11 @@ def record(model: Sequential, loader: DataLoader) -> None:
     """Write the ranges over some of the training rows, and what the inputs are, into the model's description.
 
     `meta["ranges"]` is what `activation_ranges` finds; `meta["input"]` is "uint8" for pixels, else "float32". Networks
-    with layers of a user's own, or of ids, are left alone: they are not exported to integers.
+    with layers of a user's own, and those that take ids or sparse rows, are left alone: they are not exported to integers.
     """
-    if model.layers[0].takes_ids or any(layers.KINDS.get(type(x).__name__) is not type(x) for x in model.layers):
+    if model.layers[0].takes_ids or isinstance(loader.X, SparseRows):
+        return
+    if any(layers.KINDS.get(type(layer).__name__) is not type(layer) for layer in model.layers):
         return
     rows = loader.indices
     if len(rows) > MOST_ROWS:
