@@ -9,6 +9,7 @@ import braininabox as bb
 from brainbox_core.rng import stream
 
 L = bb.layers
+_SAME_SHAPE = {"relu": L.ReLU, "tanh": L.Tanh, "sigmoid": L.Sigmoid, "norm": L.BatchNorm, "soft": L.Softmax}
 
 
 @st.composite
@@ -21,7 +22,7 @@ def models(draw: st.DrawFn) -> bb.Sequential:
         h, w, c = shape
         small = st.tuples(st.integers(1, min(h, 4)), st.integers(1, min(w, 4)))
         strides = st.tuples(st.integers(1, 3), st.integers(1, 3))
-        kind = draw(st.sampled_from(["conv", "conv", "conv", "max", "avg", "relu", "relu", "tanh", "sigmoid", "norm"]))
+        kind = draw(st.sampled_from(["conv", "conv", "conv", "max", "avg", "relu", *_SAME_SHAPE]))
         if kind == "conv":
             padding = draw(st.sampled_from(["valid", "same"]))
             kernel = draw(small) if padding == "valid" else draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
@@ -29,7 +30,7 @@ def models(draw: st.DrawFn) -> bb.Sequential:
         elif kind in ("max", "avg"):
             layer = (L.MaxPool if kind == "max" else L.AvgPool)(draw(small), draw(strides))
         else:
-            layer = {"relu": L.ReLU, "tanh": L.Tanh, "sigmoid": L.Sigmoid, "norm": L.BatchNorm}[kind]()
+            layer = _SAME_SHAPE[kind]()
         chain.append(layer)
         shape = layer.output_shape(shape)
     if not chain or draw(st.booleans()):
