@@ -40,11 +40,11 @@ def _words(telling: dict[str, list[tuple[str, float]]]) -> Figure:
     """The weights of the words and marks that speak most for each side."""
     figure = new_figure(9, 4.6)
     for axes, (label, words) in zip(figure.subplots(1, 2), telling.items(), strict=True):
-        names = [printable(name, WORD_LENGTH).replace("$", r"\$") for name, _ in words]
+        names = [printable(name, WORD_LENGTH) for name, _ in words]
         weights = [abs(weight) for _, weight in words]
         places = range(len(words))
         axes.barh(places, weights, color=ORANGE if label == "spam" else BLUE, height=0.7)
-        axes.set_yticks(places, names, color=INK)
+        axes.set_yticks(places, names, color=INK, parse_math=False)
         axes.invert_yaxis()
         axes.set_title(f"says {label}", loc="left", fontweight="bold")
         axes.set_xlabel("weight" if label == "spam" else "weight, negative")

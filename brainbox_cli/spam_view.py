@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 from brainbox_cli.reporter import Reporter
 from brainbox_core.display import fitted
 from brainbox_core.files import printable
 
 BAR = 16  # columns of the largest weight
+MOST = 60  # parts of a message that are listed
 SHOWN = 8  # telling words of each kind
 SURE = (0.5, 0.1, 0.01, 0.001)  # probabilities that a model gives a message which is spam
 
 
 def reasons(parts: list[tuple[str, float]], bias: float, unicode: bool) -> list[str]:
     """A line for each part of a message, with what it adds to the sum that becomes the probability.
+
+    Of a long message the parts that add most have a line each, and the others one for all.
 
     Args:
         parts: the words and marks with their weights.
@@ -27,21 +32,23 @@ def reasons(parts: list[tuple[str, float]], bias: float, unicode: bool) -> list[
         sum     +0.50  probability 0.622
     """
     full = "━" if unicode else "#"
+    total = bias + sum(weight for _, weight in parts)
+    if len(parts) > MOST:
+        least = sorted(abs(weight) for _, weight in parts)[-MOST]
+        others = [weight for _, weight in parts if abs(weight) < least]
+        parts = [part for part in parts if abs(part[1]) >= least] + [(f"{len(others):,} others", sum(others))]
     largest = max((abs(weight) for _, weight in parts), default=0) or 1
     rows = [["start", f"{bias:+.2f}", ""]]
     for name, weight in parts:
         bar = full * round(BAR * abs(weight) / largest)
         rows.append([printable(name, 40), f"{weight:+.2f}", f"{bar} {'spam' if weight > 0 else 'ham'}" if bar else ""])
-    total = bias + sum(weight for _, weight in parts)
     rows.append(["sum", f"{total:+.2f}", f"probability {_sigmoid(total):.3f}"])
     width = max(len(row[0]) for row in rows) + 2
     return [f"{name:<{width}}{weight:>7}  {bar}".rstrip() for name, weight, bar in rows]
 
 
 def _sigmoid(z: float) -> float:
-    from math import exp
-
-    return 1 / (1 + exp(-z)) if z > -700 else 0.0
+    return 1 / (1 + math.exp(-z)) if z > -700 else 0.0
 
 
 def show(reporter: Reporter, verb: str, result: object, data: object) -> None:

@@ -13,7 +13,7 @@ from brainbox_cli import options
 from brainbox_cli.command import Choice
 from brainbox_cli.reporter import Reporter
 from brainbox_cli.spam_input import messages_from, standard_input
-from brainbox_cli.spam_view import reasons, show, show_vanishing_gradient
+from brainbox_cli.spam_view import MOST, reasons, show, show_vanishing_gradient
 from brainbox_cli.trainer import Answer, Trainer, verbs
 from brainbox_core.errors import UsageError
 from brainbox_core.files import printable
@@ -30,7 +30,7 @@ from brainbox_core.tasks.spam_settings import (
 
 EXAMPLE = "Buy cheap meds now!! Click here"
 FEATURES = "Features"  # a panel of the help
-TOP = 5  # parts of a message that the document names
+TOP = 5  # parts of a message that the document names without --why
 WORDS = 30  # of a message that are shown
 
 
@@ -183,7 +183,7 @@ def _answer(
         line = [(f"{label:<4}", style), f"  {p:.3f}  {printable(text, 200)}"]
     else:
         line = ["Probability: ", (f"{p:.3f} ({label.upper()})", style)]
-    top = sorted(parts, key=lambda part: -abs(part[1]))
+    top = sorted(parts, key=lambda part: -abs(part[1]))[: MOST if why else TOP]
     return Answer(
         text=line,
         cells=[label, f"{p:.6f}", text, *([" ".join(f"{name}={weight:+.3f}" for name, weight in top)] if why else [])],
@@ -192,7 +192,7 @@ def _answer(
             "label": label,
             "probability": p,
             "known_words": prediction.known,
-            "top": [{"part": name, "weight": weight} for name, weight in (top if why else top[:TOP])],
+            "top": [{"part": name, "weight": weight} for name, weight in top],
         },
         below=tuple(reasons(parts, spam_filter.bias, reporter.beside.unicode)) if why and prediction.known else (),
     )
