@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from brainbox_core.display import number
 from brainbox_core.errors import UsageError
 
-_SHARES = ("accuracy", "average_precision")  # main figures between 0 and 1
+_SHARES = ("accuracy", "average_precision", "f1")  # main figures between 0 and 1
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Gate:
             share = next((name for name in _SHARES if name in self.metric), None)
             if bar is not None and share is not None and not 0 <= bar <= 1:
                 fix = f"write {bar:g}%" if 1 < bar <= 100 else "write 0.95 or 95%"
-                what = f"an {share.replace('_', ' ')} lies between 0 and 1"
+                what = f"an {share.replace('_', ' ').replace('f1', 'F1')} lies between 0 and 1"
                 raise UsageError(what, where=flag, expected="0 to 1", got=f"{bar:g}", fix=fix)
 
     def failure(self, value: float) -> str:

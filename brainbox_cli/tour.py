@@ -8,6 +8,7 @@ NOUNS = {
     "neuron": "one neuron learns AND and OR, and shows why XOR is beyond it",
     "descent": "a ball rolls downhill on any formula, by gradients computed here",
     "regress": "a line through the data predicts house prices",
+    "spam": "a weight for every word tells wanted messages from unwanted ones",
     "autograd": "the gradient of any formula, and a network made of single numbers",
     "fraud": "a small network finds the one fraud in a hundred payments",
     "convolve": "a small kernel slides over a picture: blur, sharpen, edges",

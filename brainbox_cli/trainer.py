@@ -18,7 +18,7 @@ import typer
 from brainbox_cli import options, trainer_run
 from brainbox_cli.command import Choice, command
 from brainbox_cli.reporter import Reporter
-from brainbox_cli.verbs import Values, Verbs
+from brainbox_cli.verbs import Texts, TextVerbs, Values, Verbs
 from brainbox_core.progress import Part
 
 
@@ -62,6 +62,8 @@ class Trainer:
         train_choices: options of the training that change nothing of what is learned.
         afterwards: what still happens when a training is saved, shown and passed its gate: from the reporter, the task,
             the model and the values of `train_choices`.
+        of_texts: its inputs are texts, which may stand in the place of the verb; and where there is no model yet, one
+            is trained on the built-in data first.
     """
 
     noun: str
@@ -80,6 +82,7 @@ class Trainer:
     test_data: Callable[..., object] | None = None
     train_choices: Mapping[str, Choice] = field(default_factory=dict)
     afterwards: Callable[..., None] | None = None
+    of_texts: bool = False
 
     @property
     def setting_options(self) -> dict[str, object]:
@@ -116,20 +119,21 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
         **_GATE,
     }
     app = typer.Typer(
-        cls=Verbs,
+        cls=TextVerbs if trainer.of_texts else Verbs,
         help=summary,
         invoke_without_command=True,
         add_completion=False,
         rich_markup_mode="rich",
         subcommand_metavar="[VERB] [INPUT]...",
     )
+    inputs = Texts if trainer.of_texts else Values
     for verb, function, choices, help in (
         ("train", trainer_run.train, train, "Learn, and keep the best weights; the same as without a verb."),
         ("predict", trainer_run.predict, predict, "Use a trained model."),
         ("evaluate", trainer_run.evaluate, evaluate, "Measure a trained model on data it never saw."),
     ):
         run = command(trainer.noun, verb, partial(function, trainer), choices)
-        app.command(verb, cls=Values if verb == "predict" else None, help=help)(run)
+        app.command(verb, cls=inputs if verb == "predict" else None, help=help)(run)
         if verb == "train":
             app.callback()(run)
     return app

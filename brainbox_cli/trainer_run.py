@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import shlex
@@ -149,7 +150,8 @@ def predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str])
     records = []
     reporter.document.set(model=model_record(model), seed=model.seed)
     for answer in trainer.predict(reporter, task, model, **values):
-        records.append(answer.record)
+        if reporter.json:  # who pipes millions of inputs through wants no memory of them
+            records.append(answer.record)
         if reporter.tabs:
             reporter.answer_cells(answer.cells)
         elif answer.text:
@@ -204,10 +206,36 @@ def _trained_on(model: object) -> str:
 def _load_model(trainer: Trainer, reporter: Reporter, model: str | None) -> tuple[ModuleType, object]:
     path, is_ours = model_path(trainer.noun, model)
     if is_ours and not os.path.exists(path):
+        if trainer.of_texts and path.parent == default_folder(trainer.noun):
+            return _train_first(trainer, reporter, path)
         raise InputError("there is no model yet", where=str(path), fix=f"train one first: brainbox {path.parent.name}")
     with reporter.working("loading the model"):
         task = importlib.import_module(trainer.task)
         return task, task.load_model(path, trainer.noun)
+
+
+def _train_first(trainer: Trainer, reporter: Reporter, path: Path) -> tuple[ModuleType, object]:
+    """A model trained on the built-in data with the noun's defaults, and kept if its folder can be written."""
+    settings = trainer.settings()
+    reporter.note(f"there is no model yet: training one on {settings.data} (built in) first")
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(open_folder(path.parent, ours=True))
+        except InputError as error:
+            folder = None
+            reporter.note(f"it is not kept: {error.line}")
+        with reporter.working("training"):
+            task = importlib.import_module(trainer.task)
+            data = task.load_data(settings)
+            model = task.build_model(settings, data)
+            if folder is None:
+                task.train(model, settings, data)
+            else:
+                folder.record("start", command=trainer.noun, **asdict(settings))
+                result = task.train(model, settings, data, callbacks=[folder])
+                model.save(path)
+                folder.record("end", status="ok", **result.metrics)
+    return task, model
 
 
 # shared by the verbs

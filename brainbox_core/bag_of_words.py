@@ -108,7 +108,7 @@ class BagOfWords:
     def contributions(self, message: str, weight: np.ndarray) -> list[tuple[str, float]]:
         """What each part of a message adds to the sum of its features' weights, in the order of the message.
 
-        A word counts with its characters. A feature that occurs again adds nothing, unless occurrences are counted.
+        A word counts with its characters. What occurs again is left out, unless occurrences are counted.
 
         Args:
             weight: of each column, (columns,).
@@ -116,15 +116,18 @@ class BagOfWords:
         Returns:
             (words, marks, words in a row, and the length; what it adds).
         """
+        parts = list(self._parts(tokenize(message)))
+        if not self.counts:
+            parts = list(dict(parts).items())
         seen: set[int] = set()
-        parts = []
-        for part, names in self._parts(tokenize(message)):
+        found = []
+        for part, names in parts:
             columns = self._look_up(names)
             if not self.counts:
                 columns = [column for column in dict.fromkeys(columns) if column not in seen]
                 seen.update(columns)
-            parts.append((part, float(weight[columns].sum())))
-        return parts
+            found.append((part, float(weight[columns].sum())))
+        return found
 
     def word_columns(self, message: str) -> Iterator[int]:
         """The columns of a message's own words, each by itself; words that no column stands for are left out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -101,14 +102,14 @@ def holds_text(cells: np.ndarray | Sequence[str]) -> bool | None:
     numbers = cells if isinstance(cells, np.ndarray) else _quick_numbers(cells)
     if numbers is not None:
         return None if np.isnan(numbers).all() else False
-    votes = []
-    for cell in cells:
+    text = numbers_or_close = 0
+    for cell, count in Counter(cells).items():
         value = numerals.number(cell)
-        if value is None:
-            votes.append(not numerals.remedy(cell))
-        elif not math.isnan(value):
-            votes.append(False)
-    return sum(votes) > len(votes) / 2 if votes else None
+        if value is None and not numerals.remedy(cell):
+            text += count
+        elif value is None or not math.isnan(value):
+            numbers_or_close += count
+    return text > numbers_or_close if text or numbers_or_close else None
 
 
 def to_numbers(cells: Sequence[str], lines: np.ndarray) -> tuple[np.ndarray, BadCell | None]:
@@ -130,7 +131,7 @@ def _quick_numbers(cells: Sequence[str]) -> np.ndarray | None:
     if not text.isascii() or "_" in text:
         return None
     try:
-        values = np.fromiter(map(float, cells), np.float64, len(cells))
+        values = np.array([float(cell or "nan") for cell in cells], np.float64)
     except ValueError:
         return None
     return None if np.isinf(values).any() else values

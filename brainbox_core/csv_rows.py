@@ -128,8 +128,14 @@ class CsvRows:
             if not row or (len(row) == 1 != self.width and not row[0].strip()):
                 self._blank_since += 1
                 continue
-            self._check(row, place, cut_off=not lines[min(reader.line_num, len(lines)) - 1].endswith(("\n", "\r")))
-            self._count_blank_lines()
+            if len(row) != self.width:
+                last = lines[min(reader.line_num, len(lines)) - 1]
+                self._set_width(row, place, cut_off=not last.endswith(("\n", "\r")))
+            if max(map(len, row)) > MAX_CELL:
+                what = f"field {_longest(row)} is too long (over {MAX_CELL:,} characters)"
+                raise InputError(what, where=f"{self._name} line {place}")
+            if self._blank_since:
+                self._count_blank_lines()
             yield place, row
         self._next_line = before + reader.line_num
 
@@ -138,20 +144,19 @@ class CsvRows:
         self.blank_lines += self._blank_since
         self._blank_since = 0
 
-    def _check(self, row: list[str], line: int, cut_off: bool) -> None:
+    def _set_width(self, row: list[str], line: int, cut_off: bool) -> None:
+        """Take the width of the first row, and refuse any other."""
         where = f"{self._name} line {line}"
-        self.width = self.width or len(row)
-        if self.width > MAX_COLUMNS:
+        if len(row) > MAX_COLUMNS:
             what = f"too many columns: {len(row):,}"
             raise InputError(what, where=where, expected=f"at most {MAX_COLUMNS:,}", fix="take out those not needed")
-        if len(row) != self.width:
+        if self.width:
             what = f"{len(row)} field{'s' * (len(row) != 1)}, the first row has {self.width}"
             fix = f'put quotes around cells that contain "{self.delimiter}", or correct the line'
             if cut_off and len(row) < self.width:
                 fix = "the file seems to break off here: copy it again, or remove the line"
             raise InputError(what, where=where, fix=fix)
-        if max(map(len, row)) > MAX_CELL:
-            raise InputError(f"field {_longest(row)} is too long (over {MAX_CELL:,} characters)", where=where)
+        self.width = len(row)
 
     def _broken(self, error: csv.Error, first: int, last: int) -> InputError:
         """What the csv module could not read, in a row that starts and ends in these lines."""

@@ -78,7 +78,9 @@ def printable(text: str | os.PathLike, limit: int = 500) -> str:
         a\nb\x1b[31m é
     """
     text = os.fsdecode(text)
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:limit])
+    shown = text[:limit]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
     return shown + ("..." if len(text) > limit else "")
 
 

@@ -23,8 +23,23 @@ from brainbox_core.sparse import SparseRows
 from brainbox_core.tasks.spam_data import Data, bag_for, load_data, load_test_data
 from brainbox_core.tasks.spam_settings import Settings
 from brainbox_core.tensor import Tensor
+from brainbox_core.text import is_word, tokenize
 
-__all__ = ["Data", "Prediction", "Result", "Settings", "SpamFilter", "build_model", "evaluate", "load_data"]
+__all__ = [
+    "Data",
+    "Mistake",
+    "Prediction",
+    "Result",
+    "Settings",
+    "SpamFilter",
+    "build_model",
+    "evaluate",
+    "load_data",
+    "load_model",
+    "test_data",
+    "train",
+    "words",
+]
 
 AT_A_TIME = 4096  # messages that are turned into rows at once
 TELLING = 12  # features of each kind that a result names
@@ -62,6 +77,7 @@ class Result:
         confusion: [[ham let through, ham blocked], [spam let through, spam blocked]].
         probabilities, labels: of every test message, (n,).
         telling: the words that speak most for spam and for ham, with their weights; empty if they are hashed.
+        loss: what it was trained with, "log" or "mse"; empty after an evaluation.
         mistake: of a training, the message that it is most wrong about.
     """
 
@@ -74,6 +90,7 @@ class Result:
     probabilities: np.ndarray | None = None
     labels: np.ndarray | None = None
     telling: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    loss: str = ""
     mistake: Mistake | None = None
 
 
@@ -129,6 +146,16 @@ class SpamFilter:
         return self._bag.contributions(text, self._weight)
 
 
+def words(text: str) -> list[str]:
+    """The words of a message as the model reads them, without its marks.
+
+    Example:
+        >>> words("Buy cheap meds now!! Click here")
+        ['buy', 'cheap', 'meds', 'now', 'click', 'here']
+    """
+    return [token for token in tokenize(text) if is_word(token)]
+
+
 def build_model(settings: Settings, data: Data) -> Sequential:
     """One linear layer from the features to the logit, all weights 0, compiled with a one-cycle learning rate."""
     return _model(settings, data.bag.columns, len(data.train))
@@ -174,6 +201,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         judged.probabilities,
         judged.labels,
         judged.telling,
+        settings.loss,
         _worst_mistake(model, data),
     )
 

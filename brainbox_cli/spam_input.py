@@ -1,0 +1,82 @@
+"""Messages from standard input, one a line, answered as they come and never more of them held than one block."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from brainbox_core.errors import InputError
+
+LONGEST = 2**20  # bytes of one message
+BLOCK = 2**16  # bytes
+WHERE = "standard input"
+
+
+def standard_input() -> BinaryIO:
+    """The bytes that are piped into the command."""
+    if sys.stdin is None:
+        raise InputError("standard input is closed", fix="pipe messages into the command, one a line")
+    return sys.stdin.buffer
+
+
+def messages_from(stream: BinaryIO, note: Callable[[str], object]) -> Iterator[list[str]]:
+    r"""The messages of a stream, one a line, as many at a time as have arrived.
+
+    Args:
+        stream: bytes in UTF-8, or else Windows-1252.
+        note: is told of the first line that is not UTF-8.
+
+    Raises:
+        InputError: there are none, one is over 1 MiB long, or a line holds a NUL character.
+
+    Example:
+        >>> import io
+        >>> list(messages_from(io.BytesIO(b"hello\r\n\nyou won\n"), print))
+        [['hello', '', 'you won']]
+    """
+    decode = _Decoder(note)
+    number, rest = 0, b""
+    while block := stream.read1(BLOCK):
+        *lines, rest = (rest + block).split(b"\n")
+        yield [decode(line, number + place) for place, line in enumerate(lines, 1)]
+        number += len(lines)
+        _require_short(rest, number + 1)
+    if rest:
+        number += 1
+        yield [decode(rest, number)]
+    if not number:
+        raise InputError("there are no messages", where=WHERE, fix="pipe messages into the command, one a line")
+
+
+class _Decoder:
+    def __init__(self, note: Callable[[str], object]):
+        self._note, self._told = note, False
+
+    def __call__(self, line: bytes, number: int) -> str:
+        _require_short(line, number)
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if b"\0" in line:
+            what, fix = (
+                "holds a NUL character: this is no text",
+                "pipe text in UTF-8 into the command, a message a line",
+            )
+            raise InputError(what, where=f"{WHERE} line {number}", fix=fix)
+        line = line.removesuffix(b"\r")
+        try:
+            return line.decode()
+        except UnicodeDecodeError as error:
+            if not self._told:
+                byte = line[error.start]
+                self._note(
+                    f"{WHERE} line {number}: byte 0x{byte:02x} is not UTF-8; such lines are read as Windows-1252"
+                )
+                self._told = True
+            return line.decode("cp1252", errors="replace")
+
+
+def _require_short(line: bytes, number: int) -> None:
+    if len(line) > LONGEST:
+        what = f"the message is too long (over {LONGEST:,} bytes)"
+        raise InputError(what, where=f"{WHERE} line {number}", fix="put one message on each line")
