@@ -11,6 +11,7 @@ NOUNS = {
     "convolve": "a small kernel slides over a picture: blur, sharpen, edges",
     "mnist": "a dense network learns to read handwritten digits",
     "cnn": "a convolutional network reads them better, with fewer weights",
+    "rnn": "a recurrent network reads a play, and writes on in its manner",
 }
 
 
