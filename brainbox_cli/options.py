@@ -6,6 +6,7 @@ value; they are also handed defaults, which are written as one would type them.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import math
 import re
@@ -134,6 +135,19 @@ def as_typed(value: object) -> str:
     if isinstance(value, (tuple, list)):
         return ",".join(map(as_typed, value))
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def reworded(option: object, help: str) -> object:
+    """The same option with a help of its own, where a command means something more precise.
+
+    Example:
+        >>> flag_of(reworded(BatchSize, "Sentences per update."))
+        '--batch-size'
+    """
+    kind, info = get_args(option)
+    info = copy.copy(info)
+    info.help = help
+    return Annotated[kind, info]
 
 
 def flag_of(option: object) -> str:

@@ -44,7 +44,7 @@ class Reporter:
             self.json, self.text = json, self.notes if json else Screen(sys.stdout)
         self.quiet, self.verbose = quiet, verbose
         # Beside a prediction, standard output holds nothing but the answers.
-        self.side = self.notes if verb == "predict" else self.text
+        self.side = self.notes if verb in ("predict", "sample") else self.text
         self.document.set(command=command, verb=verb)
 
     def say(self, *parts: Part, wrap: bool = False) -> None:
@@ -85,11 +85,30 @@ class Reporter:
         """A live line for long work that is not training; see `Screen.working`."""
         return _Silent() if self.quiet else self.side.working(label)
 
-    def training(self) -> list[Callback]:
-        """The callbacks that show a training."""
+    def write(self, text: str) -> None:
+        """A piece of a text that was asked for, exactly as it is; a terminal is shown control characters, not sent."""
+        stream = self.text.stream
+        if stream.isatty():
+            text = "".join(c if c in "\n\t" else printable(c) for c in text)
+        stream.write(text)
+        if stream.isatty():  # one sees it being written
+            stream.flush()
+
+    def end_text(self, last: str) -> None:
+        """After a text that ended with `last`: on a terminal what comes next begins on a line of its own."""
+        if self.text.stream.isatty() and not last.endswith("\n"):
+            self.text.stream.write("\n")
+        self.text.stream.flush()
+
+    def training(self, show: Callable[[Screen], Callback] | None = None) -> list[Callback]:
+        """The callbacks that show a training.
+
+        Args:
+            show: makes the one that shows its rows; the usual ones if left out.
+        """
         if self.quiet:
             return []
-        return [Progress(self.text), *([_Batches(self.text)] if self.verbose else [])]
+        return [(show or Progress)(self.text), *([_Batches(self.text)] if self.verbose else [])]
 
     def fail(self, error: BrainboxError) -> ExitCode:
         """Say what the user can mend, in two lines."""

@@ -14,6 +14,7 @@ NOUNS = {
     "convolve": "a small kernel slides over a picture: blur, sharpen, edges",
     "mnist": "a dense network learns to read handwritten digits",
     "cnn": "a convolutional network reads them better, with fewer weights",
+    "rnn": "a recurrent network reads a play, and writes on in its manner",
     "export": "a trained model becomes one C header for a chip with 128 KB of RAM",
 }
 

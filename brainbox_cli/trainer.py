@@ -1,8 +1,8 @@
 """What a trainer's command says about itself, and the verbs that come of it.
 
 A command's module declares a `Trainer`: its options, its task, and how its results are shown. `verbs` makes of it the
-group with `train`, `predict` and `evaluate`, where the bare noun is `train`; what they do is in `trainer_run`, once for
-all of them.
+group with `train`, `predict` (or `sample`) and `evaluate`, where the bare noun is `train`; what they do is in
+`trainer_run`, once for all of them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from brainbox_cli import options, trainer_run
 from brainbox_cli.command import Choice, command
 from brainbox_cli.reporter import Reporter
 from brainbox_cli.verbs import Texts, TextVerbs, Values, Verbs
+from brainbox_core.callbacks import Callback
 from brainbox_core.progress import Part
 
 
@@ -49,8 +50,9 @@ class Trainer:
         choices: the option for each field of the settings that can be chosen, in the order of the help.
         metric: the main figure of its results.
         headline: the network and the data in a few words each, from the settings alone.
-        predict: from the reporter, the task, a model and the verb's options to the answers.
-        predict_choices: the options of `predict`.
+        predict: from the reporter, the task, a model and the verb's options to the answers; of `sample`, to pieces of
+            text.
+        predict_choices: the options of that verb.
         evaluate_choices: the options that are handed on to the task's `evaluate`.
         show: from the reporter, the verb, the result and the data; prints what stands beside the main figure.
         record: the noun's own part of the document for a result.
@@ -64,6 +66,10 @@ class Trainer:
             the model and the values of `train_choices`.
         of_texts: its inputs are texts, which may stand in the place of the verb; and where there is no model yet, one
             is trained on the built-in data first.
+        verb: how a model is used: `predict` answers for each input, `sample` writes a text.
+        best: which part of the training gave the weights that were kept, from the result.
+        progress: from a screen, the settings and the data to the callback that shows the training, if its rows are not
+            the usual ones.
     """
 
     noun: str
@@ -83,6 +89,9 @@ class Trainer:
     train_choices: Mapping[str, Choice] = field(default_factory=dict)
     afterwards: Callable[..., None] | None = None
     of_texts: bool = False
+    verb: str = "predict"
+    best: Callable[[object], str] = lambda result: f"best epoch {result.best_epoch}"
+    progress: Callable[..., Callback] | None = None
 
     @property
     def setting_options(self) -> dict[str, object]:
@@ -96,6 +105,10 @@ class Trainer:
         return {**self.choices, **{name: option for name, option in shared.items() if name not in self.choices}}
 
 
+_USES = {
+    "predict": (trainer_run.predict, "Use a trained model."),
+    "sample": (trainer_run.sample, "Let a trained model write; prints nothing but the text."),
+}
 _GATE = {"fail_under": Choice(options.FailUnder), "fail_over": Choice(options.FailOver)}
 
 
@@ -111,6 +124,7 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
         "plot": Choice(options.Plot, False),
         "dry_run": Choice(options.DryRun, False),
     }
+    use, about_use = _USES[trainer.verb]
     predict = {**trainer.predict_choices, "model": Choice(options.Model)}
     evaluate = {
         "data": Choice(trainer.choices["data"]),
@@ -129,7 +143,7 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
     inputs = Texts if trainer.of_texts else Values
     for verb, function, choices, help in (
         ("train", trainer_run.train, train, "Learn, and keep the best weights; the same as without a verb."),
-        ("predict", trainer_run.predict, predict, "Use a trained model."),
+        (trainer.verb, use, predict, about_use),
         ("evaluate", trainer_run.evaluate, evaluate, "Measure a trained model on data it never saw."),
     ):
         run = command(trainer.noun, verb, partial(function, trainer), choices)

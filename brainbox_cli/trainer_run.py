@@ -41,11 +41,12 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
     with open_folder(path, ours=out is None) as folder:
         task, data, model = _prepare(trainer, reporter, settings)
         folder.record("start", command=trainer.noun, **asdict(settings))
-        result = task.train(model, settings, data, callbacks=[folder, *reporter.training()])
+        show = trainer.progress and (lambda screen: trainer.progress(screen, settings, data))
+        result = task.train(model, settings, data, callbacks=[folder, *reporter.training(show)])
         for note in result.notes:
             reporter.warn(note)
         model.save(path / MODEL)
-        about = f"  (best epoch {result.best_epoch})" if result.history else ""
+        about = f"  ({trainer.best(result)})" if result.history else ""
         _show_metrics(trainer, reporter, "train", result, data, about, settings.seed)
         pictures = {}
         if values["plot"]:
@@ -98,8 +99,8 @@ def _prepare(trainer: Trainer, reporter: Reporter, settings: object) -> tuple[Mo
         reporter.warn(note)
     _show_layers(reporter, model.summary())
     counts = data.counts
-    rows = f"{counts['train']:,} rows to train on, {counts['val']:,} held out, {counts['test']:,} to test on"
-    reporter.say(rows, wrap=True)
+    rows = f"{counts['train']:,} {_unit(data)} to train on, {counts['val']:,} held out"
+    reporter.say(rows, f", {counts['test']:,} to test on" if counts["test"] else "", wrap=True)
     reporter.say()
     reporter.document.set(data=_data_record(data), model=model_record(model))
     return task, data, model
@@ -190,9 +191,23 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
     for note in result.notes:
         reporter.warn(note)
     changed = "".join(f", {name} {options.as_typed(extra[name])}" for name in extra if name in given)
-    about = f"  ({data.counts['test']:,} rows of {name}{changed})"
+    measured = data.counts["test"] or data.counts["val"]  # where there is no third part, what was held out
+    about = f"  ({measured:,} {_unit(data)} of {name}{changed})"
     _show_metrics(trainer, reporter, "evaluate", result, data, about, model.seed)
     return _gate(reporter, gate, result.metrics)
+
+
+def sample(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
+    """Let a model write: nothing but its text on standard output."""
+    task, model = _load_model(trainer, reporter, values.pop("model"))
+    reporter.document.set(model=_model_record(model), seed=values["seed"], config=values)
+    pieces = []
+    for piece in trainer.predict(reporter, task, model, **values):
+        reporter.write(piece)
+        pieces.append(piece)
+    reporter.end_text("".join(pieces[-1:]))
+    reporter.document.set(result={"text": "".join(pieces)})
+    return ExitCode.OK
 
 
 def _trained_on(model: object) -> str:
@@ -263,6 +278,11 @@ def _show_metrics(
         (left, "bold green"), about, " " * max(2, 60 - len(left) - len(about)), (right, "bright_black"), wrap=True
     )
     trainer.show(reporter, verb, result, data)
+
+
+def _unit(data: object) -> str:
+    """What the parts of the data are counted in."""
+    return getattr(data, "unit", "rows")
 
 
 def _show_table(reporter: Reporter, **rows: object) -> None:

@@ -19,11 +19,6 @@ Padding = tuple[Pair, Pair]  # rows above and below, columns left and right
 
 _MOST_COLUMNS = 256 << 20  # bytes of columns that a convolution may keep for its backward pass
 
-# The C library of Linux hands freed memory back to the system, and fetching it again costs more than filling it. It
-# keeps twice the largest block that it has ever seen freed, up to this size (mallopt(3), M_MMAP_THRESHOLD). One that is
-# never touched costs nothing, and takes a fifth off the time of a step of an LSTM.
-np.empty(31 << 20, np.uint8)
-
 # --- linear ----------------------------------------------------------------------------------------------------------
 
 

@@ -70,7 +70,7 @@ class Sampler:
         temperature = checks.between("temperature", temperature, 0, MOST_TEMPERATURE)
         if 0 < temperature < LEAST_TEMPERATURE:
             expected = f"0, or a number from {LEAST_TEMPERATURE:g} to {MOST_TEMPERATURE:g}"
-            raise UsageError("temperature", expected=expected, got=temperature)
+            raise UsageError("temperature", expected=expected, got=temperature, fix="0 takes the likeliest character")
         self.temperature = np.float32(temperature)
         self.top_k = None if top_k is None else checks.whole("top_k", top_k)
         self.random = Pcg32(seed)

@@ -96,7 +96,7 @@ class Lines:
     """
 
     def __init__(self, ids: np.ndarray, end: int, batch_size: int, window: int, seed: int = 0):
-        self.ids, self.window, self.seed = np.asarray(ids), checks.whole("window", window), seed
+        self.ids, self.window, self.seed = np.asarray(ids, np.int64), checks.whole("window", window), seed
         ends = np.flatnonzero(self.ids == end)
         self.starts, self.lengths = ends[:-1], np.diff(ends)
         self.end, self.batch_size = end, min(checks.whole("batch_size", batch_size), len(self.starts))
@@ -142,8 +142,8 @@ class Lines:
         places = self.starts[lines][:, None] + steps  # (rows, time)
         inside = steps < self.lengths[lines][:, None]
         places[~inside] = 0
-        x = np.where(inside, self.ids[places], self.end).astype(np.int64)
-        y = np.where(inside, self.ids[places + 1], NOTHING).astype(np.int64)
+        x = np.where(inside, self.ids[places], self.end)
+        y = np.where(inside, self.ids[places + 1], NOTHING)
         for first in range(0, len(steps), self.window):
             yield Batch(x[:, first : first + self.window], y[:, first : first + self.window], first == 0)
 

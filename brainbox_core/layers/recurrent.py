@@ -17,6 +17,7 @@ from brainbox_core import checks, functional, initializers
 from brainbox_core.errors import UsageError
 from brainbox_core.layers.base import Layer, Shape
 from brainbox_core.layers.dense import Embedding, whole_ids
+from brainbox_core.recurrence import keep_freed_memory
 from brainbox_core.tensor import Tensor
 
 State = tuple[np.ndarray, ...]
@@ -60,6 +61,7 @@ class Recurrent(Layer):
         return (self.units,) if self.last else (input_shape[0], self.units)
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
+        keep_freed_memory()
         shape, shapes = self.output_shape(input_shape), self.parameter_shapes(input_shape)
         inputs, gates = shapes["weight"][0], range(self.gates)
         # Gate by gate: each is a layer of its own that looks at the same numbers.

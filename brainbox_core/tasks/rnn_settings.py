@@ -11,7 +11,7 @@ from brainbox_core.errors import UsageError
 BUILT_IN = "play"
 TITLE, SIZE = "The Light at Sorrel Head (built in)", 66_222  # of the built-in text; its characters are bytes, too
 # The peak learning rate of each cell.
-RATES = {"rnn": 0.005, "gru": 0.01, "lstm": 0.01}
+RATES = {"rnn": 0.005, "gru": 0.01, "lstm": 0.015}
 ROWS = 10  # of a training without --sample-every
 
 
@@ -53,11 +53,11 @@ class Settings:
     layers: int = 1
     embedding: int = 32
     seq_len: int = 64
-    steps: int = 500
-    batch_size: int = 32
+    steps: int = 1000
+    batch_size: int = 16
     lr: float = RATES["lstm"]
     clip: float = 1.0
-    sample_every: int = 50
+    sample_every: int = 100
     explain: bool = False
     val_split: float = 0.1
     patience: int | None = None
@@ -104,7 +104,7 @@ def suited_steps(data: str, lines: bool) -> int:
 
     Example:
         >>> suited_steps("play", lines=False)
-        500
+        1000
     """
     if data == BUILT_IN:
         size = SIZE
@@ -113,4 +113,4 @@ def suited_steps(data: str, lines: bool) -> int:
             size = os.path.getsize(data)
         except OSError:  # standard input; what is missing is told when it is opened
             size = SIZE
-    return size // 100
+    return max(100, min(10_000, round(1000 * (size / SIZE) ** 0.7)))

@@ -48,9 +48,11 @@ def write(
     """
     alphabet = Alphabet(model.meta["characters"])
     if checks.whole("length", length) > MOST_WRITTEN:
-        raise UsageError("length", expected=f"a whole number from 1 to {MOST_WRITTEN}", got=length)
+        expected = f"a whole number from 1 to {MOST_WRITTEN}"
+        raise UsageError("length", expected=expected, got=length, fix="go on with another --prime")
     if top_k is not None and checks.whole("top_k", top_k) > len(alphabet):
-        raise UsageError("top_k", expected=f"at most the model's {len(alphabet)} characters", got=top_k)
+        expected = f"at most {len(alphabet)}, the characters of the model"
+        raise UsageError("top_k", expected=expected, got=top_k, fix="leave it out to choose among all")
     sampler = Sampler(temperature, top_k, seed)
     begin = [model.meta["start"], *_known(prime, alphabet, model.meta["lines"])]
     write_it = _lines if model.meta["lines"] else _text
@@ -60,7 +62,7 @@ def write(
 def _known(prime: str, alphabet: Alphabet, lines: bool) -> list[int]:
     """The prime in numbers."""
     if lines and "\n" in prime:
-        raise UsageError("a model of lines begins every line with the prime, which has a line end", where="prime")
+        raise UsageError("a line end in the prime of every line", where="prime", fix="leave it out")
     if unknown := next((character for character in prime if character not in alphabet.numbers), None):
         some = "".join(character for character in alphabet.characters if character.isprintable() and character != OTHER)
         raise InputError(

@@ -1,10 +1,6 @@
 """The kernels beside slow loops that anybody can check by eye, and beside PyTorch."""
 
 import itertools
-import os
-import platform
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -308,22 +304,3 @@ def test_linear_writes_its_gradient_where_it_is_told_to():
     assert dw is place and np.allclose(dw, x.T @ g) and np.allclose(dx, g @ w.T) and np.allclose(db, g.sum(axis=0))
     assert kernels.linear_backward(g, x, w, need_dx=False)[0] is None
     assert np.allclose(kernels.linear(x, w, b), x @ w + b)
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep freed memory in other ways")
-@pytest.mark.skipif(any(name.startswith("MALLOC_") for name in os.environ), reason="MALLOC_... is set")
-def test_freed_memory_is_kept_for_the_next_step():
-    """Pages fetched anew in 20 rounds of making and dropping arrays as a training step does, in a fresh process."""
-    code = """
-import resource, numpy as np, brainbox_core.kernels
-def step():
-    arrays = [np.ones(size << 18, np.float32) for size in (8, 2, 2, 1, 1, 2)]
-for _ in range(5):
-    step()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(20):
-    step()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(run.stdout) < 1000  # of the 80,000 that are filled
