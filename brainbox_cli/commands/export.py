@@ -209,7 +209,7 @@ def _texts(
     texts = {"header": header.numbers if form == "json" else header.text}
     if example is not None:
         include = os.path.relpath(place, example.parent or ".").replace(os.sep, "/")
-        texts["example"] = boards.example(name, include, board is not None)
+        texts["example"] = header.programs.filled("main" if board is None else "main_board", name, include)
     if board is not None:
         start, linker = boards.files(boards.BOARDS[board]).values()
         texts |= {"start": start, "linker": linker}

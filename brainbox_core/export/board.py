@@ -18,6 +18,7 @@ from pathlib import Path
 
 from brainbox_core.errors import InputError, VerificationError
 from brainbox_core.export import board_files
+from brainbox_core.export.programs import NETWORK, Programs
 
 PACKAGES = "gcc-arm-none-eabi qemu-system-arm"
 _COMPILER, _EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
@@ -82,7 +83,7 @@ def missing() -> str:
     return " ".join(package for tool, package in tools.items() if shutil.which(tool) is None)
 
 
-def measure(header: str, name: str, board: Board = BOARDS["netduino2"]) -> Measurement:
+def measure(header: str, name: str, board: Board = BOARDS["netduino2"], programs: Programs = NETWORK) -> Measurement:
     """Compile a header for a board, run its own test and one inference there, and say what it took.
 
     Args:
@@ -97,7 +98,7 @@ def measure(header: str, name: str, board: Board = BOARDS["netduino2"]) -> Measu
         raise InputError("the emulated board is not installed", fix=f"apt-get install {packages}")
     with _folder(header, name) as folder:
         place = Path(folder)
-        for file, text in {"main.c": example(name, f"{name}.h"), **files(board)}.items():
+        for file, text in {"main.c": programs.filled("main_board", name, f"{name}.h"), **files(board)}.items():
             (place / file).write_text(text, encoding="ascii")
         _run(compile_command(board), place)
         text = _run(emulate_command(board), place, fails=True)
@@ -105,7 +106,7 @@ def measure(header: str, name: str, board: Board = BOARDS["netduino2"]) -> Measu
     if found.get("selftest") != "0":
         what = "the header's own test fails on the board"
         raise VerificationError(what, where=board.name, got=text.strip() or "no output")
-    code, tables = sizes(header, name, board)
+    code, tables = sizes(header, name, board, programs)
     return Measurement(board.name, _version(), int(found["instructions"]), int(found["stack"]), code, tables)
 
 
@@ -114,7 +115,7 @@ def has_compiler() -> bool:
     return shutil.which(_COMPILER) is not None
 
 
-def sizes(header: str, name: str, board: Board = BOARDS["netduino2"]) -> tuple[int, int]:
+def sizes(header: str, name: str, board: Board = BOARDS["netduino2"], programs: Programs = NETWORK) -> tuple[int, int]:
     """Bytes of machine code and of tables that a run of a header takes on a board, compiled with -O2.
 
     Raises:
@@ -122,7 +123,7 @@ def sizes(header: str, name: str, board: Board = BOARDS["netduino2"]) -> tuple[i
     """
     with _folder(header, name) as folder:
         place = Path(folder)
-        (place / "unit.c").write_text(board_files.UNIT.replace("NAME", name), encoding="ascii")
+        (place / "unit.c").write_text(programs.filled("unit", name, f"{name}.h"), encoding="ascii")
         _run([_COMPILER, *board.flags, "-O2", "-std=c99", "-ffreestanding", "-c", "unit.c", "-o", "unit.o"], place)
         return _sizes(_run(["arm-none-eabi-nm", "-S", "unit.o"], place))
 
@@ -144,18 +145,6 @@ def files(board: Board) -> dict[str, str]:
     """The start-up code and the linker script of a board, by their names."""
     script = board_files.LINKER.replace("<RAM>", f"{board.ram >> 10}K").replace("<FLASH>", f"{board.flash >> 10}K")
     return {"start.c": board_files.START, f"{board.name}.ld": script.replace("<BOARD>", board.name)}
-
-
-def example(name: str, header: str, board: bool = True) -> str:
-    """A main.c that runs the header's own test and one inference.
-
-    Args:
-        name: the prefix of its identifiers.
-        header: the file's name.
-        board: whether it is for a board (and shows what the inference cost), or for any computer with standard output.
-    """
-    text = board_files.MAIN_BOARD if board else board_files.MAIN
-    return text.replace("NAME", name).replace("UPPER", name.upper()).replace("HEADER", header)
 
 
 @contextlib.contextmanager

@@ -70,7 +70,8 @@ class Report:
         text: size of the header as text.
         checked: how many vectors agreed in every bit; 0 if nothing was checked.
         compiler: what compiled it, "" if nothing was checked.
-        accuracy: None where there is no data to measure it with.
+        accuracy: None where there is no data to measure it with, or the model does not name classes.
+        judged: how well the model does in its own terms, in words; "" where there is no data.
         instructions, stack_used, board: measured on an emulated board, None if it was not asked for.
         notes: what else a user should know.
     """
@@ -98,6 +99,7 @@ class Report:
     checked: int
     compiler: str
     accuracy: Accuracy | None = None
+    judged: str = ""
     board: str | None = None
     instructions: int | None = None
     stack_used: int | None = None
@@ -150,7 +152,7 @@ class Report:
         else:
             text = "checked: NO"
         if self.accuracy is None:
-            return text
+            return f"{text}   {self.judged}".rstrip()
         a = self.accuracy
         if self.dtype == "float32":
             return f"{text}   accuracy {a.exported:.2%} on {a.rows:,} rows"

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from brainbox_core.errors import VerificationError
+from brainbox_core.export.programs import NETWORK, Programs
 
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wvla", "-Werror")
 STRICT = ("-std=c99", *WARNINGS)
@@ -70,7 +71,14 @@ def find_compiler() -> Compiler | None:
     return None
 
 
-def verify(header: str, name: str, inputs: np.ndarray, outputs: np.ndarray, compiler: Compiler) -> Check:
+def verify(
+    header: str,
+    name: str,
+    inputs: np.ndarray,
+    outputs: np.ndarray,
+    compiler: Compiler,
+    programs: Programs = NETWORK,
+) -> Check:
     """Compile a header under the strict flags and compare what it computes with the reference.
 
     Args:
@@ -78,6 +86,7 @@ def verify(header: str, name: str, inputs: np.ndarray, outputs: np.ndarray, comp
         name: the prefix of its identifiers.
         inputs: (n, values), uint8 or float32.
         outputs: (n, values) as the reference has them, int8 or float32.
+        programs: those around such a header.
 
     Raises:
         VerificationError: a warning, an undefined symbol, a different bit, or an embedded vector that fails.
@@ -85,14 +94,16 @@ def verify(header: str, name: str, inputs: np.ndarray, outputs: np.ndarray, comp
     with tempfile.TemporaryDirectory(prefix="brainbox-") as folder:
         place = Path(folder)
         (place / "net.h").write_text(header, encoding="ascii")
-        (place / "unit.c").write_text(unit(name), encoding="ascii")
-        (place / "driver.c").write_text(driver(name), encoding="ascii")
+        (place / "unit.c").write_text(unit(name, programs), encoding="ascii")
+        (place / "driver.c").write_text(driver(name, programs), encoding="ascii")
         _compile(compiler, place, ["-c", "unit.c", "-o", "unit.o"])
         code, tables = _inspect(place, name)
         _compile(compiler, place, ["driver.c", "-o", "driver"])
         result = _run([str(place / "driver")], place, inputs.tobytes())
     if result.returncode == 2:
         raise VerificationError("its own embedded vectors fail", where=name, fix=_REPORT)
+    if result.returncode == 3:
+        raise VerificationError("its functions contradict each other", where=name, fix=_REPORT)
     if result.returncode != 0 or len(result.stdout) != outputs.nbytes:
         what = f"the compiled header ended with {result.returncode} after {len(result.stdout):,} bytes"
         raise VerificationError(what, where=name, expected=f"{outputs.nbytes:,} bytes", fix=_REPORT)
@@ -113,64 +124,17 @@ def differs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 _REPORT = "please report this as a bug in brainbox, with the model file"
 
 
-def unit(name: str) -> str:
-    """A C file that uses every function of a header, so that its code and its symbols can be looked at."""
-    macro = name.upper()
-    return f"""\
-#include "net.h"
-int {name}_unit_run(const {name}_input_t *x, {name}_output_t *y, {name}_arena_t *arena);
-int {name}_unit_run(const {name}_input_t *x, {name}_output_t *y, {name}_arena_t *arena)
-{{
-    return {name}_run(x, y, arena);
-}}
-size_t {name}_unit_arena(void);
-size_t {name}_unit_arena(void)
-{{
-    return sizeof({name}_arena_t) + {macro}_ARENA_SIZE;
-}}
-"""
+def unit(name: str, programs: Programs = NETWORK) -> str:
+    """A C file that uses the functions of `net.h`, so that its code and its symbols can be looked at."""
+    return programs.filled("unit", name, "net.h")
 
 
-def driver(name: str) -> str:
+def driver(name: str, programs: Programs = NETWORK) -> str:
     """A C program that reads inputs from standard input, and writes the outputs of each to standard output.
 
     It ends with 2 if the header's own test fails, and with 3 if `predict` is not the place of the first maximum.
     """
-    return _DRIVER.replace("NAME", name).replace("UPPER", name.upper())
-
-
-_DRIVER = """\
-#include <stdio.h>
-#include "net.h"
-
-static NAME_arena_t arena;
-static NAME_input_t x[UPPER_INPUT_SIZE];
-static NAME_output_t y[UPPER_OUTPUT_SIZE];
-
-int main(void)
-{
-    if (NAME_selftest(&arena) != 0) {
-        return 2;
-    }
-    while (fread(x, sizeof x, 1, stdin) == 1) {
-        if (NAME_run(x, y, &arena) != 0 || fwrite(y, sizeof y, 1, stdout) != 1) {
-            return 1;
-        }
-#if UPPER_OUTPUT_SIZE > 1
-        {
-            int best = 0, i;
-            for (i = 1; i < UPPER_OUTPUT_SIZE; i++) {
-                best = y[i] > y[best] ? i : best;
-            }
-            if (NAME_predict(x, &arena) != best) {
-                return 3;
-            }
-        }
-#endif
-    }
-    return 0;
-}
-"""
+    return programs.filled("driver", name, "net.h")
 
 
 def _compile(compiler: Compiler, place: Path, words: list[str]) -> None:

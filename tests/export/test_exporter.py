@@ -8,7 +8,7 @@ import pytest
 
 import braininabox as bb
 from brainbox_core.errors import AccuracyError, BudgetError, InputError, UsageError, VerificationError
-from brainbox_core.export import build, c_header, exporter
+from brainbox_core.export import build, c_header, exporter, reference_float
 from brainbox_core.ranges import activation_ranges
 from tests.export.chains import unsettle
 from tests.export.compiling import STRICT, tool
@@ -201,7 +201,7 @@ def test_nothing_is_written_when_anything_is_wrong(tmp_path, monkeypatch):
             c_header(model, path, **options)
         assert path.read_text() == "old" and os.listdir(tmp_path) == ["net.h"]
     tool("gcc")
-    monkeypatch.setattr(exporter.reference_float, "run", lambda program, X: np.zeros((len(X), 10), np.float32))
+    monkeypatch.setattr(reference_float, "run", lambda program, X: np.zeros((len(X), 10), np.float32))
     with pytest.raises(VerificationError):
         c_header(small(), path, dtype="float32")
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["net.h"]

@@ -45,7 +45,7 @@ def test_one_different_bit_is_found(sample):
     [
         ("a += (float)x[i] * k[i];", "a += (float)x[i] * k[i] * 1.0000001f;", "its own embedded vectors fail"),
         ("int32_t i;", "int32_t i, unused;", "refuses the header: .*unused"),
-        ("int best = 0, i;", "int best = 1, i;", "ended with 3"),
+        ("int best = 0, i;", "int best = 1, i;", "contradict each other"),
         ("s = s * r + ", "s = (double)s * r + ", "refuses the header"),
     ],
 )
