@@ -1,9 +1,11 @@
-"""exp, tanh and sigmoid in float32 without a mathematics library: NumPy here, C in the header, equal in every bit.
+"""exp, log, tanh and sigmoid in float32 without a mathematics library: NumPy here, C in the header, equal in every bit.
 
 Both do the same operations of IEEE 754 single precision in the same order, so they agree wherever no multiplication is
 fused with an addition. exp is Cody and Waite's: x = n ln 2 + r, a polynomial in r, and n added to the exponent
 ("Software Manual for the Elementary Functions", 1980, chapter 6); tanh is a polynomial in x^2 near 0 and made from exp
-elsewhere. The polynomials interpolate at Chebyshev nodes. All three are within 2 units in the last place.
+elsewhere. log(m 2^k) is k ln 2 + 2 artanh((m - 1)/(m + 1)), m within a factor of the root of 2 of 1, a series in the
+square of the quotient. The polynomials interpolate at Chebyshev nodes. All are within 2 units in the last place, exp of
+positive numbers within 4.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ _LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-0.00021219444)  # the
 _EXP = np.float32([0.0013933741, 0.00836324, 0.041666463, 0.16666576, 0.5])  # (exp(r) - 1 - r) / r^2, highest first
 _SMALL = np.float32(0.625)  # below it, 1 - exp(-2x) would lose digits
 _TANH = np.float32([-0.006104948, 0.021003641, -0.0538525, 0.13332783, -0.33333328])  # (tanh(x)/x - 1) / x^2
+_LOG = np.float32([0.29580987, 0.3998876, 0.66666687])  # (log((1 + t)/(1 - t))/t - 2) / t^2, in t^2
+_ROOT2 = np.float32(1.4142135623730951)
+_LARGEST = np.finfo(np.float32).max
 _ONE, _TWO, _HALF = np.float32(1), np.float32(2), np.float32(0.5)
 
 
@@ -38,6 +43,38 @@ def exp_negative(x: np.ndarray) -> np.ndarray:
     y = ((r * r) * s + r) + _ONE
     scale = ((n.astype(np.int32) + 127).astype(np.uint32) << np.uint32(23)).view(np.float32)
     return np.where(inside, y * scale, np.where(x < _LOWEST, np.float32(0), x))
+
+
+def exp(x: np.ndarray) -> np.ndarray:
+    """exp(x), float32 to float32; infinite above 87.
+
+    Example:
+        >>> exp(np.float32([0, 1, 100]))
+        array([1.       , 2.7182817,       inf], dtype=float32)
+    """
+    e = exp_negative(-np.abs(x))
+    with np.errstate(divide="ignore"):
+        return np.where(x > 0, _ONE / e, e)
+
+
+def log(x: np.ndarray) -> np.ndarray:
+    """The natural logarithm, float32 to float32; NaN for what is not positive.
+
+    Example:
+        >>> log(np.float32([1, 100, np.inf, 0]))
+        array([0.       , 4.6051702,       inf,       nan], dtype=float32)
+    """
+    inside = (x > 0) & (x <= _LARGEST)
+    m, k = np.frexp(np.where(inside, x, _ONE))
+    low = m < _ROOT2 * _HALF
+    m, k = np.where(low, _TWO * m, m), np.where(low, k - 1, k).astype(np.float32)
+    t = (m - _ONE) / (m + _ONE)
+    z = t * t
+    s = np.full_like(z, _LOG[0])
+    for c in _LOG[1:]:
+        s = s * z + c
+    y = k * _LN2_HIGH + (((t * z) * s + _TWO * t) + k * _LN2_LOW)
+    return np.where(inside, y, np.where(x > 0, x, np.float32(np.nan)))
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -91,14 +128,16 @@ def c_functions(prefix: str, kinds: set[str]) -> str:
 
     Args:
         prefix: what their names begin with.
-        kinds: of `sigmoid`, `tanh` and `softmax`; others need none.
+        kinds: of `sigmoid`, `tanh`, `softmax`, `exp` and `log`; others need none.
     """
-    texts = {"sigmoid": _C_SIGMOID, "tanh": _C_TANH, "softmax": _C_SOFTMAX}
+    texts = {"sigmoid": _C_SIGMOID, "tanh": _C_TANH, "softmax": _C_SOFTMAX, "exp": _C_ANY_EXP}
     needed = [text for kind, text in texts.items() if kind in kinds]
-    text = "\n".join([_C_EXP, *needed]) if needed else ""
+    text = "\n".join([*([_C_EXP] if needed else []), *needed, *([_C_LOG] if "log" in kinds else [])])
     numbers = {
+        "LARGEST": _LARGEST, "ROOT2": _ROOT2, "ROOT_HALF": _ROOT2 * _HALF,
         "LOWEST": _LOWEST, "LOG2_E": _LOG2_E, "LN2_HIGH": _LN2_HIGH, "LN2_LOW": _LN2_LOW, "SMALL": _SMALL,
         **{f"EXP{i}": c for i, c in enumerate(_EXP)},
+        **{f"LOG{i}": c for i, c in enumerate(_LOG)},
         **{f"TANH{i}": c for i, c in enumerate(_TANH)},
         **{f"P{k}": np.float32(0.5**k) for k in (4, 8, 16, 32, 64)},
     }  # fmt: skip
@@ -135,6 +174,41 @@ static inline float PREFIX_exp_negative(float x)
     y *= (halvings & 2u) ? 0.25f : 1.0f;
     y *= (halvings & 1u) ? 0.5f : 1.0f;
     return y;
+}
+"""
+
+_C_ANY_EXP = """\
+static inline float PREFIX_exp(float x)
+{
+    const float e = PREFIX_exp_negative(x > 0.0f ? -x : x);
+    return x > 0.0f ? 1.0f / e : e;
+}
+"""
+
+_C_LOG = """\
+/* The natural logarithm; NaN for what is not positive */
+static inline float PREFIX_log(float x)
+{
+    float k = 0.0f, t, z, s;
+    if (!(x > 0.0f)) {
+        t = x - x;
+        return t / t;
+    }
+    if (x > <LARGEST>) {
+        return x;
+    }
+    for (; x >= <ROOT2>; k += 1.0f) { /* at most 128 times */
+        x *= 0.5f;
+    }
+    for (; x < <ROOT_HALF>; k -= 1.0f) { /* at most 149 times */
+        x *= 2.0f;
+    }
+    t = (x - 1.0f) / (x + 1.0f);
+    z = t * t;
+    s = <LOG0>;
+    s = s * z + <LOG1>;
+    s = s * z + <LOG2>;
+    return k * <LN2_HIGH> + (((t * z) * s + 2.0f * t) + k * <LN2_LOW>);
 }
 """
 

@@ -71,6 +71,26 @@ def cleaned(text: str) -> str:
     return "_".join(words)[:LONGEST_NAME].strip("_")
 
 
+def constants(texts: list[str], longest: int = 20) -> list[str]:
+    """Different ends of macros' names for any texts, such as the columns of a table.
+
+    Example:
+        >>> constants(["price per m2", "Price-per-m2", "4", "é/", "??"])
+        ['PRICE_PER_M2', 'PRICE_PER_M2_2', '4', 'E', 'X']
+    """
+    found: list[str] = []
+    for text in texts:
+        plain = unicodedata.normalize("NFKD", text[: 8 * LONGEST_NAME]).upper()
+        plain = "".join(c for c in plain if not unicodedata.combining(c))
+        base = re.sub(r"[^A-Z0-9]+", "_", plain).strip("_")[:longest].strip("_") or "X"
+        word, number = base, 1
+        while word in found:
+            number += 1
+            word = f"{base[: longest - len(str(number)) - 1].rstrip('_')}_{number}"
+        found.append(word)
+    return found
+
+
 def comment(text: object, limit: int = 200) -> str:
     """Text for the inside of a comment: one line of ASCII that cannot end it, nest another, or continue the line.
 

@@ -122,7 +122,7 @@ def header(
     """
     sections = [
         _comment(name, model, kernels, checked, weights),
-        _opening(name, kernels.floats),
+        opening(name, kernels.floats),
         _sizes(name, model, kernels, weights),
         _types(name, kernels),
         "/* What was learned */\n\n" + kernels.tables(),
@@ -130,7 +130,7 @@ def header(
         _run(name, kernels),
         _predict(name, kernels),
         _selftest(name, kernels, selftest),
-        _closing(name),
+        closing(name),
     ]
     return "\n".join(section.rstrip("\n") + "\n" for section in sections)
 
@@ -171,7 +171,8 @@ def _comment(name: str, model: Sequential, kernels: Kernels, checked: str, weigh
     return "/*\n" + "".join(f" * {line}".rstrip() + "\n" for line in lines) + " */\n"
 
 
-def _opening(name: str, floats: bool) -> str:
+def opening(name: str, floats: bool) -> str:
+    """The guard, what is included, and what keeps compilers from changing floating point."""
     guard = f"{name.upper()}_H_INCLUDED"
     text = f"#ifndef {guard}\n#define {guard}\n\n#include <stddef.h>\n#include <stdint.h>\n"
     return text + (_FLOAT_GUARD.replace("NAME", name) if floats else "")
@@ -192,7 +193,8 @@ _FLOAT_GUARD = """
 """
 
 
-def _closing(name: str) -> str:
+def closing(name: str) -> str:
+    """The end of what `opening` began."""
     pop = f"#if defined({name}_POP_OPTIONS)\n#undef {name}_POP_OPTIONS\n#pragma GCC pop_options\n#endif\n\n"
     return f"{pop}#endif /* {name.upper()}_H_INCLUDED */\n"
 
@@ -308,10 +310,10 @@ def _selftest(name: str, kernels: Kernels, vectors: Vectors) -> str:
     inputs, outputs = vectors.inputs.shape[1], vectors.outputs.shape[1]
     return f"""\
 static const {name}_input_t {name}_selftest_inputs[{count}][{inputs}] = {{
-{_rows(vectors.inputs)}
+{rows_of(vectors.inputs)}
 }};
 static const {name}_output_t {name}_selftest_outputs[{count}][{outputs}] = {{
-{_rows(vectors.outputs)}
+{rows_of(vectors.outputs)}
 }};
 
 {about}
@@ -353,5 +355,6 @@ def literals(array: np.ndarray) -> list[str]:
     return [str(value) for value in array.ravel().tolist()]
 
 
-def _rows(array: np.ndarray) -> str:
+def rows_of(array: np.ndarray) -> str:
+    """The inside of an initialiser of a two-dimensional array."""
     return ",\n".join("    {\n" + c_names.table(literals(row), "        ") + "\n    }" for row in array)
