@@ -12,7 +12,8 @@ from brainbox_cli.commands import fraud
 from brainbox_cli.fraud_input import typed
 from brainbox_core.errors import UsageError
 from brainbox_core.tables import read_table
-from tests.cli.shell import brainbox, document, in_terminal, run_here, screen
+from tests.cli.shell import brainbox, document, in_terminal, python, run_here, screen
+from tests.cli.test_start_up import ANNOUNCE_NUMPY, loaded
 from tests.tasks.transactions import write_transactions
 
 
@@ -283,3 +284,10 @@ def test_names_of_columns_are_printed_as_they_are(tmp_path):
     assert done.returncode == 0, done.stderr
     done = brainbox("fraud", "predict", "V1=1", cwd=tmp_path)
     assert "\\x1b[31m[bold], $x$" in done.stderr and "\x1b" not in done.stderr
+
+
+def test_help_needs_no_numpy_and_the_header_comes_before_it(tmp_path):
+    assert "numpy" not in loaded("fraud", "--help", cwd=tmp_path)
+    write_transactions(tmp_path / "x.csv")
+    done = python("-c", ANNOUNCE_NUMPY, "fraud", "--data", "x.csv", "--epochs", 1, cwd=tmp_path)
+    assert done.stdout.index("fraud: 16-16-1 MLP | x.csv") < done.stdout.index("NUMPY IS IMPORTED")

@@ -9,6 +9,7 @@ import pytest
 from brainbox_core import metrics
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
 from brainbox_core.model import Sequential
+from brainbox_core.rng import stream
 from brainbox_core.tables import read_table, table_of
 from brainbox_core.tasks import fraud
 from brainbox_core.tasks.fraud_folds import cross_validate
@@ -44,12 +45,20 @@ def test_what_is_easily_told_is_found(trained):
     assert model.input_shape == (4,) and type(model.layers[0]).__name__ == "Tanh"
 
 
-def test_the_kept_epoch_ranks_the_held_out_rows_best(trained):
-    _, data, model, result = trained
+@pytest.fixture
+def noise(tmp_path):
+    """Transactions of which nothing tells the frauds."""
+    values = stream(1, "noise").normal(size=(2, 600)).round(3)
+    return write_transactions(tmp_path / "noise.csv", V1=values[0], V2=values[1])
+
+
+def test_the_kept_epoch_ranks_the_held_out_rows_best(noise):
+    _, data, model, result = learn(noise, epochs=20)
+    assert result.best_epoch < 20
     best = max(result.history, key=lambda logs: (logs["val_average_precision"], logs["epoch"]))
     assert result.best_epoch == best["epoch"]
     X, y = data.part(data.parts.val)
-    assert metrics.average_precision(y[:, 0], fraud.score(model, X)) == best["val_average_precision"]
+    assert metrics.average_precision(y[:, 0], fraud.score(model, X)) == pytest.approx(best["val_average_precision"])
 
 
 def test_the_test_part_decides_neither_weights_nor_threshold(trained):
@@ -84,12 +93,11 @@ def test_the_threshold_follows_the_held_out_rows(path, trained):
     assert (result.confusion.sum(axis=0)[1] == (fraud.probability(result.logits) >= 0.8).sum()).all()
 
 
-def test_class_weights_raise_recall_in_training_and_leave_probabilities_honest(path):
+def test_class_weights_weigh_the_loss_and_leave_probabilities_honest(noise):
     for weight in ("balanced", "none", 9):
-        _, data, model, _ = learn(path, class_weight=weight, epochs=30)
+        _, data, model, _ = learn(noise, class_weight=weight)
         X, _ = data.part(data.parts.train)
-        assert fraud.probability(fraud.score(model, X)).mean() == pytest.approx(0.1, abs=0.03)
-    _, data, _, _ = learn(path, epochs=1)
+        assert fraud.probability(fraud.score(model, X)).mean() < 0.25  # a tenth are frauds; balanced, it would be half
     assert fraud.build_model(fraud.Settings(), data).loss.class_weights == pytest.approx((1 / 1.8, 1 / 0.2), rel=0.05)
     assert fraud.build_model(fraud.Settings(class_weight=7), data).loss.class_weights == (1, 7)
 
