@@ -78,7 +78,8 @@ def show_vanishing_gradient(reporter: Reporter, mistake: object) -> None:
     from brainbox_core.logistic import derivative
 
     reporter.say()
-    reporter.say(("how hard a loss pulls at a message that is spam (its derivative by the sum of the weights)", "bold"))
+    title = "how hard a loss pulls at a message that is spam (its derivative by the sum of the weights)"
+    reporter.say((title, "bold"), wrap=True)
     table = [["probability", "log loss", "squared error"]]
     table += [[f"{p:g}", *(f"{derivative(loss, p, 1):.6f}" for loss in ("log", "mse"))] for p in SURE]
     head, *lines = fitted(table, reporter.text.width, left=0)

@@ -3,7 +3,7 @@
     python datasets/make_transactions.py [--out datasets]
 
 Behind every payment stand 28 habits of its customer that nobody sees: what the table shows as V1 to V28 is a rotation
-of them, scaled from wide to narrow, much as the principal components of real payments are. Three kinds of fraud hide there:
+of them, scaled from wide to narrow, much as the principal components of real payments are. Three kinds of fraud hide:
 
 - a takeover: two habits that honest customers have both or neither of contradict each other;
 - a bust-out: one habit is far from everybody's, upwards or downwards;

@@ -15,7 +15,6 @@ from brainbox_cli.reporter import Reporter
 from brainbox_cli.spam_input import messages_from, standard_input
 from brainbox_cli.spam_view import MOST, reasons, show, show_vanishing_gradient
 from brainbox_cli.trainer import Answer, Trainer, verbs
-from brainbox_core.errors import UsageError
 from brainbox_core.files import printable
 from brainbox_core.tasks.spam_settings import (
     BUILT_IN,
@@ -131,7 +130,7 @@ OtherThreshold = Annotated[
     ),
 ]
 InputTexts = Annotated[
-    list[str] | None,
+    list[str],
     typer.Argument(metavar="TEXT...|-", help="Messages, each in quotes; or - to read one a line from standard input."),
 ]
 Why = Annotated[bool, typer.Option("--why", help="Also list what each word adds.")]
@@ -150,11 +149,9 @@ def _headline(settings: Settings) -> list[str]:
 
 
 def _predict(
-    reporter: Reporter, task: ModuleType, model: object, texts: list[str] | None, why: bool, threshold: float | None
+    reporter: Reporter, task: ModuleType, model: object, texts: list[str], why: bool, threshold: float | None
 ) -> Iterator[Answer]:
     """Typed messages are shown with their words; those of standard input are answered as they come."""
-    if not texts:
-        raise UsageError("no message was given", fix="put it in quotes, or - to read messages from standard input")
     spam_filter = task.SpamFilter(model, threshold)
     if texts == ["-"]:
         for block in messages_from(standard_input(), reporter.note):
@@ -255,7 +252,7 @@ TRAINER = Trainer(
     metric="test_f1",
     headline=_headline,
     predict=_predict,
-    predict_choices={"texts": Choice(InputTexts), "why": Choice(Why, False), "threshold": Choice(OtherThreshold)},
+    predict_choices={"texts": Choice(InputTexts, ...), "why": Choice(Why, False), "threshold": Choice(OtherThreshold)},
     evaluate_choices={"threshold": Choice(OtherThreshold)},
     show=_show,
     record=_record,

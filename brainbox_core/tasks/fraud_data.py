@@ -16,7 +16,7 @@ from brainbox_core.features import FeatureEncoder, NumberColumn, Outside
 from brainbox_core.files import printable
 from brainbox_core.model import Sequential
 from brainbox_core.tables import Table, read_table
-from brainbox_core.tasks.fraud_settings import AUTO, BUILT_IN, STRATIFIED, TIME, Settings
+from brainbox_core.tasks.fraud_settings import AUTO, BUILT_IN, STRATIFIED, TIME, Settings, folds_in_time
 from brainbox_core.tasks.fraud_split import Parts, divide, straddling
 
 Progress = Callable[[int, int], object]
@@ -70,10 +70,13 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
 
     Raises:
         InputError: the table is missing or bad, a value in it is missing, or a part is left without frauds.
+        UsageError: rows in order of time are to be cross-validated.
     """
     table = _read(settings.data, progress)
     labels, notes = labels_of(table, settings.target), list(table.notes)
     time = _time(table, settings.split, notes)
+    if settings.folds and time is not None:
+        raise folds_in_time()
     numbering = [name for name in table.names if name != settings.target and _counts_rows(table, name)]
     notes += [f"column {printable(name, 80)} numbers the rows: left out" for name in numbering]
     for name in settings.drop:

@@ -87,9 +87,8 @@ class Settings:
         checks.between("lr", self.lr, 0, above=True)
         if checks.whole("folds", self.folds, 0) == 1:
             raise UsageError("folds", expected="2 or more, or 0 for no cross-validation", got=1)
-        if self.folds and self.split != STRATIFIED:
-            what = "cross-validation learns from later rows and is judged by earlier ones"
-            raise UsageError(what, where="folds", fix=f"use --split {STRATIFIED} with it")
+        if self.folds and self.split == TIME:
+            raise folds_in_time()
         _inside("val_split", self.val_split)
         checks.whole("seed", self.seed, 0)
         for name in ("patience", "limit"):
@@ -138,6 +137,12 @@ class Settings:
     @property
     def _inputs(self) -> int | None:
         return BUILT_IN_INPUTS if self.data == BUILT_IN and not self.drop else None
+
+
+def folds_in_time() -> UsageError:
+    """Why rows in order of time are not cross-validated."""
+    what = "cross-validation learns from later rows and is judged by earlier ones"
+    return UsageError(what, where="folds", fix=f"use --split {STRATIFIED} with it")
 
 
 def _inside(name: str, value: object) -> None:

@@ -176,3 +176,13 @@ def test_it_is_one_of_the_callbacks():
     assert issubclass(Progress, callbacks.Callback)
     with pytest.raises(AttributeError):
         callbacks.Progres  # noqa: B018
+
+
+def test_a_failed_epoch_is_marked_behind_its_row(monkeypatch):
+    logs = {"train_loss": 0.5, "val_accuracy": 0.99}
+    epochs = epoch(1, **logs, failed=True), epoch(2, **logs, failed=False)
+    head, failed, good = train(io.StringIO(), *epochs).splitlines()
+    assert failed == good.replace("2", "1", 1) + "  failed" and "failed" not in head + good
+    monkeypatch.setattr(Screen, "width", 40)
+    for line in train(io.StringIO(), *epochs).splitlines():
+        assert len(line) <= 40  # columns make room for the mark

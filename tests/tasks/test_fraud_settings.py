@@ -49,7 +49,6 @@ def test_quick_is_smaller():
         {"lr": 0},
         {"folds": 1},
         {"folds": -1},
-        {"folds": 5},
         {"folds": 5, "split": "time"},
         {"val_split": 0},
         {"val_split": 1},

@@ -1,0 +1,64 @@
+"""What is promised of `brainbox fraud`, by the commands as they are typed, on the built-in and on real transactions."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.shell import COMMAND, environment
+from tests.realdata import real_data
+
+pytestmark = pytest.mark.slow
+
+
+def run(*words: object, cwd: Path) -> dict:
+    """A command with --json; its document, after it ended well."""
+    command = [*COMMAND, *map(str, words), "--json"]
+    done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_built_in_transactions(tmp_path):
+    found = run("fraud", cwd=tmp_path)["result"]
+    assert found["accuracy"] >= 0.998 and found["recall"] >= 0.92
+    assert found["average_precision"] >= 0.98
+
+
+def test_on_the_built_in_transactions_no_seed_is_much_worse(tmp_path):
+    results = [run("fraud", "--seed", seed, cwd=tmp_path)["result"] for seed in (1, 2, 3, 4)]
+    assert min(found["accuracy"] for found in results) >= 0.998
+    assert min(found["recall"] for found in results) >= 0.9
+    assert min(found["average_precision"] for found in results) >= 0.97
+
+
+def test_recall_is_bought_with_precision(tmp_path):
+    high, low = (run("fraud", "--threshold", f"recall={share}", cwd=tmp_path)["result"] for share in (0.97, 0.5))
+    assert high["average_precision"] == low["average_precision"]
+    assert high["recall"] >= 0.92 > low["recall"]
+    assert high["precision"] < low["precision"]
+
+
+def test_full_batches_leave_failed_models(tmp_path):
+    history = run("fraud", "--batch-size", "full", "--class-weight", "none", cwd=tmp_path)["history"]
+    failed = [row for row in history if row["failed"]]
+    assert len(failed) >= 10
+    assert all(row["val_accuracy"] > 0.98 for row in failed)
+
+
+def test_real_transactions_in_five_folds(tmp_path):
+    sample = real_data("creditcard/creditcard_sample.csv")
+    words = ("--data", sample, "--split", "stratified", "--drop", "Time", "--folds", 5)
+    folds = [run("fraud", *words, "--seed", seed, cwd=tmp_path)["result"]["folds"] for seed in range(3)]
+    for found in folds:
+        assert np.mean(found["average_precision"]) >= 0.965
+    assert np.mean([found["precision_at_recall_0.9"] for found in folds]) >= 0.95
+
+
+def test_real_transactions_in_order_of_time(tmp_path):
+    document = run("fraud", "--data", real_data("creditcard/creditcard_sample.csv"), cwd=tmp_path)
+    assert any("numbers the rows: left out" in warning for warning in document["warnings"])
+    assert any("not in order of Time: sorted" in warning for warning in document["warnings"])
+    assert document["result"]["average_precision"] >= 0.9
