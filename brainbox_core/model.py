@@ -388,6 +388,8 @@ def _fast_plan(chain: list[Layer]) -> list[Callable[[Tensor, bool], Tensor]]:
 
     The largest of several numbers is the same before and after a ReLU, and so are the gradients, but after the pool
     there are fewer numbers left to look at: a quarter of them for the usual 2x2.
+
+    An embedding goes into the recurrent layer behind it, which then multiplies the table instead of all it looks up.
     """
     plan: list = list(chain)
     for i in range(len(plan) - 1):
@@ -398,6 +400,8 @@ def _fast_plan(chain: list[Layer]) -> list[Callable[[Tensor, bool], Tensor]]:
             pool = plan[i + 1]
             if pool.size == pool.stride:
                 plan[i : i + 2] = [functools.partial(plan[i], pool=pool.size)]
+        elif type(plan[i]) is layers.Embedding and type(plan[i + 1]) in (layers.RNN, layers.GRU, layers.LSTM):
+            plan[i : i + 2] = [functools.partial(plan[i + 1], embedding=plan[i])]
     return plan
 
 

@@ -68,6 +68,7 @@ def ratio(a, b):
 LIMITS = {"RNN": 1.0, "GRU": 0.9, "LSTM": 1.0}
 NETWORKS = {
     "one-hot": ("L.{}(UNITS, ids=WORDS)", "None, nn.{}(WORDS, UNITS)"),
+    "embedding": ("L.Embedding(WORDS, UNITS), L.{}(UNITS)", "nn.Embedding(WORDS, UNITS), nn.{}(UNITS, UNITS)"),
 }
 
 

@@ -74,6 +74,15 @@ def test_lists_will_do():
     assert model.predict([[0.5, 0.5]]).shape == (1, 2)
 
 
+@pytest.mark.parametrize("kind", [L.RNN, L.GRU, L.LSTM])
+def test_an_embedding_goes_into_the_recurrent_layer_behind_it(kind):
+    model = bb.Sequential([L.Embedding(7, 4), kind(5), L.Linear(2)])
+    model.build((6,))
+    ids = np.random.default_rng(0).integers(0, 7, (3, 6))
+    assert len(model._plan) == 2
+    assert np.allclose(model.predict(ids), model.activations(ids)["linear_0"], atol=1e-6)
+
+
 def test_the_fast_plan_computes_what_the_layers_say():
     layers = [L.Conv2D(4), L.ReLU(), L.MaxPool(2), L.Conv2D(5), L.MaxPool(2), L.ReLU(), L.MaxPool(2, stride=1)]
     model = bb.Sequential([*layers, L.Conv2D(2, kernel=1), L.MaxPool(2, stride=1), L.Flatten(), L.Linear(3)])
