@@ -36,6 +36,13 @@ def model_path(noun: str, model: str | None) -> tuple[Path, bool]:
     return (path / MODEL if os.path.isdir(path) else path), False
 
 
+def keep_from_git(path: Path) -> None:
+    """Make a folder that is hidden from Git, as nobody wants to commit models by accident; one that exists stays."""
+    if not os.path.exists(path):
+        make_folder(path)
+        atomic_write(path / ".gitignore", b"*\n")
+
+
 @contextlib.contextmanager
 def open_folder(path: Path, *, ours: bool) -> Iterator[RunFolder]:
     """Make the folder, lock it against other runs, and find out before any work whether it can be written.
@@ -47,9 +54,8 @@ def open_folder(path: Path, *, ours: bool) -> Iterator[RunFolder]:
     Raises:
         InputError: it cannot be made or written, or another run uses it.
     """
-    if ours and not os.path.exists(path.parent):
-        make_folder(path.parent)
-        atomic_write(path.parent / ".gitignore", b"*\n")  # nobody wants to commit models by accident
+    if ours:
+        keep_from_git(path.parent)
     make_folder(path)
     with lock_folder(path):
         for name in (MODEL, RUN, METRICS):

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 import typer
@@ -16,11 +17,13 @@ from brainbox_cli.document import plain
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.export_options import CHOICES, STDOUT
 from brainbox_cli.reporter import Reporter
-from brainbox_cli.run_folder import MODEL, default_folder, model_path
+from brainbox_cli.run_folder import MODEL, default_folder, keep_from_git, model_path
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files import atomic_write, check_writable
+from brainbox_core.files import atomic_write, check_writable, make_folder
 
 TRAINED_FIRST = "cnn"  # what a bare `brainbox export` trains if there is no model at all
+UNTRAINED = "neuron"  # keeps no model unless it is asked to, and learns in no time
+TABLES = ("regress", "fraud")  # what learns from the rows of a table
 
 
 def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
@@ -33,9 +36,8 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
         from brainbox_cli.trainer_run import model_record
         from brainbox_core.export import build
         from brainbox_core.export.c_names import cleaned
-        from brainbox_core.model import Sequential
 
-        model = Sequential.load(path)
+        model = _load(path)
     default = cleaned(str(model.meta.get("kind", "")) if path.name == MODEL else path.stem)
     place = out or Path(f"{values['name'] or default}.{'json' if values['format'] == 'json' else 'h'}")
     name = values["name"] or (default if place == STDOUT else cleaned(place.stem))
@@ -110,6 +112,8 @@ def _find_model(reporter: Reporter, source: str | None) -> Path:
     if source is not None:
         path, is_ours = model_path(source, source)
         if is_ours and not os.path.exists(path):
+            if source == UNTRAINED:
+                return _learn(reporter, path)
             raise InputError("there is no model yet", where=str(path), fix=f"train one first: brainbox {source}")
         return path
     folder = default_folder(TRAINED_FIRST).parent
@@ -117,13 +121,26 @@ def _find_model(reporter: Reporter, source: str | None) -> Path:
     if found:
         return max(found, key=lambda path: (path.stat().st_mtime, str(path)))
     reporter.note(f"there is no model in {folder} yet: training one first, as brainbox {TRAINED_FIRST} --quick does")
+    _train(reporter, [TRAINED_FIRST, "--quick"])
+    return default_folder(TRAINED_FIRST) / MODEL
+
+
+def _learn(reporter: Reporter, path: Path) -> Path:
+    """The default neuron's file."""
+    reporter.note(f"there is no {path} yet: learning one first, as brainbox {UNTRAINED} --save {path} does")
+    keep_from_git(path.parent.parent)
+    make_folder(path.parent)
+    _train(reporter, [UNTRAINED, "--save", str(path)])
+    return path
+
+
+def _train(reporter: Reporter, words: list[str]) -> None:
     from brainbox_cli.program import invoke
 
-    words = [TRAINED_FIRST, "--quick"] + ["--quiet"] * reporter.quiet
+    words = words + ["--quiet"] * reporter.quiet
     trainer = Reporter(words)
     trainer.text = reporter.notes if reporter.json else reporter.text
     invoke(words, trainer)
-    return default_folder(TRAINED_FIRST) / MODEL
 
 
 def _places(place: Path, example: Path | None, board: str | None) -> dict[str, Path]:
@@ -151,11 +168,44 @@ def _check_places(model: Path, places: Mapping[str, Path]) -> None:
 # Data
 
 
+def _load(path: Path) -> object:
+    """A model; those of tables are looked at by their own command, as it would for a prediction."""
+    from brainbox_core.model import Sequential
+
+    model = Sequential.load(path)
+    if (kind := model.meta["kind"]) in TABLES:
+        return import_module(f"brainbox_core.tasks.{kind}").load_model(path)
+    return model
+
+
+def _held_out_rows(reporter: Reporter, model: object) -> tuple | None:
+    """The test rows of the table that a model was trained on, if it is at hand, and what is true of them."""
+    kind, described = model.meta["kind"], model.meta["data"]
+    task = import_module(f"brainbox_core.tasks.{kind}")
+    name = described["name"]
+    if name != task.Settings().data and not os.path.isfile(name):
+        reporter.note(f"the error on held-out rows is not measured: {name} is not here")
+        return None
+    try:
+        data = task.load_test_data(model, name)
+    except UsageError as error:
+        reporter.note(f"the error on held-out rows is not measured: {error.what}")
+        return None
+    if data.sha256 != described["sha256"]:
+        reporter.note(f"the error on held-out rows is not measured: {name} is not what the model was trained on")
+        return None
+    if kind == "fraud":
+        return data.source.take(data.parts.test), data.labels[data.parts.test]
+    return data.table.take(data.test), data.y[data.test]
+
+
 def _held_out(reporter: Reporter, model: object) -> tuple | None:
     """The test part of the pictures that a model was trained on, if they are at hand; nothing is downloaded for it."""
     from brainbox_core import catalog
     from brainbox_core.download import cache_folder
 
+    if model.meta.get("kind") in TABLES:
+        return _held_out_rows(reporter, model)
     described = model.meta.get("data")
     name = described.get("name") if isinstance(described, dict) else None
     if not isinstance(name, str) or model.meta.get("input") != "uint8":

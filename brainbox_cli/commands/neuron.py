@@ -63,6 +63,17 @@ Lr = Annotated[
         help="Learning rate.",
     ),
 ]
+Save = Annotated[
+    Path | None,
+    typer.Option(
+        "--save",
+        metavar="FILE|-",
+        parser=options.file(".safetensors"),
+        rich_help_panel=options.OUTPUT,
+        show_default=False,
+        help="Write the neuron as a model file, which brainbox export turns into C.",
+    ),
+]
 Explain = Annotated[
     bool, typer.Option("--explain", rich_help_panel=options.DISPLAY, help="Show the arithmetic of every update.")
 ]
@@ -92,6 +103,7 @@ def _run(
     epochs: int,
     explain: bool,
     plot: Path | None,
+    save: Path | None,
     seed: int,
 ) -> Outcome:
     digits = _digits(gate, table)
@@ -110,11 +122,13 @@ def _run(
     result = learn_table(digits, lr=lr, epochs=epochs, start=start, watch=watch)
     _show_end(reporter, result, explain)
     mistakes = Counter(update.epoch for update in path)
+    files = {"plot": _picture(reporter, result, path)} if plot else {}
+    files |= {"save": _file(reporter, result)} if save else {}
     return Outcome(
         result=_record(result),
         metrics={"primary": "accuracy", "accuracy": _accuracy(result), "updates": result.updates},
         history=[{"epoch": epoch, "mistakes": mistakes[epoch]} for epoch in range(1, result.epochs + 1)],
-        files={"plot": _picture(reporter, result, path)} if plot else {},
+        files=files,
         try_next=("neuron", "--gate", "xor"),
         failure=result.problem,
     )
@@ -228,6 +242,13 @@ def _picture(reporter: Reporter, result: Result, path: list[Update]) -> bytes:
         return draw(result, [result.start, *(update.after for update in path)])
 
 
+def _file(reporter: Reporter, result: Result) -> bytes:
+    with reporter.working("saving"):
+        from brainbox_core.tasks.neuron_file import to_bytes
+
+        return to_bytes(result)
+
+
 def _names(row: Sequence) -> list[str]:
     return [*(f"w{number}" for number in range(1, len(row) + 1)), "b"]
 
@@ -270,6 +291,7 @@ app = command(
             "lr": Choice(Lr, 0.1),
             "epochs": Choice(options.Epochs, EPOCHS),
             "plot": Choice(options.picture("--plot", "Draw how the boundary moved, as a PNG picture.")),
+            "save": Choice(Save),
             "explain": Choice(Explain, False),
         },
         headline=_headline,

@@ -257,7 +257,7 @@ def build(
 
 
 # Who drafts the headers of which kind of model; any other is a network of layers. Loaded when needed.
-_DRAFTS: dict[str, str] = {}
+_DRAFTS = {"fraud": "fraud.draft", "neuron": "neuron.draft", "regress": "regress.draft"}
 
 
 def _drafts(kind: str) -> Callable[[Sequential, str, Choices, Material], Draft]:

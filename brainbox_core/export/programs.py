@@ -134,3 +134,110 @@ int main(void)
 """
 
 NETWORK = Programs(_UNIT, _DRIVER, _MAIN, _MAIN_BOARD)
+
+
+# Of models that predict from the row of a table. Their driver writes the result, and the probability if there is one.
+
+_QUANTITY_UNIT = """\
+#include "HEADER"
+float NAME_unit_run(const float features[UPPER_INPUT_SIZE]);
+float NAME_unit_run(const float features[UPPER_INPUT_SIZE])
+{
+    return NAME_predict(features);
+}
+"""
+
+_CLASS_UNIT = """\
+#include "HEADER"
+int NAME_unit_run(const float features[UPPER_INPUT_SIZE]);
+int NAME_unit_run(const float features[UPPER_INPUT_SIZE])
+{
+    return NAME_classify(features);
+}
+"""
+
+_ROW_DRIVER = """\
+#include <stdio.h>
+#include "HEADER"
+
+static float x[UPPER_INPUT_SIZE];
+
+int main(void)
+{
+    if (NAME_selftest() != 0) {
+        return 2;
+    }
+    while (fread(x, sizeof x, 1, stdin) == 1) {
+        float y[COUNT];
+RESULTS        if (fwrite(y, sizeof y, 1, stdout) != 1) {
+            return 1;
+        }
+    }
+    return 0;
+}
+"""
+
+_ROW_MAIN = """\
+/* Runs the model's own test, and one inference on a row of zeros. Compile: cc -std=c99 -O2 main.c */
+#include <stdio.h>
+#include "HEADER"
+
+int main(void)
+{
+    float features[UPPER_INPUT_SIZE] = { 0 }; /* fill in by name: features[UPPER_FEATURE_...] = ...; */
+    if (NAME_selftest() != 0) {
+        printf("the self-test failed\\n");
+        return 1;
+    }
+SHOW    return 0;
+}
+"""
+
+_ROW_BOARD = """\
+/* Runs the model's own test and one inference on a row of its inputs, and says what that took. */
+#include <stdint.h>
+#include "HEADER"
+
+void board_number(const char *label, uint32_t value);
+void board_begin(void);
+uint32_t board_instructions(void);
+uint32_t board_stack(void);
+
+static float features[UPPER_INPUT_SIZE];
+static TYPE (*volatile inference)(const float *) = NAME_FUNCTION; /* so that its arrays are not part of main's */
+
+int main(void)
+{
+    uint32_t instructions;
+    const int failed = NAME_selftest();
+    board_number("selftest", (uint32_t)failed);
+    board_begin();
+    (void)inference(features);
+    instructions = board_instructions();
+    board_number("stack", board_stack());
+    board_number("instructions", instructions);
+    return failed;
+}
+"""
+
+
+def _of_rows(unit: str, function: str, kind: str, results: list[str], shown: str) -> Programs:
+    lines = "".join(f"        {line}\n" for line in results)
+    count = str(sum(line.startswith("y[") for line in results))
+    driver = _ROW_DRIVER.replace("RESULTS", lines).replace("COUNT", count)
+    return Programs(
+        unit, driver, _ROW_MAIN.replace("SHOW", shown), _ROW_BOARD.replace("FUNCTION", function).replace("TYPE", kind)
+    )
+
+
+_SCORE = "y[0] = NAME_score(x);"
+_AGREES = "if (NAME_classify(x) != (y[0] >= 0.0f ? 1 : 0)) { return 3; }"
+_SHOW_CLASS = '    printf("class %d\\n", NAME_classify(features));\n'
+_SHOW_SHARE = '    printf("probability %g\\n", (double)NAME_predict(features));\n'
+_SHOW_QUANTITY = '    printf("%g\\n", (double)NAME_predict(features));\n'
+
+QUANTITY = _of_rows(_QUANTITY_UNIT, "predict", "float", ["y[0] = NAME_predict(x);"], _SHOW_QUANTITY)
+CLASS = _of_rows(_CLASS_UNIT, "classify", "int", [_SCORE, _AGREES], _SHOW_CLASS)
+PROBABILITY = _of_rows(
+    _CLASS_UNIT, "classify", "int", [_SCORE, "y[1] = NAME_predict(x);", _AGREES], _SHOW_CLASS + _SHOW_SHARE
+)
