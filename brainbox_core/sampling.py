@@ -5,7 +5,7 @@ fast space-efficient statistically good algorithms for random number generation"
 after them is float32, in this order:
 
     z_i = (logit_i - max of all) / temperature      for each of the top_k characters; 0 stands for the others' w_i
-    w_i = exp(z_i)
+    w_i = exp(z_i)                                  that of `float_math`
     s_i = s_(i-1) + w_i                             added up from the first to the last
     t   = (random >> 8) * 2^-24 * s_last
     the first i with s_i > t; if there is none, the last i with w_i > 0
@@ -19,9 +19,10 @@ import numpy as np
 
 from brainbox_core import checks
 from brainbox_core.errors import UsageError
+from brainbox_core.float_math import exp_negative
 
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.01, 100.0
-_MULTIPLIER, _STREAM = 6364136223846793005, 0xDA3E39CB94B95BDB  # the reference's multiplier and default stream
+MULTIPLIER, STREAM = 6364136223846793005, 0xDA3E39CB94B95BDB  # the reference's multiplier and default stream
 _MASK = 2**64 - 1
 
 
@@ -38,7 +39,7 @@ class Pcg32:
         ['0xa15c02b7', '0x7b47f409', '0xba1d3330']
     """
 
-    def __init__(self, seed: int, stream: int = _STREAM):
+    def __init__(self, seed: int, stream: int = STREAM):
         self._increment = (stream << 1 | 1) & _MASK
         self._state = (checks.whole("seed", seed, 0) + self._increment) & _MASK
         self.next()
@@ -46,7 +47,7 @@ class Pcg32:
     def next(self) -> int:
         """The next number."""
         state = self._state
-        self._state = (state * _MULTIPLIER + self._increment) & _MASK
+        self._state = (state * MULTIPLIER + self._increment) & _MASK
         word = ((state >> 18 ^ state) >> 27) & 0xFFFFFFFF
         turn = state >> 59
         return (word >> turn | word << (-turn & 31)) & 0xFFFFFFFF
@@ -79,7 +80,7 @@ class Sampler:
         """The number of a character, for logits (n,) of float32."""
         if not self.temperature:
             return int(logits.argmax())
-        weights = np.exp((logits - logits.max()) / self.temperature)
+        weights = exp_negative((logits - logits.max()) / self.temperature)
         if self.top_k is not None and self.top_k < len(logits):
             weights[np.argsort(-logits, kind="stable")[self.top_k :]] = 0
         sums = weights.cumsum()

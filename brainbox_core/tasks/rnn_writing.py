@@ -9,10 +9,10 @@ import numpy as np
 from brainbox_core import checks
 from brainbox_core.characters import OTHER, Alphabet, named
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
-from brainbox_core.layers.recurrent import carried
+from brainbox_core.export.quantize_recurrent import IntStepper, quantized
 from brainbox_core.model import Sequential
 from brainbox_core.sampling import Sampler
-from brainbox_core.tensor import Tensor, no_grad
+from brainbox_core.stepping import Stepper, chain_of
 
 MOST_WRITTEN = 1_000_000
 LONGEST_LINE = 1000  # characters that a model of lines writes in one
@@ -25,8 +25,12 @@ def write(
     temperature: float = 1.0,
     top_k: int | None = None,
     seed: int = 0,
+    dtype: str = "float32",
 ) -> Iterator[str]:
     """Let a model write, character by character; see `brainbox_core.sampling` for how each is chosen.
+
+    The text does not depend on the machine: `brainbox_core.stepping` says how every number is computed, and an exported
+    header writes the same.
 
     The model begins from a state of zeros after the character `model.meta["start"]`. A model of lines begins every line
     so, with the prime again.
@@ -37,6 +41,7 @@ def write(
         temperature: 0 always takes the likeliest character.
         top_k: choose among so many of the likeliest characters only; None among all.
         seed: of the choices.
+        dtype: "float32"; "int8" for the text that an export with weights of 8 bits writes.
 
     Yields:
         The prime, and every character after it.
@@ -55,8 +60,21 @@ def write(
         raise UsageError("top_k", expected=expected, got=top_k, fix="leave it out to choose among all")
     sampler = Sampler(temperature, top_k, seed)
     begin = [model.meta["start"], *_known(prime, alphabet, model.meta["lines"])]
-    write_it = _lines if model.meta["lines"] else _text
-    return write_it(model, begin, prime, length, sampler)
+    return _written(model, dtype, begin, prime, length, sampler)
+
+
+def _written(
+    model: Sequential, dtype: str, begin: list[int], prime: str, length: int, sampler: Sampler
+) -> Iterator[str]:
+    stepper = Stepper(chain_of(model)) if dtype == "float32" else IntStepper(quantized(chain_of(model)))
+    if not model.meta["lines"]:
+        yield from prime
+        yield from _text(stepper, model, begin, length, sampler)
+        return
+    for _ in range(length):
+        yield from prime
+        yield from _line(stepper, model, begin, sampler)
+        yield "\n"
 
 
 def _known(prime: str, alphabet: Alphabet, lines: bool) -> list[int]:
@@ -73,39 +91,34 @@ def _known(prime: str, alphabet: Alphabet, lines: bool) -> list[int]:
     return [alphabet.numbers[character] for character in prime]
 
 
-def _text(model: Sequential, begin: list[int], prime: str, length: int, sampler: Sampler) -> Iterator[str]:
+def _text(
+    stepper: Stepper | IntStepper, model: Sequential, begin: list[int], length: int, sampler: Sampler
+) -> Iterator[str]:
     characters = model.meta["characters"]
-    yield from prime
-    with carried(model.layers):
-        for number in begin:
-            logits = _read(model, number)
-        for left in reversed(range(length)):
-            number = sampler.choose(logits)
-            yield characters[number]
-            if left:
-                logits = _read(model, number)
+    logits = _read(stepper, begin)
+    for left in reversed(range(length)):
+        number = sampler.choose(logits)
+        yield characters[number]
+        if left:
+            logits = _read(stepper, [number])
 
 
-def _lines(model: Sequential, begin: list[int], prime: str, count: int, sampler: Sampler) -> Iterator[str]:
-    characters, end = model.meta["characters"], model.meta["start"]
-    for _ in range(count):
-        yield from prime
-        with carried(model.layers):
-            for number in begin:
-                logits = _read(model, number)
-            for _ in range(LONGEST_LINE):
-                number = sampler.choose(logits)
-                if number == end:
-                    break
-                yield characters[number]
-                logits = _read(model, number)
-        yield "\n"
+def _line(stepper: Stepper | IntStepper, model: Sequential, begin: list[int], sampler: Sampler) -> Iterator[str]:
+    characters = model.meta["characters"]
+    stepper.reset()
+    logits = _read(stepper, begin)
+    for _ in range(LONGEST_LINE):
+        number = sampler.choose(logits)
+        if number == model.meta["start"]:
+            break
+        yield characters[number]
+        logits = _read(stepper, [number])
 
 
-def _read(model: Sequential, number: int) -> np.ndarray:
-    """The logits (characters,) of what comes after a character."""
-    with no_grad():
-        logits = model.forward(Tensor([[number]])).data[0, 0]
+def _read(stepper: Stepper | IntStepper, numbers: list[int]) -> np.ndarray:
+    """The logits (characters,) of what comes after some characters."""
+    for number in numbers:
+        logits = stepper.step(number)
     if not np.isfinite(logits).all():
         raise ConvergenceError("the prediction is not a finite number", fix="train again with a smaller learning rate")
     return logits
