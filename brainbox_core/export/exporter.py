@@ -19,6 +19,7 @@ from brainbox_core.export.programs import Programs
 from brainbox_core.export.report import Report, Row, kilobytes
 from brainbox_core.files import atomic_write, check_writable
 from brainbox_core.model import Sequential
+from brainbox_core.stepping import is_recurrent
 
 RAM = 128 << 10  # bytes, of the boards that this is made for
 _LARGE_TEXT = 16 << 20  # bytes of a header, from which compilers get slow
@@ -114,7 +115,7 @@ class Draft(Protocol):
         """The header, with the vectors that it carries, and what was checked."""
 
     def judge(self) -> dict[str, object]:
-        """Fields of the report on how well it does: `accuracy` or `judged`; nothing without data."""
+        """Fields of the report on how well it does: `accuracy`, `judged`, `notes`; nothing without data."""
 
     def rows(self) -> tuple[Row, ...]:
         """The steps, for the report."""
@@ -191,7 +192,7 @@ def build(
     choices = replace(choices or Choices(), **changes)
     c_names.identifier(name)
     progress("planning the memory")
-    drafted = _drafts(str(model.meta.get("kind")))
+    drafted = _drafts(model)
     draft = drafted(model, name, choices, Material(data, calibration, max_drop))
     ram = draft.arena + draft.input + draft.output + draft.stack + draft.state
     ram += draft.tables if choices.weights == "ram" else 0
@@ -251,18 +252,20 @@ def build(
         board=measured and measured.board,
         instructions=measured and measured.instructions,
         stack_used=measured and measured.stack,
-        **{"notes": tuple(notes), **judged},
+        notes=(*notes, *judged.pop("notes", ())),
+        **judged,
     )
     return Header(text, report, draft.as_json(), draft.programs)
 
 
-# Who drafts the headers of which kind of model; any other is a network of layers. Loaded when needed.
-_DRAFTS = {"fraud": "fraud.draft", "neuron": "neuron.draft", "regress": "regress.draft"}
+# Who drafts the headers of which kind of model; any other is a network of layers or recurrent. Loaded when needed.
+_DRAFTS = {"fraud": "fraud.draft", "neuron": "neuron.draft", "regress": "regress.draft", "spam": "spam.SpamDraft"}
 
 
-def _drafts(kind: str) -> Callable[[Sequential, str, Choices, Material], Draft]:
-    """What makes the draft of a kind of model."""
-    module, name = _DRAFTS.get(kind, "network.NetworkDraft").split(".")
+def _drafts(model: Sequential) -> Callable[[Sequential, str, Choices, Material], Draft]:
+    """What makes the draft of such a model."""
+    other = "recurrent.RecurrentDraft" if is_recurrent(model) else "network.NetworkDraft"
+    module, name = _DRAFTS.get(str(model.meta.get("kind")), other).split(".")
     return getattr(import_module(f"brainbox_core.export.{module}"), name)
 
 

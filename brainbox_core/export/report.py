@@ -151,12 +151,12 @@ class Report:
             text = f"{self.checked}/{self.checked} vectors bit-exact ({self.compiler}, C99)"
         else:
             text = "checked: NO"
-        if self.accuracy is None:
-            return f"{text}   {self.judged}".rstrip()
-        a = self.accuracy
-        if self.dtype == "float32":
-            return f"{text}   accuracy {a.exported:.2%} on {a.rows:,} rows"
-        return f"{text}   accuracy int8 {a.exported:.2%} float32 {a.trained:.2%}, agree {a.agreement:.2%}"
+        if a := self.accuracy:
+            if self.dtype == "float32":
+                text += f"   accuracy {a.exported:.2%} on {a.rows:,} rows"
+            else:
+                text += f"   accuracy int8 {a.exported:.2%} float32 {a.trained:.2%}, agree {a.agreement:.2%}"
+        return f"{text}   {self.judged}".rstrip()
 
     def _board(self) -> str:
         return f"{self.board}: {self.instructions:,} instructions per inference, {self.stack_used:,} B of stack"
