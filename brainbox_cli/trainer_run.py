@@ -200,7 +200,7 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
 def sample(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     """Let a model write: nothing but its text on standard output."""
     task, model = _load_model(trainer, reporter, values.pop("model"))
-    reporter.document.set(model=_model_record(model), seed=values["seed"], config=values)
+    reporter.document.set(model=model_record(model), seed=values["seed"], config=values)
     pieces = []
     for piece in trainer.predict(reporter, task, model, **values):
         reporter.write(piece)
