@@ -24,6 +24,7 @@ from brainbox_core.files import atomic_write, check_writable, make_folder
 TRAINED_FIRST = "cnn"  # what a bare `brainbox export` trains if there is no model at all
 UNTRAINED = "neuron"  # keeps no model unless it is asked to, and learns in no time
 TABLES = ("regress", "fraud")  # what learns from the rows of a table
+TEXTS = ("rnn",)  # what learns from a running text
 
 
 def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
@@ -169,11 +170,11 @@ def _check_places(model: Path, places: Mapping[str, Path]) -> None:
 
 
 def _load(path: Path) -> object:
-    """A model; those of tables are looked at by their own command, as it would for a prediction."""
+    """A model; those of tables and texts are looked at by their own command, as it would for a prediction."""
     from brainbox_core.model import Sequential
 
     model = Sequential.load(path)
-    if (kind := model.meta["kind"]) in TABLES:
+    if (kind := model.meta["kind"]) in TABLES + TEXTS:
         return import_module(f"brainbox_core.tasks.{kind}").load_model(path)
     return model
 
@@ -199,6 +200,21 @@ def _held_out_rows(reporter: Reporter, model: object) -> tuple | None:
     return data.table.take(data.test), data.y[data.test]
 
 
+def _held_out_text(reporter: Reporter, model: object) -> tuple | None:
+    """The end (or the lines) of the text that a model was not trained on, and for each character the next."""
+    task = import_module(f"brainbox_core.tasks.{model.meta['kind']}")
+    described = model.meta.get("data")
+    name = described.get("name") if isinstance(described, dict) else None
+    if not isinstance(name, str) or (name != task.Settings().data and not os.path.isfile(name)):
+        reporter.note("the accuracy is not measured: the text that the model was trained on is not here")
+        return None
+    data = task.test_data(model, name)
+    if data.sha256 != described.get("sha256"):
+        reporter.note(f"the accuracy is not measured: {name} is not what the model was trained on")
+        return None
+    return data.val[:-1], data.val[1:]
+
+
 def _held_out(reporter: Reporter, model: object) -> tuple | None:
     """The test part of the pictures that a model was trained on, if they are at hand; nothing is downloaded for it."""
     from brainbox_core import catalog
@@ -206,6 +222,8 @@ def _held_out(reporter: Reporter, model: object) -> tuple | None:
 
     if model.meta.get("kind") in TABLES:
         return _held_out_rows(reporter, model)
+    if model.meta.get("kind") in TEXTS:
+        return _held_out_text(reporter, model)
     described = model.meta.get("data")
     name = described.get("name") if isinstance(described, dict) else None
     if not isinstance(name, str) or model.meta.get("input") != "uint8":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brainbox_core import __version__
-from brainbox_core.errors import AccuracyError, InputError
+from brainbox_core.errors import AccuracyError, InputError, UsageError
 from brainbox_core.export import c_names, c_sampling, c_source, recurrent_programs
 from brainbox_core.export.c_recurrent import RecurrentText
 from brainbox_core.export.c_source import Vectors
@@ -42,6 +42,8 @@ class RecurrentDraft:
 
     def __init__(self, model: Sequential, name: str, choices: Choices, material: Material):
         self.model, self.name, self.choices, self.material = model, name, choices, material
+        if material.calibration is not None:
+            raise UsageError("a recurrent network needs no ranges", where="--calib", fix="leave it out")
         self.real = chain_of(model)
         for layer in model.layers:
             if not all(np.isfinite(array.data).all() for array in layer.parameters.values()):

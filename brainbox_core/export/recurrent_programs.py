@@ -89,7 +89,7 @@ int main(void)
             }
             fputs(NAME_character(token), stdout);
         }
-        printf("\\n");
+        LINE_END
     }
     return 0;
 }
@@ -233,9 +233,12 @@ def writer(lines: bool) -> Programs:
     """
     numbers = ("20", "1000", "token == UPPER_START") if lines else ("1", "500", "0")
     main = _WRITER_MAIN
-    if not lines:
-        ends = "            if (ENDS) {\n                break;\n            }\n"
-        main = main.replace(ends, "")
+    if lines:
+        main = main.replace("LINE_END", 'printf("\\n");')
+    else:
+        main = main.replace("            if (ENDS) {\n                break;\n            }\n", "")
+        last = "if (NAME_character(token)[0] != '\\n') {\n            printf(\"\\n\");\n        }"
+        main = main.replace("LINE_END", last)
     for word, number in zip(("TEXTS", "LENGTH", "ENDS"), numbers, strict=True):
         main = main.replace(word, number)
     return Programs(_WRITER_UNIT, _WRITER_DRIVER, main, _WRITER_BOARD)
