@@ -175,6 +175,17 @@ def data(metavar: str, help: str, *also: str) -> object:
     return Annotated[str, typer.Option("--data", *also, metavar=metavar, help=help, rich_help_panel=DATA)]
 
 
+def folds(help: str, most: int = _MAX_WHOLE) -> object:
+    """The option `--folds` of one command, with what is cross-validated there: in 2 parts or more, 0 for none."""
+
+    def parse(text: object) -> int:
+        if (count := whole_number(0, most)(text)) == 1:
+            raise typer.BadParameter("expected 2 or more, or 0 for none, got 1")
+        return count
+
+    return Annotated[int, typer.Option("--folds", metavar="K", parser=parse, rich_help_panel=DATA, help=help)]
+
+
 Limit = Annotated[
     int | None,
     typer.Option(
@@ -234,6 +245,17 @@ BatchSize = Annotated[
     int,
     typer.Option(
         "--batch-size", "-b", metavar="N", parser=whole_number(), rich_help_panel=TRAINING, help="Rows per update."
+    ),
+]
+BatchSizeOrFull = Annotated[
+    object,
+    typer.Option(
+        "--batch-size",
+        "-b",
+        metavar="N|full",
+        parser=rows_or_full,
+        rich_help_panel=TRAINING,
+        help="Rows per update: 1 is stochastic gradient descent, full takes all of them at once.",
     ),
 ]
 Lr = Annotated[

@@ -113,8 +113,8 @@ def _tokens_of_piece(piece: str) -> tuple[str, ...]:
     """A word or a mark in its plain form, and the marks that it also gives."""
     if not piece[0].isalnum():
         return (LINK, *_PIECES[piece[1:]]) if piece[1:2].isalnum() else (piece[:2],)
-    word = _JOINT.sub("", piece).casefold()
-    if len(_DIGIT.findall(word)) >= 2:
+    word = (piece if piece.isalnum() else _JOINT.sub("", piece)).casefold()
+    if not word.isalpha() and len(_DIGIT.findall(word)) >= 2:
         word = _DIGIT.sub("0", word)
     marks = [
         (LONG, len(word) > LONGEST),

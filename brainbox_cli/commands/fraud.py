@@ -49,13 +49,6 @@ def threshold(text: object) -> float | str:
     return text if text == AUTO else options.real_number(0, 1, above=True, below=True)(text)
 
 
-def fold_count(text: object) -> int:
-    """A parser for a number of folds."""
-    if (count := options.whole_number(0)(text)) == 1:
-        raise typer.BadParameter("expected 2 or more, or 0 for none, got 1")
-    return count
-
-
 Target = Annotated[
     str,
     typer.Option("--target", metavar="COL", rich_help_panel=options.DATA, help="Column with 1 for a fraud, 0 if not."),
@@ -80,16 +73,6 @@ Split = Annotated[
         rich_help_panel=options.DATA,
         show_default="time where there is a Time column",
         help="Learn from the earlier rows and judge by the last fifth; or any rows, with as many frauds in each part.",
-    ),
-]
-Folds = Annotated[
-    int,
-    typer.Option(
-        "--folds",
-        metavar="K",
-        parser=fold_count,
-        rich_help_panel=options.DATA,
-        help="Also cross-validate in K parts of all rows; needs --split stratified.",
     ),
 ]
 ValSplit = Annotated[
@@ -122,17 +105,6 @@ Threshold = Annotated[
         help="A fraud from probability P on; auto: the best F1 on held-out rows; recall=0.92: finds that share.",
     ),
 ]
-BatchSize = Annotated[
-    object,
-    typer.Option(
-        "--batch-size",
-        "-b",
-        metavar="N|full",
-        parser=options.rows_or_full,
-        rich_help_panel=options.TRAINING,
-        help="Rows per update; full: all of them, once an epoch.",
-    ),
-]
 Transactions = Annotated[
     list[str] | None,
     typer.Argument(metavar="CSV|-|NAME=VALUE,...", help="Tables of transactions, or one that is typed."),
@@ -146,13 +118,13 @@ CHOICES = {
     "target": Target,
     "drop": Drop,
     "split": Split,
-    "folds": Folds,
+    "folds": options.folds("Also cross-validate in K parts of all rows; needs --split stratified."),
     "val_split": ValSplit,
     "hidden": options.Hidden,
     "class_weight": ClassWeight,
     "threshold": Threshold,
     "epochs": options.Epochs,
-    "batch_size": BatchSize,
+    "batch_size": options.BatchSizeOrFull,
     "lr": options.Lr,
     "optimizer": options.Optimizer,
 }

@@ -27,13 +27,6 @@ def split(text: object) -> float | str:
     return str(text) if text in (AUTO, NONE) else options.real_number(0, 1, above=True, below=True)(text)
 
 
-def fold_count(text: object) -> int:
-    """A parser for a number of folds."""
-    if (count := options.whole_number(0)(text)) == 1:
-        raise typer.BadParameter("expected 2 or more, or 0 for none, got 1")
-    return count
-
-
 Target = Annotated[
     str | None,
     typer.Option(
@@ -63,16 +56,6 @@ ValSplit = Annotated[
         parser=options.real_number(0, 1, below=True),
         rich_help_panel=options.DATA,
         help="Share of the training rows that is held out to choose the best epoch; 0 takes the last.",
-    ),
-]
-Folds = Annotated[
-    int,
-    typer.Option(
-        "--folds",
-        metavar="K",
-        parser=fold_count,
-        rich_help_panel=options.DATA,
-        help="Parts of the training rows for cross-validation; 0 for none.",
     ),
 ]
 Log = Annotated[
@@ -110,17 +93,6 @@ ClosedForm = Annotated[
     bool,
     typer.Option(
         "--closed-form", rich_help_panel=options.TRAINING, help="Solve by least squares, without gradient descent."
-    ),
-]
-BatchSize = Annotated[
-    object,
-    typer.Option(
-        "--batch-size",
-        "-b",
-        metavar="N|full",
-        parser=options.rows_or_full,
-        rich_help_panel=options.TRAINING,
-        help="Rows per update: 1 is stochastic gradient descent.",
     ),
 ]
 Lr = Annotated[
@@ -162,13 +134,13 @@ CHOICES = {
     "no_header": NoHeader,
     "test_split": TestSplit,
     "val_split": ValSplit,
-    "folds": Folds,
+    "folds": options.folds("Parts of the training rows for cross-validation; 0 for none."),
     "log": Log,
     "degree": Degree,
     "ridge": Ridge,
     "closed_form": ClosedForm,
     "epochs": options.Epochs,
-    "batch_size": BatchSize,
+    "batch_size": options.BatchSizeOrFull,
     "lr": Lr,
     "plain": Plain,
 }

@@ -33,13 +33,6 @@ TOP = 5  # parts of a message that the document names without --why
 WORDS = 30  # of a message that are shown
 
 
-def fold_count(text: object) -> int:
-    """A parser for a number of folds."""
-    if (count := options.whole_number(0, MOST_FOLDS)(text)) == 1:
-        raise typer.BadParameter("expected 2 or more, or 0 for none, got 1")
-    return count
-
-
 _probability = options.real_number(0, 1, above=True, below=True)
 Ngrams = Annotated[
     int,
@@ -97,16 +90,6 @@ L2 = Annotated[
         parser=options.real_number(0),
         rich_help_panel=options.TRAINING,
         help="Penalty on the squares of the weights.",
-    ),
-]
-Folds = Annotated[
-    int,
-    typer.Option(
-        "--folds",
-        metavar="K",
-        parser=fold_count,
-        rich_help_panel=options.DATA,
-        help="Also train K times, to judge all messages by models that did not see them; 0 for not.",
     ),
 ]
 Threshold = Annotated[
@@ -236,7 +219,9 @@ TRAINER = Trainer(
         "data": options.data(
             "FILE|-", f"Lines label<TAB>text, a CSV file, - for standard input, or {BUILT_IN} (built in)."
         ),
-        "folds": Folds,
+        "folds": options.folds(
+            "Also train K times, to judge all messages by models that did not see them; 0 for not.", MOST_FOLDS
+        ),
         "ngrams": Ngrams,
         "chars": Chars,
         "vocabulary": Vocabulary,
