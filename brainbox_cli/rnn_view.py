@@ -14,6 +14,7 @@ from brainbox_core.display import fitted, number
 from brainbox_core.progress import REFRESH, Part, Screen
 
 SHORTEST, LONGEST, GROWTH = 12, 48, 4  # characters of the sample in a row
+FRAME = len(': "..."')
 # name in the logs, title, width
 COLUMNS = (
     ("bits_per_char", "bits/char", 9),
@@ -74,23 +75,25 @@ class Rows(Callback):
 
     def _print_header(self) -> None:
         """The titles, and the baselines in the column that they belong to."""
-        begin = len('Iter : "..."') + len(str(self._steps))
+        begin, width = len("Iter ") + len(str(self._steps)), self._screen.width - 1
         columns = list(COLUMNS)
-        while len(columns) > 1 and begin + SHORTEST + _width(columns) >= self._screen.width:
+        while len(columns) > 1 and begin + FRAME + SHORTEST + _width(columns) > width:
             columns.pop()
         self._columns = columns
-        self._room = max(SHORTEST, min(LONGEST, self._screen.width - 1 - begin - _width(columns)))
-        left = begin + self._room
+        room = min(LONGEST, width - begin - FRAME - _width(columns))
+        self._room = room if room >= SHORTEST else 0  # no sample then
+        left = begin + (FRAME + self._room if self._room else 0)
         self._screen.print((" " * left + "".join(f"  {title:>{width}}" for _, title, width in columns), "bold cyan"))
         for name, bits in self._baselines.items():
             told = name.removesuffix("_bits")
-            self._screen.print((f"{told:>{left}}  {number(name, bits):>{columns[0][2]}}", "bright_black"))
+            self._screen.print((f"{told[:left]:>{left}}  {number(name, bits):>{columns[0][2]}}", "bright_black"))
 
     def _row(self, logs: Mapping) -> list[Part]:
-        sample = " / ".join(line for line in logs["sample"].split("\n") if line)
-        shown = f'"{sample[: min(self._room, SHORTEST + GROWTH * (logs["epoch"] - 1))]}..."'
-        step = f"{logs['step']:>{len(str(self._steps))}}"
-        parts: list[Part] = [("Iter ", "bright_black"), (step, "bold"), ": ", (f"{shown:<{self._room + 5}}", "cyan")]
+        parts: list[Part] = [("Iter ", "bright_black"), (f"{logs['step']:>{len(str(self._steps))}}", "bold")]
+        if self._room:
+            sample = " / ".join(line for line in logs["sample"].split("\n") if line)
+            shown = f'"{sample[: min(self._room, SHORTEST + GROWTH * (logs["epoch"] - 1))]}..."'
+            parts += [": ", (shown.ljust(self._room + FRAME - 2), "cyan")]
         for name, _, width in self._columns:
             value = self._seconds if name == "time_s" else logs[name]
             best = name == "bits_per_char" and value < self._least

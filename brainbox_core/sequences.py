@@ -17,7 +17,7 @@ from brainbox_core.errors import UsageError
 from brainbox_core.rng import stream
 
 NOTHING = -1  # in place of a target where there is nothing to predict; the loss is to ignore it
-_POOL = 50  # batches whose lines are sorted by length together
+_POOL = 4  # batches whose lines are sorted by length together: with more, every batch would be of one length
 
 
 class Batch(NamedTuple):
@@ -79,7 +79,7 @@ class Lines:
     """Lines as sequences of their own: side by side in a batch, the shorter ones filled up with what is ignored.
 
     Every line is read from the line end before it and predicts the one after it. Lines of like length come together,
-    so that little is filled up; those longer than a window go on in the next batch.
+    so that less is filled up; those longer than a window go on in the next batch.
 
     Args:
         ids: (n,) the text in whole numbers, beginning and ending with a line end.

@@ -63,6 +63,16 @@ Embedding = Annotated[
         help="Numbers to learn for each character, which stand for it at the input; 0 for a one-hot input.",
     ),
 ]
+Dropout = Annotated[
+    float,
+    typer.Option(
+        "--dropout",
+        metavar="P",
+        parser=options.real_number(0, 1, below=True),
+        rich_help_panel=options.NETWORK,
+        help="Leave out this share of each layer's outputs at random, so that less is learned by heart.",
+    ),
+]
 SeqLen = Annotated[
     int,
     typer.Option(
@@ -150,7 +160,7 @@ def _headline(settings: Settings) -> list[str]:
     return [
         settings.title,
         text,
-        f"adam lr {settings.lr:g}, batch {settings.batch_size} x {settings.seq_len}, {settings.steps:,} steps, "
+        f"adamw lr {settings.lr:g}, batch {settings.batch_size} x {settings.seq_len}, {settings.steps:,} steps, "
         f"seed {settings.seed}",
     ]
 
@@ -206,55 +216,55 @@ def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
     return ["sample", *(["--prime", prime] if prime else [])], {}
 
 
-app = verbs(
-    Trainer(
-        noun="rnn",
-        task="brainbox_core.tasks.rnn",
-        settings=Settings.suited,
-        choices={
-            "data": options.data("FILE|-", "play (built in), a UTF-8 text, or - for standard input.", "--text"),
-            "lines": Lines,
-            "limit": options.reworded(options.Limit, "Learn from the first N characters (or N random lines) only."),
-            "val_split": options.reworded(
-                options.ValSplit, "Share of the text that is held out to measure by: its end, or random lines."
-            ),
-            "cell": Cell,
-            "hidden": Hidden,
-            "layers": Layers,
-            "embedding": Embedding,
-            "seq_len": SeqLen,
-            "steps": Steps,
-            "batch_size": options.reworded(options.BatchSize, "Windows (or lines) side by side in an update."),
-            "lr": options.reworded(
-                options.Lr,
-                "The highest learning rate, which rises and falls in one cycle; if not given, it suits the cell.",
-            ),
-            "clip": Clip,
-            "sample_every": SampleEvery,
-            "patience": options.reworded(
-                options.Patience, "Stop after N looks without a new best. The best weights are kept in any case."
-            ),
-            "explain": Explain,
-        },
-        metric="bits_per_char",
-        headline=_headline,
-        predict=_write,
-        predict_choices={
-            "prime": Choice(Prime, ""),
-            "length": Choice(Length),
-            "temperature": Choice(Temperature, 0.7),
-            "top_k": Choice(TopK),
-            "seed": Choice(Seed, 0),
-        },
-        evaluate_choices={},
-        show=_show,
-        record=_record,
-        draw=_draw,
-        try_next=_try_next,
-        test_data=lambda task, model, name, progress: task.test_data(model, name),
-        verb="sample",
-        best=lambda result: f"best at step {result.best_step:,}",
-        progress=_progress,
-    ),
-    "A recurrent network learns to write in the manner of a text, one character after another.",
+TRAINER = Trainer(
+    noun="rnn",
+    task="brainbox_core.tasks.rnn",
+    settings=Settings.suited,
+    choices={
+        "data": options.data("FILE|-", "play (built in), a UTF-8 text, or - for standard input.", "--text"),
+        "lines": Lines,
+        "limit": options.reworded(options.Limit, "Learn from the first N characters (or N random lines) only."),
+        "val_split": options.reworded(
+            options.ValSplit, "Share of the text that is held out to measure by: its end, or random lines."
+        ),
+        "cell": Cell,
+        "hidden": Hidden,
+        "layers": Layers,
+        "embedding": Embedding,
+        "dropout": Dropout,
+        "seq_len": SeqLen,
+        "steps": Steps,
+        "batch_size": options.reworded(options.BatchSize, "Windows (or lines) side by side in an update."),
+        "lr": options.reworded(
+            options.Lr,
+            "The highest learning rate, which rises and falls in one cycle; if not given, it suits the cell.",
+        ),
+        "clip": Clip,
+        "sample_every": SampleEvery,
+        "patience": options.reworded(
+            options.Patience, "Stop after N looks without a new best. The best weights are kept in any case."
+        ),
+        "explain": Explain,
+    },
+    metric="bits_per_char",
+    headline=_headline,
+    predict=_write,
+    predict_choices={
+        "prime": Choice(Prime, ""),
+        "length": Choice(Length),
+        "temperature": Choice(Temperature, 0.7),
+        "top_k": Choice(TopK),
+        "seed": Choice(Seed, 0),
+    },
+    evaluate_choices={},
+    show=_show,
+    record=_record,
+    draw=_draw,
+    try_next=_try_next,
+    test_data=lambda task, model, name, progress: task.test_data(model, name),
+    verb="sample",
+    best=lambda result: f"best at step {result.best_step:,}",
+    progress=_progress,
 )
+
+app = verbs(TRAINER, "A recurrent network learns to write in the manner of a text, one character after another.")

@@ -17,7 +17,7 @@ from brainbox_core.errors import ConvergenceError, InputError
 from brainbox_core.layers.recurrent import Recurrent, carried, gradient_flow
 from brainbox_core.loss import CrossEntropy
 from brainbox_core.model import Sequential
-from brainbox_core.optimizers import Adam
+from brainbox_core.optimizers import AdamW
 from brainbox_core.schedules import OneCycle
 from brainbox_core.sequences import NOTHING, Batch, Lines, Streams, in_order
 from brainbox_core.tasks.rnn_data import LINE_END, WINDOW, Data
@@ -28,6 +28,7 @@ from brainbox_core.tasks.rnn_writing import write
 from brainbox_core.tensor import Tensor, no_grad
 
 CELLS = {"rnn": layers.RNN, "gru": layers.GRU, "lstm": layers.LSTM}
+WEIGHT_DECAY = 0.05
 TEMPERATURE = 0.7  # of the samples that are shown during and after a training
 
 
@@ -71,11 +72,15 @@ def build_model(settings: Settings, data: Data) -> Sequential:
     checks.memory(what, 4 * rows * time * numbers, "use a smaller --seq-len or --batch-size")
     chain: list[layers.Layer] = [layers.Embedding(size, settings.embedding)] if settings.embedding else []
     first = {} if settings.embedding else {"ids": size}
-    chain += [cell(settings.hidden, **({} if number else first)) for number in range(settings.layers)]
+    for number in range(settings.layers):
+        chain.append(cell(settings.hidden, **({} if number else first)))
+        if settings.dropout:
+            chain.append(layers.Dropout(settings.dropout))
     chain.append(layers.Linear(size, initializer="lecun"))
     model = Sequential(chain, settings.seed)
     schedule = OneCycle(settings.lr, settings.steps, warmup=0.1, end=0.02)
-    model.compile(Adam(schedule, beta2=0.99, clip_norm=settings.clip or None), CrossEntropy(ignore=NOTHING))
+    optimizer = AdamW(schedule, weight_decay=WEIGHT_DECAY, beta2=0.99, clip_norm=settings.clip or None)
+    model.compile(optimizer, CrossEntropy(ignore=NOTHING))
     model.build((settings.seq_len,))
     model.meta = {
         "kind": "rnn",

@@ -10,8 +10,10 @@ from brainbox_core.errors import UsageError
 
 BUILT_IN = "play"
 TITLE, SIZE = "The Light at Sorrel Head (built in)", 66_222  # of the built-in text; its characters are bytes, too
-# The peak learning rate of each cell.
+# The peak learning rate of each cell, for a text and for lines, whose batches are larger and overfit sooner.
 RATES = {"rnn": 0.005, "gru": 0.01, "lstm": 0.015}
+LINE_RATES = {"rnn": 0.003, "gru": 0.005, "lstm": 0.005}
+LINE_BATCH = 64
 ROWS = 10  # of a training without --sample-every
 
 
@@ -26,6 +28,7 @@ class Settings:
         hidden: the width of each recurrent layer.
         layers: how many of them.
         embedding: numbers to learn for each character, which stand for it at the input; 0 for a one-hot input.
+        dropout: share of each layer's outputs that is left out at random, anew in every step, against overfitting.
         seq_len: steps through which the gradient goes back: characters of a window.
         steps: updates of the weights.
         batch_size: windows, or lines, of one update.
@@ -52,6 +55,7 @@ class Settings:
     hidden: int = 128
     layers: int = 1
     embedding: int = 32
+    dropout: float = 0.0
     seq_len: int = 64
     steps: int = 1000
     batch_size: int = 16
@@ -73,6 +77,8 @@ class Settings:
         checks.whole("seed", self.seed, 0)
         checks.between("lr", self.lr, 0, above=True)
         checks.between("clip", self.clip, 0)
+        if checks.between("dropout", self.dropout, 0, 1) == 1:
+            raise UsageError("dropout leaves nothing", expected="a number below 1", got=self.dropout)
         if checks.between("val_split", self.val_split, 0, 1, above=True) == 1:
             raise UsageError("val_split leaves nothing to train on", expected="a number below 1", got=self.val_split)
         for name in ("patience", "limit"):
@@ -82,9 +88,11 @@ class Settings:
     @classmethod
     def suited(cls, **changes: object) -> Settings:
         """The defaults of `brainbox rnn`, with changes; what is not given suits the cell and the size of the text."""
-        steps = changes.get("steps") or suited_steps(changes.get("data", BUILT_IN), changes.get("lines", False))
-        rate = {"lr": RATES[changes["cell"]]} if changes.get("cell") in RATES else {}
-        return cls(**{**rate, "steps": steps, "sample_every": -(-steps // ROWS), **changes})
+        steps = changes.get("steps") or suited_steps(changes.get("data", BUILT_IN))
+        lines = changes.get("lines", False)
+        rates, batch = (LINE_RATES, {"batch_size": LINE_BATCH}) if lines else (RATES, {})
+        rate = {"lr": rates[cell]} if (cell := changes.get("cell", cls.cell)) in rates else {}
+        return cls(**{**rate, **batch, "steps": steps, "sample_every": -(-steps // ROWS), **changes})
 
     def quick(self) -> Settings:
         """The same for a first look: done within 5 seconds."""
@@ -99,11 +107,11 @@ class Settings:
         return f"{several}{self.cell.upper()} {self.hidden}, {read}"
 
 
-def suited_steps(data: str, lines: bool) -> int:
+def suited_steps(data: str) -> int:
     """How many steps suit the size of a text: more for a longer one, up to a few minutes' worth.
 
     Example:
-        >>> suited_steps("play", lines=False)
+        >>> suited_steps("play")
         1000
     """
     if data == BUILT_IN:

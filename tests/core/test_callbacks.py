@@ -46,7 +46,7 @@ def test_every_moment_is_told_in_order_with_its_logs():
     assert begin == {"epochs": 2, "epoch": 0, "batches": 2}
     batches = [logs for name, logs in diary.pages if name == "batch"]
     assert [(b["epoch"], b["batch"], b["step"]) for b in batches] == [(1, 1, 1), (1, 2, 2), (2, 1, 3), (2, 2, 4)]
-    assert all(b.keys() == {"epoch", "batch", "batches", "step", "train_loss", "lr"} for b in batches)
+    assert all(b.keys() == {"epoch", "batch", "batches", "step", "train_loss", "lr", "gradient_norm"} for b in batches)
     epochs = [logs for name, logs in diary.pages if name == "epoch"]
     assert epochs == history and list(epochs[0]) == ["epoch", "train_loss", "val_loss", "lr", "time_s"]
     assert batches[1]["train_loss"] == epochs[0]["train_loss"]

@@ -2,7 +2,7 @@ import pytest
 
 from brainbox_core.catalog import builtin
 from brainbox_core.errors import UsageError
-from brainbox_core.tasks.rnn_settings import RATES, SIZE, Settings
+from brainbox_core.tasks.rnn_settings import LINE_RATES, RATES, SIZE, Settings
 
 
 def test_the_built_in_text_has_the_size_that_is_told():
@@ -17,6 +17,10 @@ def test_what_is_not_given_suits_what_is(tmp_path):
     assert small.steps < play.steps < large.steps
     assert play.sample_every * 10 == play.steps
     assert Settings.suited(cell="gru").lr == RATES["gru"] != Settings.suited(cell="gru", lr=0.5).lr == 0.5
+    lines = Settings.suited(lines=True, batch_size=7)
+    assert (lines.lr, lines.batch_size) == (LINE_RATES["lstm"], 7)
+    assert Settings.suited(lines=True, cell="rnn").lr == LINE_RATES["rnn"]
+    assert Settings.suited(lines=True).batch_size > Settings.suited().batch_size
     assert Settings.suited(steps=7).sample_every == 1
     assert Settings.suited(data="-").steps == play.steps  # nobody knows how much will come
 
@@ -34,6 +38,8 @@ def test_quick_is_shorter_and_changes_nothing_else():
         {"hidden": 0},
         {"layers": 0},
         {"embedding": -1},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
         {"seq_len": 0},
         {"steps": 0},
         {"batch_size": 1.5},
