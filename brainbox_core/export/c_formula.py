@@ -123,12 +123,13 @@ _TRANSFORMS = {
     "log": "v = NAME_log(v);\n",
     "log1p": "v = v < 0.0f ? -NAME_log(1.0f - v) : NAME_log(1.0f + v);\n",
     "day": """\
-if (!(v < <SECONDS> && v > -<SECONDS>)) {
+if (v < <SECONDS> && v > -<SECONDS>) {
+    v -= (float)(int32_t)(v / <DAY>) * <DAY>;
+    v = v < 0.0f ? v + <DAY> : v;
+    v = v >= <DAY> ? v - <DAY> : v;
+} else {
     v = v - v;
 }
-v -= (float)(int32_t)(v / <DAY>) * <DAY>;
-v = v < 0.0f ? v + <DAY> : v;
-v = v >= <DAY> ? v - <DAY> : v;
 """,
 }
 

@@ -41,7 +41,6 @@ def c_functions(prefix: str, kinds: set[str]) -> str:
         **{f"EXP{i}": c for i, c in enumerate(EXP)},
         **{f"LOG{i}": c for i, c in enumerate(LOG)},
         **{f"TANH{i}": c for i, c in enumerate(TANH)},
-        **{f"P{k}": np.float32(0.5**k) for k in (4, 8, 16, 32, 64)},
     }  # fmt: skip
     for name, number in numbers.items():
         text = text.replace(f"<{name}>", float_literal(number))
@@ -52,7 +51,7 @@ _C_EXP = """\
 /* exp(x) for x <= 0: x = n ln 2 + r, a polynomial in r, n added to the exponent */
 static inline float PREFIX_exp_negative(float x)
 {
-    float n, r, s, y;
+    float n, r, s, y, p = 0.5f;
     int32_t whole;
     uint32_t halvings;
     if (!(x >= <LOWEST>)) {
@@ -67,14 +66,10 @@ static inline float PREFIX_exp_negative(float x)
     s = s * r + <EXP3>;
     s = s * r + <EXP4>;
     y = ((r * r) * s + r) + 1.0f;
-    halvings = (uint32_t)-whole; /* at most 126, so every product below is exact */
-    y *= (halvings & 64u) ? <P64> : 1.0f;
-    y *= (halvings & 32u) ? <P32> : 1.0f;
-    y *= (halvings & 16u) ? <P16> : 1.0f;
-    y *= (halvings & 8u) ? <P8> : 1.0f;
-    y *= (halvings & 4u) ? <P4> : 1.0f;
-    y *= (halvings & 2u) ? 0.25f : 1.0f;
-    y *= (halvings & 1u) ? 0.5f : 1.0f;
+    for (halvings = (uint32_t)-whole; halvings; halvings >>= 1) { /* at most 126 in all, so every product is exact */
+        y *= (halvings & 1u) ? p : 1.0f;
+        p *= p;
+    }
     return y;
 }
 """

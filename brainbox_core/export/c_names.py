@@ -11,6 +11,7 @@ from brainbox_core.errors import UsageError
 from brainbox_core.files import printable
 
 LONGEST_NAME = 32  # of a prefix; with the longest suffix C99's 63 significant characters suffice
+SIGNIFICANT = 63  # characters of a name that C99 promises to look at
 LONGEST_STRING = 255  # bytes of one string; C99 promises 4,095 for a literal
 
 # Of C up to C23 and C++ up to C++20, and what the headers around ours define or a program must not define.
@@ -71,11 +72,11 @@ def cleaned(text: str) -> str:
     return "_".join(words)[:LONGEST_NAME].strip("_")
 
 
-def constants(texts: list[str], longest: int = 20) -> list[str]:
-    """Different ends of macros' names for any texts, such as the columns of a table.
+def constants(texts: list[str], longest: int) -> list[str]:
+    """Different ends of macros' names for any texts, such as the columns of a table, at most `longest` characters each.
 
     Example:
-        >>> constants(["price per m2", "Price-per-m2", "4", "é/", "??"])
+        >>> constants(["price per m2", "Price-per-m2", "4", "é/", "??"], 20)
         ['PRICE_PER_M2', 'PRICE_PER_M2_2', '4', 'E', 'X']
     """
     found: list[str] = []

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from brainbox_core import __version__
 from brainbox_core.export import c_formula, c_names
+from brainbox_core.export.c_names import SIGNIFICANT
 from brainbox_core.export.c_source import Vectors, closing, literals, opening, rows_of
 from brainbox_core.export.formula import Formula
 from brainbox_core.model import Sequential
@@ -24,6 +25,7 @@ def header(
     weights: str,
     digest: str,
     stack: int,
+    close: str,
 ) -> str:
     """The text of a header, in ASCII; the same for the same arguments.
 
@@ -37,15 +39,17 @@ def header(
         weights: "flash" or "ram", where the tables lie.
         digest: SHA-256 of the model.
         stack: bytes that a run takes beside its arrays.
+        close: how far off the model it is, in words.
     """
-    places = c_names.constants([value.name for value in subject.values])
+    longest = SIGNIFICANT - len(f"{name}_FEATURE_")
+    places = c_names.constants([value.name for value in subject.values], longest)
     classifies = subject.threshold is not None
     function = "score" if classifies else "predict"
     about = f"{subject.meaning}."
     needed = frozenset({"sigmoid"} if subject.probability else ())
     ram = formula.scratch + 4 * formula.inputs + 4 + stack + (formula.table_bytes if weights == "ram" else 0)
     sections = [
-        _comment(name, model, subject, formula, checked, weights, digest, places, ram, stack),
+        _comment(name, model, subject, formula, checked, weights, digest, places, ram, stack, close),
         opening(name, floats=True),
         _sizes(name, subject, formula, weights, places, ram),
         "/* What was learned */\n\n" + c_formula.tables(name, formula, weights),
@@ -69,6 +73,7 @@ def _comment(
     places: list[str],
     ram: int,
     stack: int,
+    close: str,
 ) -> str:
     kind = c_names.comment(model.meta["kind"])
     data = model.meta.get("data")
@@ -89,13 +94,15 @@ def _comment(
         + (", and the weights" if weights == "ram" else ""),
         f"flash    {formula.table_bytes:,} bytes of tables, and the code of the functions that are called",
         f"checked  {c_names.comment(checked)}",
+        f"         {close}",
         "",
         f"    float features[{upper}_INPUT_SIZE] = {{ 0 }};",
         f"    features[{upper}_FEATURE_{places[0]}] = ...;",
         *calls,
         "",
         "Nothing is written but the stack. There are no missing values: every feature has to be given, or what the",
-        "result says is about the 0 that stands there. What is not finite gives a result that is not, and class 0.",
+        "result says is about the 0 that stands there. Check for what is not finite before: the result is not finite",
+        "either" + (", or says class 0." if subject.threshold is not None else "."),
         "",
         "The features, their places, and their ranges in training:",
         "",

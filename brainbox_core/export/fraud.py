@@ -81,9 +81,13 @@ def _formulas(
     layers[-1] = replace(layers[-1], bias=(layers[-1].bias - threshold).astype(np.float32))
     with np.errstate(over="ignore"):
         scaler = encoder.offset.astype(np.float32), (1 / encoder.scale).astype(np.float32)
-        kept = Formula(transforms, tuple(layers), *scaler, squash=squash)
         if squash != "linear":
-            return [kept], "-".join(words)
-        own, bias = encoder.own_units(layers[0].weight, layers[0].bias.astype(np.float64))
-        first = replace(layers[0], weight=own.astype(np.float32), bias=bias.astype(np.float32))
-        return [Formula(transforms, (first, *layers[1:])), kept], "-".join(words)
+            return [Formula(transforms, tuple(layers), *scaler, squash=squash)], "-".join(words)
+        first, weight, bias = layers[0], layers[0].weight, layers[0].bias.astype(np.float64)
+        own, constant = encoder.own_units(weight, bias)
+        folded = replace(first, weight=own.astype(np.float32), bias=constant.astype(np.float32))
+        rounded = (scaler[0] - encoder.offset) / encoder.scale  # what the offsets lost as float32
+        kept = replace(first, bias=(bias + rounded @ weight).astype(np.float32))
+        others = layers[1:]
+        formulas = [Formula(transforms, (folded, *others)), Formula(transforms, (kept, *others), *scaler)]
+        return formulas, "-".join(words)

@@ -73,9 +73,10 @@ def _formulas(
         if design.polynomial is None:
             own, constant = design.encoder.own_units(weights, intercept)
             kept = offset.astype(np.float32), (1 / scale).astype(np.float32)
+            rounded = (kept[0] - offset) / scale  # what the offsets lost as float32
             return [
                 Formula(transforms, (_layer(own, constant),), result=result),
-                Formula(transforms, (_layer(weights, intercept),), *kept, result=result),
+                Formula(transforms, (_layer(weights, intercept + rounded @ weights),), *kept, result=result),
             ]
         polynomial = design.polynomial
         if (powers := len(offset) * max(map(len, polynomial.terms))) > _MOST_POWERS:

@@ -104,7 +104,7 @@ _NOTES = {
     "": "",
     "log": ", above 0 (its logarithm is taken inside)",
     "log1p": " (its logarithm is taken inside)",
-    "day": " of seconds (the time of day is taken inside)",
+    "day": " of seconds, below 2147483648 (the time of day is taken inside)",
 }
 _BACK: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "": lambda x: x,

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 SAMPLE = 256  # rows within the training range that a header is compared with its model on
 CLOSE = 1e-5  # of the unit of what is predicted
-STACK = 128  # bytes beside the arrays, with what the compiler saves; measured on the boards
+STACK = 192  # bytes beside the arrays, with what the compiler saves; measured on the boards
+_CODE = 1536  # bytes of code that a header has at most, for remedies where it is not measured yet
+_COARSE = 1e-3  # of a column's range; where float32 knows its values less precisely than that, a note says so
 _EXTREMES = (0.0, np.nan, np.inf, -np.inf, 1e30)  # rows that every comparison begins with
 
 
@@ -153,15 +155,24 @@ class TabularDraft:
             self.choices.weights,
             digest.hexdigest(),
             STACK,
+            self._close,
         )
 
     def judge(self) -> dict[str, object]:
         """How well it does on rows that the model was not trained on, and how close it is to the model."""
-        close = f"at most {self.gap:.1e} {'of the spread ' * (self.subject.threshold is None)}off the trained model"
+        notes = tuple(_coarse(value) for value in self.subject.values if _step(value) > _COARSE)
         if self._rows is None or not len(self._rows):
-            return {"judged": close}
+            return {"judged": self._close, "notes": notes}
         results = formula.run(self.formula, self._rows)
-        return {"judged": f"{self.subject.judge(self._rows, results, self._truth)}; {close}"}
+        judged = f"{self.subject.judge(self._rows, results, self._truth)}; {self._close}"
+        return {"judged": judged, "notes": notes}
+
+    @property
+    def _close(self) -> str:
+        if not self.gap:
+            return "exactly as the trained model"
+        unit = " deviations of the result" if self.subject.threshold is None else ""
+        return f"at most {self.gap:.1e}{unit} off the trained model"
 
     def rows(self) -> tuple[Row, ...]:
         """Scaler, terms and layers."""
@@ -180,6 +191,7 @@ class TabularDraft:
 
     def remedies(self, what: str, budget: int, code: int) -> list[str]:
         """Weights in flash, or narrower layers."""
+        code = code or _CODE
         flash = self.tables + code
         ram = self.arena + self.input + self.output + self.stack
         ways = []
@@ -240,6 +252,19 @@ def _precise(subject: Subject) -> tuple[Formula, float]:
 
 def _distance(value: Value) -> float:
     return max(abs(value.low), abs(value.high)) / ((value.high - value.low) or 1.0)
+
+
+def _step(value: Value) -> float:
+    """The distance of neighbouring float32 numbers, as a share of the training range."""
+    return float(np.spacing(np.float32(max(abs(value.low), abs(value.high))))) / ((value.high - value.low) or 1.0)
+
+
+def _coarse(value: Value) -> str:
+    step = np.spacing(np.float32(max(abs(value.low), abs(value.high))))
+    return (
+        f"float32 knows {printable(value.name, 80)} to {step:g} only: subtract {value.low:,.10g} from the column, and"
+        " train again"
+    )
 
 
 def _spread(values: np.ndarray) -> float:

@@ -21,7 +21,10 @@ from brainbox_core.export.c_int8 import IntKernels
 from brainbox_core.export.lower import lower
 from brainbox_core.export.quantize import quantize
 from brainbox_core.export.reference import run
+from brainbox_core.features import FeatureEncoder
 from brainbox_core.idx import read_idx
+from brainbox_core.tables import table_of
+from brainbox_core.tasks import fraud
 from tests.realdata import real_data
 
 pytestmark = pytest.mark.bench
@@ -141,8 +144,24 @@ def test_the_dense_reader_in_int8(tools, show):
 
 
 def test_the_fraud_detector_in_float32(tools, show):
-    model = bb.Sequential([L.Linear(16), L.ReLU(), L.Linear(16), L.ReLU(), L.Linear(1)])
-    model.build((30,))
-    report = build(model, "fraud", dtype="float32").report
-    show("fraud MLP 30-16-16-1 float32: flash, KB", report.flash / 1024, 3.5)
-    show("fraud MLP 30-16-16-1 float32: arena, B", report.arena, 160)
+    """The network alone with its scaler folded in; then what `brainbox fraud` trains, which begins with a tanh."""
+    settings = fraud.Settings()
+    data = fraud.load_data(settings)
+    numbers = [name for name in data.encoder.names if name.startswith("V")]
+    network = bb.Sequential([L.Linear(16), L.ReLU(), L.Linear(16), L.ReLU(), L.Linear(1)])
+    columns = {name: data.table.numbers(numbers[i % len(numbers)]) for i, name in enumerate(map(str, range(30)))}
+    network.build((30,))
+    network.meta = {"kind": "fraud", "threshold": 0.5}
+    network.meta["features"] = FeatureEncoder.fit(table_of(columns), list(columns)).config()
+    report = build(network, "fraud").report
+    show("fraud MLP 30-16-16-1 float32, scaler folded in: flash, KB", report.flash / 1024, 3.5)
+    show("fraud MLP 30-16-16-1 float32, scaler folded in: arena, B", report.arena, 160)
+    model = fraud.build_model(settings, data)
+    fraud.train(model, settings, data)
+    test = data.parts.test
+    report = build(model, "fraud", data=(data.source.take(test), data.labels[test]), emulate=True).report
+    print(f"brainbox fraud: {report.judged}")
+    show("brainbox fraud, with scaler, logarithm, clock and tanh: flash, KB", report.flash / 1024, 4.7)
+    show("brainbox fraud: arena, B", report.arena, 160)
+    show("brainbox fraud: instructions", report.instructions, 90_000)
+    show("brainbox fraud: stack, B", report.stack_used, report.stack + report.arena)

@@ -32,6 +32,18 @@ def test_within_two_units_in_the_last_place():
         assert ulps(c_math.sigmoid(x[high]), 1 / (1 + np.exp(-exact[high]))) <= 2
 
 
+def test_logarithms_and_exp_of_any_number():
+    x = np.concatenate([2.0 ** np.random.default_rng(0).uniform(-149, 128, 20_000), np.linspace(0.4, 3, 10_001)])
+    x = x.astype(F)
+    x = x[np.isfinite(x)]
+    assert ulps(c_math.log(x), np.log(x.astype(np.float64))) <= 2
+    x = np.linspace(-87, 87, 30_001).astype(F)
+    assert ulps(c_math.exp(x), np.exp(x.astype(np.float64))) <= 4
+    with np.errstate(all="ignore"):
+        assert c_math.log(F([1, np.inf])).tolist() == [0, np.inf] and c_math.exp(F([89, -89])).tolist() == [np.inf, 0]
+        assert np.isnan(c_math.log(F([0, -1, -np.inf, np.nan]))).all() and np.isnan(c_math.exp(F([np.nan]))).all()
+
+
 def test_the_ends():
     with np.errstate(all="ignore"):
         assert c_math.exp_negative(F([-np.inf, 0])).tolist() == [0, 1]
@@ -56,10 +68,10 @@ def test_c_and_numpy_agree_in_every_bit(tmp_path, flags):
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-{c_math.c_functions("m", {"sigmoid", "tanh", "softmax"})}
+{c_math.c_functions("m", {"sigmoid", "tanh", "softmax", "exp", "log"})}
 int main(void)
 {{
-    float x, y[6];
+    float x, y[8];
     while (fread(&x, sizeof x, 1, stdin) == 1) {{
         y[0] = m_exp_negative(x > 0.0f ? -x : x);
         y[1] = m_sigmoid(x);
@@ -68,6 +80,8 @@ int main(void)
         y[4] = 1.0f;
         y[5] = -x;
         m_softmax(y + 3, 3);
+        y[6] = m_exp(x);
+        y[7] = m_log(x);
         if (fwrite(y, sizeof y, 1, stdout) != 1) {{
             return 1;
         }}
@@ -82,7 +96,8 @@ int main(void)
     with np.errstate(all="ignore"):
         rows = c_math.softmax(np.stack([x, np.ones_like(x), -x], axis=1))
         parts = [c_math.exp_negative(np.where(x > 0, -x, x)), c_math.sigmoid(x), c_math.tanh(x)]
-    wanted = np.concatenate([np.stack(parts, axis=1), rows], axis=1)
+        more = np.stack([c_math.exp(x), c_math.log(x)], axis=1)
+    wanted = np.concatenate([np.stack(parts, axis=1), rows, more], axis=1)
     found = np.frombuffer(out, F).reshape(wanted.shape)
     same = (found.view(np.uint32) == wanted.view(np.uint32)) | (np.isnan(found) & np.isnan(wanted))
     assert same.all(), x[~same.all(axis=1)][:5]
