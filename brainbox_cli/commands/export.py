@@ -215,6 +215,22 @@ def _held_out_text(reporter: Reporter, model: object) -> tuple | None:
     return data.val[:-1], data.val[1:]
 
 
+def _held_out_messages(reporter: Reporter, model: object) -> tuple | None:
+    """The messages that a filter was not trained on, if they are at hand, and which are spam."""
+    from brainbox_core.tasks import spam
+
+    described = model.meta.get("data")
+    name = described.get("name") if isinstance(described, dict) else None
+    if not isinstance(name, str) or (name != spam.Settings().data and not os.path.isfile(name)):
+        reporter.note("the accuracy is not measured: the messages that the model was trained on are not here")
+        return None
+    data = spam.test_data(model, name)
+    if data.sha256 != described.get("sha256"):
+        reporter.note(f"the accuracy is not measured: {name} is not what the model was trained on")
+        return None
+    return [data.texts[number] for number in data.test], data.labels[data.test]
+
+
 def _held_out(reporter: Reporter, model: object) -> tuple | None:
     """The test part of the pictures that a model was trained on, if they are at hand; nothing is downloaded for it."""
     from brainbox_core import catalog
@@ -224,6 +240,8 @@ def _held_out(reporter: Reporter, model: object) -> tuple | None:
         return _held_out_rows(reporter, model)
     if model.meta.get("kind") in TEXTS:
         return _held_out_text(reporter, model)
+    if model.meta.get("kind") == "spam":
+        return _held_out_messages(reporter, model)
     described = model.meta.get("data")
     name = described.get("name") if isinstance(described, dict) else None
     if not isinstance(name, str) or model.meta.get("input") != "uint8":

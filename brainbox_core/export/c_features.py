@@ -8,7 +8,6 @@ Of a hashed vocabulary there are no names: the column of one is its CRC-32 modul
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 BLOCK = 16  # names
@@ -30,7 +29,8 @@ def front_coded(names: Sequence[bytes]) -> tuple[bytes, list[int]]:
         if number % BLOCK == 0:
             starts.append(len(data))
             before = b""
-        shared = len(os.path.commonprefix([name, before]))
+        shared = next((place for place, (a, b) in enumerate(zip(name, before, strict=False)) if a != b), None)
+        shared = min(len(name), len(before)) if shared is None else shared
         lengths = shared, len(name) - shared
         data.append(min(lengths[0], _ESCAPE) << 4 | min(lengths[1], _ESCAPE))
         for length in lengths:
@@ -107,7 +107,7 @@ static inline int32_t NAME_find_name(const uint8_t *name, uint32_t n)
 }
 
 /* Adds the feature of a name; returns whether it has a weight. */
-static inline int NAME_add_name(NAME_state_t *t, const uint8_t *name, uint32_t n)
+static UPPER_SHARED int NAME_add_name(NAME_state_t *t, const uint8_t *name, uint32_t n)
 {
     const int32_t number = NAME_find_name(name, n);
     return number >= 0 && NAME_add(t, (uint32_t)number);
@@ -116,7 +116,7 @@ static inline int NAME_add_name(NAME_state_t *t, const uint8_t *name, uint32_t n
 
 HASH = """\
 /* Adds the feature of a name, whose column is its CRC-32 modulo their number; returns whether it has a weight. */
-static inline int NAME_add_name(NAME_state_t *t, const uint8_t *name, uint32_t n)
+static UPPER_SHARED int NAME_add_name(NAME_state_t *t, const uint8_t *name, uint32_t n)
 {
     uint32_t crc = 0xFFFFFFFFu, i;
     for (i = 0; i < n; i++) {

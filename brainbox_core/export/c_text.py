@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +13,13 @@ import numpy as np
 from brainbox_core import __version__, text
 from brainbox_core.export import c_features, c_math, c_names, c_words
 from brainbox_core.export.c_source import closing, fingerprint, literals, opening
-from brainbox_core.export.folding_runs import LOWER, MARK, PAGES
+from brainbox_core.export.folding_runs import MARK
 from brainbox_core.export.reference_text import TextModel
 from brainbox_core.model import Sequential
 
-STACK = 256  # bytes beside the state, with what the compiler saves; measured on the boards
+STACK = 192  # bytes beside the state, with what the compiler saves; measured on the boards
 _WORD_BYTES = 4 * text.LONGEST  # in UTF-8
-_MARKS = (text.LINK, text.LONG, text.SHOUT, "<length ")
+_MARKS = f"{text.LONG:<7}{text.SHOUT:<7}{text.LINK:<7}<length "
 _KINDS = ("MARK", "SPACE", "OTHER", "DIGIT", "LETTER", "SMALL", "CAPITAL")
 _SINGLE_BYTES = 17  # members of the state of one byte
 
@@ -58,9 +60,8 @@ def tables(model: TextModel, width: int) -> list[Table]:
         Table("characters", "pages", "uint16_t", pages),
         Table("characters", "page_places", "uint16_t", places),
         Table("characters", "runs", "uint8_t", model.folding.runs),
-        Table("characters", "starts", "uint8_t", starts),
-        Table("characters", "ends", "uint8_t", ends),
-        Table("characters", "marks", "uint8_t", "".join(_MARKS).encode()),
+        Table("characters", "addresses", "uint8_t", starts + ends),
+        Table("characters", "marks", "uint8_t", _MARKS.encode()),
     ]
     if names is None:
         return [*made, Table("vocabulary", "crc", "uint32_t", c_features.checksum_steps())]
@@ -82,7 +83,9 @@ def state_size(model: TextModel) -> int:
     return sum(size for _, size, _ in _members(model))
 
 
-def header(name: str, source: Sequential, model: TextModel, width: int, texts: Sequence[bytes], constant: bool, checked: str) -> str:
+def header(
+    name: str, source: Sequential, model: TextModel, width: int, texts: Sequence[bytes], constant: bool, checked: str
+) -> str:
     """The text of a header, in ASCII; the same for the same arguments.
 
     Args:
@@ -112,28 +115,28 @@ def header(name: str, source: Sequential, model: TextModel, width: int, texts: S
 # --- sections --------------------------------------------------------------------------------------------------------
 
 
-def _comment(name: str, source: Sequential, model: TextModel, width: int, flash: int, constant: bool, checked: str) -> str:
+def _comment(
+    name: str, source: Sequential, model: TextModel, width: int, flash: int, constant: bool, checked: str
+) -> str:
     data = source.meta.get("data")
     trained = f", trained on {data['name']}" if isinstance(data, dict) and isinstance(data.get("name"), str) else ""
     ram = state_size(model) + STACK + 4 + (0 if constant else flash)
     bag = model.bag
     how = "hashed" if bag.vocabulary is None else "by name"
-    exact = ", ".join(f"U+{first << 8:04X}-{(last << 8) + 255:04X}" for first, last in PAGES)
-    own = sorted({ord(c) >> 8 for c in "".join(bag.vocabulary or ())} - {p for a, b in PAGES for p in range(a, b + 1)})
-    exact += "".join(f", U+{page << 8:04X}-{(page << 8) + 255:04X}" for page in own)
     error = "" if bag.counts else f", a logit by {model.error:.2g} at most"
     lines = [
         f"{name}: a filter of texts in one header, made by brainbox {__version__}",
         "",
         f"model    {c_names.comment(source.meta['kind'])}{c_names.comment(trained)}, {bag.columns:,} features {how}",
-        f"         SHA-256 of layers and weights {fingerprint(source)}",
+        f"         SHA-256 of all that was learned {_fingerprint(source)}",
         "input    a text in UTF-8, of any length, whole or in parts",
         f"output   the probability of spam; a text without any known word gets {model.prior:.4g}, the share of spam in",
         f"         the training. A text is called spam from the probability {model.threshold:g} on.",
-        f"numbers  weights of {width} bits, {model.bits} of them after the binary point, and whole sums: a weight differs",
-        f"         from the model's by {model.weight_error:.2g} at most{error}",
+        f"numbers  weights of {width} bits, {model.bits} of them after the binary point, and whole sums: a weight",
+        f"         differs from the model's by {model.weight_error:.2g} at most{error}",
         f"RAM      {ram:,} bytes: state {state_size(model):,}, about {STACK} of stack, the result"
-        + ("" if constant else ", and the tables") + "; it does not grow with the text",
+        + ("" if constant else ", and the tables")
+        + "; it does not grow with the text",
         f"flash    {flash:,} bytes of tables, and the code",
         f"checked  {c_names.comment(checked)}",
         "",
@@ -146,12 +149,18 @@ def _comment(name: str, source: Sequential, model: TextModel, width: int, flash:
         "",
         "Words are found as brainbox finds them: case, accents, full-width and look-alike letters make no difference.",
         "This is exact for ASCII, Hangul (U+AC00-D7A3), and",
-        *_wrapped(exact, "    "),
-        "There only U+1E9E is an exception. It and every other character is read as one letter that no word of the",
-        "vocabulary has, where brainbox knows all of Unicode. Bytes that are not UTF-8 are read as U+FFFD, one for each",
-        "longest part that could begin a character.",
+        *_wrapped(model.folding.covered(), "    "),
+        "Every other character is read as one letter that no word of the vocabulary has, where brainbox knows all of",
+        "Unicode. Bytes that are not UTF-8 are read as U+FFFD, one for each longest part that could begin a character.",
     ]
     return "/*\n" + "".join(f" * {line}".rstrip() + "\n" for line in lines) + " */\n"
+
+
+def _fingerprint(source: Sequential) -> str:
+    digest = hashlib.sha256(fingerprint(source).encode())
+    learned = {key: source.meta[key] for key in ("features", "threshold", "prior")}
+    digest.update(json.dumps(learned, sort_keys=True).encode())
+    return digest.hexdigest()
 
 
 def _wrapped(content: str, indent: str) -> list[str]:
@@ -174,11 +183,21 @@ def _sizes(name: str, source: Sequential, model: TextModel, flash: int, constant
         "FLASH_CONST": flash if constant else 0,
     }
     lines = [f"#define {name.upper()}_{word} {value}" for word, value in values.items()]
-    strings = ", ".join(c_names.string(label) for label in source.meta["classes"])
+    strings = ", ".join(c_names.string(label) for label in source.meta.get("classes", ["ham", "spam"]))
     lines.append(f"#define {name.upper()}_CLASS_NAMES {{ {strings} }}")
-    lines += ["", "/* What a character can be */"]
+    lines += ["", _SHARED.replace("UPPER", name.upper()), "/* What a character can be */"]
     lines += [f"#define {name.upper()}_KIND_{word} {number}u" for number, word in enumerate(_KINDS, MARK)]
     return "\n".join(lines) + "\n"
+
+
+# What is called from several places is not copied to each.
+_SHARED = """\
+#if defined(__GNUC__)
+#define UPPER_SHARED __attribute__((noinline, unused))
+#else
+#define UPPER_SHARED inline
+#endif
+"""
 
 
 def _array(name: str, table: Table, constant: bool) -> str:
@@ -252,7 +271,12 @@ def _features(model: TextModel) -> str:
 
 def _reading(model: TextModel) -> str:
     start = "t->starts[t->words]" if model.bag.ngrams > 1 else "2"
-    values = {"START": start, "LONGEST": text.LONGEST, "PAGES": len(model.folding.directory)}
+    values = {
+        "START": start,
+        "LONGEST": text.LONGEST,
+        "PAGES": len(model.folding.directory),
+        "STARTS": len(_address_words()[0]),
+    }
     return _filled("\n".join([c_words.ITEMS, c_words.CHARACTERS, c_words.BYTES]), values)
 
 
@@ -300,7 +324,7 @@ static inline void NAME_begin(NAME_state_t *t)
 <FIRST>}
 
 /* Ends a text; returns the probability of spam. */
-static inline float NAME_end(NAME_state_t *t)
+static UPPER_SHARED float NAME_end(NAME_state_t *t)
 {
     uint8_t name[12];
     uint32_t digits = 0, rest, n;
@@ -313,7 +337,7 @@ static inline float NAME_end(NAME_state_t *t)
         digits++;
     }
     for (n = 0; n < 8u; n++) {
-        name[n] = NAME_marks[19u + n]; /* <length */
+        name[n] = NAME_marks[21u + n]; /* <length */
     }
     if (digits >= 10u) {
         name[n++] = (uint8_t)(48u + digits / 10u);
@@ -392,6 +416,6 @@ def _address_words() -> tuple[bytes, bytes]:
 
 def records(texts: Sequence[bytes], size: int) -> np.ndarray:
     """Texts as the driver reads them: length, bytes, zeros; (n, size) uint8."""
-    return np.frombuffer(b"".join(struct.pack("=I", len(t)) + t.ljust(size - 4, b"\0") for t in texts), np.uint8).reshape(
-        len(texts), size
-    )
+    return np.frombuffer(
+        b"".join(struct.pack("=I", len(t)) + t.ljust(size - 4, b"\0") for t in texts), np.uint8
+    ).reshape(len(texts), size)

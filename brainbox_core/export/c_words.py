@@ -56,7 +56,7 @@ static inline void NAME_read_single(NAME_state_t *t, uint32_t c, const NAME_run_
     if (run->kind == 3u) {
         NAME_read_item(t, c, p[0]);
     } else if (run->kind == 5u) {
-        NAME_read_item(t, c | (run->place & 1u ? 0u : 1u), run->place & 1u ? UPPER_KIND_SMALL : UPPER_KIND_CAPITAL);
+        NAME_read_item(t, run->place & 1u ? c : c + 1u, run->place & 1u ? UPPER_KIND_SMALL : UPPER_KIND_CAPITAL);
     } else {
         c = ((uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2]) + run->place;
         if (c < 128u) {
@@ -67,7 +67,7 @@ static inline void NAME_read_single(NAME_state_t *t, uint32_t c, const NAME_run_
     }
 }
 
-static inline void NAME_read_character(NAME_state_t *t, uint32_t c)
+static UPPER_SHARED void NAME_read_character(NAME_state_t *t, uint32_t c)
 {
     NAME_run_t run;
     const uint8_t *p;
@@ -131,23 +131,24 @@ static inline uint32_t NAME_put(uint8_t *to, uint32_t c)
     return more + 1u;
 }
 
-/* Whether a word is in a list, where a space follows each. */
-static inline int NAME_is_listed(const uint8_t *list, uint32_t size, const uint8_t *word, uint32_t n)
+/* Where a word begins in the list of words of addresses, where a space follows each; or its size. */
+static inline uint32_t NAME_find_address(const uint8_t *word, uint32_t n)
 {
-    uint32_t i = 0, same;
-    while (i < size) {
-        for (same = 0; same < n && list[i] == word[same]; same++) {
+    uint32_t i = 0, start, same;
+    while (i < sizeof NAME_addresses) {
+        start = i;
+        for (same = 0; same < n && NAME_addresses[i] == word[same]; same++) {
             i++;
         }
-        if (same == n && list[i] == 32u) {
-            return 1;
+        if (same == n && NAME_addresses[i] == 32u) {
+            return start;
         }
-        while (list[i] != 32u) {
+        while (NAME_addresses[i] != 32u) {
             i++;
         }
         i++;
     }
-    return 0;
+    return i;
 }
 
 /* A mark, or a property of a word. */
@@ -157,7 +158,7 @@ static inline void NAME_end_token(NAME_state_t *t, const uint8_t *name, uint32_t
     (void)NAME_add_name(t, name, n);
 }
 
-static inline void NAME_end_marks(NAME_state_t *t, uint32_t mark, uint32_t count)
+static UPPER_SHARED void NAME_end_marks(NAME_state_t *t, uint32_t mark, uint32_t count)
 {
     uint8_t name[8];
     uint32_t n = 0;
@@ -169,11 +170,10 @@ static inline void NAME_end_marks(NAME_state_t *t, uint32_t mark, uint32_t count
     }
 }
 
-static inline void NAME_end_word(NAME_state_t *t)
+static UPPER_SHARED void NAME_end_word(NAME_state_t *t)
 {
     uint8_t *const word = t->line + <START>;
-    uint32_t from, to = 0, place = 0;
-    int ends_address;
+    uint32_t from, to = 0, place = 0, address, given;
     if (t->digits > 1u) { /* each digit becomes a 0 */
         for (from = 0; from < t->bytes; place++) {
             const uint32_t digit = t->digit_places >> place & 1u;
@@ -188,22 +188,21 @@ static inline void NAME_end_word(NAME_state_t *t)
         }
         t->bytes = (uint8_t)to;
     }
+    address = NAME_find_address(word, t->bytes);
+    given = (t->characters > <LONGEST>u ? 1u : 0u) | (t->capital && !t->small && t->letters > 2u ? 2u : 0u);
+    if (address < <STARTS>u) {
+        given |= 4u;
+    } else if (t->dot && !t->joined && address < sizeof NAME_addresses) {
+        given |= 4u;
+        t->dot = 0;
+    }
     if (t->dot) {
-        ends_address = !t->joined && NAME_is_listed(NAME_ends, sizeof NAME_ends, word, t->bytes);
-        if (ends_address) {
-            NAME_end_token(t, NAME_marks, 6); /* <link> */
-        } else {
-            NAME_end_marks(t, 46, 1);
+        NAME_end_marks(t, 46u, 1);
+    }
+    for (place = 0; place < 3u; place++) { /* <long>, <shout>, <link> */
+        if (given >> place & 1u) {
+            NAME_end_token(t, NAME_marks + 7u * place, place == 1u ? 7u : 6u);
         }
-    }
-    if (t->characters > <LONGEST>u) {
-        NAME_end_token(t, NAME_marks + 6, 6); /* <long> */
-    }
-    if (t->capital && !t->small && t->letters > 2u) {
-        NAME_end_token(t, NAME_marks + 12, 7); /* <shout> */
-    }
-    if (NAME_is_listed(NAME_starts, sizeof NAME_starts, word, t->bytes)) {
-        NAME_end_token(t, NAME_marks, 6);
     }
     t->tokens += t->tokens < 0xFFFFFFFFu ? 1u : 0u;
     NAME_add_word(t, word, t->bytes);
@@ -248,7 +247,7 @@ static inline void NAME_read_letter(NAME_state_t *t, uint32_t c, uint32_t kind)
 }
 
 /* A character, folded. */
-static inline void NAME_read_item(NAME_state_t *t, uint32_t c, uint32_t kind)
+static UPPER_SHARED void NAME_read_item(NAME_state_t *t, uint32_t c, uint32_t kind)
 {
     uint8_t after_word = 0, joint;
     if (kind >= UPPER_KIND_OTHER) {
@@ -282,8 +281,10 @@ static inline void NAME_read_ascii(NAME_state_t *t, uint32_t c)
         NAME_read_item(t, c, UPPER_KIND_SMALL);
     } else if (c - 65u < 26u) {
         NAME_read_item(t, c + 32u, UPPER_KIND_CAPITAL);
+    } else if (c - 48u < 10u) {
+        NAME_read_item(t, c, UPPER_KIND_DIGIT);
     } else {
-        NAME_read_item(t, c, c - 48u < 10u ? UPPER_KIND_DIGIT : c == 32u || c - 9u < 5u || c - 28u < 4u ? UPPER_KIND_SPACE : UPPER_KIND_MARK);
+        NAME_read_item(t, c, c == 32u || c - 9u < 5u || c - 28u < 4u ? UPPER_KIND_SPACE : UPPER_KIND_MARK);
     }
 }
 """
@@ -291,7 +292,7 @@ static inline void NAME_read_ascii(NAME_state_t *t, uint32_t c)
 BYTES = """\
 /* Reads on: the next n bytes of a text, divided anywhere. What is not UTF-8 is read as U+FFFD, once for each longest
    part that could have begun a character. */
-static inline void NAME_feed(NAME_state_t *t, const char *s, size_t n)
+static UPPER_SHARED void NAME_feed(NAME_state_t *t, const char *s, size_t n)
 {
     size_t i;
     for (i = 0; i < n; i++) {

@@ -73,6 +73,20 @@ class Folding:
         code = ord(character)
         return code < 128 or code in HANGUL or (code >> 8 in self._pages and not folding_runs.strange(code))
 
+    def covered(self) -> str:
+        """The code points outside ASCII and Hangul where it is exact, in words."""
+        spans: list[list[int]] = []
+        for page in self._pages:
+            if spans and spans[-1][1] == (page << 8) - 1:
+                spans[-1][1] = (page << 8) + 255
+            else:
+                spans.append([max(page << 8, 128), (page << 8) + 255])
+        strange = [
+            code for page in self._pages for code in range(page << 8, page + 1 << 8) if folding_runs.strange(code)
+        ]
+        text = ", ".join(f"U+{first:04X}-{last:04X}" for first, last in spans)
+        return text + (f", except for {', '.join(f'U+{code:04X}' for code in strange)}" if strange else "")
+
     def read(self, content: str) -> str:
         """A text with its strange characters as the device reads them."""
         if content.isascii():

@@ -16,6 +16,7 @@ from brainbox_core.bag_of_words import BagOfWords
 from brainbox_core.errors import InputError
 from brainbox_core.export import c_math
 from brainbox_core.export.folding import Folding
+from brainbox_core.layers import Linear
 from brainbox_core.model import Sequential
 
 MOST_BITS = 24  # after the binary point
@@ -70,9 +71,15 @@ def text_model(model: Sequential, width: int) -> TextModel:
         width: bits of a weight, 16 or 8.
 
     Raises:
-        InputError: a weight is not finite.
+        InputError: a weight is not finite, or the model's parts do not fit each other.
     """
-    bag = BagOfWords.from_config(model.meta["features"], "the model")
+    bag = BagOfWords.from_config(model.meta.get("features"), "the model")
+    fits = len(model.layers) == 1 and isinstance(model.layers[0], Linear) and model.output_shape == (1,)
+    if not fits or model.input_shape != (bag.columns,):
+        raise InputError("its vocabulary does not fit its weights", where="the model", fix="train it again")
+    for name in ("threshold", "prior"):
+        if not isinstance(value := model.meta.get(name), float) or not 0 <= value <= 1:
+            raise InputError(f"its {name} is no probability", where="the model", fix="train it again")
     exact = model.layers[0].weight.data[:, 0].astype(np.float64)
     constant = float(model.layers[0].bias.data[0])
     if not (np.isfinite(exact).all() and math.isfinite(constant)):
@@ -123,5 +130,3 @@ def _limit(threshold: float, bits: int) -> int:
         p = 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
         low, high = (low, middle) if p >= threshold else (middle + 1, high)
     return low
-
-

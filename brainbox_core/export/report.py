@@ -57,7 +57,7 @@ class Report:
     Attributes:
         name: what every identifier begins with.
         title: the network in a few words.
-        dtype: "float32" or "int8".
+        dtype: "float32" or "int8"; "int16" for the weights of a filter of texts.
         parameters, multiply_adds: of the model, for one input.
         rows: the steps.
         arena, input, output, stack, state: parts of the RAM; the stack is the most that a run takes.
@@ -155,7 +155,7 @@ class Report:
             if self.dtype == "float32":
                 text += f"   accuracy {a.exported:.2%} on {a.rows:,} rows"
             else:
-                text += f"   accuracy int8 {a.exported:.2%} float32 {a.trained:.2%}, agree {a.agreement:.2%}"
+                text += f"   accuracy {self.dtype} {a.exported:.2%} float32 {a.trained:.2%}, agree {a.agreement:.2%}"
         return f"{text}   {self.judged}".rstrip()
 
     def _board(self) -> str:

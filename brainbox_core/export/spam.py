@@ -69,7 +69,7 @@ class SpamDraft:
         messages = _messages() if self.material.data is None else list(self.material.data[0])
         left = max(count - self.fixed, 0)
         real = [messages[place].encode() for place in random.permutation(len(messages))[: left // 2].tolist()]
-        names = list(self.computed.bag.vocabulary or ()) + ["free", "prize", "call"]
+        names = [*(self.computed.bag.vocabulary or ()), "free", "prize", "call"]
         made = []
         while len(made) < left - len(real):
             size = int(random.integers(1, 80))
@@ -100,23 +100,24 @@ class SpamDraft:
         Raises:
             AccuracyError: it loses more than allowed.
         """
-        texts = _messages()[::4] if self.material.data is None else list(self.material.data[0])
+        held_out = self.material.data
+        texts = _messages() if held_out is None else list(held_out[0])
         found = self.computed.score([content.encode("utf-8", "replace") for content in texts])
         trained = SpamFilter(self.model).predict(texts)
         gap = float(np.abs(found[:, 0] - [prediction.probability for prediction in trained]).max(initial=0.0))
-        called = np.array([prediction.label == "spam" for prediction in trained])
-        bound = "" if math.isnan(self.computed.error) else f", a logit by {self.computed.error:.2g} at most"
+        called = np.array([prediction.label == "spam" for prediction in trained], bool)
         agree = float((found[:, 2] == called).mean())
-        said = f"agrees on {agree:.2%} of {len(texts):,} texts, probabilities within {gap:.1g}{bound}"
-        if self.material.data is None:
-            return {"judged": said}
-        truth = np.asarray(self.material.data[1]) == 1
-        exported, right = float(((found[:, 2] == 1) == truth).mean()), float((called == truth).mean())
-        accuracy = Accuracy(len(texts), exported, right, agree)
+        bound = "" if math.isnan(self.computed.error) else f", logits of any text within {self.computed.error:.1g}"
+        said = f"probabilities within {gap:.1g}{bound}"
+        if held_out is None:
+            return {"judged": f"agrees with the model on {agree:.2%} of {len(texts):,} messages, {said}"}
+        truth = np.asarray(held_out[1]) == 1
+        right = [float((answers == truth).mean()) for answers in (found[:, 2] == 1, called)]
+        accuracy = Accuracy(len(texts), *right, agree)
         if accuracy.drop > self.material.max_drop:
             raise AccuracyError(
                 f"{self.dtype} loses {accuracy.drop:.2f} points of accuracy, {self.material.max_drop:g} are allowed "
-                f"(--max-drop): it is right on {exported:.2%} of {len(texts):,} texts and float32 on {right:.2%}",
+                f"(--max-drop): it is right on {right[0]:.2%} of {len(texts):,} texts and float32 on {right[1]:.2%}",
                 fix="leave --dtype int8 out, or --max-drop with more points",
             )
         return {"accuracy": accuracy, "judged": said}
@@ -124,9 +125,12 @@ class SpamDraft:
     def rows(self) -> tuple[Row, ...]:
         """The parts: what characters become, the vocabulary, the weights."""
         bag = self.computed.bag
-        parts = {"characters": str(0x110000), "vocabulary": str(bag.columns), "weights": "1"}
-        sizes = {part: sum(table.size for table in self.arrays if table.part == part) for part in parts}
-        return tuple(Row(part, output, sizes[part], 0, None, None) for part, output in parts.items())
+        seen = 0 if bag.counts else -(-bag.columns // 8)
+        total = 8 if bag.counts else 4
+        live = {"characters": self.state - seen - total, "vocabulary": seen, "weights": total}
+        output = {"characters": "words", "vocabulary": f"{bag.columns:,} features", "weights": "logit"}
+        sizes = {part: sum(table.size for table in self.arrays if table.part == part) for part in live}
+        return tuple(Row(part, output[part], sizes[part], live[part], None, None) for part in live)
 
     def remedies(self, what: str, budget: int, code: int) -> list[str]:
         """Weights in flash, smaller weights, or a smaller vocabulary, which is hashed."""
