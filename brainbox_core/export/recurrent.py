@@ -236,7 +236,9 @@ class RecurrentDraft:
     int i, j;
 {choose}    {name}_reset(state);
     for (i = 0; i < {count}; i++) {{
-        (void){name}_step(state, {source}, y, arena);
+        if ({name}_step(state, {source}, y, arena) != 0) {{
+            return i + 1;
+        }}
         for (j = 0; j < {self.real.outputs}; j++) {{
             if (!(y[j] == {name}_selftest_outputs[i][j])) {{
                 return i + 1;

@@ -72,27 +72,40 @@ static float y[UPPER_OUTPUT_SIZE];
 
 int main(void)
 {
-    int token, i, written;
+    int token = UPPER_START, i;
     if (NAME_selftest(&state, &arena) != 0) {
         printf("the self-test failed\\n");
         return 1;
     }
     NAME_seed(&rng, 0u);
-    for (i = 0; i < TEXTS; i++) {
-        NAME_reset(&state);
+    NAME_reset(&state);
+WRITING    return 0;
+}
+"""
+
+_TEXT = """\
+    for (i = 0; i < 500; i++) {
+        (void)NAME_step(&state, token, y, &arena);
+        token = NAME_sample(y, 0.7f, &rng);
+        fputs(NAME_character(token), stdout);
+    }
+"""
+
+_LINES = """\
+    for (i = 0; i < 20; i++) {
+        int length;
         token = UPPER_START;
-        for (written = 0; written < LENGTH; written++) {
+        for (length = 0; length < 1000; length++) {
             (void)NAME_step(&state, token, y, &arena);
             token = NAME_sample(y, 0.7f, &rng);
-            if (ENDS) {
+            if (token == UPPER_START) {
                 break;
             }
             fputs(NAME_character(token), stdout);
         }
-        LINE_END
+        printf("\\n");
+        NAME_reset(&state);
     }
-    return 0;
-}
 """
 
 _BOARD = """\
@@ -228,19 +241,10 @@ def writer(lines: bool) -> Programs:
     """Around a header that writes text.
 
     Args:
-        lines: it writes lines, each from a fresh state to the line end; the example writes 20 of them, as `brainbox rnn
-            sample` does, and else 500 characters.
+        lines: it writes lines, each from a fresh state to its end; the example writes 20 of them, and else 500
+            characters: what `brainbox rnn sample` writes.
     """
-    numbers = ("20", "1000", "token == UPPER_START") if lines else ("1", "500", "0")
-    main = _WRITER_MAIN
-    if lines:
-        main = main.replace("LINE_END", 'printf("\\n");')
-    else:
-        main = main.replace("            if (ENDS) {\n                break;\n            }\n", "")
-        last = "if (NAME_character(token)[0] != '\\n') {\n            printf(\"\\n\");\n        }"
-        main = main.replace("LINE_END", last)
-    for word, number in zip(("TEXTS", "LENGTH", "ENDS"), numbers, strict=True):
-        main = main.replace(word, number)
+    main = _WRITER_MAIN.replace("WRITING", _LINES if lines else _TEXT)
     return Programs(_WRITER_UNIT, _WRITER_DRIVER, main, _WRITER_BOARD)
 
 
