@@ -116,7 +116,7 @@ class TabularDraft:
         if material.data is not None:
             table, truth = material.data
             self._rows, kept = subject.rows(table)
-            self._truth = np.asarray(truth)[kept]
+            self._truth, self._lacking = np.asarray(truth)[kept], len(truth) - len(kept)
 
     def vectors(self, count: int) -> np.ndarray:
         """Extremes and values that are not finite, then real rows, then random ones in and around the range."""
@@ -164,7 +164,8 @@ class TabularDraft:
         if self._rows is None or not len(self._rows):
             return {"judged": self._close, "notes": notes}
         results = formula.run(self.formula, self._rows)
-        judged = f"{self.subject.judge(self._rows, results, self._truth)}; {self._close}"
+        lacking = f" ({self._lacking:,} more lack a value)" if self._lacking else ""
+        judged = f"{self.subject.judge(self._rows, results, self._truth)}{lacking}; {self._close}"
         return {"judged": judged, "notes": notes}
 
     @property
