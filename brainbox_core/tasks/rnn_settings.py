@@ -121,4 +121,4 @@ def suited_steps(data: str) -> int:
             size = os.path.getsize(data)
         except OSError:  # standard input; what is missing is told when it is opened
             size = SIZE
-    return max(100, min(10_000, round(1000 * (size / SIZE) ** 0.7)))
+    return max(100, min(10_000, 100 * round(10 * (size / SIZE) ** 0.7)))

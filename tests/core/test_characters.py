@@ -97,7 +97,7 @@ def test_any_text_comes_back(text):
 
 
 def test_too_many_characters_share_one_number():
-    text = "".join(chr(0x4E00 + number) for number in range(200_00)) + "aab"
+    text = "".join(chr(0x10000 + number) for number in range(200_000)) + "aab"
     alphabet = Alphabet.of(text, most=3)
     assert alphabet.characters == ("a", "b", OTHER)
     assert alphabet.text(alphabet.ids("ba" + text[5])) == "ba" + OTHER

@@ -70,3 +70,15 @@ def test_a_pair_is_two_numbers_or_one_for_both():
 def test_a_bad_pair_is_refused(value):
     with pytest.raises(UsageError, match=r"^kernel: expected"):
         checks.pair("kernel", value)
+
+
+def test_what_memory_cannot_hold_is_refused_with_both_sizes(monkeypatch):
+    monkeypatch.setattr("os.sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 10**6}.get)
+    checks.memory("a model", 4_096_000_000, "less")
+    with pytest.raises(UsageError, match=r"^a model: training needs 4\.2 GB, this machine has 4\.1; use less$"):
+        checks.memory("a model", 4.2e9, "use less")
+
+
+def test_where_memory_is_unknown_nothing_is_refused(monkeypatch):
+    monkeypatch.setattr("os.sysconf_names", {})
+    checks.memory("a model", 1e30, "less")

@@ -645,3 +645,11 @@ def test_no_guard_is_an_assert():
 def test_the_public_names():
     assert all(hasattr(bb, name) for name in bb.__all__)
     assert issubclass(UsageError, BrainboxError) and json.dumps(bb.__version__)
+
+
+def test_sequences_of_another_length_go_through_a_recurrent_model():
+    model = bb.Sequential([L.Embedding(7, 4), L.GRU(5), L.Linear(7)])
+    model.build((6,))
+    for time in (1, 6, 9):
+        ids = np.arange(2 * time).reshape(2, time) % 7
+        assert model.forward(model.inputs(ids)).shape == (2, time, 7)

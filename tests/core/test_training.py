@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 import weakref
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from brainbox_core import kernels
 from brainbox_core.callbacks import Callback
 from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.rng import stream
-from brainbox_core.training import _step
+from brainbox_core.training import _step, train
 
 L = bb.layers
 RNG = np.random.default_rng(2)
@@ -410,3 +411,39 @@ def test_dropout_follows_the_steps_over_several_fits():
     assert model.layers[0].step == 7
     seed = stream(0, "init", "dropout_0").integers(2**63)
     assert model.layers[0]._seed == seed
+
+
+# --- what a task can bring of its own --------------------------------------------------------------------------------
+
+
+def test_a_function_may_measure_the_model_instead_of_validation_data():
+    model = mlp()
+    model.build((6,))
+    losses = iter([3.0, 1.0, 2.0])
+    weights = []
+
+    class Keep(Callback):
+        def on_epoch_end(self, model, logs):
+            weights.append(model.params.values.copy())
+
+    loader = bb.data.DataLoader(X, Y, 8)
+    history = train(model, loader, 3, lambda: {"loss": next(losses), "bits": 7.0}, [Keep()])
+    assert [row["val_loss"] for row in history] == [3.0, 1.0, 2.0] and history[0]["val_bits"] == 7.0
+    assert np.array_equal(model.params.values, weights[1])  # the best
+
+
+def test_the_length_of_the_gradient_is_told_as_it_was_before_it_was_clipped():
+    model = mlp(optimizer=bb.optimizers.SGD(lr=0.1, clip_norm=1e-3))
+    norms, moved = [], []
+
+    class Keep(Callback):
+        def on_train_begin(self, model, logs):
+            moved.append(model.params.values.copy())
+
+        def on_batch_end(self, model, logs):
+            norms.append(logs["gradient_norm"])
+            moved.append(model.params.values.copy())
+
+    model.fit(X, Y, epochs=1, batch_size=20, callbacks=[Keep()])
+    assert len(norms) == 2 and min(norms) > 0.01
+    assert [np.linalg.norm(b - a) for a, b in pairwise(moved)] == pytest.approx([1e-4, 1e-4], rel=1e-2)

@@ -1,3 +1,6 @@
+import hashlib
+from pathlib import Path
+
 import pytest
 
 from brainbox_core.catalog import builtin
@@ -8,6 +11,12 @@ from brainbox_core.tasks.rnn_settings import LINE_RATES, RATES, SIZE, Settings
 def test_the_built_in_text_has_the_size_that_is_told():
     text = builtin("play.txt").read_bytes()
     assert len(text) == len(text.decode("ascii")) == SIZE >= 60_000
+
+
+def test_the_built_in_text_is_the_one_that_its_description_names():
+    text = builtin("play.txt")
+    described = (Path(__file__).parents[2] / "datasets" / "README.md").read_text()
+    assert f"| `play.txt` | `{hashlib.sha256(text.read_bytes()).hexdigest()}` |" in described
 
 
 def test_what_is_not_given_suits_what_is(tmp_path):

@@ -1,0 +1,64 @@
+"""What the README promises of the character generator, by the commands as they are typed, on real texts."""
+
+import json
+import math
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from brainbox_core.catalog import builtin
+from brainbox_core.tasks import rnn
+from tests.cli.shell import COMMAND, environment
+from tests.realdata import real_data
+
+pytestmark = pytest.mark.slow
+
+THOUSAND_NAMES = ("--lines", "--val-split", 0.03122, "--seed", 0)  # of the 32,033, held out at random
+
+
+def run(*words: object, cwd: Path) -> dict:
+    """A command with --json; its document, after it ended well."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, words), "--json"], cwd=cwd, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def bits(nats: float) -> float:
+    return nats / math.log(2)
+
+
+def test_without_options_it_writes_words_most_of_them_real(tmp_path):
+    run("rnn", cwd=tmp_path)
+    model = rnn.load_model(tmp_path / "brainbox-out/rnn/model.safetensors")
+    started = time.process_time()
+    text = "".join(rnn.write(model, 10_000, temperature=0.7))
+    print(f"{10_000 / (time.process_time() - started):,.0f} characters a second of CPU time")
+    known = set(re.findall(r"[a-z']+", builtin("play.txt").read_text().lower()))
+    words = re.findall(r"[a-z']+", text.lower())
+    assert len(words) > 1500  # of a length as words have it
+    assert sum(word in known for word in words) / len(words) > 0.85
+
+
+def test_tiny_shakespeare_with_the_default_network(tmp_path):
+    run("rnn", "--text", real_data("text/tinyshakespeare.txt"), "--fail-over", bits(1.62), cwd=tmp_path)
+    result = run("rnn", "evaluate", "--fail-over", bits(1.62), cwd=tmp_path)["result"]
+    assert result["bits_per_char"] < result["reset_bits_per_char"] < bits(1.80)  # windows of 64, as nanoGPT counts
+
+
+def test_tiny_shakespeare_with_a_larger_network_and_more_time(tmp_path):
+    recipe = ("--hidden", 256, "--dropout", 0.2, "--batch-size", 32, "--steps", 8000, "--lr", 0.006)
+    run("rnn", "--text", real_data("text/tinyshakespeare.txt"), *recipe, "--fail-over", bits(1.55), cwd=tmp_path)
+
+
+@pytest.mark.parametrize(("cell", "nats", "more"), [("lstm", 1.92, ()), ("gru", 1.92, ()), ("rnn", 1.98, ())])
+def test_a_thousand_names_that_it_never_saw(cell, nats, more, tmp_path):
+    recipe = ("--hidden", 256, "--dropout", 0.2, "--steps", 8000)
+    text = real_data("text/names.txt")
+    document = run("rnn", "--text", text, *THOUSAND_NAMES, "--cell", cell, *recipe, *more, cwd=tmp_path)
+    assert document["data"]["val"] == 1000
+    assert document["metrics"]["val_loss"] <= nats
