@@ -51,7 +51,8 @@ def record(model: Sequential, loader: DataLoader) -> None:
     """Write the ranges over some of the training rows, and what the inputs are, into the model's description.
 
     `meta["ranges"]` is what `activation_ranges` finds; `meta["input"]` is "uint8" for pixels, else "float32". Networks
-    with layers of a user's own, and those that take ids or sparse rows, are left alone: they are not exported to integers.
+    with layers of a user's own, and those that take ids or sparse rows, are left alone: none of them is exported to
+    integers.
     """
     if model.layers[0].takes_ids or isinstance(loader.X, SparseRows):
         return

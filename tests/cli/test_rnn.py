@@ -14,7 +14,7 @@ from tests.cli.shell import brainbox, document, in_terminal, python, run_here, s
 
 SMALL = ("--hidden", "16", "--steps", "40", "--sample-every", "10")
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-ROW = re.compile(r'Iter [ \d]\d: "(.*)\.\.\." +(\d\.\d{4})  +(\d\.\d{4})  +(\d\.\d{4})  +([\d.e-]+)  +(\d+\.\ds)')
+ROW = re.compile(r'Iter [ \d]\d: "(.*)\.\.\." +(\d\.\d{4})  +(\d\.\d{4})  +(\d\.\de[+-]\d\d)  +([\d.e-]+)  +(\d+\.\ds)')
 
 
 @pytest.fixture(scope="module")
@@ -337,7 +337,7 @@ def test_a_training_that_blows_up_keeps_the_model_that_was_there(folder, tmp_pat
     out.mkdir(parents=True)
     before = (folder / "brainbox-out/rnn/model.safetensors").read_bytes()
     (out / "model.safetensors").write_bytes(before)
-    done = brainbox("rnn", "--lr", 10, "--clip", 0, "--steps", 200, "--hidden", 16, "--json", cwd=tmp_path)
+    done = brainbox("rnn", "--cell", "rnn", "--lr", 10, "--clip", 0, "--steps", 200, "--json", cwd=tmp_path)
     fields = document(done.stdout)
     assert (done.returncode, fields["error"]["kind"]) == (4, "not_converged")
     assert "step" in fields["error"]["message"] and "--clip 1" in fields["error"]["hint"]
