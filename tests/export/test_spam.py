@@ -4,6 +4,7 @@ import subprocess
 import numpy as np
 import pytest
 
+from brainbox_core import text
 from brainbox_core.errors import AccuracyError, BudgetError, InputError, UsageError, VerificationError
 from brainbox_core.export import board, build, verify
 from brainbox_core.export.c_features import front_coded
@@ -339,3 +340,8 @@ def test_the_stack_is_no_larger_than_the_report_says(name):
         made = build(random_filter(**options), "net", verify=0)
         found = board.measure(made.text, "net", board.BOARDS[name], TEXT)
         assert found.stack <= made.report.stack and found.tables <= made.report.weights
+
+
+def test_what_the_c_counts_on():
+    assert text.LONGEST < 32  # a bit of a word of 32 for each character
+    assert not text.ADDRESS_STARTS & text.ADDRESS_ENDS  # a word gives <link> once
