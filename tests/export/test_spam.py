@@ -262,6 +262,8 @@ def test_what_is_refused():
         broken.meta |= change
         with pytest.raises(InputError, match=message):
             build(broken, "net", verify=0)
+    with pytest.raises(InputError, match="not Unicode"):
+        build(named(["\ud800"], chars=0), "net", verify=0)
     model.layers[0].weight.data[3] = np.nan
     with pytest.raises(InputError, match="not a finite number"):
         build(model, "net", verify=0)
