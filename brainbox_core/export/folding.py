@@ -81,9 +81,8 @@ class Folding:
                 spans[-1][1] = (page << 8) + 255
             else:
                 spans.append([max(page << 8, 128), (page << 8) + 255])
-        strange = [
-            code for page in self._pages for code in range(page << 8, page + 1 << 8) if folding_runs.strange(code)
-        ]
+        codes = (code for first, last in spans for code in range(first, last + 1))
+        strange = [code for code in codes if folding_runs.strange(code)]
         text = ", ".join(f"U+{first:04X}-{last:04X}" for first, last in spans)
         return text + (f", except for {', '.join(f'U+{code:04X}' for code in strange)}" if strange else "")
 

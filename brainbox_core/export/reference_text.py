@@ -7,6 +7,7 @@ features. Whole numbers add up to the same in any order; so the score has the sa
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,6 +75,8 @@ def text_model(model: Sequential, width: int) -> TextModel:
         InputError: a weight is not finite, or the model's parts do not fit each other.
     """
     bag = BagOfWords.from_config(model.meta.get("features"), "the model")
+    if re.search("[\ud800-\udfff]", "".join(bag.vocabulary or ())):
+        raise InputError("its vocabulary is not Unicode", where="the model", fix="train it again")
     fits = len(model.layers) == 1 and isinstance(model.layers[0], Linear) and model.output_shape == (1,)
     if not fits or model.input_shape != (bag.columns,):
         raise InputError("its vocabulary does not fit its weights", where="the model", fix="train it again")

@@ -25,6 +25,7 @@ from brainbox_core.features import FeatureEncoder
 from brainbox_core.idx import read_idx
 from brainbox_core.tables import table_of
 from brainbox_core.tasks import fraud
+from tests.export.filters import five_thousand
 from tests.realdata import real_data
 
 pytestmark = pytest.mark.bench
@@ -165,3 +166,12 @@ def test_the_fraud_detector_in_float32(tools, show):
     show("brainbox fraud: arena, B", report.arena, 160)
     show("brainbox fraud: instructions", report.instructions, 90_000)
     show("brainbox fraud: stack, B", report.stack_used, report.stack + report.arena)
+
+
+def test_the_filter_of_5000_words(tools, show):
+    model, messages = five_thousand()
+    report = build(model, "filter", data=(messages.texts, messages.labels), verify=10_000, emulate=True).report
+    show("spam, 5,000 words: flash, code and tables (B)", report.flash, 40 * 1024, "m2cgen: RecursionError")
+    show("spam, 5,000 words: RAM, all of it (B)", report.ram, 1024)
+    show("spam, 5,000 words: same label as the model (%)", 100 * report.accuracy.agreement, 99.9, least=True)
+    show("spam, 5,000 words: instructions, 31 characters", report.instructions, 20_000)
