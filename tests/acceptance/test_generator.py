@@ -14,8 +14,6 @@ from brainbox_core.tasks import rnn
 from tests.cli.shell import COMMAND, environment
 from tests.realdata import real_data
 
-pytestmark = pytest.mark.slow
-
 THOUSAND_NAMES = ("--lines", "--val-split", 0.03122, "--seed", 0)  # of the 32,033, held out at random
 
 
@@ -32,6 +30,7 @@ def bits(nats: float) -> float:
     return nats / math.log(2)
 
 
+@pytest.mark.slow
 def test_without_options_it_writes_words_most_of_them_real(tmp_path):
     run("rnn", cwd=tmp_path)
     model = rnn.load_model(tmp_path / "brainbox-out/rnn/model.safetensors")
@@ -44,17 +43,20 @@ def test_without_options_it_writes_words_most_of_them_real(tmp_path):
     assert sum(word in known for word in words) / len(words) > 0.85
 
 
+@pytest.mark.slow
 def test_tiny_shakespeare_with_the_default_network(tmp_path):
     run("rnn", "--text", real_data("text/tinyshakespeare.txt"), "--fail-over", bits(1.62), cwd=tmp_path)
     result = run("rnn", "evaluate", "--fail-over", bits(1.62), cwd=tmp_path)["result"]
     assert result["bits_per_char"] < result["reset_bits_per_char"] < bits(1.80)  # windows of 64, as nanoGPT counts
 
 
+@pytest.mark.long
 def test_tiny_shakespeare_with_a_larger_network_and_more_time(tmp_path):
     recipe = ("--hidden", 256, "--dropout", 0.2, "--batch-size", 32, "--steps", 8000, "--lr", 0.006)
     run("rnn", "--text", real_data("text/tinyshakespeare.txt"), *recipe, "--fail-over", bits(1.55), cwd=tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("cell", "nats", "more"), [("lstm", 1.92, ()), ("gru", 1.92, ()), ("rnn", 1.98, ())])
 def test_a_thousand_names_that_it_never_saw(cell, nats, more, tmp_path):
     recipe = ("--hidden", 256, "--dropout", 0.2, "--steps", 8000)
