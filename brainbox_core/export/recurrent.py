@@ -35,7 +35,7 @@ class RecurrentDraft:
     """A recurrent network in float32, or with weights in int8; see `exporter.Draft`.
 
     Where a network reads ids and gives as many logits, its header also chooses the next id; where the model says what
-    characters the ids stand for, it writes text.
+    characters the ids stand for, it writes text. There is one way to lay it all out: `optimize` makes no difference.
     """
 
     fixed = 0

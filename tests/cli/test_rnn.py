@@ -14,7 +14,7 @@ from tests.cli.shell import brainbox, document, in_terminal, python, run_here, s
 
 SMALL = ("--hidden", "16", "--steps", "40", "--sample-every", "10")
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-ROW = re.compile(r'Iter [ \d]\d: "(.*)\.\.\." +(\d\.\d{4})  +(\d\.\d{4})  +(\d\.\d{4})  +([\d.e-]+)  +(\d+\.\ds)')
+ROW = re.compile(r'Iter [ \d]\d: "(.*)\.\.\." +(\d\.\d{4})  +(\d\.\d{4})  +([\d.e-]+)  +([\d.e-]+)  +(\d+\.\ds)')
 
 
 @pytest.fixture(scope="module")
