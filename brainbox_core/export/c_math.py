@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from brainbox_core.export.c_names import float_literal
 from brainbox_core.float_math import (
     EXP,

@@ -106,10 +106,10 @@ class RecurrentDraft:
                 continue
             token = int(row[0])
             if token < 0:
-                if not np.isfinite(rows[-1]).all():
-                    raise InputError("the network's outputs are not finite", fix="train the model again")
                 token = _sampler(samplers, float(row[1])).choose(rows[-1][1:])
             y = stepper.step(token)
+            if self.characters and not np.isfinite(y).all():
+                raise InputError("the network's outputs are not finite", fix="train the model again")
             rows.append(np.concatenate([np.float32([token]), y]) if self.characters else y)
         return np.stack(rows)
 
