@@ -150,6 +150,15 @@ TopK = Annotated[
         help="Choose among the N likeliest characters only.",
     ),
 ]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        "--dtype",
+        metavar="float32|int8",
+        parser=options.one_of("float32", "int8"),
+        help="How numbers are computed with: int8 writes what an export with --dtype int8 writes.",
+    ),
+]
 Seed = options.reworded(options.Seed, "Start of the choices: the same seed writes the same text.")
 
 
@@ -173,10 +182,11 @@ def _write(
     length: int | None,
     temperature: float,
     top_k: int | None,
+    dtype: str,
     seed: int,
 ) -> Iterator[str]:
     length = length or (20 if model.meta["lines"] else 500)
-    return task.write(model, length, prime, temperature, top_k, seed)
+    return task.write(model, length, prime, temperature, top_k, seed, dtype)
 
 
 def _progress(screen: object, settings: Settings, data: object) -> object:
@@ -254,6 +264,7 @@ TRAINER = Trainer(
         "length": Choice(Length),
         "temperature": Choice(Temperature, 0.7),
         "top_k": Choice(TopK),
+        "dtype": Choice(Dtype, "float32"),
         "seed": Choice(Seed, 0),
     },
     evaluate_choices={},

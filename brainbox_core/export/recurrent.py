@@ -35,7 +35,7 @@ class RecurrentDraft:
     """A recurrent network in float32, or with weights in int8; see `exporter.Draft`.
 
     Where a network reads ids and gives as many logits, its header also chooses the next id; where the model says what
-    characters the ids stand for, it writes text.
+    characters the ids stand for, it writes text. There is one way to lay it all out: `optimize` makes no difference.
     """
 
     fixed = 0
@@ -106,10 +106,10 @@ class RecurrentDraft:
                 continue
             token = int(row[0])
             if token < 0:
-                if not np.isfinite(rows[-1]).all():
-                    raise InputError("the network's outputs are not finite", fix="train the model again")
                 token = _sampler(samplers, float(row[1])).choose(rows[-1][1:])
             y = stepper.step(token)
+            if self.characters and not np.isfinite(y).all():
+                raise InputError("the network's outputs are not finite", fix="train the model again")
             rows.append(np.concatenate([np.float32([token]), y]) if self.characters else y)
         return np.stack(rows)
 

@@ -11,7 +11,7 @@ from brainbox_core.errors import UsageError
 BUILT_IN = "play"
 TITLE, SIZE = "The Light at Sorrel Head (built in)", 66_222  # of the built-in text; its characters are bytes, too
 # The peak learning rate of each cell, for a text and for lines, whose batches are larger and overfit sooner.
-RATES = {"rnn": 0.005, "gru": 0.01, "lstm": 0.015}
+RATES = {"rnn": 0.01, "gru": 0.015, "lstm": 0.02}
 LINE_RATES = {"rnn": 0.003, "gru": 0.005, "lstm": 0.005}
 LINE_BATCH = 64
 ROWS = 10  # of a training without --sample-every
@@ -46,7 +46,7 @@ class Settings:
 
     Example:
         >>> Settings(cell="gru", layers=2).title
-        '2 x GRU 128, embedding 32'
+        '2 x GRU 128, embedding 64'
     """
 
     data: str = BUILT_IN
@@ -54,7 +54,7 @@ class Settings:
     cell: str = "lstm"
     hidden: int = 128
     layers: int = 1
-    embedding: int = 32
+    embedding: int = 64
     dropout: float = 0.0
     seq_len: int = 64
     steps: int = 1000

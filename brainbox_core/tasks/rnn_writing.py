@@ -60,13 +60,16 @@ def write(
         raise UsageError("top_k", expected=expected, got=top_k, fix="leave it out to choose among all")
     sampler = Sampler(temperature, top_k, seed)
     begin = [model.meta["start"], *_known(prime, alphabet, model.meta["lines"])]
-    return _written(model, dtype, begin, prime, length, sampler)
+    if dtype not in ("float32", "int8"):
+        raise UsageError("dtype", expected="float32 or int8", got=repr(dtype))
+    chain = chain_of(model)
+    stepper = Stepper(chain) if dtype == "float32" else IntStepper(quantized(chain))
+    return _written(stepper, model, begin, prime, length, sampler)
 
 
 def _written(
-    model: Sequential, dtype: str, begin: list[int], prime: str, length: int, sampler: Sampler
+    stepper: Stepper | IntStepper, model: Sequential, begin: list[int], prime: str, length: int, sampler: Sampler
 ) -> Iterator[str]:
-    stepper = Stepper(chain_of(model)) if dtype == "float32" else IntStepper(quantized(chain_of(model)))
     if not model.meta["lines"]:
         yield from prime
         yield from _text(stepper, model, begin, length, sampler)

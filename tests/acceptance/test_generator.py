@@ -52,7 +52,7 @@ def test_tiny_shakespeare_with_the_default_network(tmp_path):
 
 @pytest.mark.long
 def test_tiny_shakespeare_with_a_larger_network_and_more_time(tmp_path):
-    recipe = ("--hidden", 256, "--dropout", 0.2, "--batch-size", 32, "--steps", 8000, "--lr", 0.006)
+    recipe = ("--hidden", 256, "--dropout", 0.2, "--batch-size", 32, "--steps", 5000, "--lr", 0.01)
     run("rnn", "--text", real_data("text/tinyshakespeare.txt"), *recipe, "--fail-over", bits(1.55), cwd=tmp_path)
 
 

@@ -168,6 +168,28 @@ def test_the_fraud_detector_in_float32(tools, show):
     show("brainbox fraud: stack, B", report.stack_used, report.stack + report.arena)
 
 
+def test_the_character_generator_in_int8(tools, show):
+    from brainbox_core.tasks import rnn
+
+    settings = rnn.Settings.suited(data=str(real_data("text/tinyshakespeare.txt")), steps=500)
+    data = rnn.load_data(settings)
+    model = rnn.build_model(settings, data)
+    rnn.train(model, settings, data)
+    held = data.val[:-1], data.val[1:]
+    header = build(model, "writer", dtype="int8", data=held, verify=2000, emulate=True)
+    report, numbers = header.report, [float(word) for word in header.report.judged.split() if word[0].isdigit()]
+    show("LSTM 128 of characters, int8: flash, KB", report.flash / 1024, 112)
+    show("LSTM 128 of characters, int8: all RAM, KB", report.ram / 1024, 3.5)
+    show("LSTM 128 of characters, int8: bits per character lost", numbers[0] - numbers[1], 0.005)
+    show("LSTM 128 of characters, int8: instructions per character", report.instructions, 1_500_000)
+    show("LSTM 128 of characters, int8: stack, B", report.stack_used, report.stack)
+    show("LSTM 128 of characters: steps with a different bit", 2000 - report.checked, 0)
+    report = build(model, "writer", data=held, verify=2000, emulate=True).report
+    show("LSTM 128 of characters, float32: all RAM, KB", report.ram / 1024, 3.5)
+    show("LSTM 128 of characters, float32: instructions", report.instructions, 7_000_000)
+    show("LSTM 128 of characters, float32: steps with a different bit", 2000 - report.checked, 0)
+
+
 def test_the_filter_of_5000_words(tools, show):
     model, messages = five_thousand()
     report = build(model, "filter", data=(messages.texts, messages.labels), verify=10_000, emulate=True).report

@@ -47,7 +47,7 @@ def names(tmp_path_factory):
 
 def test_what_a_run_shows(shown):
     assert shown[0] == (
-        "rnn: LSTM 16, embedding 32 | The Light at Sorrel Head (built in), 66,222 characters"
+        "rnn: LSTM 16, embedding 64 | The Light at Sorrel Head (built in), 66,222 characters"
         f" | adamw lr {Settings().lr:g}, batch 16 x 64, 40 steps, seed 0"
     )
     assert "59,600 characters to train on, 6,622 held out" in shown

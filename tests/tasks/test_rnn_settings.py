@@ -71,5 +71,5 @@ def test_numbers_out_of_range_are_refused(wrong):
 
 
 def test_the_title():
-    assert Settings().title == "LSTM 128, embedding 32"
+    assert Settings().title == "LSTM 128, embedding 64"
     assert Settings(cell="rnn", embedding=0, layers=3, hidden=8).title == "3 x RNN 8, one-hot input"

@@ -95,3 +95,10 @@ def test_a_closed_generator_leaves_the_layers_alone():
     next(pieces)
     pieces.close()
     assert network.layers[1].carry is False and network.layers[1].state is None
+
+
+def test_in_8_bits_it_writes_what_such_an_export_writes():
+    network = model()
+    assert "".join(write(network, 30, dtype="int8")) != ""
+    with pytest.raises(UsageError, match="dtype: expected float32 or int8"):
+        write(network, 30, dtype="int4")
