@@ -171,7 +171,7 @@ def test_the_fraud_detector_in_float32(tools, show):
 def test_the_character_generator_in_int8(tools, show):
     from brainbox_core.tasks import rnn
 
-    settings = rnn.Settings.suited(data=str(real_data("text/tinyshakespeare.txt")), steps=500)
+    settings = rnn.Settings.suited(data=str(real_data("text/tinyshakespeare.txt")), steps=500, embedding=32)
     data = rnn.load_data(settings)
     model = rnn.build_model(settings, data)
     rnn.train(model, settings, data)
