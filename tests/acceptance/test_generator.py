@@ -59,7 +59,7 @@ def test_tiny_shakespeare_with_a_larger_network_and_more_time(tmp_path):
 @pytest.mark.long
 @pytest.mark.parametrize(("cell", "nats", "more"), [("lstm", 1.92, ()), ("gru", 1.92, ()), ("rnn", 1.98, ())])
 def test_a_thousand_names_that_it_never_saw(cell, nats, more, tmp_path):
-    recipe = ("--hidden", 256, "--dropout", 0.2, "--steps", 8000)
+    recipe = ("--hidden", 256, "--embedding", 32, "--dropout", 0.2, "--steps", 8000)
     text = real_data("text/names.txt")
     document = run("rnn", "--text", text, *THOUSAND_NAMES, "--cell", cell, *recipe, *more, cwd=tmp_path)
     assert document["data"]["val"] == 1000
