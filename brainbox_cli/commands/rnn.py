@@ -150,7 +150,7 @@ TopK = Annotated[
         help="Choose among the N likeliest characters only.",
     ),
 ]
-Seed = options.reworded(options.Seed, "Start of the choices: the same seed writes the same text.")
+Seed = options.reworded(options.Seed, "Start of the choices: the same seed writes the same text.", "Options")
 
 
 def _headline(settings: Settings) -> list[str]:

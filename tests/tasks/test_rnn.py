@@ -176,7 +176,8 @@ def test_what_is_filled_up_does_not_count(tmp_path):
 def test_a_training_that_blows_up_stops_with_finite_weights(cell, text):
     settings = small(text, cell=cell, clip=0.0, lr=100.0, steps=200, sample_every=200)
     model, data = built(settings)
-    with pytest.raises(ConvergenceError, match=r"step \d+: the loss is .* blind guessing has .* the gradient's length is") as raised:
+    told = r"step \d+: the loss is .* blind guessing has .* the gradient's length is"
+    with pytest.raises(ConvergenceError, match=told) as raised:
         rnn.train(model, settings, data)
     assert "smaller learning rate than 100, or clip the gradient: --clip 1" in raised.value.fix
     assert np.isfinite(model.params.values).all()
