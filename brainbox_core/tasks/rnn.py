@@ -28,7 +28,7 @@ from brainbox_core.tasks.rnn_writing import write
 from brainbox_core.tensor import Tensor, no_grad
 
 CELLS = {"rnn": layers.RNN, "gru": layers.GRU, "lstm": layers.LSTM}
-WEIGHT_DECAY = 0.02
+WEIGHT_DECAY = 0.05
 TEMPERATURE = 0.7  # of the samples that are shown during and after a training
 
 
