@@ -108,12 +108,12 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     if settings.patience is not None:
         callbacks = [*callbacks, EarlyStopping("val_loss", settings.patience)]
     flows = {"before": gradient_norms(model, data.val)} if settings.explain else {}
-    rows = -(-settings.steps // settings.sample_every)
+    steps = _Steps(model, settings, data)
     with carried(model.layers):
         logs = training.train(
             model,
-            _Steps(model, settings, data),
-            rows,
+            steps,
+            -(-settings.steps // settings.sample_every),
             lambda: {"loss": _nats(model, _held_out(data, settings.seq_len))},
             [watch, *callbacks],
         )
@@ -125,6 +125,9 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     sample = "".join(write(model, 10 if data.lines else 400, temperature=TEMPERATURE, seed=settings.seed))
     norms = np.array(watch.norms)
     notes = tuple(_gradient_notes(norms, flows["after"], settings.clip))
+    if (rows := steps.source.batch_size) < settings.batch_size:
+        what = "lines" if data.lines else f"windows of {settings.seq_len:,} characters"
+        notes = (f"the text has only {rows} {what} to learn from side by side, not {settings.batch_size}", *notes)
     return Result(measured, history, best["step"], notes, sample, norms, flows)
 
 
