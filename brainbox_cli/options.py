@@ -137,8 +137,13 @@ def as_typed(value: object) -> str:
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
-def reworded(option: object, help: str) -> object:
+def reworded(option: object, help: str, panel: str | None = None) -> object:
     """The same option with a help of its own, where a command means something more precise.
+
+    Args:
+        option: the annotated option.
+        help: what it means there.
+        panel: where the help shows it, if not where it always does.
 
     Example:
         >>> flag_of(reworded(BatchSize, "Sentences per update."))
@@ -146,7 +151,7 @@ def reworded(option: object, help: str) -> object:
     """
     kind, info = get_args(option)
     info = copy.copy(info)
-    info.help = help
+    info.help, info.rich_help_panel = help, panel or info.rich_help_panel
     return Annotated[kind, info]
 
 

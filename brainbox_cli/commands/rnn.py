@@ -159,7 +159,7 @@ Dtype = Annotated[
         help="How numbers are computed with: int8 writes what an export with --dtype int8 writes.",
     ),
 ]
-Seed = options.reworded(options.Seed, "Start of the choices: the same seed writes the same text.")
+Seed = options.reworded(options.Seed, "Start of the choices: the same seed writes the same text.", "Options")
 
 
 def _headline(settings: Settings) -> list[str]:

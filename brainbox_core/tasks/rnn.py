@@ -39,8 +39,7 @@ class Result:
     Attributes:
         metrics: numbers by name; `primary` names the one that counts.
         history: the logs of every look at the held-out part, empty after an evaluation.
-        best_epoch: which look was the best, from 1.
-        best_step: after which step that was.
+        best_step: after how many steps the weights were best.
         notes: what a user should know of the training.
         sample: what the trained model writes.
         norms: (steps,) the length of the gradient at every step, before it was clipped.
@@ -50,7 +49,6 @@ class Result:
 
     metrics: dict[str, str | float]
     history: list[dict] = field(default_factory=list)
-    best_epoch: int = 0
     best_step: int = 0
     notes: tuple[str, ...] = ()
     sample: str = ""
@@ -110,12 +108,12 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     if settings.patience is not None:
         callbacks = [*callbacks, EarlyStopping("val_loss", settings.patience)]
     flows = {"before": gradient_norms(model, data.val)} if settings.explain else {}
-    rows = -(-settings.steps // settings.sample_every)
+    steps = _Steps(model, settings, data)
     with carried(model.layers):
         logs = training.train(
             model,
-            _Steps(model, settings, data),
-            rows,
+            steps,
+            -(-settings.steps // settings.sample_every),
             lambda: {"loss": _nats(model, _held_out(data, settings.seq_len))},
             [watch, *callbacks],
         )
@@ -127,7 +125,10 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     sample = "".join(write(model, 10 if data.lines else 400, temperature=TEMPERATURE, seed=settings.seed))
     norms = np.array(watch.norms)
     notes = tuple(_gradient_notes(norms, flows["after"], settings.clip))
-    return Result(measured, history, best["epoch"], best["step"], notes, sample, norms, flows)
+    if (rows := steps.source.batch_size) < settings.batch_size:
+        what = "lines" if data.lines else f"windows of {settings.seq_len:,} characters"
+        notes = (f"the text has only {rows} {what} to learn from side by side, not {settings.batch_size}", *notes)
+    return Result(measured, history, best["step"], notes, sample, norms, flows)
 
 
 class _Steps:
@@ -156,14 +157,15 @@ class _Watch(Callback):
     """Keeps the length of every gradient, and adds to the logs of a row what a reader of text wants to see."""
 
     def __init__(self, settings: Settings, size: int):
-        self.settings, self.most = settings, 3 * math.log(size)
+        self.settings, self.guessing = settings, math.log(size)
         self.norms: list[float] = []
 
     def on_batch_end(self, model: Sequential, logs: dict) -> None:
         self.norms.append(logs["gradient_norm"])
-        if logs["train_loss"] > self.most:
+        if logs["train_loss"] > 3 * self.guessing:  # no step in a good direction leads there
             raise ConvergenceError(
-                f"the loss is {logs['train_loss']:.1f} nats a character; blind guessing has {self.most / 3:.1f}",
+                f"the loss is {logs['train_loss']:.1f} nats a character, where blind guessing has {self.guessing:.1f}; "
+                f"the gradient's length is {logs['gradient_norm']:.3g}",
                 where=f"step {logs['step']}",
                 fix=f"use a smaller learning rate than {self.settings.lr:g}"
                 + ("" if self.settings.clip else ", or clip the gradient: --clip 1"),
@@ -243,7 +245,7 @@ def gradient_norms(model: Sequential, ids: np.ndarray, rows: int = 32) -> dict[s
     y = np.full(x.shape, NOTHING, np.int64)
     y[:, -1] = ids[time : rows * time + 1 : time]
     with gradient_flow(model.layers) as flow, np.errstate(all="ignore"):
-        model.loss(model.forward(Tensor(x), training=True), y).backward()
+        model.loss(model.forward(Tensor(x)), y).backward()
     model.params.zero_grad()
     return {name: norms[0] for name, norms in flow.items()}
 
@@ -251,7 +253,7 @@ def gradient_norms(model: Sequential, ids: np.ndarray, rows: int = 32) -> dict[s
 def _gradient_notes(norms: np.ndarray, flow: dict[str, np.ndarray], clip: float) -> Iterator[str]:
     """What was odd about the gradients."""
     usual, peak = float(np.median(norms)), float(norms.max())
-    if peak > 10 and peak > 20 * usual:
+    if peak > 10 and (peak > 20 * usual or usual > 10):
         done = f"it was cut to {clip:g}" if clip else "nothing cut it (--clip 0)"
         yield (
             f"the gradient exploded at step {int(norms.argmax()) + 1}: its length was {peak:.3g}, "
@@ -276,11 +278,11 @@ def load_model(path: str | Path, kind: str = "rnn") -> Sequential:
     characters, start = meta.get("characters"), meta.get("start")
     fits = (
         isinstance(characters, list)
+        and len(model.output_shape) == 2
         and all(isinstance(character, str) and len(character) == 1 for character in characters)
         and len(set(characters)) == len(characters) == model.output_shape[-1]
         and first.takes_ids
         and first.ids == len(characters)
-        and len(model.output_shape) == 2
         and isinstance(start, int)
         and not isinstance(start, bool)
         and 0 <= start < len(characters)

@@ -176,7 +176,8 @@ def test_what_is_filled_up_does_not_count(tmp_path):
 def test_a_training_that_blows_up_stops_with_finite_weights(cell, text):
     settings = small(text, cell=cell, clip=0.0, lr=100.0, steps=200, sample_every=200)
     model, data = built(settings)
-    with pytest.raises(ConvergenceError, match=r"step \d+: the loss is .* blind guessing has") as raised:
+    told = r"step \d+: the loss is .* blind guessing has .* the gradient's length is"
+    with pytest.raises(ConvergenceError, match=told) as raised:
         rnn.train(model, settings, data)
     assert "smaller learning rate than 100, or clip the gradient: --clip 1" in raised.value.fix
     assert np.isfinite(model.params.values).all()
@@ -228,9 +229,19 @@ def test_a_window_that_memory_cannot_hold_is_refused_before_it_is_made(monkeypat
     assert "--seq-len" in raised.value.fix
 
 
-def test_a_window_of_one_character(text):
-    *_, result = trained(small(text, seq_len=1))
+@pytest.mark.parametrize("seq_len", [1, 5000])
+def test_windows_of_any_length(seq_len, text):
+    *_, result = trained(small(text, seq_len=seq_len, steps=4, sample_every=2))
     assert math.isfinite(result.metrics["bits_per_char"])
+
+
+def test_a_text_with_room_for_fewer_windows_is_said_to_be_one(text, tmp_path):
+    *_, result = trained(small(text, limit=100, batch_size=16, seq_len=16, steps=2))
+    assert result.notes == ("the text has only 6 windows of 16 characters to learn from side by side, not 16",)
+    (tmp_path / "lines").write_text("ab\nbcd\nc\nab\n")
+    *_, result = trained(small(str(tmp_path / "lines"), lines=True, val_split=0.25, steps=2))
+    assert result.notes[0] == "the text has only 3 lines to learn from side by side, not 16"
+    assert trained(small(text, steps=2))[2].notes == ()
 
 
 # files
