@@ -14,7 +14,7 @@ AUTO, FULL, BALANCED, NONE = "auto", "full", "balanced", "none"
 TIME, STRATIFIED = "time", "stratified"
 RECALL = "recall="  # a threshold by the share of the frauds that it has to find
 # The peak learning rate of each optimizer, the best of a coarse grid on the built-in transactions.
-RATES = {"sgd": 0.1, "rmsprop": 0.01, "adagrad": 0.1, "adam": 0.02, "adamw": 0.02}
+RATES = {"sgd": 0.1, "rmsprop": 0.01, "adagrad": 0.1, "adam": 0.02, "adamw": 0.01}
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def test_what_a_run_shows(trained):
     lines = _said(trained).splitlines()
     assert lines[0] == (
         "fraud: 30-16-16-1 MLP, 785 parameters | transactions (built in) 50,000 rows"
-        " | adamw lr 0.02, batch 64, class weight balanced, seed 0"
+        " | adamw lr 0.01, batch 64, class weight balanced, seed 0"
     )
     assert "32,000 rows to train on, 8,000 held out, 10,000 to test on" in lines
     head = next(index for index, line in enumerate(lines) if line.startswith("epoch"))
