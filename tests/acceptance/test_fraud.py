@@ -35,7 +35,10 @@ def test_on_the_built_in_transactions_no_seed_is_much_worse(tmp_path):
 
 
 def test_recall_is_bought_with_precision(tmp_path):
-    high, low = (run("fraud", "--epochs", 5, "--threshold", f"recall={share}", cwd=tmp_path)["result"] for share in (0.97, 0.5))
+    def result(share):
+        return run("fraud", "--epochs", 5, "--threshold", f"recall={share}", cwd=tmp_path)["result"]
+
+    high, low = result(0.97), result(0.5)
     assert high["average_precision"] == low["average_precision"]
     assert high["recall"] >= 0.92 > low["recall"]
     assert high["precision"] < low["precision"]
