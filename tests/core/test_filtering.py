@@ -271,15 +271,14 @@ def test_scipy_agrees_on_a_photo():
 def test_memory_stays_near_that_of_picture_and_result():
     """8K x 8K bytes with 31x31: the picture, four times as much for the float32 result, and some tiles."""
     program = """
-        import re
         from pathlib import Path
         import numpy as np
         from brainbox_core.filtering import correlate
+        from tests.memory import peak
         image, kernel = np.zeros((8192, 8192), np.uint8), np.random.default_rng(0).random((31, 31))
         image += 1
         correlate(image[:600, :600], kernel)
         Path("/proc/self/clear_refs").write_text("5")
-        peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
         before = peak() - image.nbytes
         result = correlate(image, kernel)
         assert abs(result[4000, 4000] / kernel.sum() - 1) < 1e-6

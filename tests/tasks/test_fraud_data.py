@@ -183,15 +183,16 @@ def test_another_division_measures_its_own_training_rows(tmp_path):
 def test_the_published_size_is_learned_from_in_less_than_a_gigabyte(tmp_path):
     write_creditcard(tmp_path / "creditcard.csv")
     code = (
-        "import resource, sys; sys.argv = ['brainbox', *sys.argv[1:]]\n"
-        "import atexit\n"
-        "atexit.register(lambda: print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr))\n"
+        "import atexit, sys\n"
+        "from tests.memory import peak\n"
+        "sys.argv = ['brainbox', *sys.argv[1:]]\n"
+        "atexit.register(lambda: print('PEAK', peak(), file=sys.stderr))\n"
         "from brainbox_cli.app import main; main()"
     )
     command = [sys.executable, "-c", code, "fraud", "--data", "creditcard.csv", "--epochs", "2"]
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "182,277 rows to train on, 45,569 held out, 56,961 to test on" in done.stdout
-    peak = int(done.stderr.split("PEAK")[1]) / 1024
+    peak = int(done.stderr.split("PEAK")[1]) / 2**20
     print(f"{peak:.0f} MiB")
     assert peak < 512
