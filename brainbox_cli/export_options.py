@@ -29,7 +29,8 @@ def size(text: object) -> int:
 
 def _count(text: object) -> int:
     """A parser for how many vectors to compare."""
-    return 0 if text == "off" else options.whole_number(1, 100_000)(text)
+    count = options.word_or(options.whole_number(1, 100_000), "off")(text)
+    return 0 if count == "off" else count
 
 
 def _option(flag: str, kind: type, panel: str, metavar: str, help: str, parser: object, **more: object) -> object:

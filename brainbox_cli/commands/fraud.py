@@ -36,17 +36,12 @@ FEW = 20  # transactions that are all shown to people; of more only those that a
 MOST = 100  # of these
 
 
-def weight(text: object) -> float | str:
-    """A parser for the weight of a fraud."""
-    return str(text) if text in (BALANCED, NONE) else options.real_number(0, above=True)(text)
-
-
 def threshold(text: object) -> float | str:
     """A parser for a probability, `auto`, or a recall to reach."""
     text = str(text)
     if text.startswith(RECALL):
         return f"{RECALL}{options.real_number(0, 1, above=True)(text.removeprefix(RECALL)):g}"
-    return text if text == AUTO else options.real_number(0, 1, above=True, below=True)(text)
+    return options.word_or(options.real_number(0, 1, above=True, below=True), AUTO, f"{RECALL}R")(text)
 
 
 Target = Annotated[
@@ -90,7 +85,7 @@ ClassWeight = Annotated[
     typer.Option(
         "--class-weight",
         metavar="balanced|none|X",
-        parser=weight,
+        parser=options.word_or(options.real_number(0, above=True), BALANCED, NONE),
         rich_help_panel=options.TRAINING,
         help="How many honest transactions a fraud counts for; balanced: for as many as there are of them.",
     ),

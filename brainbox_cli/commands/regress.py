@@ -22,11 +22,6 @@ from brainbox_core.tasks.regress_settings import AUTO, BUILT_IN, MAX_DEGREE, NON
 FEATURES = "Features"  # a panel of the help
 
 
-def split(text: object) -> float | str:
-    """A parser for a share of the rows, `none` or `auto`."""
-    return str(text) if text in (AUTO, NONE) else options.real_number(0, 1, above=True, below=True)(text)
-
-
 Target = Annotated[
     str | None,
     typer.Option(
@@ -42,7 +37,7 @@ TestSplit = Annotated[
     typer.Option(
         "--test-split",
         metavar="F|none",
-        parser=split,
+        parser=options.word_or(options.real_number(0, 1, above=True, below=True), AUTO, NONE),
         rich_help_panel=options.DATA,
         show_default="0.2; none below 100 rows",
         help="Share of the rows that is held out to judge by; none trains on all, judged by cross-validation.",
