@@ -1,19 +1,12 @@
-"""What a process takes of the machine's memory, for tests that hold it. Tests import it in a process of its own."""
+"""How much memory a process took at its most, to be asked in that process."""
 
-from __future__ import annotations
-
-import re
 import resource
 import sys
-from pathlib import Path
 
 
 def peak() -> int:
-    """The most bytes that this process held at once.
-
-    Linux tells it in /proc. Its `ru_maxrss` starts at what the process had before it became this program: under pytest
-    that is all that pytest holds, which fails a limit or hides that one is passed.
-    """
-    if sys.platform == "linux":
-        return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS
+    """In KiB. On Linux not `ru_maxrss`, which starts at what the parent had: a test run that trained networks before."""
+    if sys.platform != "linux":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    with open("/proc/self/status", encoding="ascii") as file:
+        return int(file.read().split("VmHWM:")[1].split()[0])
