@@ -44,7 +44,7 @@ def _switch(flag: str, panel: str, help: str) -> object:
 Source = Annotated[
     str | None,
     typer.Argument(
-        metavar="[MODEL|NOUN]", help="A model file, its folder, or the command that trained it; else the newest."
+        metavar="MODEL|NOUN", help="A model file, its folder, or the command that trained it; else the newest."
     ),
 ]
 Out = Annotated[

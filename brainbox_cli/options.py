@@ -177,6 +177,14 @@ def reworded(option: object, help: str, panel: str | None = None) -> object:
     return Annotated[kind, info]
 
 
+def defaulting(option: object, shown: str) -> object:
+    """The same option where something else is the default, in words."""
+    kind, info = get_args(option)
+    info = copy.copy(info)
+    info.show_default = shown
+    return Annotated[kind | None, info]
+
+
 def flag_of(option: object) -> str:
     """The long spelling of an annotated option: `--batch-size`.
 
@@ -369,7 +377,7 @@ FailUnder = Annotated[
         metavar="X",
         parser=share,
         rich_help_panel=OUTPUT,
-        help="Exit with code 5 if the main figure ends below X (0.95 or 95%). The model is saved all the same.",
+        help="Exit with code 5 if the main figure < X.",
     ),
 ]
 FailOver = Annotated[
@@ -379,7 +387,7 @@ FailOver = Annotated[
         metavar="X",
         parser=share,
         rich_help_panel=OUTPUT,
-        help="Exit with code 5 if the main figure ends above X.",
+        help="Exit with code 5 if the main figure > X.",
     ),
 ]
 Plot = Annotated[
@@ -420,5 +428,7 @@ Json = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=DISPLAY, help="Only the answer.")]
 Verbose = Annotated[
     bool,
-    typer.Option("--verbose", "-v", rich_help_panel=DISPLAY, help="Per-batch detail, and tracebacks with errors."),
+    typer.Option(
+        "--verbose", "-v", rich_help_panel=DISPLAY, help="Every batch, step or update; and tracebacks with errors."
+    ),
 ]

@@ -112,7 +112,7 @@ NoInput = Annotated[
 ]
 InputValues = Annotated[
     list[str] | None,
-    typer.Argument(metavar="VALUE...|-", help="One value for each input, in their order; - reads rows of a table."),
+    typer.Argument(metavar="VALUE|-", help="One value for each input, in their order; - reads rows of a table."),
 ]
 Set = Annotated[
     list[str] | None,

@@ -114,7 +114,7 @@ OtherThreshold = Annotated[
 ]
 InputTexts = Annotated[
     list[str],
-    typer.Argument(metavar="TEXT...|-", help="Messages, each in quotes; or - to read one a line from standard input."),
+    typer.Argument(metavar="TEXT|-", help="Messages, each in quotes; or - to read one a line from standard input."),
 ]
 Why = Annotated[bool, typer.Option("--why", help="Also list what each word adds.")]
 
