@@ -60,8 +60,6 @@ class Trainer:
         draw: from a folder, the model, the data and the result to pictures in that folder, their paths by name.
         try_next: from a folder and the data to the words after the noun of a command that works as it stands, and the
             files, by name, that it put into the folder for that.
-        test_data: from the task, a model, a name of data and a function for progress to what the model is measured by;
-            if left out, that data is loaded as for a training with the noun's defaults.
         train_choices: options of the training that change nothing of what is learned.
         afterwards: what still happens when a training is saved, shown and passed its gate: from the reporter, the task,
             the model and the values of `train_choices`.
@@ -86,7 +84,6 @@ class Trainer:
     record: Callable[[object], dict]
     draw: Callable[..., dict[str, Path]]
     try_next: Callable[..., tuple[list[str], dict[str, Path]]]
-    test_data: Callable[..., object] | None = None
     train_choices: Mapping[str, Choice] = field(default_factory=dict)
     afterwards: Callable[..., None] | None = None
     of_texts: bool = False

@@ -170,10 +170,7 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
     name = values["data"] or _trained_on(model)
     try:
         with reporter.working(f"loading {name}") as progress:
-            if trainer.test_data is not None:
-                data = trainer.test_data(task, model, name, progress)
-            else:
-                data = task.load_data(trainer.settings(data=name, seed=model.seed), progress)
+            data = task.load_test_data(model, name, progress)
     except InputError as error:
         if values["data"] is not None:
             raise

@@ -165,7 +165,7 @@ def _predict(
             shown += show_it
             yield Answer(
                 text=_text(place, share, fraud) if show_it else [],
-                cells=[source, str(line), f"{share:.6f}", CLASSES[fraud]],
+                cells=[source, str(line), CLASSES[fraud], f"{share:.6f}"],
                 record={"input": source, "line": line, "label": CLASSES[fraud], "probability": share},
             )
         if table.rows > 1:
@@ -227,7 +227,7 @@ def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
 TRAINER = Trainer(
     noun="fraud",
     task="brainbox_core.tasks.fraud",
-    settings=Settings.fraud,
+    settings=Settings.suited,
     choices=CHOICES,
     metric="test_average_precision",
     headline=_headline,
@@ -238,7 +238,6 @@ TRAINER = Trainer(
     record=_record,
     draw=_draw,
     try_next=_try_next,
-    test_data=lambda task, model, name, progress: task.load_test_data(model, name, progress),
 )
 
 app = verbs(TRAINER, "A small network finds the few frauds among many honest transactions.")

@@ -302,7 +302,6 @@ TRAINER = Trainer(
     record=_record,
     draw=_draw,
     try_next=_try_next,
-    test_data=lambda task, model, name, progress: task.load_test_data(model, name, progress),
     train_choices={"no_input": Choice(NoInput, False)},
     afterwards=_ask,
 )

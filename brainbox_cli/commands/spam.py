@@ -243,7 +243,6 @@ TRAINER = Trainer(
     record=_record,
     draw=_draw,
     try_next=lambda folder, data: (["predict", EXAMPLE], {}),
-    test_data=lambda task, model, name, progress: task.test_data(model, name, progress),
     of_texts=True,
 )
 

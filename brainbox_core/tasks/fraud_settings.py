@@ -96,7 +96,7 @@ class Settings:
                 checks.whole(name, getattr(self, name))
 
     @classmethod
-    def fraud(cls, **changes: object) -> Settings:
+    def suited(cls, **changes: object) -> Settings:
         """The defaults of `brainbox fraud`, with changes; the learning rate suits the optimizer."""
         rate = {"lr": RATES[changes["optimizer"]]} if changes.get("optimizer") in RATES else {}
         return cls(**{**rate, **changes})

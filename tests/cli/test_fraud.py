@@ -110,9 +110,9 @@ def test_the_next_command_scores_the_example_in_columns(trained):
     cells = [line.split("\t") for line in done.stdout.splitlines()]
     example = read_table(trained / "brainbox-out/fraud/example.csv")
     assert [int(line) for _, line, _, _ in cells] == example.lines.tolist() == list(range(2, 14))
-    assert all(0 <= float(share) <= 1 for _, _, share, _ in cells)
+    assert all(0 <= float(share) <= 1 for *_, share in cells)
     right = [
-        (verdict == "fraud") == label for (*_, verdict), label in zip(cells, example.numbers("Class"), strict=True)
+        (verdict == "fraud") == label for (*_, verdict, _), label in zip(cells, example.numbers("Class"), strict=True)
     ]
     assert sum(right) >= 11 and example.numbers("Class").sum() == 4
     assert "look like fraud (probability" in done.stderr
