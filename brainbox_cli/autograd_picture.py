@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from matplotlib.patches import FancyArrowPatch, Rectangle
-from matplotlib.path import Path
+import numpy as np
 
-from brainbox_cli.figure import new_figure, png
-from brainbox_cli.pictures import BLUE, GRID, INK, MUTED, ORANGE, SIGNED, Figure, MaxNLocator, PercentFormatter, np
+from brainbox_cli.figure import (
+    BLUE,
+    GRID,
+    INK,
+    MUTED,
+    ORANGE,
+    SIGNED,
+    FancyArrowPatch,
+    Figure,
+    MaxNLocator,
+    PercentFormatter,
+    Rectangle,
+    matplotlib,
+    new_figure,
+    png,
+)
 from brainbox_core.tasks.autograd import Result
 from brainbox_core.tasks.scalar_network import EXTENT, Training, boundary
 from brainbox_core.value import Value
@@ -84,13 +97,14 @@ def _draw_edge(axes: object, edge: Edge, scale: float) -> None:
     (x0, y0), *bends, (x1, y1) = edge.places
     level = [(x + side, y) for x, y in bends for side in (-half, half)]  # past the boxes of that layer
     points = [(x0 + half, y0), *level, (x1 - half, y1)]
-    path, codes = [points[0]], [Path.MOVETO]
+    kinds = matplotlib.path.Path
+    path, codes = [points[0]], [kinds.MOVETO]
     for (ax, ay), (bx, by) in pairwise(points):
         path += [((ax + bx) / 2, ay), ((ax + bx) / 2, by), (bx, by)]
-        codes += [Path.CURVE4] * 3
+        codes += [kinds.CURVE4] * 3
     colour = INK if edge.child.grad and edge.slope else MUTED
     arrow = FancyArrowPatch(
-        path=Path(path, codes), arrowstyle="-|>", mutation_scale=10 * scale, color=colour, linewidth=1, fill=False
+        path=kinds(path, codes), arrowstyle="-|>", mutation_scale=10 * scale, color=colour, linewidth=1, fill=False
     )
     axes.add_patch(arrow)
     (ax, ay), (bx, by) = points[-2:]

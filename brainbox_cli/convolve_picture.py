@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from brainbox_cli.figure import new_figure, png
-from brainbox_cli.pictures import SIGNED, Figure, np
+import numpy as np
+
+from brainbox_cli.figure import SIGNED, Figure, new_figure, png
 from brainbox_core.tasks.filter_kernels import Kernel
 
 MOST_NUMBERS = 9  # rows and columns of a kernel whose weights are written into it

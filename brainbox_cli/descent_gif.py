@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from brainbox_cli.descent_picture import contour, curve
 from brainbox_cli.descent_view import FRAMES, TRAILS, box, moments
-from brainbox_cli.figure import new_figure
-from brainbox_cli.pictures import INK, STYLE, matplotlib, np
+from brainbox_cli.figure import INK, matplotlib, new_figure, style
 from brainbox_core.tasks.descent import Descent
 
 DURATION, LAST = 80, 1500  # milliseconds that a frame stays, and the last one
@@ -78,8 +77,7 @@ class _Ground:
 
 
 def _ground(descents: Sequence[Descent]) -> _Ground:
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE}), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+    with style():
         figure = new_figure(4.4, 4.2)
         figure.set_dpi(100 * SCALE)
         axes = figure.subplots()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from brainbox_cli.descent_view import TRAILS, box, inside
-from brainbox_cli.figure import new_figure, png
-from brainbox_cli.pictures import GRID, INK, INKS, MUTED, STYLE, Figure, matplotlib, np
+from brainbox_cli.figure import GRID, INK, INKS, MUTED, STYLE, Figure, matplotlib, new_figure, png
 from brainbox_core.errors import UsageError
 from brainbox_core.files import printable
 from brainbox_core.tasks.descent import Descent

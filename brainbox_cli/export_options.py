@@ -29,7 +29,8 @@ def size(text: object) -> int:
 
 def _count(text: object) -> int:
     """A parser for how many vectors to compare."""
-    return 0 if text == "off" else options.whole_number(1, 100_000)(text)
+    count = options.word_or(options.whole_number(1, 100_000), "off")(text)
+    return 0 if count == "off" else count
 
 
 def _option(flag: str, kind: type, panel: str, metavar: str, help: str, parser: object, **more: object) -> object:
@@ -43,7 +44,7 @@ def _switch(flag: str, panel: str, help: str) -> object:
 Source = Annotated[
     str | None,
     typer.Argument(
-        metavar="[MODEL|NOUN]", help="A model file, its folder, or the command that trained it; else the newest."
+        metavar="MODEL|NOUN", help="A model file, its folder, or the command that trained it; else the newest."
     ),
 ]
 Out = Annotated[

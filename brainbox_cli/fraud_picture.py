@@ -6,20 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbox_cli.figure import new_figure, png
+from brainbox_cli.figure import BLUE, GRID, MUTED, ORANGE, RED, Figure, MaxNLocator, PercentFormatter, new_figure, save
 from brainbox_cli.fraud_view import CLASSES
-from brainbox_cli.pictures import (
-    BLUE,
-    GRID,
-    MUTED,
-    ORANGE,
-    RED,
-    Figure,
-    MaxNLocator,
-    PercentFormatter,
-    confusion_matrix,
-)
-from brainbox_core.files import atomic_write
+from brainbox_cli.pictures import confusion_matrix
 from brainbox_core.metrics import precision_recall_curve
 
 BINS = 60
@@ -41,11 +30,7 @@ def draw(folder: Path, result: object) -> dict[str, Path]:
         "scores": lambda: _scores(result),
         "confusion": lambda: _confusion(result.confusion),
     }
-    paths = {}
-    for name, figure in figures.items():
-        paths[name] = folder / f"{name}.png"
-        atomic_write(paths[name], png(figure))
-    return paths
+    return save(folder, figures)
 
 
 def _epochs(history: list[dict], best_epoch: int) -> Figure:

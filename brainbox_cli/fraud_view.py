@@ -15,7 +15,7 @@ def show(reporter: Reporter, verb: str, result: object, data: object) -> None:
     found, (honest, frauds) = result.metrics, result.confusion.tolist()
     low, high = result.interval
     rows = {
-        "interval": f"{low:.3f} to {high:.3f}: 95 % of the bootstrap's samples of the test rows",
+        "interval": f"{low:.3f} to {high:.3f}: 95% of the bootstrap's samples of the test rows",
         "accuracy": f"{found['test_accuracy']:.2%}; always answering honest has {found['baseline_accuracy']:.2%}",
         "recall": f"{found['test_recall']:.2%}: {frauds[1]:,} of {sum(frauds):,} frauds found",
         "precision": f"{found['test_precision']:.2%}: {honest[1]:,} of {honest[1] + frauds[1]:,} alarms are false;"

@@ -32,14 +32,14 @@ class Gate:
         # Found before the training and not after it: 95 stands for 95 % and would fail every time.
         for flag, bar in (("--fail-under", self.fail_under), ("--fail-over", self.fail_over)):
             share = next((name for name in _SHARES if name in self.metric), None)
-            if bar is not None and share is not None and not 0 <= bar <= 1:
+            if bar is not None and share and not 0 <= bar <= 1:
                 fix = f"write {bar:g}%" if 1 < bar <= 100 else "write 0.95 or 95%"
                 what = f"an {share.replace('_', ' ').replace('f1', 'F1')} lies between 0 and 1"
                 raise UsageError(what, where=flag, expected="0 to 1", got=f"{bar:g}", fix=fix)
 
     def failure(self, value: float) -> str:
         """Why the value does not pass; empty if it does. A value that is not a number never passes."""
-        name = self.metric.replace("_", " ")
+        name = shown(self.metric)
         if self.fail_under is not None and not value >= self.fail_under:
             return f"{name} {self._shown(value)} is below {self._shown(self.fail_under)} (--fail-under)"
         if self.fail_over is not None and not value <= self.fail_over:
@@ -59,3 +59,18 @@ class Gate:
 
     def _shown(self, value: float) -> str:
         return number(self.metric, float(value))
+
+
+def shown(metric: str) -> str:
+    """The name of a figure as people read it.
+
+    Example:
+        >>> shown("test_f1"), shown("bits_per_char")
+        ('test f1', 'bits per char')
+    """
+    return metric.replace("_", " ")
+
+
+def is_share(metric: str) -> bool:
+    """Whether a figure always lies between 0 and 1."""
+    return any(name in metric for name in _SHARES)

@@ -91,7 +91,7 @@ def command(lesson: Lesson, summary: str, epilog: str = "") -> typer.Typer:
         epilog: what stands below the options there, such as an example.
     """
 
-    run = options_of(lesson.noun, None, functools.partial(_run, lesson), {**lesson.choices, **_SEED})
+    run = options_of(lesson.noun, None, functools.partial(_run, lesson), {**lesson.settings, **lesson.choices})
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
     app.command(cls=_Command, help=summary, epilog=epilog)(run)
     return app

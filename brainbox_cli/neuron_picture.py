@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from brainbox_cli.figure import new_figure, png
-from brainbox_cli.pictures import BLUE, GRID, INK, MUTED, ORANGE, Figure, MaxNLocator, np
+import numpy as np
+
+from brainbox_cli.figure import BLUE, GRID, INK, MUTED, ORANGE, Figure, MaxNLocator, new_figure, png
 from brainbox_core.tasks.neuron import Result, activation
 
 MOST_LINES, MOST_NAMES = 40, 8

@@ -10,7 +10,7 @@ import copy
 import difflib
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, get_args
@@ -27,9 +27,9 @@ _MAX_WHOLE = 2**53  # what every JSON reader keeps exactly
 DATA, NETWORK, TRAINING, OUTPUT, DISPLAY = "Data", "Network", "Training", "Output", "Display"  # panels of the help
 
 
-def _checked(check: Callable, text: str, *limits: object, **more: object):
+def _checked(check: Callable, text: str, *limits: object):
     try:
-        return check("", *limits, **more)
+        return check("", *limits)
     except UsageError as error:
         raise typer.BadParameter(f"expected {error.expected}, got {text}") from error
 
@@ -55,9 +55,7 @@ def real_number(
     def parse(text: object) -> float:
         text = str(text)
         value = float(text) if _NUMBER.fullmatch(text) else text
-        if below and value == high:
-            raise typer.BadParameter(f"expected a number below {high:g}, got {text}")
-        return _checked(between, text, value, low, high, above)
+        return _checked(between, text, value, low, high, above, below)
 
     return parse
 
@@ -72,11 +70,6 @@ def sizes(text: object) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def rows_or_full(text: object) -> int | str:
-    """A parser for the rows of an update: a whole number, or `full` for all of them."""
-    return str(text) if text == "full" else whole_number()(text)
-
-
 def columns(text: object) -> tuple[str, ...]:
     """A parser for names of columns with commas between."""
     return tuple(name.strip() for name in str(text).split(",") if name.strip())
@@ -88,11 +81,40 @@ def one_of(*choices: str) -> Callable[[object], str]:
     def parse(text: object) -> str:
         if text in choices:
             return str(text)
-        close = difflib.get_close_matches(str(text), choices, n=1)
-        meant = f"; did you mean {close[0]}?" if close else ""
-        raise typer.BadParameter(f"expected {', '.join(choices[:-1])} or {choices[-1]}, got {text}{meant}")
+        raise typer.BadParameter(f"expected {_either(*choices)}, got {text}{_meant(text, choices)}")
 
     return parse
+
+
+def word_or(parse: Callable[[object], object], *words: str) -> Callable[[object], object]:
+    """A parser for a few words, which stay as they are, and else for what another parser takes.
+
+    Example:
+        >>> batch_size = word_or(whole_number(), "full")
+        >>> batch_size("full"), batch_size("64")
+        ('full', 64)
+    """
+
+    def parse_either(text: object) -> object:
+        if text in words:
+            return str(text)
+        try:
+            return parse(text)
+        except typer.BadParameter as error:
+            wanted, got, rest = error.message.removeprefix("expected ").partition(", got ")
+            message = f"expected {_either(*words, wanted)}{got}{rest}{_meant(text, words)}"
+            raise typer.BadParameter(message) from error
+
+    return parse_either
+
+
+def _either(*choices: str) -> str:
+    return " or ".join(filter(None, [", ".join(choices[:-1]), choices[-1]]))
+
+
+def _meant(text: object, choices: Sequence[str]) -> str:
+    close = difflib.get_close_matches(str(text), choices, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def share(text: object) -> float:
@@ -117,7 +139,7 @@ def file(*suffixes: str) -> Callable[[object], Path]:
     def parse(text: object) -> Path:
         path = Path(str(text))
         if str(text) != "-" and path.suffix.lower() not in suffixes:
-            raise typer.BadParameter(f"expected a file name that ends in {' or '.join(suffixes)}, got {text}")
+            raise typer.BadParameter(f"expected a file name that ends in {_either(*suffixes)}, got {text}")
         return path
 
     return parse
@@ -153,6 +175,14 @@ def reworded(option: object, help: str, panel: str | None = None) -> object:
     info = copy.copy(info)
     info.help, info.rich_help_panel = help, panel or info.rich_help_panel
     return Annotated[kind, info]
+
+
+def defaulting(option: object, shown: str) -> object:
+    """The same option where something else is the default, in words."""
+    kind, info = get_args(option)
+    info = copy.copy(info)
+    info.show_default = shown
+    return Annotated[kind | None, info]
 
 
 def flag_of(option: object) -> str:
@@ -258,7 +288,7 @@ BatchSizeOrFull = Annotated[
         "--batch-size",
         "-b",
         metavar="N|full",
-        parser=rows_or_full,
+        parser=word_or(whole_number(), "full"),
         rich_help_panel=TRAINING,
         help="Rows per update: 1 is stochastic gradient descent, full takes all of them at once.",
     ),
@@ -347,7 +377,7 @@ FailUnder = Annotated[
         metavar="X",
         parser=share,
         rich_help_panel=OUTPUT,
-        help="Exit with code 5 if the main figure ends below X (0.95 or 95%). The model is saved all the same.",
+        help="Exit with code 5 if the main figure < X.",
     ),
 ]
 FailOver = Annotated[
@@ -357,7 +387,7 @@ FailOver = Annotated[
         metavar="X",
         parser=share,
         rich_help_panel=OUTPUT,
-        help="Exit with code 5 if the main figure ends above X.",
+        help="Exit with code 5 if the main figure > X.",
     ),
 ]
 Plot = Annotated[
@@ -398,5 +428,7 @@ Json = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=DISPLAY, help="Only the answer.")]
 Verbose = Annotated[
     bool,
-    typer.Option("--verbose", "-v", rich_help_panel=DISPLAY, help="Per-batch detail, and tracebacks with errors."),
+    typer.Option(
+        "--verbose", "-v", rich_help_panel=DISPLAY, help="Every batch, step or update; and tracebacks with errors."
+    ),
 ]

@@ -1,47 +1,33 @@
-"""The pictures of `--plot` for a classifier of images. The only module that loads Matplotlib.
+"""The pictures of `--plot` for a classifier of images; its loss curve and confusion matrix do for others, too.
 
-Figures are drawn by Agg alone: no display, no pyplot, whatever MPLBACKEND says. Names of classes are drawn as they are,
-never as formulas.
+Names of classes are drawn as they are, never as formulas.
 """
 
 from __future__ import annotations
 
-import io
-import logging
-import warnings
 from pathlib import Path
 
-# It warns on standard error when it has to build its font cache or finds no home folder; that is nobody's business.
-logging.getLogger("matplotlib").setLevel(logging.ERROR)
+import numpy as np
 
-import matplotlib  # noqa: E402
-import numpy as np  # noqa: E402
-from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
-from matplotlib.colors import LinearSegmentedColormap  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-from matplotlib.ticker import MaxNLocator, PercentFormatter  # noqa: E402
-
-from brainbox_core.files import atomic_write, printable  # noqa: E402
-
-INK, MUTED, GRID = "#1f2933", "#7b8794", "#e4e7eb"
-BLUE, ORANGE, RED = "#2f6fed", "#f08c2e", "#d64545"
-INKS = LinearSegmentedColormap.from_list("inks", ["#ffffff", "#9fb8ee", BLUE, "#12296b"])
-SIGNED = LinearSegmentedColormap.from_list(
-    "signed", ["#b8500d", ORANGE, "#fff7ee", "#ffffff", "#eef3ff", BLUE, "#12296b"]
+from brainbox_cli.figure import (
+    BLUE,
+    GRID,
+    INK,
+    INKS,
+    MUTED,
+    ORANGE,
+    RED,
+    SIGNED,
+    Figure,
+    MaxNLocator,
+    PercentFormatter,
+    new_figure,
+    save,
 )
+from brainbox_core.files import printable
+
 NAME_LENGTH = 16  # characters of a class's name
 MOST = 40  # filters, units or feature maps of a layer
-STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "text.color": INK,
-    "axes.labelcolor": MUTED,
-    "axes.edgecolor": GRID,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
 
 
 def draw_classifier(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
@@ -57,32 +43,32 @@ def draw_classifier(folder: Path, model: object, data: object, result: object) -
         The files by name: loss, confusion, filters, feature_maps (of convolutions) and mistakes (if it made any).
     """
     names = [printable(str(name), limit=NAME_LENGTH) for name in data.classes]
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE}), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a glyph that the font lacks is drawn as a box
-        figures = {
-            "loss": loss_curve(result.history, result.best_epoch),
-            "confusion": confusion_matrix(result.confusion, names),
-            "filters": first_layer(model),
-            "feature_maps": feature_maps(model, data.test_images[0]),
-            "mistakes": mistakes(result.probabilities, data.test_images, data.test_labels, names),
-        }
-        return {name: _save(figure, folder / f"{name}.png") for name, figure in figures.items() if figure is not None}
+    figures = {
+        "loss": lambda: loss_curve(result.history, result.best_epoch),
+        "confusion": lambda: confusion_matrix(result.confusion, names),
+        "filters": lambda: first_layer(model),
+        "feature_maps": lambda: feature_maps(model, data.test_images[0]),
+        "mistakes": lambda: mistakes(result.probabilities, data.test_images, data.test_labels, names),
+    }
+    return save(folder, figures)
 
 
 def loss_curve(history: list[dict], best_epoch: int) -> Figure:
     """Loss and accuracy by epoch, on the training and the held-out part."""
     epochs = [row["epoch"] for row in history]
-    figure = _figure(9, 3.6)
+    figure = new_figure(9, 3.6)
     left, right = figure.subplots(1, 2)
     for axes, name, title in ((left, "loss", "Loss"), (right, "accuracy", "Accuracy")):
         for part, label, colour in (("train", "training", MUTED), ("val", "held out", BLUE)):
             values = [row.get(f"{part}_{name}") for row in history]
             if None in values:
                 continue
-            axes.plot(epochs, values, color=colour, linewidth=2, marker="o", markersize=4, label=label)
+            axes.plot(epochs, values, "o-", color=colour, linewidth=2, markersize=4, label=label, clip_on=False)
             if part == "val" and best_epoch in epochs:
                 best = values[epochs.index(best_epoch)]
-                axes.plot([best_epoch], [best], "o", color=ORANGE, markersize=9, label="best epoch", zorder=3)
+                axes.plot(
+                    [best_epoch], [best], "o", color=ORANGE, markersize=9, label="best epoch", zorder=3, clip_on=False
+                )
         axes.set_title(title, loc="left", fontweight="bold")
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -90,6 +76,7 @@ def loss_curve(history: list[dict], best_epoch: int) -> Figure:
         axes.set_axisbelow(True)
     left.legend(frameon=False)
     left.set_ylim(bottom=0)
+    right.set_ylim(top=min(1.0, right.get_ylim()[1]))  # all right from the start: the scale would go on above it
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     return figure
 
@@ -98,7 +85,7 @@ def confusion_matrix(confusion: np.ndarray, names: list[str]) -> Figure:
     """How often each class was read as each; colours are shares of a row, so that mistakes show beside the diagonal."""
     confusion = np.asarray(confusion)
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    figure = _figure(6.4, 6.2)
+    figure = new_figure(6.4, 6.2)
     axes = figure.subplots()
     axes.imshow(np.sqrt(shares), cmap=INKS, vmin=0, vmax=1)  # the root lifts a few per cent out of the white
     for row, column in np.argwhere(confusion):
@@ -156,7 +143,7 @@ def feature_maps(model: object, image: np.ndarray) -> Figure | None:
     columns = 8
     rows = [(f"{name}: {maps.shape[-1]} maps of {maps.shape[0]}x{maps.shape[1]}", maps) for name, maps in shown.items()]
     heights = [1.0] + [-(-maps.shape[-1] // columns) for _, maps in rows]
-    figure = _figure(columns * 1.05 + 0.4, sum(heights) * 1.05 + 0.5 * len(heights))
+    figure = new_figure(columns * 1.05 + 0.4, sum(heights) * 1.05 + 0.5 * len(heights))
     parts = figure.subfigures(len(heights), 1, height_ratios=[height + 0.45 for height in heights])
     _tiles(parts[0], [image.reshape(image.shape[:2])], columns, "input", INKS)
     for part, (title, maps) in zip(parts[1:], rows, strict=True):
@@ -180,15 +167,9 @@ def mistakes(probabilities: np.ndarray, images: np.ndarray, labels: np.ndarray, 
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), dpi=130, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def _grid(count: int, columns: int, title: str, caption: bool = False) -> tuple[Figure, list]:
     rows = -(-count // columns)
-    figure = _figure(max(4.0, columns * 1.05), rows * (1.5 if caption else 1.05) + 0.5)
+    figure = new_figure(max(4.0, columns * 1.05), rows * (1.5 if caption else 1.05) + 0.5)
     figure.suptitle(title, x=0.02, ha="left", fontweight="bold", fontsize=11)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in grid[count:]:
@@ -214,10 +195,3 @@ def _frame(axes: object) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(True)
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    content = io.BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": None})
-    atomic_write(path, content.getvalue())
-    return path

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from brainbox_cli.figure import new_figure, png
-from brainbox_cli.pictures import BLUE, GRID, INK, MUTED, ORANGE, Figure, MaxNLocator, np
-from brainbox_core.files import atomic_write, printable
+import numpy as np
+
+from brainbox_cli.figure import BLUE, GRID, INK, MUTED, ORANGE, Figure, MaxNLocator, new_figure, save
+from brainbox_core.files import printable
 from brainbox_core.rng import stream
 
 POINTS = 4000  # of a cloud; more would be one blot
@@ -33,11 +34,7 @@ def draw(folder: Path, data: object, result: object) -> dict[str, Path]:
     }
     if result.history:
         pictures["loss"] = lambda: loss(result)
-    paths = {}
-    for kind, picture in pictures.items():
-        paths[kind] = folder / f"{kind}.png"
-        atomic_write(paths[kind], png(picture))
-    return paths
+    return save(folder, pictures)
 
 
 def predictions(truth: np.ndarray, predicted: np.ndarray, name: str, held_out: bool) -> Figure:

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from brainbox_cli.figure import new_figure, png
-from brainbox_cli.pictures import BLUE, GRID, INK, MUTED, ORANGE, RED, SIGNED, Figure, np
-from brainbox_core.files import atomic_write, printable
+import numpy as np
+
+from brainbox_cli.figure import BLUE, GRID, INK, MUTED, ORANGE, RED, SIGNED, Figure, new_figure, save
+from brainbox_core.files import printable
 from brainbox_core.tensor import Tensor, no_grad
 
 ROWS, COLUMNS = 6, 72  # of the text over which units are shown
@@ -36,11 +37,7 @@ def draw(folder: Path, model: object, data: object, result: object) -> dict[str,
         "characters": lambda: character_map(model, data),
         "units": lambda: units_over_text(model, data),
     }
-    paths = {}
-    for name, figure in figures.items():
-        paths[name] = folder / f"{name}.png"
-        atomic_write(paths[name], png(figure))
-    return paths
+    return save(folder, figures)
 
 
 def loss_curve(result: object) -> Figure:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from brainbox_cli.figure import new_figure, png
-from brainbox_cli.pictures import BLUE, GRID, INK, MUTED, ORANGE, Figure, PercentFormatter, loss_curve, np
-from brainbox_core.files import atomic_write, printable
+import numpy as np
+
+from brainbox_cli.figure import BLUE, GRID, INK, MUTED, ORANGE, Figure, PercentFormatter, new_figure, save
+from brainbox_cli.pictures import loss_curve
+from brainbox_core.files import printable
 from brainbox_core.metrics import precision_recall_curve
 
 BINS = 40
@@ -29,11 +31,7 @@ def draw(folder: Path, result: object) -> dict[str, Path]:
     }
     if result.telling:
         figures["words"] = lambda: _words(result.telling)
-    paths = {}
-    for name, figure in figures.items():
-        paths[name] = folder / f"{name}.png"
-        atomic_write(paths[name], png(figure))
-    return paths
+    return save(folder, figures)
 
 
 def _words(telling: dict[str, list[tuple[str, float]]]) -> Figure:

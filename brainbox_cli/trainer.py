@@ -17,6 +17,7 @@ import typer
 
 from brainbox_cli import options, trainer_run
 from brainbox_cli.command import Choice, command
+from brainbox_cli.gate import is_share, shown
 from brainbox_cli.reporter import Reporter
 from brainbox_cli.verbs import Texts, TextVerbs, Values, Verbs
 from brainbox_core.callbacks import Callback
@@ -59,8 +60,6 @@ class Trainer:
         draw: from a folder, the model, the data and the result to pictures in that folder, their paths by name.
         try_next: from a folder and the data to the words after the noun of a command that works as it stands, and the
             files, by name, that it put into the folder for that.
-        test_data: from the task, a model, a name of data and a function for progress to what the model is measured by;
-            if left out, that data is loaded as for a training with the noun's defaults.
         train_choices: options of the training that change nothing of what is learned.
         afterwards: what still happens when a training is saved, shown and passed its gate: from the reporter, the task,
             the model and the values of `train_choices`.
@@ -85,7 +84,6 @@ class Trainer:
     record: Callable[[object], dict]
     draw: Callable[..., dict[str, Path]]
     try_next: Callable[..., tuple[list[str], dict[str, Path]]]
-    test_data: Callable[..., object] | None = None
     train_choices: Mapping[str, Choice] = field(default_factory=dict)
     afterwards: Callable[..., None] | None = None
     of_texts: bool = False
@@ -109,7 +107,6 @@ _USES = {
     "predict": (trainer_run.predict, "Use a trained model."),
     "sample": (trainer_run.sample, "Let a trained model write; prints nothing but the text."),
 }
-_GATE = {"fail_under": Choice(options.FailUnder), "fail_over": Choice(options.FailOver)}
 
 
 def verbs(trainer: Trainer, summary: str) -> typer.Typer:
@@ -118,19 +115,19 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
     train = {
         **{name: Choice(option, _default(defaults, name)) for name, option in trainer.setting_options.items()},
         "quick": Choice(options.Quick, False),
-        **trainer.train_choices,
         "out": Choice(options.Out),
-        **_GATE,
+        **_gate(trainer.metric, " The model is saved all the same."),
         "plot": Choice(options.Plot, False),
         "dry_run": Choice(options.DryRun, False),
+        **trainer.train_choices,
     }
     use, about_use = _USES[trainer.verb]
     predict = {**trainer.predict_choices, "model": Choice(options.Model)}
     evaluate = {
-        "data": Choice(trainer.choices["data"]),
+        "data": Choice(options.defaulting(trainer.choices["data"], "what the model was trained on")),
         "model": Choice(options.Model),
         **trainer.evaluate_choices,
-        **_GATE,
+        **_gate(trainer.metric),
     }
     app = typer.Typer(
         cls=TextVerbs if trainer.of_texts else Verbs,
@@ -151,6 +148,16 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
         if verb == "train":
             app.callback()(run)
     return app
+
+
+def _gate(metric: str, besides: str = "") -> dict[str, Choice]:
+    """The options that fail a run by its main figure, which their help names."""
+    example = " (0.95 or 95%)" if is_share(metric) else ""
+    sides = (("fail_under", options.FailUnder, "<"), ("fail_over", options.FailOver, ">"))
+    return {
+        name: Choice(options.reworded(option, f"Exit with code 5 if {shown(metric)} {side} X{example}.{besides}"))
+        for name, option, side in sides
+    }
 
 
 def _default(settings: object, name: str) -> object:

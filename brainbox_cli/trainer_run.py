@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from brainbox_cli import options
 from brainbox_cli.exit_codes import ExitCode
-from brainbox_cli.gate import Gate
+from brainbox_cli.gate import Gate, shown
 from brainbox_cli.reporter import Reporter
 from brainbox_cli.run_folder import METRICS, MODEL, RUN, default_folder, model_path, open_folder
 from brainbox_core.display import fitted, number, sparkline
@@ -170,10 +170,7 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
     name = values["data"] or _trained_on(model)
     try:
         with reporter.working(f"loading {name}") as progress:
-            if trainer.test_data is not None:
-                data = trainer.test_data(task, model, name, progress)
-            else:
-                data = task.load_data(trainer.settings(data=name, seed=model.seed), progress)
+            data = task.load_test_data(model, name, progress)
     except InputError as error:
         if values["data"] is not None:
             raise
@@ -268,8 +265,7 @@ def _show_metrics(
         result=trainer.record(result),
         timing={"epochs_s": [round(row["time_s"], 3) for row in result.history]},
     )
-    name = trainer.metric.replace("_", " ")
-    left = f"{name} {number(trainer.metric, metrics[trainer.metric])}"
+    left = f"{shown(trainer.metric)} {number(trainer.metric, metrics[trainer.metric])}"
     if reporter.quiet:
         reporter.answer(left)
         return

@@ -135,7 +135,9 @@ def _locate(source: str | Path, progress: Callable[[int, int], object] | None) -
     if os.path.isdir(folder):  # unlike Path's, these answer no to a name too long or a folder that may not be read
         return _find(folder)
     if os.path.exists(folder):
-        raise InputError("is a file", where=str(source), fix="name the folder that holds the four IDX files")
+        raise InputError(
+            "is a file, not a folder", where=str(source), fix="name the folder that holds the four IDX files"
+        )
     close = difflib.get_close_matches(str(source), NAMES, n=1)
     fix = f"did you mean {close[0]}?" if close else f"use {', '.join(NAMES)} or a folder of IDX files"
     raise InputError("no data set and no folder has this name", where=str(source), fix=fix)

@@ -25,8 +25,15 @@ def whole(name: str, value: object, least: int = 1) -> int:
     return int(value)
 
 
-def between(name: str, value: object, low: float = -math.inf, high: float = math.inf, above: bool = False) -> float:
-    """A finite number from `low` (greater than it if `above`) and less than or equal to `high`.
+def between(
+    name: str,
+    value: object,
+    low: float = -math.inf,
+    high: float = math.inf,
+    above: bool = False,
+    below: bool = False,
+) -> float:
+    """A finite number from `low` (greater than it if `above`) to `high` (less than it if `below`).
 
     Example:
         >>> between("rate", 1.5, 0, 1)
@@ -37,10 +44,12 @@ def between(name: str, value: object, low: float = -math.inf, high: float = math
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError):  # of a whole number with more than 308 digits
             number = float(value)
-    if not math.isfinite(number) or number > high or number < low or (above and number == low):
+    inside = (low < number if above else low <= number) and (number < high if below else number <= high)
+    if not (math.isfinite(number) and inside):
         lower = f"above {low:g}" if above else f"from {low:g}" if math.isfinite(low) else ""
-        upper = f"to {high:g}" if math.isfinite(high) else ""
-        raise UsageError(name, expected=" ".join(filter(None, ["a number", lower, upper])), got=repr(value))
+        upper = f"{'below' if below else 'up to' if above else 'to'} {high:g}" if math.isfinite(high) else ""
+        both = "and" if lower and upper and (above or below) else ""
+        raise UsageError(name, expected=" ".join(filter(None, ["a number", lower, both, upper])), got=repr(value))
     return number
 
 

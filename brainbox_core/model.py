@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from brainbox_core.layers.base import Shape
 from brainbox_core.loss import Loss
 from brainbox_core.optimizers import Optimizer
 from brainbox_core.parameters import Parameters
+from brainbox_core.plan import fast_plan
 from brainbox_core.rng import stream
 from brainbox_core.sparse import SparseRows
 from brainbox_core.summary import Row, Summary
@@ -49,6 +49,8 @@ class Sequential:
     """
 
     def __init__(self, layers: Sequence[Layer], seed: int = 0):
+        if not isinstance(layers, Sequence):
+            raise UsageError("layers", expected="a list of layers", got=repr(layers), fix="bb.Sequential([...])")
         self.layers = list(layers)
         self.seed = checks.whole("seed", seed, 0)
         if self.seed >= 2**64:  # found now and not when the trained model is saved: its file holds 64 bits
@@ -104,7 +106,7 @@ class Sequential:
         if self.optimizer is not None:
             self.optimizer.build(params)
         self.input_shape, self._shapes, self.params = shapes[0], shapes, params
-        self._plan = _fast_plan(self.layers)
+        self._plan = fast_plan(self.layers)
         return shape
 
     def compile(self, optimizer: Optimizer, loss: Loss) -> None:
@@ -157,6 +159,7 @@ class Sequential:
         """
         if self.optimizer is None:
             raise UsageError("fit() before compile()", fix="model.compile(optimizer=bb.optimizers.Adam(), loss=...)")
+        _check_beside(callbacks, augment, validation_split, validation_data)
         X = _array(X)
         if self.params is None:
             self.build(X.shape[1:])
@@ -165,8 +168,6 @@ class Sequential:
         X, y = self._check(X), self.loss.targets(y, self._shapes[-1])
         rows = None
         if validation_split:
-            if validation_data is not None:
-                raise UsageError("give validation_split or validation_data, not both")
             rows, held = stratified_split(y, validation_split, self.seed)
             validation_data = X[held], y[held]
         elif validation_data is not None:  # found out now and not after the first epoch
@@ -371,6 +372,25 @@ class Sequential:
             raise UsageError(f"{what} before the model is built", fix="fit() it, or build(input_shape)")
 
 
+def _check_beside(callbacks: object, augment: object, split: object, data: object) -> None:
+    """Refuse what `fit` is given beside rows and targets and cannot use."""
+    if not isinstance(callbacks, Sequence):
+        raise UsageError("callbacks", expected="a list", got=repr(callbacks), fix="callbacks=[...]")
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            hint = f"write {callback.__name__}(...)" if isinstance(callback, type) else "subclass bb.callbacks.Callback"
+            raise UsageError("callbacks holds something else", got=repr(callback), fix=hint)
+    if augment is not None and not callable(augment):
+        raise UsageError("augment", expected="a function of images", got=repr(augment), fix="bb.augment.Warp(shift=2)")
+    checks.between("validation_split", split, 0, 1, below=True)
+    if data is None:
+        return
+    if split:
+        raise UsageError("give validation_split or validation_data, not both")
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise UsageError("validation_data", expected="inputs and their targets: (X, y)", got=type(data).__name__)
+
+
 def _array(X: np.ndarray | SparseRows) -> np.ndarray | SparseRows:
     if isinstance(X, SparseRows):
         return X
@@ -381,28 +401,6 @@ def _array(X: np.ndarray | SparseRows) -> np.ndarray | SparseRows:
     if X.dtype.kind not in "fiub" or X.ndim < 1:
         raise UsageError("X must be an array of real numbers", got=f"{X.dtype}, shape {X.shape}")
     return X
-
-
-def _fast_plan(chain: list[Layer]) -> list[Callable[[Tensor, bool], Tensor]]:
-    """The layers as they are best computed: a convolution together with the max pool behind it, and a ReLU after both.
-
-    The largest of several numbers is the same before and after a ReLU, and so are the gradients, but after the pool
-    there are fewer numbers left to look at: a quarter of them for the usual 2x2.
-
-    An embedding goes into the recurrent layer behind it, which then multiplies the table instead of all it looks up.
-    """
-    plan: list = list(chain)
-    for i in range(len(plan) - 1):
-        if type(plan[i]) is layers.ReLU and type(plan[i + 1]) is layers.MaxPool:
-            plan[i], plan[i + 1] = plan[i + 1], plan[i]
-    for i in reversed(range(len(plan) - 1)):
-        if type(plan[i]) is layers.Conv2D and type(plan[i + 1]) is layers.MaxPool:
-            pool = plan[i + 1]
-            if pool.size == pool.stride:
-                plan[i : i + 2] = [functools.partial(plan[i], pool=pool.size)]
-        elif type(plan[i]) is layers.Embedding and type(plan[i + 1]) in (layers.RNN, layers.GRU, layers.LSTM):
-            plan[i : i + 2] = [functools.partial(plan[i + 1], embedding=plan[i])]
-    return plan
 
 
 def _knows_its_shape(layer: Layer) -> bool:

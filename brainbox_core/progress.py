@@ -7,6 +7,7 @@ The only module of the library that writes to a stream, and only when it is aske
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -345,4 +346,4 @@ def _styled(part: Part) -> tuple[str, str]:
 
 
 def _broken_pipe() -> None:
-    raise BrokenPipeError
+    raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))

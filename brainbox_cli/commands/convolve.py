@@ -37,7 +37,7 @@ def _place(text: object) -> tuple[int, int]:
 ImageFile = Annotated[
     str | None,
     typer.Argument(
-        metavar="[IMAGE|-]",
+        metavar="IMAGE|-",
         show_default=DEFAULT_PICTURE,
         help="A picture file, - for standard input, or bricks or portrait (built in).",
     ),

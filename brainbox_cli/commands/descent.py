@@ -35,7 +35,7 @@ HINTS = {
 ELSEWHERE = "choose another --start"
 
 EPILOG = """
-A formula has numbers, variables of any name, + - * / ^, brackets, pi, e and these functions: sin cos tan exp log sqrt
+A formula has numbers, variables of any name, + - * / ^, brackets, pi, e and these functions: sin cos tan exp log sqrt \
 abs tanh sigmoid relu min max. It is read by a parser of our own and never run as code.
 
 Rosenbrock's valley to 1e-12 in 1,110 steps:

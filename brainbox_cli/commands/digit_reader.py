@@ -32,7 +32,7 @@ Augment = Annotated[
 ]
 Images = Annotated[
     list[str] | None,
-    typer.Argument(metavar="IMAGE...|-", help="Pictures of one digit each: a drawing, a scan, a photo; - reads one."),
+    typer.Argument(metavar="IMAGE|-", help="Pictures of one digit each: a drawing, a scan, a photo; - reads one."),
 ]
 MoreImages = Annotated[
     list[str] | None,

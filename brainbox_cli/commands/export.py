@@ -208,7 +208,7 @@ def _held_out_text(reporter: Reporter, model: object) -> tuple | None:
     if not isinstance(name, str) or (name != task.Settings().data and not os.path.isfile(name)):
         reporter.note("the accuracy is not measured: the text that the model was trained on is not here")
         return None
-    data = task.test_data(model, name)
+    data = task.load_test_data(model, name)
     if data.sha256 != described.get("sha256"):
         reporter.note(f"the accuracy is not measured: {name} is not what the model was trained on")
         return None
@@ -224,7 +224,7 @@ def _held_out_messages(reporter: Reporter, model: object) -> tuple | None:
     if not isinstance(name, str) or (name != spam.Settings().data and not os.path.isfile(name)):
         reporter.note("the accuracy is not measured: the messages that the model was trained on are not here")
         return None
-    data = spam.test_data(model, name)
+    data = spam.load_test_data(model, name)
     if data.sha256 != described.get("sha256"):
         reporter.note(f"the accuracy is not measured: {name} is not what the model was trained on")
         return None

@@ -36,17 +36,12 @@ FEW = 20  # transactions that are all shown to people; of more only those that a
 MOST = 100  # of these
 
 
-def weight(text: object) -> float | str:
-    """A parser for the weight of a fraud."""
-    return str(text) if text in (BALANCED, NONE) else options.real_number(0, above=True)(text)
-
-
 def threshold(text: object) -> float | str:
     """A parser for a probability, `auto`, or a recall to reach."""
     text = str(text)
     if text.startswith(RECALL):
         return f"{RECALL}{options.real_number(0, 1, above=True)(text.removeprefix(RECALL)):g}"
-    return text if text == AUTO else options.real_number(0, 1, above=True, below=True)(text)
+    return options.word_or(options.real_number(0, 1, above=True, below=True), AUTO, f"{RECALL}R")(text)
 
 
 Target = Annotated[
@@ -90,7 +85,7 @@ ClassWeight = Annotated[
     typer.Option(
         "--class-weight",
         metavar="balanced|none|X",
-        parser=weight,
+        parser=options.word_or(options.real_number(0, above=True), BALANCED, NONE),
         rich_help_panel=options.TRAINING,
         help="How many honest transactions a fraud counts for; balanced: for as many as there are of them.",
     ),
@@ -170,7 +165,7 @@ def _predict(
             shown += show_it
             yield Answer(
                 text=_text(place, share, fraud) if show_it else [],
-                cells=[source, str(line), f"{share:.6f}", CLASSES[fraud]],
+                cells=[source, str(line), CLASSES[fraud], f"{share:.6f}"],
                 record={"input": source, "line": line, "label": CLASSES[fraud], "probability": share},
             )
         if table.rows > 1:
@@ -232,7 +227,7 @@ def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
 TRAINER = Trainer(
     noun="fraud",
     task="brainbox_core.tasks.fraud",
-    settings=Settings.fraud,
+    settings=Settings.suited,
     choices=CHOICES,
     metric="test_average_precision",
     headline=_headline,
@@ -243,7 +238,6 @@ TRAINER = Trainer(
     record=_record,
     draw=_draw,
     try_next=_try_next,
-    test_data=lambda task, model, name, progress: task.load_test_data(model, name, progress),
 )
 
 app = verbs(TRAINER, "A small network finds the few frauds among many honest transactions.")

@@ -22,11 +22,6 @@ from brainbox_core.tasks.regress_settings import AUTO, BUILT_IN, MAX_DEGREE, NON
 FEATURES = "Features"  # a panel of the help
 
 
-def split(text: object) -> float | str:
-    """A parser for a share of the rows, `none` or `auto`."""
-    return str(text) if text in (AUTO, NONE) else options.real_number(0, 1, above=True, below=True)(text)
-
-
 Target = Annotated[
     str | None,
     typer.Option(
@@ -42,7 +37,7 @@ TestSplit = Annotated[
     typer.Option(
         "--test-split",
         metavar="F|none",
-        parser=split,
+        parser=options.word_or(options.real_number(0, 1, above=True, below=True), AUTO, NONE),
         rich_help_panel=options.DATA,
         show_default="0.2; none below 100 rows",
         help="Share of the rows that is held out to judge by; none trains on all, judged by cross-validation.",
@@ -117,7 +112,7 @@ NoInput = Annotated[
 ]
 InputValues = Annotated[
     list[str] | None,
-    typer.Argument(metavar="VALUE...|-", help="One value for each input, in their order; - reads rows of a table."),
+    typer.Argument(metavar="VALUE|-", help="One value for each input, in their order; - reads rows of a table."),
 ]
 Set = Annotated[
     list[str] | None,
@@ -307,7 +302,6 @@ TRAINER = Trainer(
     record=_record,
     draw=_draw,
     try_next=_try_next,
-    test_data=lambda task, model, name, progress: task.load_test_data(model, name, progress),
     train_choices={"no_input": Choice(NoInput, False)},
     afterwards=_ask,
 )

@@ -272,7 +272,6 @@ TRAINER = Trainer(
     record=_record,
     draw=_draw,
     try_next=_try_next,
-    test_data=lambda task, model, name, progress: task.test_data(model, name),
     verb="sample",
     best=lambda result: f"best at step {result.best_step:,}",
     progress=_progress,

@@ -114,7 +114,7 @@ OtherThreshold = Annotated[
 ]
 InputTexts = Annotated[
     list[str],
-    typer.Argument(metavar="TEXT...|-", help="Messages, each in quotes; or - to read one a line from standard input."),
+    typer.Argument(metavar="TEXT|-", help="Messages, each in quotes; or - to read one a line from standard input."),
 ]
 Why = Annotated[bool, typer.Option("--why", help="Also list what each word adds.")]
 
@@ -243,7 +243,6 @@ TRAINER = Trainer(
     record=_record,
     draw=_draw,
     try_next=lambda folder, data: (["predict", EXAMPLE], {}),
-    test_data=lambda task, model, name, progress: task.test_data(model, name, progress),
     of_texts=True,
 )
 

@@ -70,8 +70,7 @@ class Settings:
         checks.whole("batch_size", self.batch_size)
         checks.whole("seed", self.seed, 0)
         checks.between("lr", self.lr, 0, above=True)
-        if checks.between("val_split", self.val_split, 0, 1, above=True) == 1:
-            raise UsageError("val_split leaves nothing to train on", expected="a number below 1", got=self.val_split)
+        checks.between("val_split", self.val_split, 0, 1, above=True, below=True)
         for name in ("patience", "limit"):
             if getattr(self, name) is not None:
                 checks.whole(name, getattr(self, name))

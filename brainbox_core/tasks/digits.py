@@ -117,6 +117,19 @@ def load_data(settings: Settings, progress: Callable[[int, int], object] | None 
     )
 
 
+def load_test_data(model: Sequential, name: str, progress: Callable[[int, int], object] | None = None) -> Data:
+    """What a model is judged by: the test pictures of a data set.
+
+    Args:
+        name: of the data set.
+        progress: called with (bytes done, bytes in all) during a download.
+
+    Raises:
+        InputError: as `load_data`.
+    """
+    return load_data(Settings.mnist(data=name, seed=model.seed), progress)
+
+
 def build_model(settings: Settings, data: Data) -> Sequential:
     """The network, built and compiled with a one-cycle learning rate over the whole training.
 

@@ -80,7 +80,7 @@ class Settings:
         if self.class_weight not in (BALANCED, NONE):
             checks.between("class_weight", self.class_weight, 0, above=True)
         if self.wanted_recall is None and self.threshold != AUTO:
-            _inside("threshold", self.threshold)
+            checks.between("threshold", self.threshold, 0, 1, above=True, below=True)
         checks.whole("epochs", self.epochs)
         if self.batch_size != FULL:
             checks.whole("batch_size", self.batch_size)
@@ -89,14 +89,14 @@ class Settings:
             raise UsageError("folds", expected="2 or more, or 0 for no cross-validation", got=1)
         if self.folds and self.split == TIME:
             raise folds_in_time()
-        _inside("val_split", self.val_split)
+        checks.between("val_split", self.val_split, 0, 1, above=True, below=True)
         checks.whole("seed", self.seed, 0)
         for name in ("patience", "limit"):
             if getattr(self, name) is not None:
                 checks.whole(name, getattr(self, name))
 
     @classmethod
-    def fraud(cls, **changes: object) -> Settings:
+    def suited(cls, **changes: object) -> Settings:
         """The defaults of `brainbox fraud`, with changes; the learning rate suits the optimizer."""
         rate = {"lr": RATES[changes["optimizer"]]} if changes.get("optimizer") in RATES else {}
         return cls(**{**rate, **changes})
@@ -143,8 +143,3 @@ def folds_in_time() -> UsageError:
     """Why rows in order of time are not cross-validated."""
     what = "cross-validation learns from later rows and is judged by earlier ones"
     return UsageError(what, where="folds", fix=f"use --split {STRATIFIED} with it")
-
-
-def _inside(name: str, value: object) -> None:
-    if checks.between(name, value, 0, 1, above=True) == 1:
-        raise UsageError(name, expected="a number above 0 and below 1", got=1)

@@ -76,13 +76,10 @@ class Settings:
         if checks.whole("folds", self.folds, 0) == 1:
             raise UsageError("folds", expected="2 or more, or 0 for no cross-validation", got=1)
         if self.test_split not in (AUTO, NONE):
-            checks.between("test_split", self.test_split, 0, 1, above=True)
-            if self.test_split == 1:
-                raise UsageError("test_split leaves nothing to train on", expected="a number below 1", got=1)
+            checks.between("test_split", self.test_split, 0, 1, above=True, below=True)
         if self.test_split == NONE and not self.folds:
             raise UsageError("nothing is left to judge the model by", fix="leave --folds or --test-split as it was")
-        if checks.between("val_split", self.val_split, 0, 1) == 1:
-            raise UsageError("val_split leaves nothing to train on", expected="a number below 1", got=1)
+        checks.between("val_split", self.val_split, 0, 1, below=True)
         checks.whole("seed", self.seed, 0)
         for name in ("patience", "limit"):
             if getattr(self, name) is not None:

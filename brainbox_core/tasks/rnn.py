@@ -22,7 +22,7 @@ from brainbox_core.schedules import OneCycle
 from brainbox_core.sequences import NOTHING, Batch, Lines, Streams, in_order
 from brainbox_core.tasks.rnn_data import LINE_END, WINDOW, Data
 from brainbox_core.tasks.rnn_data import load_data as load_data  # a task's module answers all that is asked of it
-from brainbox_core.tasks.rnn_data import test_data as test_data
+from brainbox_core.tasks.rnn_data import load_test_data as load_test_data
 from brainbox_core.tasks.rnn_settings import Settings
 from brainbox_core.tasks.rnn_writing import write
 from brainbox_core.tensor import Tensor, no_grad

@@ -71,8 +71,12 @@ def load_data(settings: Settings, progress: Callable[[int, int], object] | None 
     return _split(settings.data, settings, None)
 
 
-def test_data(model: Sequential, name: str) -> Data:
-    """A text split as the one that the model was trained on, in the model's characters."""
+def load_test_data(model: Sequential, name: str, progress: Callable[[int, int], object] | None = None) -> Data:
+    """What a model is measured by: a text split as the one that it was trained on, in its characters.
+
+    Raises:
+        InputError: as `load_data`.
+    """
     settings = Settings(data=name, seed=model.seed, lines=model.meta["lines"], val_split=model.meta["val_split"])
     return _split(name, settings, Alphabet(model.meta["characters"]))
 

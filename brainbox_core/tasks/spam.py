@@ -36,7 +36,7 @@ __all__ = [
     "evaluate",
     "load_data",
     "load_model",
-    "test_data",
+    "load_test_data",
     "train",
     "words",
 ]
@@ -233,12 +233,6 @@ def evaluate(model: Sequential, data: Data, threshold: float | None = None, prog
         labels=labels,
         telling=_telling(model, data.bag),
     )
-
-
-def test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
-    """What a model is judged by: the messages of its own data that it never saw, or all of another file's."""
-    bag = BagOfWords.from_config(model.meta["features"], "the model")
-    return load_test_data(bag, model.seed, model.meta["data"]["sha256"], name, progress)
 
 
 def load_model(path: str | Path, kind: str = "spam") -> Sequential:

@@ -13,6 +13,7 @@ from brainbox_core.catalog import builtin
 from brainbox_core.data import stratified_split
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.messages import Messages, read_messages
+from brainbox_core.model import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tasks.spam_settings import BUILT_IN, Settings
 from brainbox_core.text import tokenize
@@ -81,24 +82,23 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     return Data(found.name, found.sha256, notes, texts, labels, rows, bag, train, val, test)
 
 
-def load_test_data(bag: BagOfWords, seed: int, trained_on: str, name: str, progress: Progress | None = None) -> Data:
+def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
     """What a filter is judged by: the messages of its own data that it never saw, or all of another file's.
 
     Args:
-        bag: the filter's.
-        seed: of the filter's training.
-        trained_on: the SHA-256 of the filter's own data.
+        model: the filter.
         name: of the data.
         progress: called with (bytes done, bytes in all).
 
     Raises:
         InputError: the file is missing or bad, or has no spam or no ham.
     """
+    bag = BagOfWords.from_config(model.meta["features"], "the model")
     texts, labels, found, notes = _read(name, progress)
     if len(set(labels.tolist())) < 2:
         raise InputError(f"has only {'spam' if labels[0] else 'ham'}", where=found.name, fix="add the other kind")
-    own = found.sha256 == trained_on
-    test = stratified_split(labels, TEST_SPLIT, seed)[1] if own else np.arange(len(texts))
+    own = found.sha256 == model.meta["data"]["sha256"]
+    test = stratified_split(labels, TEST_SPLIT, model.seed)[1] if own else np.arange(len(texts))
     none = np.arange(0)
     return Data(found.name, found.sha256, notes, texts, labels, bag.transform(texts), bag, none, none, test)
 

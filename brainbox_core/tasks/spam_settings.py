@@ -86,8 +86,7 @@ class Settings:
         checks.whole("seed", self.seed, 0)
         checks.between("lr", self.lr, 0, above=True)
         for name in ("threshold", "val_split"):
-            if checks.between(name, getattr(self, name), 0, 1, above=True) == 1:
-                raise UsageError(name, expected="a number between 0 and 1", got=1)
+            checks.between(name, getattr(self, name), 0, 1, above=True, below=True)
         for name in ("patience", "limit"):
             if getattr(self, name) is not None:
                 checks.whole(name, getattr(self, name))

@@ -110,9 +110,9 @@ def test_the_next_command_scores_the_example_in_columns(trained):
     cells = [line.split("\t") for line in done.stdout.splitlines()]
     example = read_table(trained / "brainbox-out/fraud/example.csv")
     assert [int(line) for _, line, _, _ in cells] == example.lines.tolist() == list(range(2, 14))
-    assert all(0 <= float(share) <= 1 for _, _, share, _ in cells)
+    assert all(0 <= float(share) <= 1 for *_, share in cells)
     right = [
-        (verdict == "fraud") == label for (*_, verdict), label in zip(cells, example.numbers("Class"), strict=True)
+        (verdict == "fraud") == label for (*_, verdict, _), label in zip(cells, example.numbers("Class"), strict=True)
     ]
     assert sum(right) >= 11 and example.numbers("Class").sum() == 4
     assert "look like fraud (probability" in done.stderr
@@ -238,17 +238,20 @@ def test_a_dead_network_is_told_by_evaluate_too(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--class-weight", "0"], "--class-weight: expected a number above 0, got 0"),
-        (["--class-weight", "-1"], "--class-weight: expected a number above 0, got -1"),
-        (["--class-weight", "inf"], "--class-weight: expected a number above 0, got inf"),
-        (["--class-weight", "balance"], "--class-weight: expected a number above 0, got balance"),
+        (["--class-weight", "0"], "--class-weight: expected balanced, none or a number above 0, got 0"),
+        (["--class-weight", "-1"], "--class-weight: expected balanced, none or a number above 0, got -1"),
+        (["--class-weight", "inf"], "--class-weight: expected balanced, none or a number above 0, got inf"),
+        (
+            ["--class-weight", "balance"],
+            "--class-weight: expected balanced, none or a number above 0, got balance; did you mean balanced?",
+        ),
         (["--threshold", "1"], "--threshold: expected"),
         (["--threshold", "recall=0"], "--threshold: expected"),
         (["--threshold", "recall"], "--threshold: expected"),
         (["--split", "tim"], "did you mean time?"),
         (["--folds", "1"], "--folds: expected 2 or more"),
         (["--folds", "5", "--split", "time"], "cross-validation learns from later rows"),
-        (["--batch-size", "all"], "--batch-size: expected a whole number"),
+        (["--batch-size", "all"], "--batch-size: expected full or a whole number"),
         (["--drop", "Class"], "Class is what is predicted"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -42,6 +42,29 @@ def test_a_share_lies_between_its_ends():
             options.real_number(0, 1, above=True, below=True)(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ful", "expected auto, full or a number above 0 and below 1, got ful; did you mean full?"),
+        ("2", "expected auto, full or a number above 0 and below 1, got 2"),
+        ("a, got b", "expected auto, full or a number above 0 and below 1, got a, got b"),
+    ],
+)
+def test_words_that_stand_for_a_number_are_named_with_it(text, message):
+    parser = options.word_or(options.real_number(0, 1, above=True, below=True), "auto", "full")
+    assert (parser("full"), parser("0.5"), parser(0.5)) == ("full", 0.5, 0.5)
+    with pytest.raises(typer.BadParameter) as error:
+        parser(text)
+    assert error.value.message == message
+
+
+def test_endings_of_file_names_are_listed_as_words_are():
+    with pytest.raises(typer.BadParameter, match=r"ends in \.h, \.hpp or \.json, got x$"):
+        options.file(".h", ".hpp", ".json")("x")
+    with pytest.raises(typer.BadParameter, match=r"ends in \.png, got x$"):
+        options.file(".png")("x")
+
+
 @pytest.mark.parametrize("value", [(128,), (128, 64), 0.001, 5])
 def test_defaults_are_written_as_they_are_typed(value):
     parser = options.sizes if isinstance(value, tuple) else options.real_number()

@@ -1,5 +1,7 @@
 """The pictures of --plot: that they are drawn, and with which care; how they look was judged by eye."""
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -58,14 +60,29 @@ def test_no_mistakes_no_picture():
     assert pictures.mistakes(np.eye(10), np.zeros((10, 28, 28), np.uint8), np.arange(10), list("0123456789")) is None
 
 
-def test_no_display_no_home_and_another_backend_make_no_difference(tmp_path):
-    done = brainbox(
-        *("mnist", "-e", 1, "--limit", 500, "--plot"),
-        cwd=tmp_path,
-        MPLBACKEND="TkAgg",
-        MPLCONFIGDIR="/proc/nowhere",
-        HOME="/proc/nowhere",
-        DISPLAY="",
-    )
+@pytest.mark.parametrize(
+    ("words", "picture"),
+    [
+        (("mnist", "-e", 1, "--limit", 500, "--plot"), "brainbox-out/mnist/loss.png"),
+        (("autograd", "--plot"), "autograd.png"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_no_display_no_home_and_another_backend_make_no_difference(words, picture, tmp_path):
+    nowhere = {"MPLCONFIGDIR": "/proc/nowhere", "HOME": "/proc/nowhere"}
+    done = brainbox(*words, cwd=tmp_path, MPLBACKEND="TkAgg", DISPLAY="", **nowhere)
     assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "brainbox-out/mnist/loss.png").exists()
+    assert (tmp_path / picture).exists()
+
+
+def test_matplotlib_is_loaded_where_it_is_silenced_and_nowhere_else():
+    for path in Path(pictures.__file__).parent.rglob("*.py"):
+        found = re.findall(r"^(?:from|import) matplotlib", path.read_text(), re.MULTILINE)
+        assert not found or path.name == "figure.py", path.name
+
+
+def test_no_accuracy_is_drawn_above_all_right():
+    history = [{"epoch": n, "train_loss": 1 / n, "val_loss": 1 / n, "val_accuracy": 1.0} for n in (1, 2)]
+    assert pictures.loss_curve(history, 2).axes[1].get_ylim()[1] == 1
+    history = [{**row, "val_accuracy": 0.5 + row["epoch"] / 10} for row in history]
+    assert 0.7 < pictures.loss_curve(history, 2).axes[1].get_ylim()[1] < 0.8

@@ -66,6 +66,15 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(words, tmp_path):
     assert [line for line in told.splitlines() if not line.startswith(("error: ", "hint: "))] == []
 
 
+@pytest.mark.parametrize("words", [("neuron",), LONG])
+def test_a_reader_of_colours_that_has_seen_enough_ends_it_quietly_too(words, tmp_path):
+    process = start(*words, cwd=tmp_path, FORCE_COLOR="1")
+    process.stdout.close()
+    with process.stderr as stream:
+        assert stream.read() == ""
+    assert process.wait(timeout=60) == 141
+
+
 def test_closed_outputs(tmp_path):
     def run(script: str) -> subprocess.CompletedProcess:
         command = ["sh", "-c", script, "sh", *COMMAND, "mnist", "-e", "1", "--limit", "500"]

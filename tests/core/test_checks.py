@@ -47,12 +47,22 @@ def test_numbers_out_of_range_or_not_finite_are_refused(value):
         ({"low": 0}, "a number from 0"),
         ({"low": 0, "above": True}, "a number above 0"),
         ({"high": 2}, "a number to 2"),
+        ({"high": 2, "below": True}, "a number below 2"),
+        ({"low": 0, "high": 1, "above": True}, "a number above 0 and up to 1"),
+        ({"low": 0, "high": 1, "below": True}, "a number from 0 and below 1"),
+        ({"low": 0, "high": 1, "above": True, "below": True}, "a number above 0 and below 1"),
     ],
 )
 def test_the_bounds_are_said(bounds, wanted):
     with pytest.raises(UsageError) as error:
         checks.between("lr", math.inf, **bounds)
     assert error.value.expected == wanted
+
+
+def test_below_excludes_the_border_itself():
+    assert checks.between("share", 0.999, 0, 1, below=True) == 0.999
+    with pytest.raises(UsageError, match="from 0 and below 1, got 1"):
+        checks.between("share", 1, 0, 1, below=True)
 
 
 def test_above_excludes_the_border_itself():

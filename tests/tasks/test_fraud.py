@@ -17,7 +17,7 @@ from tests.tasks.transactions import write_transactions
 
 
 def learn(path, **changes):
-    settings = fraud.Settings.fraud(data=str(path), **{"epochs": 15, **changes})
+    settings = fraud.Settings.suited(data=str(path), **{"epochs": 15, **changes})
     data = fraud.load_data(settings)
     model = fraud.build_model(settings, data)
     return settings, data, model, fraud.train(model, settings, data)

@@ -14,9 +14,9 @@ def test_the_network_is_known_before_the_data_only_where_that_is_built_in():
 
 
 def test_the_rate_suits_the_optimizer_unless_it_is_given():
-    assert Settings.fraud().lr == RATES["adamw"]
-    assert Settings.fraud(optimizer="sgd").lr == RATES["sgd"]
-    assert Settings.fraud(optimizer="sgd", lr=0.5).lr == 0.5
+    assert Settings.suited().lr == RATES["adamw"]
+    assert Settings.suited(optimizer="sgd").lr == RATES["sgd"]
+    assert Settings.suited(optimizer="sgd", lr=0.5).lr == 0.5
 
 
 def test_quick_is_smaller():

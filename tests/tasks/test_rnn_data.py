@@ -3,15 +3,14 @@ import pytest
 
 from brainbox_core import characters
 from brainbox_core.errors import InputError
-from brainbox_core.tasks.rnn import load_data
-from brainbox_core.tasks.rnn import test_data as data_to_test
+from brainbox_core.tasks.rnn import load_data, load_test_data
 from brainbox_core.tasks.rnn_settings import Settings
 
 NAMES = [f"{first}{second}{third}" for first in "abcde" for second in "uvw" for third in ("", "xyz")]
 
 
 class Trained:
-    """What `test_data` looks at of a model."""
+    """What `load_test_data` looks at of a model."""
 
     def __init__(self, seed=0, **meta):
         self.seed, self.meta = seed, meta
@@ -105,17 +104,17 @@ def test_rare_characters_of_very_many_are_said_to_be_left_out(text, monkeypatch)
 def test_a_model_is_measured_in_its_own_characters(text):
     name = text("to be or not to be? " * 50)
     model = Trained(lines=False, val_split=0.25, characters=sorted(set("to be or not")))
-    data = data_to_test(model, name)
+    data = load_test_data(model, name)
     (note,) = data.notes
     assert "does not know '?' (U+003F): 50 characters" in note
     assert data.alphabet.text(data.val) == ("to be or not to be " * 50)[-len(data.val) :]
     assert data.counts == {"train": 712, "val": 238, "test": 0}
     known = Trained(lines=False, val_split=0.25, characters=[*sorted(set("to be or not")), "\N{REPLACEMENT CHARACTER}"])
-    assert "\N{REPLACEMENT CHARACTER}" in data_to_test(known, name).alphabet.text(data_to_test(known, name).val)
+    assert "\N{REPLACEMENT CHARACTER}" in load_test_data(known, name).alphabet.text(load_test_data(known, name).val)
 
 
 def test_a_model_of_lines_is_measured_by_the_lines_that_were_held_out(text):
     name = text("\n".join(NAMES))
     trained = load_data(Settings(data=name, lines=True, val_split=0.3, seed=4, limit=5))
     model = Trained(seed=4, lines=True, val_split=0.3, characters=list(trained.alphabet.characters))
-    assert np.array_equal(data_to_test(model, name).val, trained.val)
+    assert np.array_equal(load_test_data(model, name).val, trained.val)

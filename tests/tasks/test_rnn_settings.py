@@ -11,6 +11,7 @@ from brainbox_core.tasks.rnn_settings import LINE_RATES, RATES, SIZE, Settings
 def test_the_built_in_text_has_the_size_that_is_told():
     text = builtin("play.txt").read_bytes()
     assert len(text) == len(text.decode("ascii")) == SIZE >= 60_000
+    assert b"\n " not in text  # from what is indented far, a network learns to write blanks and nothing else
 
 
 def test_the_built_in_text_is_the_one_that_its_description_names():

@@ -272,7 +272,7 @@ def test_a_filter_comes_back_from_its_file_and_knows_its_test_messages(trained, 
     model.save(tmp_path / "model.safetensors")
     again = spam.load_model(tmp_path / "model.safetensors")
     assert spam.SpamFilter(again).predict([SPAM, HAM, ""]) == spam.SpamFilter(model).predict([SPAM, HAM, ""])
-    test = spam.test_data(again, "messages")
+    test = spam.load_test_data(again, "messages")
     assert [test.texts[number] for number in test.test] == [data.texts[number] for number in data.test]
     assert spam.evaluate(again, test).metrics == {
         name: value for name, value in result.metrics.items() if name.startswith(("test_", "baseline", "primary"))
@@ -280,10 +280,10 @@ def test_a_filter_comes_back_from_its_file_and_knows_its_test_messages(trained, 
 
 
 def test_of_other_messages_all_count(trained, tmp_path):
-    data = spam.test_data(trained[2], written(tmp_path / "m.tsv", numbered()))
+    data = spam.load_test_data(trained[2], written(tmp_path / "m.tsv", numbered()))
     assert len(data.test) == 100
     with pytest.raises(InputError, match="has only spam"):
-        spam.test_data(trained[2], written(tmp_path / "m.tsv", [("spam", "x"), ("spam", "y")]))
+        spam.load_test_data(trained[2], written(tmp_path / "m.tsv", [("spam", "x"), ("spam", "y")]))
 
 
 def change(path, **changes) -> None:
