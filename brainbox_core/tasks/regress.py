@@ -17,7 +17,7 @@ from brainbox_core.layers import Linear
 from brainbox_core.linear_regression import Solution, least_squares, leverages
 from brainbox_core.model import Sequential
 from brainbox_core.tables import Table
-from brainbox_core.tasks.regress_data import Data, load_data, load_test_data
+from brainbox_core.tasks.regress_data import LEAST, Data, load_data, load_test_data
 from brainbox_core.tasks.regress_design import Design
 from brainbox_core.tasks.regress_fit import Fit, Line, learn, rescaled, set_weights, standard
 from brainbox_core.tasks.regress_settings import FULL, Settings
@@ -126,7 +126,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         with np.errstate(all="ignore"):
             found |= {"cv_r2": float(np.mean(folds)), "cv_r2_sd": float(np.std(folds))} if folds else {}
     if len(data.test):
-        truth, predicted = data.y[data.test], _own(data, fit.line(data.part(data.test)[0]))
+        truth, predicted = data.y[data.test], _predicted(fit.line, data, data.test)
     else:
         truth, predicted = data.y[rows], guesses
     distance = float(np.sqrt(np.mean((fit.line(X) - best(X)) ** 2)) / t.std())
@@ -188,14 +188,8 @@ def predict(model: Sequential, table: Table) -> np.ndarray:
     Raises:
         InputError: a column is missing, a cell is bad, or so far outside the training range that no number comes out.
     """
-    design = Design.from_config(model.meta)
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = Line(np.array(model.meta["weights"]), model.meta["intercept"])(design.transform(table))
-        values = np.exp(values) if model.meta["target"]["log"] else values
-    if len(bad := np.flatnonzero(~np.isfinite(values))):
-        what = "the row is so far outside the training range that no number can be predicted"
-        raise InputError(what, where=table.where(bad[0]), fix="look at its values again")
-    return values
+    line = Line(np.array(model.meta["weights"]), model.meta["intercept"])
+    return _targets(line, Design.from_config(model.meta), model.meta["target"]["log"], table)
 
 
 def inputs(model: Sequential) -> list[str]:
@@ -250,23 +244,28 @@ def _cross_validate(settings: Settings, data: Data, rows: np.ndarray) -> tuple[l
     guesses = np.empty(len(rows))
     scores = []
     places = np.array_split(np.arange(len(rows)), settings.folds)
-    inputs, degree = data.design.inputs, settings.degree
     for place in places:
-        kept = np.delete(rows, place)
-        if (data.y[kept] == data.y[kept[0]]).all():
-            guesses[place] = data.y[kept[0]]
-            continue
-        truth = data.y[rows[place]]
-        try:
-            part = replace(data, design=Design.fit(data.table.take(kept), inputs, data.design.log, degree))
-        except InputError:  # without these rows no column varies, and the mean is all that can be learned
+        kept, truth = np.delete(rows, place), data.y[rows[place]]
+        part = _refitted(data, kept, settings.degree)
+        if part is None:
             guesses[place] = data.y[kept].mean()
         else:
-            guesses[place] = _own(data, learn(settings, *part.part(kept)).line(part.part(rows[place])[0]))
-        if (truth != truth[0]).any():  # R² of one row, or of equal ones, does not exist
+            guesses[place] = _predicted(learn(settings, *part.part(kept)).line, part, rows[place])
+        if (truth != truth[0]).any() and truth.std() > LEAST:  # R² of one row, or of equal ones, does not exist
             with np.errstate(all="ignore"):
                 scores.append(metrics.r2(truth, guesses[place]))
     return scores, guesses
+
+
+def _refitted(data: Data, rows: np.ndarray, degree: int) -> Data | None:
+    """The data encoded anew by some rows; None if nothing varies in them, so that their mean is all there is."""
+    if not data.learned(rows).std() > LEAST:
+        return None
+    inputs, log = data.design.inputs, data.design.log
+    try:
+        return replace(data, design=Design.fit(data.table.take(rows), inputs, log, degree))
+    except InputError:
+        return None
 
 
 def _judge(truth: np.ndarray, predicted: np.ndarray, mean: float) -> dict[str, float]:
@@ -287,8 +286,19 @@ def _require_finite(found: dict[str, float], data: Data) -> None:
         raise InputError(what, where=data.name, fix="look for rows far outside the training range")
 
 
-def _own(data: Data, learned: np.ndarray) -> np.ndarray:
-    return np.exp(learned) if data.log_target else learned
+def _predicted(line: Line, data: Data, rows: np.ndarray) -> np.ndarray:
+    return _targets(line, data.design, data.log_target, data.table.take(rows))
+
+
+def _targets(line: Line, design: Design, log: bool, table: Table) -> np.ndarray:
+    """What a line predicts for rows, in the target's own unit."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = line(design.transform(table))
+        values = np.exp(values) if log else values
+    if len(bad := np.flatnonzero(~np.isfinite(values))):
+        what = "the row is so far outside the training range that no number can be predicted"
+        raise InputError(what, where=table.where(bad[0]), fix="look at its values again")
+    return values
 
 
 def _weights(design: Design, line: Line, exact: Line) -> tuple[Weight, ...]:

@@ -20,7 +20,7 @@ from brainbox_core.tasks.regress_settings import AUTO, BUILT_IN, FEW, NONE, Sett
 Progress = Callable[[int, int], object]
 
 TEST_SPLIT = 0.2
-LARGEST = 1e30  # the model's layer is float32
+LEAST, LARGEST = 1e-30, 1e30  # of targets; the model's layer is float32
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,13 @@ class Data:
         """How many rows each part has."""
         return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
 
+    def learned(self, rows: np.ndarray) -> np.ndarray:
+        """What is learned of some rows: the target or its logarithm."""
+        return np.log(self.y[rows]) if self.log_target else self.y[rows]
+
     def part(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The features of some rows, and what is learned of them: the target or its logarithm."""
-        y = self.y[rows]
-        return self.design.transform(self.table.take(rows)), np.log(y) if self.log_target else y
+        """The features of some rows, and what is learned of them."""
+        return self.design.transform(self.table.take(rows)), self.learned(rows)
 
 
 def load_data(settings: Settings, progress: Progress | None = None) -> Data:
@@ -95,8 +98,8 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     if len(test):
         _require_variety(y[test], table.name, target, "hold out more rows with --test-split, or none")
     with np.errstate(over="ignore", invalid="ignore"):
-        spread = float(y[train].std())
-    if not 1 / LARGEST < spread < LARGEST or np.abs(y).max() > LARGEST:
+        spread = float((np.log(y[train]) if log_target else y[train]).std())
+    if not LEAST < spread < LARGEST or np.abs(y).max() > LARGEST:
         what = (
             f'column "{printable(target, 80)}" has values up to {np.abs(y).max():.3g} with a deviation of {spread:.3g}'
         )
@@ -217,9 +220,10 @@ def _leaks(table: Table, inputs: list[str], target: str, y: np.ndarray) -> list[
         if known.any() and (values[known] == y[known]).all():
             notes.append(f"{shown} equals the target {printable(target, 80)}: leave it out to learn anything")
         elif known.all():
-            values = values - values.mean()
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):
+                values = values - values.mean()
                 product = np.sqrt(values @ values) * np.sqrt(spread @ spread)
-            if product and abs(values @ spread) > (1 - 1e-9) * product:
+                together = abs(values @ spread)
+            if product and together > (1 - 1e-9) * product:  # of numbers that overflow nothing is known
                 notes.append(f"{shown} is a straight line of the target {printable(target, 80)}: is it known before?")
     return notes

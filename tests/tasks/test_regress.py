@@ -413,6 +413,31 @@ def test_no_error_is_infinite(houses, write, size):
             regress.evaluate(model, regress.load_test_data(model, data))
 
 
+@pytest.mark.parametrize("changes", [{"test_split": 0.2}, {"test_split": "none"}, {"val_split": 0.5, "folds": 0}])
+def test_a_row_beyond_all_numbers_that_has_no_part_in_the_training(write, changes):
+    """It is named, or what it is for is; nothing that overflowed is shown."""
+    rooms = COLUMNS["rooms"].astype(object)
+    kept = Settings(data=write(**COLUMNS, price=PRICE), **changes)
+    data = regress.load_data(kept)
+    row = (data.val if "val_split" in changes else data.test if len(data.test) else data.train)[0]
+    rooms[row] = "1e308" if len(data.test) or len(data.val) else "1e153"
+    with pytest.raises(InputError, match=r"so far outside the training range|no error can be measured"):
+        run(write("wild.csv", **{**COLUMNS, "rooms": rooms}, price=PRICE), **changes)
+
+
+def test_a_logarithm_that_makes_all_targets_alike(write):
+    price = 1e15 + np.arange(40) % 2
+    with pytest.raises(InputError, match=r'column "price" has values up to 1e\+15 with a deviation of'):
+        run(write(a=np.arange(40), price=price), log=("price",))
+
+
+def test_targets_that_one_row_alone_makes_vary(write):
+    """Without it nothing is left to standardise."""
+    price = np.where(np.arange(30) == 7, 5.0, 1e-200 * (1 + np.arange(30) % 3))
+    _, _, result = run(write(a=np.arange(30) ** 2 % 7, price=price))
+    assert np.abs(result.predicted).max() < 6
+
+
 def test_what_never_varies(write):
     with pytest.raises(InputError, match='column "price" is always 5: there is nothing to predict'):
         run(write(size=range(120), price=[5] * 120))
