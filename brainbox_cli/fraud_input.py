@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files import printable
-from brainbox_core.tables import Table, read_table, table_of
+from brainbox_core.tables import Table, closest, read_table, table_of
 
 
 def transactions(columns: Sequence[str], source: str) -> tuple[Table, list[str]]:
@@ -51,7 +51,7 @@ def typed(columns: Sequence[str], text: str) -> tuple[Table, list[str]]:
             raise UsageError("expected NAME=VALUE", where=where, fix="write it as Amount=5000,V1=-2.3")
         if name not in columns:
             shown = ", ".join(printable(known, 40) for known in columns)
-            near = next((known for known in columns if known.casefold() == name.casefold()), None)
+            near = closest(name, columns)
             fix = f"did you mean {printable(near)}?" if near else f"the columns are {shown}"
             raise UsageError(f'there is no column "{printable(name, 80)}"', where=where, fix=fix)
         if name in row:

@@ -8,7 +8,20 @@ from dataclasses import replace
 
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files import printable
-from brainbox_core.tables import Table, read_table, table_of
+from brainbox_core.tables import Table, closest, read_table, table_of
+
+_MOST = 20  # inputs that a hint lists
+
+
+def listed(inputs: Sequence[str]) -> str:
+    """The inputs for a hint, as many as one wants to read.
+
+    Example:
+        >>> listed(["sqft", "bedrooms"])
+        'sqft, bedrooms'
+    """
+    more = f" and {len(inputs) - _MOST:,} more" if len(inputs) > _MOST else ""
+    return ", ".join(printable(name, 40) for name in inputs[:_MOST]) + more
 
 
 def typed_row(inputs: Sequence[str], values: Sequence[str], settings: Sequence[str]) -> Table:
@@ -30,17 +43,18 @@ def typed_row(inputs: Sequence[str], values: Sequence[str], settings: Sequence[s
     if values and settings:
         raise UsageError("values come in order or by --set, not both", fix=named)
     if values and len(values) != len(inputs):
-        shown = ", ".join(printable(name, 40) for name in inputs)
         count = f"{len(values)} {'was' if len(values) == 1 else 'were'} given"
-        raise UsageError(f"needs {len(inputs)} value{'s' * (len(inputs) > 1)}: {shown}; {count}", fix=named)
+        what = f"needs {len(inputs)} value{'s' * (len(inputs) > 1)}: {listed(inputs)}; {count}"
+        raise UsageError(what, fix=named)
     row = dict(zip(inputs, values, strict=False))
     for setting in settings:
         name, equals, value = setting.partition("=")
         name = next((known for known in inputs if known == name.strip()), name)
         if not equals or name not in inputs:
             what = "expected COL=VALUE" if not equals else f'there is no input "{printable(name, 80)}"'
-            shown = ", ".join(printable(known, 40) for known in inputs)
-            raise UsageError(what, where=f"--set {setting}", fix=f"the inputs are {shown}")
+            near = closest(name.strip(), inputs) if equals else None
+            fix = f'did you mean "{printable(near, 80)}"?' if near else f"the inputs are {listed(inputs)}"
+            raise UsageError(what, where=f"--set {setting}", fix=fix)
         if name in row:
             raise UsageError(f"{printable(name, 80)} is given twice", where=f"--set {setting}", fix="give it once")
         row[name] = value
@@ -56,12 +70,17 @@ def table_rows(inputs: Sequence[str], source: str) -> Table:
     if source == "-" and sys.stdin is None:
         raise InputError("standard input is closed", fix="pipe rows into the command")
     raw = read_table(sys.stdin.buffer if source == "-" else source, header=False, text=True)
-    first = {raw.texts(name)[0].strip(): name for name in raw.names}
-    shown = ", ".join(printable(name, 40) for name in inputs)
-    if any(name in first for name in inputs):
+    cells = [raw.texts(name)[0].strip() for name in raw.names]
+    first = dict(zip(cells, raw.names, strict=True))
+    if {name.casefold() for name in inputs} & {cell.casefold() for cell in cells}:
         if lacking := [name for name in inputs if name not in first]:
             what = f'there is no column "{printable(lacking[0], 80)}"'
-            raise InputError(what, where=raw.name, fix=f"the inputs are {shown}")
+            near = closest(lacking[0], [cell for cell in cells if cell not in inputs])
+            fix = f'rename "{printable(near, 80)}" if that is it; ' if near else ""
+            raise InputError(what, where=raw.name, fix=f"{fix}the inputs are {listed(inputs)}")
+        if twice := [name for name in inputs if cells.count(name) > 1]:
+            what = f'there are {cells.count(twice[0])} columns "{printable(twice[0], 80)}"'
+            raise InputError(what, where=raw.name, fix="rename or remove all but one")
         if raw.rows == 1:
             raise InputError("has no rows below its header", where=raw.name, fix="add rows to predict")
         raw, places = raw.take(range(1, raw.rows)), [first[name] for name in inputs]
@@ -71,6 +90,6 @@ def table_rows(inputs: Sequence[str], source: str) -> Table:
         places = raw.names
     else:
         what = f"needs {len(inputs)} columns, or a header with their names"
-        raise InputError(what, where=raw.name, got=f"{len(raw.names)} columns", fix=f"the inputs are {shown}")
+        raise InputError(what, where=raw.name, got=f"{len(raw.names)} columns", fix=f"the inputs are {listed(inputs)}")
     columns = {name: replace(raw.columns[place], name=name) for name, place in zip(inputs, places, strict=True)}
     return replace(raw, columns=columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import os
 import re
 import shlex
@@ -50,12 +51,24 @@ class Verbs(TyperGroup):
             return f"to read it: {shlex.join(['brainbox', noun, 'predict', word])}"
         return suggestion(word, self.commands, f"brainbox {noun} ")
 
-    @staticmethod
-    def _misplaced(ctx: typer.Context, before: list[str], after: list[str]) -> UsageError:
+    def _misplaced(self, ctx: typer.Context, before: list[str], after: list[str]) -> UsageError:
+        """The line with the options behind the verb, without those that the verb has not."""
         verb, *rest = after
-        options = [word for word in before if word != "--"]
-        corrected = shlex.join(["brainbox", ctx.info_name, verb, *options, *rest])
-        return UsageError(f'options follow the verb "{verb}"', got=shlex.join(before), fix=corrected)
+        command = self.commands[verb]
+        known = {flag for param in command.params for flag in (*param.opts, *param.secondary_opts)}
+        valued = _valued(self) | _valued(command)
+        kept, foreign = [], []
+        words = iter(word for word in before if word != "--")
+        for word in words:
+            option = word.partition("=")[0]
+            part = [word, *itertools.islice(words, int(word in valued))]
+            if option in known or not (option.startswith("--") or option in valued):  # short ones may share a word
+                kept += part
+            else:
+                foreign.append(option)
+        corrected = shlex.join(["brainbox", ctx.info_name, verb, *kept, *rest])
+        fix = f"{corrected} ({verb} has no {' and no '.join(foreign)})" if foreign else corrected
+        return UsageError(f'options follow the verb "{verb}"', got=shlex.join(before), fix=fix)
 
 
 class TextVerbs(Verbs):
@@ -133,7 +146,7 @@ class Texts(Values):
 
 def _sorted(command: TyperCommand, args: list[str], is_value: Callable[[str], bool]) -> list[str]:
     """The options of a verb and what belongs to them, then `--`, then all other words in their order."""
-    valued = {flag for param in command.params if not getattr(param, "is_flag", True) for flag in param.opts}
+    valued = _valued(command)
     options, words = [], []
     rest = iter(args)
     for word in rest:
@@ -146,3 +159,8 @@ def _sorted(command: TyperCommand, args: list[str], is_value: Callable[[str], bo
         else:
             words.append(word)
     return [*options, "--", *words]
+
+
+def _valued(command: TyperCommand | TyperGroup) -> set[str]:
+    """The options of a command that take a value."""
+    return {flag for param in command.params if not getattr(param, "is_flag", True) for flag in param.opts}

@@ -62,7 +62,8 @@ class CsvRows:
             self.delimiter = match[1]
             if self.delimiter not in DELIMITERS:
                 what = f'"{printable(self._start[0].strip())}" names a separator that is not read here'
-                raise InputError(what, where=f"{name} line 1", expected="one of , ; | or a tab")
+                fix = "save it again with one of these"
+                raise InputError(what, where=f"{name} line 1", expected="one of , ; | or a tab", fix=fix)
             self._next_line = 2
             del self._start[0]
         else:
@@ -133,7 +134,7 @@ class CsvRows:
                 self._set_width(row, place, cut_off=not last.endswith(("\n", "\r")))
             if max(map(len, row)) > MAX_CELL:
                 what = f"field {_longest(row)} is too long (over {MAX_CELL:,} characters)"
-                raise InputError(what, where=f"{self._name} line {place}")
+                raise InputError(what, where=f"{self._name} line {place}", fix=_TOO_LONG)
             if self._blank_since:
                 self._count_blank_lines()
             yield place, row
@@ -162,7 +163,7 @@ class CsvRows:
         """What the csv module could not read, in a row that starts and ends in these lines."""
         where, text = f"{self._name} line {first}", str(error)
         if "field limit" in text and first == last:
-            return InputError(f"a field is too long (over {MAX_CELL:,} characters)", where=where)
+            return InputError(f"a field is too long (over {MAX_CELL:,} characters)", where=where, fix=_TOO_LONG)
         if "expected after" in text:
             what = f"text follows a closing quote in line {last}" if last > first else "text follows a closing quote"
             fix = 'write "" for a quote inside a quoted cell; a quote before it may lack its partner'
@@ -172,6 +173,9 @@ class CsvRows:
                 f"a quote opened in line {first} never closes", where=where, fix="add the closing quote, or remove it"
             )
         return InputError(f"cannot be read ({text})", where=where)
+
+
+_TOO_LONG = "shorten it, or take the column out"
 
 
 def _longest(row: list[str]) -> int:

@@ -269,7 +269,7 @@ def _measure_numbers(table: Table, name: str) -> tuple[NumberColumn | None, str]
         return None, f"empty in all {table.rows:,} rows, left out"
     low, high = float(known.min()), float(known.max())
     if low == high:
-        return None, f"always {low:,.10g}, left out"
+        return None, f"always {low:,.10g}{_missing(table.rows - len(known))}, left out"
     with np.errstate(over="ignore", invalid="ignore"):
         fill = float(np.median(known))
         values = np.where(np.isnan(values), fill, values)
@@ -289,7 +289,7 @@ def _measure_text(table: Table, name: str) -> tuple[TextColumn | None, str]:
         return None, f"empty in all {table.rows:,} rows, left out"
     values = sorted(counts)
     if len(values) == 1:
-        return None, f'always "{printable(values[0], 40)}", left out'
+        return None, f'always "{printable(values[0], 40)}"{_missing(missing)}, left out'
     if len(values) > MAX_VALUES:
         what = f'column "{printable(name, 80)}" is text with {len(values):,} different values'
         raise InputError(
@@ -309,6 +309,10 @@ def _filled(missing: int, column: NumberColumn | TextColumn) -> str:
     number = isinstance(column, NumberColumn)
     fill = f"the median {column.fill:,.10g}" if number else f'the commonest, "{printable(column.fill, 40)}"'
     return f"{missing:,} missing value{'s' * (missing != 1)} filled with {fill}"
+
+
+def _missing(rows: int) -> str:
+    return f", missing in {rows:,} row{'s' * (rows != 1)}" if rows else ""
 
 
 def _were(count: int) -> str:

@@ -53,4 +53,6 @@ def remedy(cell: str) -> str:
     cell = cell.strip()
     if len(cell) > _LONGEST:
         return ""
+    if number(cell) is not None:
+        return "remove the invisible characters around it"
     return next((fix for pattern, fix in _CLOSE if pattern.fullmatch(cell)), "")

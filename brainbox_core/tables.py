@@ -17,7 +17,7 @@ import itertools
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
@@ -105,8 +105,8 @@ class Table:
             return values
         return ["" if math.isnan(value) else repr(value).removesuffix(".0") for value in self.numbers(name).tolist()]
 
-    def where(self, row: int, name: str) -> str:
-        """The place of a cell, for an error: file, line and column."""
+    def where(self, row: int, name: str | None = None) -> str:
+        """The place of a cell, for an error: file, line and column; without a name, the place of the row."""
         return self._place(self.lines[row], name)
 
     def take(self, rows: np.ndarray) -> Table:
@@ -115,20 +115,28 @@ class Table:
         columns = {name: column.take(rows) for name, column in self.columns.items()}
         return replace(self, columns=columns, lines=self.lines[rows])
 
-    def _place(self, line: int, name: str) -> str:
-        column = f'column "{printable(name, 80)}"'
-        if self.name:
-            return f"{self.name} line {line}, {column}"
-        return f"row {line}, {column}" if self.rows > 1 else column
+    def _place(self, line: int, name: str | None) -> str:
+        line = f"{self.name} line {line}" if self.name else f"row {line}" if self.rows > 1 else ""
+        return ", ".join(filter(None, [line, name and f'column "{printable(name, 80)}"']))
 
     def _column(self, name: str) -> Column:
         if name in self.columns:
             return self.columns[name]
-        near = difflib.get_close_matches(name.casefold(), [known.casefold() for known in self.columns], 1)
-        near = next((known for known in self.columns if near == [known.casefold()]), None)
+        near = closest(name, self.columns)
         shown = ", ".join(f'"{printable(known, 40)}"' for known in itertools.islice(self.columns, 20))
         fix = f'did you mean "{printable(near, 80)}"?' if near is not None else f"the columns are {shown}"
         raise InputError(f'there is no column "{printable(name, 80)}"', where=self.name, fix=fix)
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like one that is not known, whatever its capitals; None if none comes close.
+
+    Example:
+        >>> closest("Prise", ["sqft", "price"])
+        'price'
+    """
+    folded = {other.casefold(): other for other in known}
+    return next((folded[near] for near in difflib.get_close_matches(name.casefold(), folded, 1)), None)
 
 
 def table_of(columns: Mapping[str, Sequence]) -> Table:

@@ -17,6 +17,7 @@ from brainbox_cli.reporter import Reporter
 from brainbox_cli.trainer import Answer, Trainer, verbs
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files import printable
+from brainbox_core.numerals import number
 from brainbox_core.tasks.regress_settings import AUTO, BUILT_IN, MAX_DEGREE, NONE, Settings
 
 FEATURES = "Features"  # a panel of the help
@@ -160,7 +161,7 @@ def _predict(
     no_input: bool,
 ) -> Iterator[Answer]:
     """Everything is predicted before the first answer, so that a bad row leaves no half of an output."""
-    from brainbox_cli.regress_input import table_rows, typed_row
+    from brainbox_cli.regress_input import listed, table_rows, typed_row
 
     inputs = task.inputs(model)
     source = "-" if values == ["-"] else rows
@@ -170,8 +171,7 @@ def _predict(
         if _may_ask(reporter, no_input):
             _ask(reporter, task, model, no_input)
             return
-        shown = ", ".join(printable(name, 40) for name in inputs)
-        raise UsageError("no value was given", fix=f"give {shown}; or - to read rows from standard input")
+        raise UsageError("no value was given", fix=f"give {listed(inputs)}; or - to read rows from standard input")
     table = table_rows(inputs, source) if source else typed_row(inputs, values or [], settings or [])
     for remark in task.remarks(model, table):
         reporter.warn(remark)
@@ -223,8 +223,6 @@ def _ask(reporter: Reporter, task: ModuleType, model: object, no_input: bool) ->
 
 def _value(reporter: Reporter, task: ModuleType, model: object, name: str) -> str | None:
     """What was typed for one input; None for a blank line or the end. Asks again for what does not fit."""
-    from brainbox_core.numerals import number
-
     known = task.choices(model, name)
     among = f" ({', '.join(printable(text, 40) for text in known)})" if 0 < len(known) <= 12 else ""
     while True:
@@ -279,8 +277,10 @@ def _draw(folder: Path, model: object, data: object, result: object) -> dict[str
 def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
     """Predict the first row that it was judged by, as one would type it."""
     row = data.table.take((data.test if len(data.test) else data.train)[:1])
-    values = [row.texts(name)[0].strip() or "?" for name in data.design.inputs]
-    return ["predict", *values], {}
+    values = {name: row.texts(name)[0].strip() for name in data.design.inputs}
+    if any(value.startswith("-") and number(value) is None for value in values.values()):  # it would be an option
+        return ["predict", *(word for name, value in values.items() for word in ("--set", f"{name}={value}"))], {}
+    return ["predict", *values.values()], {}
 
 
 TRAINER = Trainer(

@@ -226,6 +226,12 @@ def _precise(subject: Subject) -> tuple[Formula, float]:
     Raises:
         InputError: none is.
     """
+    tiny, largest = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+    for value in subject.values:
+        if not tiny < max(abs(value.low), abs(value.high), value.high - value.low) < largest:
+            name, range_ = printable(value.name, 80), f"{value.low:.3g} to {value.high:.3g}"
+            what = f'column "{name}" reaches from {range_}, which float32 does not hold'
+            raise InputError(what, fix="use another unit for the column, and train again")
     rows = subject.sample(stream(0, "agreement"), SAMPLE, 1.0)
     wanted = subject.trained(rows)
     usable = np.isfinite(wanted) & (np.abs(wanted) < np.finfo(np.float32).max / 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from brainbox_core.layers import Linear
 from brainbox_core.linear_regression import Solution, least_squares, leverages
 from brainbox_core.model import Sequential
 from brainbox_core.tables import Table
-from brainbox_core.tasks.regress_data import Data, load_data, load_test_data
+from brainbox_core.tasks.regress_data import LEAST, Data, load_data, load_test_data
 from brainbox_core.tasks.regress_design import Design
 from brainbox_core.tasks.regress_fit import Fit, Line, learn, rescaled, set_weights, standard
 from brainbox_core.tasks.regress_settings import FULL, Settings
@@ -107,26 +108,31 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     Raises:
         ConvergenceError: the learning rate is too large.
         UsageError: cross-validation needs more rows than there are.
+        InputError: a row lies so far from the others that its error is no number.
     """
     rows = np.concatenate([data.train, data.val])
     if settings.folds > len(rows):
-        raise UsageError("folds", expected=f"at most {len(rows):,}, the training rows", got=settings.folds)
+        expected, fix = f"at most {len(rows):,}, the training rows", f"use --folds {len(rows)}, or add rows"
+        raise UsageError("folds", expected=expected, got=settings.folds, fix=fix)
     X, t = data.part(data.train)
     val = data.part(data.val) if len(data.val) else None
     exact = least_squares(X, standard(t)[0], settings.ridge)
     fit = learn(settings, X, t, val, model, callbacks)
     best = rescaled(exact.weights, exact.intercept, t)
     set_weights(model, fit.line)
-    found, folds = {"primary": "test_r2"}, ()
+    found, folds = {}, ()
     if settings.folds:
         folds, guesses = _cross_validate(settings, data, rows)
-        found |= {"cv_r2": float(np.mean(folds)), "cv_r2_sd": float(np.std(folds))} if folds else {}
+        with np.errstate(all="ignore"):
+            found |= {"cv_r2": float(np.mean(folds)), "cv_r2_sd": float(np.std(folds))} if folds else {}
     if len(data.test):
-        truth, predicted = data.y[data.test], _own(data, fit.line(data.part(data.test)[0]))
+        truth, predicted = data.y[data.test], _predicted(fit.line, data, data.test)
     else:
         truth, predicted = data.y[rows], guesses
     distance = float(np.sqrt(np.mean((fit.line(X) - best(X)) ** 2)) / t.std())
     found |= _judge(truth, predicted, float(data.y[data.train].mean())) | fit.losses
+    _require_finite(found, data)
+    found = {"primary": "test_r2", **found}
     model.meta = {
         "kind": "regress",
         **data.design.config(),
@@ -165,9 +171,14 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
 
 
 def evaluate(model: Sequential, data: Data, progress: Progress | None = None) -> Result:
-    """Judge a model by the rows of `data.test`, beside always predicting the mean of its training rows."""
+    """Judge a model by the rows of `data.test`, beside always predicting the mean of its training rows.
+
+    Raises:
+        InputError: as `predict`, or a target or a prediction is too large to be squared.
+    """
     truth, predicted = data.y[data.test], predict(model, data.table.take(data.test))
     found = _judge(truth, predicted, model.meta["mean"])
+    _require_finite(found, data)
     return Result({"primary": "test_r2", **found}, truth=truth, predicted=predicted)
 
 
@@ -177,14 +188,8 @@ def predict(model: Sequential, table: Table) -> np.ndarray:
     Raises:
         InputError: a column is missing, a cell is bad, or so far outside the training range that no number comes out.
     """
-    design = Design.from_config(model.meta)
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = Line(np.array(model.meta["weights"]), model.meta["intercept"])(design.transform(table))
-        values = np.exp(values) if model.meta["target"]["log"] else values
-    if len(bad := np.flatnonzero(~np.isfinite(values))):
-        what = "is so far outside the training range that no number can be predicted"
-        raise InputError(what, where=f"{table.name} line {table.lines[bad[0]]}", fix="look at the row again")
-    return values
+    line = Line(np.array(model.meta["weights"]), model.meta["intercept"])
+    return _targets(line, Design.from_config(model.meta), model.meta["target"]["log"], table)
 
 
 def inputs(model: Sequential) -> list[str]:
@@ -224,6 +229,8 @@ def load_model(path: str | Path, kind: str = "regress") -> Sequential:
             raise InputError("the model's weights do not fit its features")
         if not isinstance(target, dict) or type(target.get("name")) is not str or type(target.get("log")) is not bool:
             raise InputError("the model does not say what it predicts")
+        if not all(type(model.meta["data"][name]) is str for name in ("name", "sha256")):
+            raise InputError("the model does not say what it was trained on")
         Settings(**{**kept, "log": tuple(kept["log"])})
     except InputError as error:
         raise InputError(error.what, where=str(path), fix="train it again") from error
@@ -237,33 +244,61 @@ def _cross_validate(settings: Settings, data: Data, rows: np.ndarray) -> tuple[l
     guesses = np.empty(len(rows))
     scores = []
     places = np.array_split(np.arange(len(rows)), settings.folds)
-    inputs, degree = data.design.inputs, settings.degree
     for place in places:
-        kept = np.delete(rows, place)
-        if (data.y[kept] == data.y[kept[0]]).all():
-            guesses[place] = data.y[kept[0]]
-            continue
-        part = replace(data, design=Design.fit(data.table.take(kept), inputs, data.design.log, degree))
-        X, truth = part.part(rows[place])[0], data.y[rows[place]]
-        guesses[place] = _own(data, learn(settings, *part.part(kept)).line(X))
-        if (truth != truth[0]).any():  # R² of one row, or of equal ones, does not exist
-            scores.append(metrics.r2(truth, guesses[place]))
+        kept, truth = np.delete(rows, place), data.y[rows[place]]
+        part = _refitted(data, kept, settings.degree)
+        if part is None:
+            guesses[place] = data.y[kept].mean()
+        else:
+            guesses[place] = _predicted(learn(settings, *part.part(kept)).line, part, rows[place])
+        if (truth != truth[0]).any() and truth.std() > LEAST:  # R² of one row, or of equal ones, does not exist
+            with np.errstate(all="ignore"):
+                scores.append(metrics.r2(truth, guesses[place]))
     return scores, guesses
+
+
+def _refitted(data: Data, rows: np.ndarray, degree: int) -> Data | None:
+    """The data encoded anew by some rows; None if nothing varies in them, so that their mean is all there is."""
+    if not data.learned(rows).std() > LEAST:
+        return None
+    inputs, log = data.design.inputs, data.design.log
+    try:
+        return replace(data, design=Design.fit(data.table.take(rows), inputs, log, degree))
+    except InputError:
+        return None
 
 
 def _judge(truth: np.ndarray, predicted: np.ndarray, mean: float) -> dict[str, float]:
     always = np.full(len(truth), mean)
-    return {
-        "test_r2": metrics.r2(truth, predicted),
-        "test_rmse": metrics.rmse(truth, predicted),
-        "test_mae": metrics.mae(truth, predicted),
-        "baseline_rmse": metrics.rmse(truth, always),
-        "baseline_mae": metrics.mae(truth, always),
-    }
+    with np.errstate(all="ignore"):
+        return {
+            "test_r2": metrics.r2(truth, predicted),
+            "test_rmse": metrics.rmse(truth, predicted),
+            "test_mae": metrics.mae(truth, predicted),
+            "baseline_rmse": metrics.rmse(truth, always),
+            "baseline_mae": metrics.mae(truth, always),
+        }
 
 
-def _own(data: Data, learned: np.ndarray) -> np.ndarray:
-    return np.exp(learned) if data.log_target else learned
+def _require_finite(found: dict[str, float], data: Data) -> None:
+    if not all(map(math.isfinite, found.values())):
+        what = "no error can be measured: a target or a prediction is too large to be squared"
+        raise InputError(what, where=data.name, fix="look for rows far outside the training range")
+
+
+def _predicted(line: Line, data: Data, rows: np.ndarray) -> np.ndarray:
+    return _targets(line, data.design, data.log_target, data.table.take(rows))
+
+
+def _targets(line: Line, design: Design, log: bool, table: Table) -> np.ndarray:
+    """What a line predicts for rows, in the target's own unit."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = line(design.transform(table))
+        values = np.exp(values) if log else values
+    if len(bad := np.flatnonzero(~np.isfinite(values))):
+        what = "the row is so far outside the training range that no number can be predicted"
+        raise InputError(what, where=table.where(bad[0]), fix="look at its values again")
+    return values
 
 
 def _weights(design: Design, line: Line, exact: Line) -> tuple[Weight, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from brainbox_core.tasks.regress_settings import AUTO, BUILT_IN, FEW, NONE, Sett
 Progress = Callable[[int, int], object]
 
 TEST_SPLIT = 0.2
-LARGEST = 1e30  # the model's layer is float32
+LEAST, LARGEST = 1e-30, 1e30  # of targets; the model's layer is float32
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,13 @@ class Data:
         """How many rows each part has."""
         return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
 
+    def learned(self, rows: np.ndarray) -> np.ndarray:
+        """What is learned of some rows: the target or its logarithm."""
+        return np.log(self.y[rows]) if self.log_target else self.y[rows]
+
     def part(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The features of some rows, and what is learned of them: the target or its logarithm."""
-        y = self.y[rows]
-        return self.design.transform(self.table.take(rows)), np.log(y) if self.log_target else y
+        """The features of some rows, and what is learned of them."""
+        return self.design.transform(self.table.take(rows)), self.learned(rows)
 
 
 def load_data(settings: Settings, progress: Progress | None = None) -> Data:
@@ -74,6 +77,9 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     notes = list(table.notes)
     table, y = _with_known(table, target, notes)
     for name in settings.log:
+        if table.is_text(name):
+            what = f'column "{printable(name, 80)}" is text and has no logarithm'
+            raise InputError(what, where=table.name, fix="leave it out of --log")
         table.numbers(name)
     log_target = target in settings.log
     if log_target and len(bad := np.flatnonzero(y <= 0)):
@@ -89,9 +95,11 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     if (y[train] == y[train[0]]).all():
         what = f'column "{printable(target, 80)}" is always {y[train[0]]:,.10g}: there is nothing to predict'
         raise InputError(what, where=table.name, fix="name another column with --target")
+    if len(test):
+        _require_variety(y[test], table.name, target, "hold out more rows with --test-split, or none")
     with np.errstate(over="ignore", invalid="ignore"):
-        spread = float(y[train].std())
-    if not 1 / LARGEST < spread < LARGEST or np.abs(y).max() > LARGEST:
+        spread = float((np.log(y[train]) if log_target else y[train]).std())
+    if not LEAST < spread < LARGEST or np.abs(y).max() > LARGEST:
         what = (
             f'column "{printable(target, 80)}" has values up to {np.abs(y).max():.3g} with a deviation of {spread:.3g}'
         )
@@ -113,40 +121,42 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     """What a model is judged by: the rows of its own table that it never saw, or all rows of another one.
 
     Args:
-        name: of the table.
+        name: of the table; its bytes say whether it is the model's own, wherever it lies.
         progress: called with (bytes done, bytes in all) while reading.
 
     Raises:
         UsageError: the model was trained on all rows of this table.
-        InputError: as `load_data`.
+        InputError: the table is missing or bad, has no such column, or targets that are all equal.
     """
     kept = model.meta["settings"]
     target = model.meta["target"]["name"]
     settings = Settings(**{**kept, "log": tuple(kept["log"]), "data": name})
-    table = _read(name, settings.no_header, progress)
+    design = Design.from_config(model.meta)
+    table = _read(name, settings.no_header, progress, [column.name for column in design.texts])
     notes = list(table.notes)
     table, y = _with_known(table, target, notes)
     rows = np.arange(table.rows)
-    if name == model.meta["data"]["name"]:
+    if table.sha256 == model.meta["data"]["sha256"]:
         rows = _divide(settings, table.rows)[2]
         if not len(rows):
             raise UsageError(f"it was trained on all rows of {name}", fix="name other rows with --data")
+    _require_variety(y[rows], table.name, target, "name more rows with --data")
+    notes += design.remarks(table.take(rows))
     none = np.arange(0)
-    design = Design.from_config(model.meta)
     return Data(
         table.name, table.sha256, tuple(notes), table, y, target, model.meta["target"]["log"], design, none, none, rows
     )
 
 
-def _read(name: str, no_header: bool, progress: Progress | None) -> Table:
+def _read(name: str, no_header: bool, progress: Progress | None, text: Collection[str] = ()) -> Table:
     header = False if no_header else None
     if name == BUILT_IN:
         return read_table(builtin("houses.csv"), name=BUILT_IN)
     if name != "-":
-        return read_table(name, header=header, progress=progress)
+        return read_table(name, header=header, progress=progress, text=text)
     if sys.stdin is None:
         raise InputError("standard input is closed", fix="pipe a table into the command")
-    return replace(read_table(sys.stdin.buffer, header=header, progress=progress), name="-")
+    return replace(read_table(sys.stdin.buffer, header=header, progress=progress, text=text), name="-")
 
 
 def _target(table: Table, name: str | None) -> str:
@@ -172,6 +182,14 @@ def _with_known(table: Table, target: str, notes: list[str]) -> tuple[Table, np.
         raise InputError(what, where=table.name, fix="name another column with --target")
     notes.append(f"{count:,} of {table.rows:,} rows left out: their {name} is missing")
     return table.take(np.flatnonzero(~missing)), y[~missing]
+
+
+def _require_variety(y: np.ndarray, place: str, target: str, fix: str) -> None:
+    """Of targets that are all equal R² does not exist."""
+    if (y == y[0]).all():
+        name, count = printable(target, 80), f"{len(y):,} row{'s' * (len(y) != 1)}"
+        what = f'column "{name}" is always {y[0]:,.10g} in the {count} to judge by: R² needs targets that differ'
+        raise InputError(what, where=place, fix=fix)
 
 
 def _divide(settings: Settings, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -202,9 +220,10 @@ def _leaks(table: Table, inputs: list[str], target: str, y: np.ndarray) -> list[
         if known.any() and (values[known] == y[known]).all():
             notes.append(f"{shown} equals the target {printable(target, 80)}: leave it out to learn anything")
         elif known.all():
-            values = values - values.mean()
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):
+                values = values - values.mean()
                 product = np.sqrt(values @ values) * np.sqrt(spread @ spread)
-            if product and abs(values @ spread) > (1 - 1e-9) * product:
+                together = abs(values @ spread)
+            if product and together > (1 - 1e-9) * product:  # of numbers that overflow nothing is known
                 notes.append(f"{shown} is a straight line of the target {printable(target, 80)}: is it known before?")
     return notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from brainbox_core.callbacks import Callback, EarlyStopping
+from brainbox_core.errors import InputError
 from brainbox_core.linear_regression import descend, least_squares, predictions
 from brainbox_core.model import Sequential
 from brainbox_core.tasks.regress_settings import FULL, Settings
@@ -66,11 +68,17 @@ def learn(
 
     Raises:
         ConvergenceError: the learning rate is too large.
+        InputError: a row of `val` is so far outside that its error is no number.
     """
     y, _, scale = standard(t)
 
     def loss(line: Line, part: str, X: np.ndarray, t: np.ndarray) -> dict[str, float]:
-        return {f"{part}_loss": float(np.mean((line(X) - t) ** 2)) / scale**2}
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = float(np.mean((line(X) - t) ** 2)) / scale**2
+        if not math.isfinite(value):
+            what = "a row to choose the epoch by is so far outside the training range that its error is no number"
+            raise InputError(what, fix="look for values that are wrong, or leave --val-split out")
+        return {f"{part}_loss": value}
 
     if settings.closed_form:
         solution = least_squares(X, y, settings.ridge)

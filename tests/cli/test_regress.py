@@ -8,12 +8,15 @@ import select
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from brainbox_cli.commands import regress
 from brainbox_cli.trainer_run import _reproduce
+from brainbox_core.tables import table_of
 from brainbox_core.tasks.regress_settings import Settings
 from tests.cli.shell import COMMAND, brainbox, document, environment, in_terminal, run_here, screen
 
@@ -67,6 +70,27 @@ def test_the_next_command_and_the_reproduction_work_as_printed(trained, tmp_path
     brainbox(*told["reproduce"].split()[1:], "-q", cwd=tmp_path)
     name = "brainbox-out/regress/model.safetensors"
     assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("sqft", "neighborhood", "told"),
+    [
+        ("-5", "harbor", []),  # a negative number needs no name
+        ("900", "-harbor", ['neighborhood "-harbor" was not in the training data']),
+        ("900", "", ['neighborhood: 1 missing value filled with the commonest, "old town"']),
+        ("", "harbor", ["sqft: 1 missing value filled with the median 1,690"]),
+    ],
+)
+def test_the_next_command_works_whatever_the_row_holds(sqft, neighborhood, told, trained):
+    row = {"sqft": [sqft], "bedrooms": ["3"], "age": ["20"], "neighborhood": [neighborhood]}
+    data = SimpleNamespace(
+        table=table_of(row), test=np.arange(0), train=np.arange(1), design=SimpleNamespace(inputs=row)
+    )
+    words, _ = regress.TRAINER.try_next(trained, data)
+    code, fields = run_here("regress", *words, "-m", str(trained / "brainbox-out/regress"), "--json")
+    assert code == 0
+    assert fields["result"]["predictions"][0]["input"] == {name: cell for name, (cell,) in row.items()}
+    assert [warning for warning in fields["warnings"] if "outside" not in warning] == told
 
 
 def test_the_record_of_a_run(trained):
@@ -176,13 +200,17 @@ def test_rows_from_a_file_in_words(trained, tmp_path):
         (["1", "2", "3", "a", "--set", "age=3"], "", 2, "not both"),
         (["1", "2", "3", "a", "--data", "-"], "", 2, "not both"),
         (["--set", "sqft"], "", 2, "expected COL=VALUE"),
-        (["--set", "price=3"], "", 2, 'there is no input "price"'),
+        (["--set", "price=3"], "", 2, 'there is no input "price"; the inputs are sqft, bedrooms, age, neighborhood'),
+        (["--set", "Bedroom=3"], "", 2, 'there is no input "Bedroom"; did you mean "bedrooms"?'),
         (["--set", "age=3", "--set", "age=4"], "", 2, "age is given twice"),
         (["abc", "2", "3", "harbor"], "", 3, 'column "sqft": "abc" is not a number'),
         (["$400", "2", "3", "harbor"], "", 3, "remove the currency sign"),
         (["1e999", "2", "3", "harbor"], "", 3, "is not a number"),
         (["-"], "", 3, "standard input"),
         (["-"], "sqft,age\n3,4\n", 3, 'there is no column "bedrooms"'),
+        (["-"], "sqft,bedrooms,age,neighbourhood\n1,2,3,harbor\n", 3, 'rename "neighbourhood" if that is it; the'),
+        (["-"], "Sqft,Bedrooms,Age,Neighborhood\n1,2,3,harbor\n", 3, 'rename "Sqft" if that is it; the inputs'),
+        (["-"], "sqft,sqft,bedrooms,age,neighborhood\n1,2,3,4,harbor\n", 3, 'there are 2 columns "sqft"'),
         (["-"], "sqft,bedrooms,age,neighborhood\n", 3, "no rows below its header"),
         (["-"], "1,2,3\n", 3, "needs 4 columns, or a header with their names, got 3 columns"),
         (["-"], "sqft,bedrooms,age,neighborhood\n1,2,3,harbor\n1,2,x,harbor\n", 3, 'line 3, column "age": "x" is not'),

@@ -112,7 +112,7 @@ def test_what_is_taken_for_a_text(words, texts, filtered, monkeypatch, capsys):
         (["mail.tsv"], "mail.tsv", ["brainbox spam train --data mail.tsv", "brainbox spam predict mail.tsv"]),
         (["--why", "some text"], "--why", ["brainbox spam predict --why 'some text'"]),
         (["--epochs", "3", "some text"], "some text", ["brainbox spam predict 'some text'"]),
-        (["--epochs", "3", "predict", "a b"], "options follow the verb", ["brainbox spam predict --epochs 3 'a b'"]),
+        (["--epochs", "3", "predict", "a b"], "options follow the verb", ["brainbox spam predict 'a b' (predict"]),
         (["predict"], "TEXT", ["brainbox spam predict --help"]),
         (["some text", "--threshold", "1"], "--threshold", []),
         (["some text", "--epochs", "3"], "--epochs", []),

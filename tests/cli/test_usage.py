@@ -17,8 +17,14 @@ WRONG = {
     "mnist --optimizer adm": ("did you mean adam?", "--help"),
     "mnist --fail-under 95": ("--fail-under", "95%"),
     "mnist predict x.png --top 0": ("--top", "--help"),
-    "mnist --epochs 3 predict x.png": ("options follow the verb", "brainbox mnist predict --epochs 3 x.png"),
-    "mnist --top 3 predict x.png": ("options follow the verb", "brainbox mnist predict --top 3 x.png"),
+    "cnn --epochs 3 evaluate": ("options follow the verb", "hint: brainbox cnn evaluate (evaluate has no --epochs)"),
+    "mnist -e 3 --plot --limit=9 -qm x predict x.png": (
+        "options follow the verb",
+        "hint: brainbox mnist predict -qm x x.png (predict has no -e and no --plot and no --limit)",
+    ),
+    "mnist -- train --quick": ("options follow the verb", "hint: brainbox mnist train --quick"),
+    "mnist --top 3 predict x.png": ("options follow the verb", "hint: brainbox mnist predict --top 3 x.png"),
+    "regress --data -3 evaluate": ("options follow the verb", "hint: brainbox regress evaluate --data -3"),
     "cnn --filters 8,16,8,8 -n": ("conv2d", ""),
 }
 

@@ -107,14 +107,15 @@ def test_values_outside_the_training_range_are_found():
 
 
 def test_constant_and_empty_columns_are_left_out_and_said():
-    encoder = fitted(a=[1, 2], b=[5, 5], c=["x", "x"], d=[None, None], e=[7, None], f=["", " "])
+    encoder = fitted(a=[1, 2], b=[5, 5], c=["x", "x"], d=[None, None], e=[7, None], f=["", " "], g=["x", ""])
     assert encoder.names == ["a"]
     assert encoder.notes == [
         "b: always 5, left out",
         'c: always "x", left out',
         "d: empty in all 2 rows, left out",
-        "e: always 7, left out",
+        "e: always 7, missing in 1 row, left out",
         "f: empty in all 2 rows, left out",
+        'g: always "x", missing in 1 row, left out',
     ]
     assert encoder.transform({"a": [3]}).tolist() == [[3]]  # the others need not be there
 

@@ -54,6 +54,8 @@ def test_what_stands_for_a_missing_number(cell):
         ("١٢٣", "digits 0 to 9"),
         ("５", "digits 0 to 9"),
         ("−5", "plain minus"),
+        ("\u00a05\u00a0", "invisible characters"),
+        ("\x855", "invisible characters"),
     ],
 )
 def test_what_comes_close_to_a_number_is_refused_with_its_remedy(cell, fix):

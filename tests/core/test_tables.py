@@ -280,6 +280,15 @@ def test_texts_of_numbers():
     assert everything.numbers("b").tolist() == [1.5, 2000]
 
 
+def test_the_places_of_rows_and_cells():
+    table = read(HOUSES)
+    assert (table.where(1, "sqft"), table.where(1)) == ('houses.csv line 3, column "sqft"', "houses.csv line 3")
+    typed = table_of({"a": [1, 2]})
+    assert (typed.where(1, "a"), typed.where(1)) == ('row 2, column "a"', "row 2")
+    alone = table_of({"a": [1]})  # what was typed has no row either
+    assert (alone.where(0, "a"), alone.where(0)) == ('column "a"', "")
+
+
 def test_rows_are_taken_by_number_and_by_mask():
     table = read(HOUSES).take(np.array([2, 0]))
     assert table.rows == 2

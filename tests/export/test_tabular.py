@@ -237,6 +237,14 @@ def test_what_float32_cannot_tell_apart_is_refused():
     assert "subtract" in error.value.fix
 
 
+@pytest.mark.parametrize("unit", [1e40, 1e-50])
+def test_a_column_that_float32_does_not_hold_is_refused(unit):
+    random = np.random.default_rng(2)
+    model = detector({"V1": random.normal(0, 1, 200), "V2": random.normal(0, unit, 200)})
+    with pytest.raises(InputError, match=r'column "V2" reaches from .* which float32 does not hold; use another unit'):
+        build(model, "net", verify=0)
+
+
 def test_weights_that_float32_does_not_hold_are_refused(tmp_path):
     model, _ = houses(tmp_path)
     model.meta["weights"][0] = 1e300

@@ -197,6 +197,9 @@ def test_scaling_cannot_be_forgotten_because_the_model_carries_it(houses):
         {"log": ["rooms"]},
         {"log": 7},
         {"polynomial": {}},
+        {"data": {}},
+        {"data": None},
+        {"data": {"name": 3, "sha256": ""}},
     ],
 )
 def test_a_file_whose_parts_do_not_fit_is_refused(houses, tmp_path, change):
@@ -214,6 +217,37 @@ def test_other_data_is_judged_whole(houses, write):
     data = regress.load_test_data(model, other)
     assert data.counts == {"train": 0, "val": 0, "test": 7}
     assert regress.evaluate(model, data).metrics["test_r2"] > 0.9
+
+
+def test_the_rows_that_were_held_out_are_known_wherever_the_table_lies(houses, tmp_path):
+    model, _, result = run(houses)
+    (tmp_path / "moved").mkdir()
+    moved = tmp_path / "moved" / "there.csv"
+    moved.write_bytes((tmp_path / "houses.csv").read_bytes())
+    data = regress.load_test_data(model, str(moved))
+    assert data.counts["test"] == 40
+    assert regress.evaluate(model, data).metrics["test_r2"] == result.metrics["test_r2"]
+
+
+def test_another_table_under_the_same_name_is_judged_whole(houses, write):
+    model, _, _ = run(houses)
+    write(**{name: values[:150] for name, values in COLUMNS.items()}, price=PRICE[:150])
+    assert regress.load_test_data(model, houses).counts["test"] == 150
+
+
+def test_an_evaluation_says_what_was_filled_in_and_what_was_never_seen(houses, write):
+    model, _, _ = run(houses)
+    other = write("other.csv", sqft=[900, "", 70_000], rooms=[2, 3, 3], district=["east", "north", ""], price=[1, 2, 3])
+    notes = "\n".join(regress.load_test_data(model, other).notes)
+    assert "sqft 70,000 is outside the training range" in notes and "sqft: 1 missing value filled" in notes
+    assert 'district "east" was not in the training data' in notes and "district: 1 missing value" in notes
+
+
+def test_texts_that_look_like_numbers_stay_texts_in_an_evaluation(write):
+    row = np.arange(60)
+    model, _, _ = run(write(zip=np.where(row % 3 == 0, "7A", np.where(row % 3 == 1, "B2", "007")), price=row))
+    other = write("other.csv", zip=["007"] * 4, price=[1, 2, 3, 4])
+    assert regress.load_test_data(model, other).notes == ()
 
 
 # rows of the fault list
@@ -265,9 +299,17 @@ def test_shares_of_the_rows(share):
 
 def test_more_folds_than_rows(write):
     data = write(size=range(6), price=[3, 1, 4, 1, 5, 9])
-    with pytest.raises(UsageError, match="folds: expected at most 6"):
+    with pytest.raises(UsageError, match="folds: expected at most 6, the training rows, got 7; use --folds 6"):
         run(data, folds=7)
     assert run(data, folds=6)[2].folds == ()  # R² of a single row does not exist
+
+
+@pytest.mark.parametrize("odd", [(1, 0), ("yes", "no")])
+def test_a_column_that_one_row_alone_makes_vary_leaves_the_mean_to_its_fold(write, odd):
+    x = np.where(np.arange(30) == 7, *odd)
+    _, data, result = run(write(x=x, price=np.where(np.arange(30) == 7, 30, 10) + np.arange(30) % 2))
+    row = np.concatenate([data.train, data.val]).tolist().index(7)
+    assert result.predicted[row] == pytest.approx(10.5, abs=0.1)
 
 
 def test_one_fold_is_none():
@@ -321,7 +363,7 @@ def test_a_logarithm_needs_positive_values(write):
         run(write(gain=np.where(np.arange(200) < 2, -1, PRICE), price=PRICE), log=("gain",))
     with pytest.raises(InputError, match="there is no column"):
         run(write(**COLUMNS, price=PRICE), log=("prize",))
-    with pytest.raises(InputError, match="is not a number"):
+    with pytest.raises(InputError, match='column "district" is text and has no logarithm; leave it out of --log'):
         run(write(**COLUMNS, price=PRICE), log=("district",))
 
 
@@ -346,6 +388,54 @@ def test_a_target_of_text(write):
         run(data)
     assert '"size", "price" with --target' in caught.value.fix
     assert run(data, target="price")[1].target == "price"
+
+
+def test_rows_to_judge_by_that_are_all_equal(houses, write):
+    """R² does not exist for them."""
+    data = write("few.csv", a=[1, 2, 3, 4], price=[1, 2, 3, 5])
+    with pytest.raises(InputError, match=r'few\.csv: column "price" is always . in the 1 row to.*--test-split'):
+        run(data, test_split=0.2, folds=0)
+    other = write("other.csv", **{name: values[:3] for name, values in COLUMNS.items()}, price=[7, 7, 7])
+    with pytest.raises(InputError, match=r'other\.csv: column "price" is always 7 in the 3 rows to judge by.*--data'):
+        regress.load_test_data(run(houses)[0], other)
+
+
+@pytest.mark.parametrize("size", ["1e100", "1e152"])
+def test_no_error_is_infinite(houses, write, size):
+    rooms = COLUMNS["rooms"].astype(object)
+    rooms[3] = size
+    data = write("wild.csv", **{**COLUMNS, "rooms": rooms}, price=PRICE)
+    with pytest.raises(InputError, match=r"wild\.csv: no error can be measured"):
+        run(data)
+    model, _, _ = run(houses)
+    if size == "1e152":  # the other error is finite, though of 200 digits
+        with pytest.raises(InputError, match=r"wild\.csv: no error can be measured"):
+            regress.evaluate(model, regress.load_test_data(model, data))
+
+
+@pytest.mark.parametrize("changes", [{"test_split": 0.2}, {"test_split": "none"}, {"val_split": 0.5, "folds": 0}])
+def test_a_row_beyond_all_numbers_that_has_no_part_in_the_training(write, changes):
+    """It is named, or what it is for is; nothing that overflowed is shown."""
+    rooms = COLUMNS["rooms"].astype(object)
+    kept = Settings(data=write(**COLUMNS, price=PRICE), **changes)
+    data = regress.load_data(kept)
+    row = (data.val if "val_split" in changes else data.test if len(data.test) else data.train)[0]
+    rooms[row] = "1e308" if len(data.test) or len(data.val) else "1e153"
+    with pytest.raises(InputError, match=r"so far outside the training range|no error can be measured"):
+        run(write("wild.csv", **{**COLUMNS, "rooms": rooms}, price=PRICE), **changes)
+
+
+def test_a_logarithm_that_makes_all_targets_alike(write):
+    price = 1e15 + np.arange(40) % 2
+    with pytest.raises(InputError, match=r'column "price" has values up to 1e\+15 with a deviation of'):
+        run(write(a=np.arange(40), price=price), log=("price",))
+
+
+def test_targets_that_one_row_alone_makes_vary(write):
+    """Without it nothing is left to standardise."""
+    price = np.where(np.arange(30) == 7, 5.0, 1e-200 * (1 + np.arange(30) % 3))
+    _, _, result = run(write(a=np.arange(30) ** 2 % 7, price=price))
+    assert np.abs(result.predicted).max() < 6
 
 
 def test_what_never_varies(write):
@@ -405,7 +495,10 @@ def test_far_outside_the_training_range(houses):
     assert regress.predict(model, row)[0] > 1e8
     wild, _, _ = run(houses, log=("price",))
     beyond = table_of({"sqft": ["1e9"], "rooms": ["3"], "district": ["west"]})
-    with pytest.raises(InputError, match="so far outside the training range"):
+    with pytest.raises(InputError, match=r"^the row is so far outside the training range"):
+        regress.predict(wild, beyond)
+    beyond = table_of({"sqft": ["1000", "1e9"], "rooms": ["3", "3"], "district": ["west", "west"]})
+    with pytest.raises(InputError, match=r"^row 2: the row is so far outside the training range"):
         regress.predict(wild, beyond)
 
 
