@@ -211,20 +211,20 @@ def outside(model: Sequential, table: Table) -> list[str]:
     return [str(in_own_unit(found)) for found in encoder.outside(derived(table, sources(encoder)))]
 
 
-def predict(model: Sequential, table: Table, fill: bool = False) -> Scores:
+def predict(model: Sequential, table: Table, lacking: Sequence[str] = ()) -> Scores:
     """Score transactions.
 
     Args:
         table: with at least the columns of the training, as they stand in the file.
-        fill: take a missing value for the median of the training rows, and do not refuse it.
+        lacking: columns whose missing values count as usual, the median of the training rows; elsewhere they are
+            refused.
 
     Raises:
         InputError: a column or a value is missing, or a cell is not a number.
     """
     encoder = FeatureEncoder.from_config(model.meta["features"])
     rows = derived(table, sources(encoder))
-    if not fill:
-        require_complete(rows)
+    require_complete(rows, encoder, lacking)
     logits = score(model, encoder.transform(rows, np.float32))
     return Scores(probability(logits), logits >= model.meta["threshold"])
 

@@ -1,6 +1,8 @@
 """Learning, the threshold, and the judgement: F02 to F05, F08, F12 of the faults."""
 
+import io
 import math
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -162,6 +164,29 @@ def test_it_is_judged_by_the_rows_that_it_never_saw(split, path):
     assert fraud.evaluate(model, again).metrics["test_f1"] == result.metrics["test_f1"]
 
 
+def test_it_is_judged_wherever_it_could_be_trained(tmp_path):
+    """Frauds in neither the last fifth of the training rows nor the first half: only a large held-out part has some."""
+    rows = np.arange(600)
+    frauds = (rows % 10 == 9) & ((rows < 200) | (rows > 300)) & ((rows < 380) | (rows > 480))
+    path = write_transactions(tmp_path / "x.csv", Class=frauds.astype(int))
+    _, data, model, result = learn(path, epochs=2, val_split=0.5)
+    again = fraud.load_test_data(model, str(path))
+    assert (again.parts.test == data.parts.test).all()
+    assert fraud.evaluate(model, again).metrics["test_f1"] == result.metrics["test_f1"]
+
+
+def test_another_standard_input_is_another_table(path, tmp_path, monkeypatch):
+    def pipe(content):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    pipe(path.read_bytes())
+    _, data, model, _ = learn("-", epochs=1)
+    pipe(path.read_bytes())
+    assert (fraud.load_test_data(model, "-").parts.test == data.parts.test).all()
+    pipe(write_transactions(tmp_path / "other.csv", rows=300).read_bytes())
+    assert fraud.load_test_data(model, "-").counts["test"] == 300
+
+
 def test_a_copy_of_its_table_is_the_same_table_and_another_is_used_whole(path, trained, tmp_path):
     _, data, model, _ = trained
     copy = tmp_path / "copy.csv"
@@ -180,9 +205,12 @@ def test_a_missing_value_is_refused_or_taken_as_usual(trained):
     with pytest.raises(InputError, match='column "V2": is empty'):
         fraud.predict(model, table_of(row))
     usual = next(column.fill for column in data.encoder.columns if column.name == "V2")
-    filled = fraud.predict(model, table_of(row), fill=True).probabilities
+    filled = fraud.predict(model, table_of(row), lacking=["V2"]).probabilities
     assert filled == fraud.predict(model, table_of({**row, "V2": [repr(usual)]})).probabilities
     assert fraud.inputs(model) == ["Time", "V1", "V2", "Amount"]
+    for name in ("V1", "Amount"):  # what was given and says nothing is not what was left out
+        with pytest.raises(InputError, match=f'column "{name}": is empty'):
+            fraud.predict(model, table_of({**row, name: ["NaN"]}), lacking=["V2"])
 
 
 def test_values_far_outside_give_a_finite_answer_and_are_told(trained):
