@@ -183,9 +183,9 @@ def test_another_division_measures_its_own_training_rows(tmp_path):
 def test_the_published_size_is_learned_from_in_less_than_a_gigabyte(tmp_path):
     write_creditcard(tmp_path / "creditcard.csv")
     code = (
-        "import resource, sys; sys.argv = ['brainbox', *sys.argv[1:]]\n"
-        "import atexit\n"
-        "atexit.register(lambda: print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr))\n"
+        "import atexit, sys; sys.argv = ['brainbox', *sys.argv[1:]]\n"
+        "from tests.memory import peak\n"
+        "atexit.register(lambda: print('PEAK', peak(), file=sys.stderr))\n"
         "from brainbox_cli.app import main; main()"
     )
     command = [sys.executable, "-c", code, "fraud", "--data", "creditcard.csv", "--epochs", "2"]
