@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from brainbox_core import metrics
+from brainbox_core.bfloat16 import rounded
+from brainbox_core.callbacks import Callback
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
+from brainbox_core.layers import Linear
 from brainbox_core.model import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tables import read_table, table_of
@@ -61,6 +64,21 @@ def test_the_kept_epoch_ranks_the_held_out_rows_best(noise):
     assert result.best_epoch == best["epoch"]
     X, y = data.part(data.parts.val)
     assert metrics.average_precision(y[:, 0], fraud.score(model, X)) == pytest.approx(best["val_average_precision"])
+
+
+def test_the_kept_weights_have_16_bits_and_the_training_goes_on_with_all(path, trained):
+    settings, data, model, result = trained
+
+    class Weights(Callback):
+        def on_epoch_end(self, model, logs):
+            seen.append([layer.weight.data.copy() for layer in model.layers if isinstance(layer, Linear)])
+
+    seen = []
+    again = fraud.build_model(settings, data)
+    fraud.train(again, settings, data, [Weights()])
+    kept = [layer.weight.data for layer in model.layers if isinstance(layer, Linear)]
+    for weight, learned in zip(kept, seen[result.best_epoch - 1], strict=True):
+        assert (weight == rounded(learned)).all() and (weight != learned).any()
 
 
 def test_the_test_part_decides_neither_weights_nor_threshold(trained):
