@@ -73,7 +73,7 @@ def _formulas(
         squash, words[0] = steps[0].activation, steps[0].activation
         steps = steps[1:]
     for step in steps:
-        if step.kind != "linear" or step.pool:
+        if step.kind != "linear":
             raise InputError(f"{step.title} cannot be exported in a fraud detector", expected="linear layers")
     if not steps:
         raise InputError("the model has no linear layer", fix="train it again")

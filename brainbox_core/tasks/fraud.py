@@ -285,7 +285,6 @@ class Detection(Callback):
         for layer in model.layers:
             if isinstance(layer, layers.Linear):
                 layer.weight.data[...] = bfloat16.rounded(layer.weight.data)
-        model.params.touched()
         labels, logits = self.y[:, 0].astype(np.int64), score(model, self.X)
         flagged = (logits > self.excess).astype(np.int64)
         logs |= {

@@ -288,6 +288,8 @@ def test_a_malformed_neuron_is_refused(weights):
 def test_layers_that_a_detector_cannot_have_are_named():
     with pytest.raises(InputError, match="softmax_0 cannot be exported in a fraud detector"):
         build(plain([L.Linear(4), L.Softmax(), L.Linear(1)], 3), "net")
+    with pytest.raises(InputError, match="no linear layer"):
+        build(plain([L.Tanh()], 1), "net")
 
 
 def test_what_tables_have_not(tmp_path):
