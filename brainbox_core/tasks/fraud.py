@@ -206,9 +206,10 @@ def inputs(model: Sequential) -> list[str]:
 
 
 def outside(model: Sequential, table: Table) -> list[str]:
-    """Which values are outside the range that the training had, in words."""
+    """Which numbers are outside the range that the training had, and which texts it never saw, in words."""
     encoder = FeatureEncoder.from_config(model.meta["features"])
-    return [str(in_own_unit(found)) for found in encoder.outside(derived(table, sources(encoder)))]
+    rows = derived(table, sources(encoder))
+    return [*(str(in_own_unit(found)) for found in encoder.outside(rows)), *encoder.unseen(rows)]
 
 
 def predict(model: Sequential, table: Table, lacking: Sequence[str] = ()) -> Scores:

@@ -240,6 +240,15 @@ def test_values_far_outside_give_a_finite_answer_and_are_told(trained):
     assert "Amount 1e+12 is outside the training range" in told[1]
 
 
+def test_a_text_that_the_training_never_saw_is_told(tmp_path):
+    path = write_transactions(tmp_path / "x.csv", shop=["north", "south", "east"] * 200)
+    _, _, model, _ = learn(path, epochs=1)
+    row = {"Time": ["60"], "V1": ["0"], "V2": ["0"], "Amount": ["20"]}
+    assert fraud.outside(model, table_of({**row, "shop": ["nroth"]})) == ['shop "nroth" was not in the training data']
+    assert fraud.outside(model, table_of({**row, "shop": ["north"]})) == []
+    assert fraud.outside(model, table_of({**row, "shop": [""]})) == []  # the command names what was left out
+
+
 def test_a_learning_rate_that_is_far_too_large_stops_before_the_weights_are_spoiled(path):
     settings = fraud.Settings(data=str(path), optimizer="sgd", lr=1e30)
     data = fraud.load_data(settings)
