@@ -214,15 +214,16 @@ class FeatureEncoder:
             if isinstance(column, NumberColumn):
                 missing = int(np.isnan(table.numbers(column.name)).sum())
             else:
-                texts = Counter(text.strip() for text in table.texts(column.name))
-                missing = texts.pop("", 0)
-                unseen = [text for text in texts if text not in column.values]
-                if unseen:
-                    shown = ", ".join(f'"{printable(text, 40)}"' for text in unseen[:5]) + ", ..." * (len(unseen) > 5)
-                    remarks.append(f"{name} {shown} {_were(len(unseen))} not in the training data")
+                missing = sum(not text.strip() for text in table.texts(column.name))
+                remarks += _unseen(column, table)
             if missing:
                 remarks.append(f"{name}: {_filled(missing, column)}")
         return remarks
+
+    def unseen(self, table: Table | Mapping[str, Sequence]) -> list[str]:
+        """The texts that were not in the training rows, in words: one line for each column that has some."""
+        table, columns = _as_table(table), (column for column in self.columns if isinstance(column, TextColumn))
+        return [line for column in columns for line in _unseen(column, table)]
 
     def own_units(self, weights: np.ndarray, bias: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
         """The weights and the bias of a linear model as they apply to the data's own units.
@@ -309,6 +310,15 @@ def _filled(missing: int, column: NumberColumn | TextColumn) -> str:
     number = isinstance(column, NumberColumn)
     fill = f"the median {column.fill:,.10g}" if number else f'the commonest, "{printable(column.fill, 40)}"'
     return f"{missing:,} missing value{'s' * (missing != 1)} filled with {fill}"
+
+
+def _unseen(column: TextColumn, table: Table) -> list[str]:
+    texts = dict.fromkeys(text.strip() for text in table.texts(column.name))
+    unseen = [text for text in texts if text and text not in column.values]
+    if not unseen:
+        return []
+    shown = ", ".join(f'"{printable(text, 40)}"' for text in unseen[:5]) + ", ..." * (len(unseen) > 5)
+    return [f"{printable(column.name, 80)} {shown} {_were(len(unseen))} not in the training data"]
 
 
 def _missing(rows: int) -> str:

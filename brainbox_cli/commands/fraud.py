@@ -155,7 +155,7 @@ def _predict(
             if table.rows == 1:
                 for remark in task.outside(model, table):
                     reporter.warn(remark)
-            found.append((source, table, task.predict(model, table, fill=bool(lacking))))
+            found.append((source, table, task.predict(model, table, lacking)))
     for source, table, scores in found:
         answers = zip(table.lines.tolist(), scores.probabilities.tolist(), scores.frauds.tolist(), strict=True)
         shown = 0

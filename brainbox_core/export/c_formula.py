@@ -7,6 +7,7 @@ from collections import defaultdict
 
 import numpy as np
 
+from brainbox_core.bfloat16 import upper_half
 from brainbox_core.export import c_math, c_names
 from brainbox_core.export.c_names import float_literal
 from brainbox_core.export.c_source import literals
@@ -32,9 +33,15 @@ def tables(name: str, formula: Formula, weights: str) -> str:
         note = "/* How many factors a term has, and which of the powers they are */\n"
         texts.append(note + _table(f"{head} uint8_t {name}_terms", list(map(str, numbers))))
     for number, layer in enumerate(formula.layers):
-        values = np.concatenate([layer.bias[None], layer.weight]).ravel()
-        note = f"/* {layer.title}: the biases, then for one input after another the weights that lead from it */\n"
-        texts.append(note + _table(f"{head} float {name}_layer_{number}", literals(values)))
+        rows = "for one input after another the weights that lead from it"
+        if formula.halved:
+            note = f"/* {layer.title}: the biases */\n"
+            texts.append(note + _table(f"{head} float {name}_biases_{number}", literals(layer.bias)))
+            note, kind, numbers = rows, "uint16_t", list(map(str, upper_half(layer.weight).ravel()))
+        else:
+            values = np.concatenate([layer.bias[None], layer.weight]).ravel()
+            note, kind, numbers = f"the biases, then {rows}", "float", literals(values)
+        texts.append(f"/* {layer.title}: {note} */\n" + _table(f"{head} {kind} {name}_layer_{number}", numbers))
     return "\n".join(texts)
 
 
@@ -54,7 +61,7 @@ def functions(name: str, formula: Formula, function: str, about: str, needed: fr
     if _has_features(formula):
         parts.append(_feature(formula))
     if formula.terms is None:
-        parts.append(_LAYER_OF_FEATURES if _has_features(formula) else _LAYER)
+        parts.append(_layer(formula))
     body = _polynomial(formula) if formula.terms is not None else _layers(formula)
     parts.append(f"""\
 /* {about} */
@@ -151,10 +158,44 @@ static inline void NAME_layer(const float *x, int32_t inputs, const float *k, fl
 }
 """
 
-_LAYER_OF_FEATURES = _LAYER.replace(
-    "float *y, int32_t units)", "float *y, int32_t units,\n                              int first)"
-)
-_LAYER_OF_FEATURES = _LAYER_OF_FEATURES.replace("= x[i];", "= first ? NAME_feature(x, i) : x[i];")
+_HALVED_LAYER = """\
+/* A weight: the upper half of a float, the lower half is 0 */
+static inline float NAME_weight(uint16_t upper)
+{
+    union {
+        uint32_t bits;
+        float value;
+    } weight;
+    weight.bits = (uint32_t)upper << 16;
+    return weight.value;
+}
+
+/* One layer: each input has a row in the table */
+static inline void NAME_layer(const float *x, int32_t inputs, const float *biases, const uint16_t *k,
+                              float *y, int32_t units)
+{
+    int32_t i, o;
+    for (o = 0; o < units; o++) {
+        y[o] = biases[o];
+    }
+    for (i = 0; i < inputs; i++) {
+        const float v = x[i];
+        for (o = 0; o < units; o++) {
+            y[o] += v * NAME_weight(k[o]);
+        }
+        k += units;
+    }
+}
+"""
+
+
+def _layer(formula: Formula) -> str:
+    """The function for one layer; where the columns are not taken as they are, it has to know the first layer."""
+    text = _HALVED_LAYER if formula.halved else _LAYER
+    if _has_features(formula):
+        text = text.replace("int32_t units)", f"int32_t units,\n{' ' * 30}int first)")
+        text = text.replace("= x[i];", "= first ? NAME_feature(x, i) : x[i];")
+    return text
 
 
 def _layers(formula: Formula) -> str:
@@ -166,7 +207,8 @@ def _layers(formula: Formula) -> str:
     for number, layer in enumerate(formula.layers):
         target, units = "ab"[number % 2], len(layer.bias)
         first = f", {int(number == 0)}" if _has_features(formula) else ""
-        lines.append(f"NAME_layer({source}, {inputs}, NAME_layer_{number}, {target}, {units}{first});")
+        tables = f"NAME_biases_{number}, NAME_layer_{number}" if formula.halved else f"NAME_layer_{number}"
+        lines.append(f"NAME_layer({source}, {inputs}, {tables}, {target}, {units}{first});")
         if layer.activation != "linear":
             value = f"{target}[o]"
             active = f"{value} < 0.0f ? 0.0f : {value}"

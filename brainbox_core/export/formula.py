@@ -50,6 +50,7 @@ class Formula:
         squash: the activation of what was scaled: "linear", "relu", "sigmoid" or "tanh".
         terms: of a polynomial: for each the inputs with their powers; None where the inputs go into the first layer.
         result: "linear", or "exp" where the logarithm was learned.
+        halved: whether the weights, all of which are bfloat16, lie in 16 bits each; not for a polynomial.
     """
 
     transforms: tuple[str, ...]
@@ -59,6 +60,7 @@ class Formula:
     squash: str = "linear"
     terms: tuple[tuple[tuple[int, int], ...], ...] | None = None
     result: str = "linear"
+    halved: bool = False
 
     @property
     def inputs(self) -> int:
@@ -80,6 +82,10 @@ class Formula:
         """Of the tables of offsets and factors."""
         return 0 if self.factor is None else 8 * self.inputs
 
+    def layer_bytes(self, inputs: int, units: int) -> int:
+        """Of the tables of a layer."""
+        return (2 if self.halved else 4) * inputs * units + 4 * units
+
     @property
     def term_bytes(self) -> int:
         """Of the table of terms: for each how many factors it has, and which."""
@@ -88,7 +94,8 @@ class Formula:
     @property
     def table_bytes(self) -> int:
         """Of all tables."""
-        return 4 * self.parameters + self.scaler_bytes + self.term_bytes
+        layers = sum(self.layer_bytes(*layer.weight.shape) for layer in self.layers)
+        return layers + self.scaler_bytes + self.term_bytes
 
     @property
     def buffers(self) -> tuple[int, int]:

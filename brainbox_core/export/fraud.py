@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainbox_core import metrics
+from brainbox_core import bfloat16, metrics
 from brainbox_core.errors import InputError
 from brainbox_core.export import programs
 from brainbox_core.export.formula import Formula, Layer
@@ -73,7 +73,7 @@ def _formulas(
         squash, words[0] = steps[0].activation, steps[0].activation
         steps = steps[1:]
     for step in steps:
-        if step.kind != "linear" or step.pool:
+        if step.kind != "linear":
             raise InputError(f"{step.title} cannot be exported in a fraud detector", expected="linear layers")
     if not steps:
         raise InputError("the model has no linear layer", fix="train it again")
@@ -82,7 +82,9 @@ def _formulas(
     with np.errstate(over="ignore"):
         scaler = encoder.offset.astype(np.float32), (1 / encoder.scale).astype(np.float32)
         if squash != "linear":
-            return [Formula(transforms, tuple(layers), *scaler, squash=squash)], "-".join(words)
+            halved = all((bfloat16.rounded(layer.weight) == layer.weight).all() for layer in layers)
+            said = "-".join(words) + (", weights of 16 bits" if halved else "")
+            return [Formula(transforms, tuple(layers), *scaler, squash=squash, halved=halved)], said
         first, weight, bias = layers[0], layers[0].weight, layers[0].bias.astype(np.float64)
         own, constant = encoder.own_units(weight, bias)
         folded = replace(first, weight=own.astype(np.float32), bias=constant.astype(np.float32))

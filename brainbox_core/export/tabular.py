@@ -186,7 +186,7 @@ class TabularDraft:
             made.append(Row("terms", str(len(inputs.terms)), inputs.term_bytes, live, None, None))
         for number, layer in enumerate(inputs.layers):
             live = 4 * len(layer.bias) * (number < len(inputs.layers) - 1)
-            weights = 4 * (layer.weight.size + layer.bias.size)
+            weights = inputs.layer_bytes(*layer.weight.shape)
             made.append(Row(layer.title, str(len(layer.bias)), weights, live, None, None))
         return tuple(made)
 
@@ -202,7 +202,7 @@ class TabularDraft:
         for width in range(max(hidden, default=1) - 1, 0, -1):
             narrow = [max(1, units * width // max(hidden)) for units in hidden]
             sizes = [self.formula.inputs, *narrow, 1]
-            weights = 4 * sum((a + 1) * b for a, b in pairwise(sizes)) + self.formula.scaler_bytes
+            weights = sum(self.formula.layer_bytes(*ends) for ends in pairwise(sizes)) + self.formula.scaler_bytes
             needed = weights + code if what == "flash" else ram + weights * (self.choices.weights == "ram")
             if needed <= budget:
                 ways.append(f"--hidden {','.join(map(str, narrow))}")

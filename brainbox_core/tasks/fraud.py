@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from brainbox_core import layers, metrics, optimizers, threshold, training
+from brainbox_core import bfloat16, layers, metrics, optimizers, threshold, training
 from brainbox_core.bootstrap import average_precision_interval
 from brainbox_core.callbacks import Callback, EarlyStopping
 from brainbox_core.data import DataLoader
@@ -206,25 +206,26 @@ def inputs(model: Sequential) -> list[str]:
 
 
 def outside(model: Sequential, table: Table) -> list[str]:
-    """Which values are outside the range that the training had, in words."""
+    """Which numbers are outside the range that the training had, and which texts it never saw, in words."""
     encoder = FeatureEncoder.from_config(model.meta["features"])
-    return [str(in_own_unit(found)) for found in encoder.outside(derived(table, sources(encoder)))]
+    rows = derived(table, sources(encoder))
+    return [*(str(in_own_unit(found)) for found in encoder.outside(rows)), *encoder.unseen(rows)]
 
 
-def predict(model: Sequential, table: Table, fill: bool = False) -> Scores:
+def predict(model: Sequential, table: Table, lacking: Sequence[str] = ()) -> Scores:
     """Score transactions.
 
     Args:
         table: with at least the columns of the training, as they stand in the file.
-        fill: take a missing value for the median of the training rows, and do not refuse it.
+        lacking: columns whose missing values count as usual, the median of the training rows; elsewhere they are
+            refused.
 
     Raises:
         InputError: a column or a value is missing, or a cell is not a number.
     """
     encoder = FeatureEncoder.from_config(model.meta["features"])
     rows = derived(table, sources(encoder))
-    if not fill:
-        require_complete(rows)
+    require_complete(rows, encoder, lacking)
     logits = score(model, encoder.transform(rows, np.float32))
     return Scores(probability(logits), logits >= model.meta["threshold"])
 
@@ -260,8 +261,10 @@ def load_model(path: str | Path, kind: str = "fraud") -> Sequential:
 class Detection(Callback):
     """Adds to each epoch's logs what accuracy hides, and keeps the weights of the epoch that ranks the frauds best.
 
-    All figures are those of the held-out rows. An epoch that finds no fraud at a probability of one half is marked as
-    failed, however accurate it is. Of epochs with the same average precision the last is the best.
+    All figures are those of the held-out rows and of the weights as they would be kept: rounded to bfloat16, so that a
+    device holds them in half the room; the training goes on with all digits. An epoch that finds no fraud at a
+    probability of one half is marked as failed, however accurate it is. Of epochs with the same average precision the
+    last is the best.
 
     Args:
         X: features of the held-out rows.
@@ -279,6 +282,10 @@ class Detection(Callback):
         self.state: dict[str, np.ndarray] = {}
 
     def on_epoch_end(self, model: Sequential, logs: dict) -> None:
+        learned = model.state()
+        for layer in model.layers:
+            if isinstance(layer, layers.Linear):
+                layer.weight.data[...] = bfloat16.rounded(layer.weight.data)
         labels, logits = self.y[:, 0].astype(np.int64), score(model, self.X)
         flagged = (logits > self.excess).astype(np.int64)
         logs |= {
@@ -290,6 +297,7 @@ class Detection(Callback):
         logs["failed"] = logs["val_recall"] == 0
         if not self.best or logs["val_average_precision"] >= self.best["val_average_precision"]:
             self.best, self.state = logs, model.state()
+        model.load_state(learned)
 
 
 def _learn(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Detection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,12 +12,12 @@ import numpy as np
 from brainbox_core.catalog import builtin
 from brainbox_core.columns import Column
 from brainbox_core.errors import InputError
-from brainbox_core.features import FeatureEncoder, NumberColumn, Outside
+from brainbox_core.features import FeatureEncoder, NumberColumn, Outside, TextColumn
 from brainbox_core.files import printable
 from brainbox_core.model import Sequential
 from brainbox_core.tables import Table, read_table
 from brainbox_core.tasks.fraud_settings import AUTO, BUILT_IN, STRATIFIED, TIME, Settings, folds_in_time
-from brainbox_core.tasks.fraud_split import Parts, divide, straddling
+from brainbox_core.tasks.fraud_split import Parts, apart, divide, straddling
 
 Progress = Callable[[int, int], object]
 
@@ -110,16 +110,14 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     labels, notes = labels_of(table, kept["target"]), list(table.notes)
     inputs = derived(table, sources(encoder), notes)
     require_complete(inputs)
-    if table.sha256 == model.meta["data"]["sha256"] or name == model.meta["data"]["name"]:
-        settings = Settings(target=kept["target"], split=kept["split"], seed=model.seed)
-        parts = divide(labels, _time(table, kept["split"], notes), settings, table.name)
-    else:
-        parts = Parts(*np.split(np.arange(table.rows), [0, 0]))
-    if not labels[parts.test].any():
+    none, learned, test = np.arange(0), np.arange(0), np.arange(table.rows)
+    if table.sha256 == model.meta["data"]["sha256"] or name == model.meta["data"]["name"] != "-":
+        learned, test = apart(labels, _time(table, kept["split"], notes), model.seed)
+    if not labels[test].any():
         raise InputError("has no frauds to find", where=table.name, fix="name transactions with some of both kinds")
+    parts = Parts(learned, none, test)
     data = Data(table.name, table.sha256, tuple(notes), table, inputs, labels, encoder, parts, kept["split"])
-    none = np.arange(0)
-    return replace(_counted(data), parts=Parts(none, none, parts.test))
+    return replace(_counted(data), parts=Parts(none, none, test))
 
 
 def labels_of(table: Table, target: str) -> np.ndarray:
@@ -185,15 +183,23 @@ def in_own_unit(found: Outside) -> Outside:
     return found._replace(column=SOURCES[AMOUNT], values=values, low=float(low), high=float(high))
 
 
-def require_complete(table: Table) -> None:
+def require_complete(table: Table, encoder: FeatureEncoder | None = None, lacking: Sequence[str] = ()) -> None:
     """Refuse derived columns with a value missing.
+
+    Args:
+        table: see `derived`.
+        encoder: of the model, which knows which columns hold numbers: as text, `NaN` would be a value.
+        lacking: the columns of the file that may.
 
     Raises:
         InputError: names the first one.
     """
+    text = {column.name for column in encoder.columns if isinstance(column, TextColumn)} if encoder else None
     for name in table.names:
-        if table.is_text(name):
-            missing = np.array([not text.strip() for text in table.texts(name)])
+        if SOURCES.get(name, name) in lacking:
+            continue
+        if table.is_text(name) if text is None else name in text:
+            missing = np.array([not cell.strip() for cell in table.texts(name)])
         else:
             missing = np.isnan(table.numbers(name))
         if missing.any():
@@ -229,7 +235,7 @@ def _time(table: Table, split: str, notes: list[str]) -> np.ndarray | None:
 
 def _counts_rows(table: Table, name: str) -> bool:
     """Whether a column is nothing but 0, 1, 2, ... or 1, 2, 3, ...: in a sorted table it would give the class away."""
-    if table.is_text(name) or table.rows < 3:
+    if table.is_text(name):
         return False
     values = table.numbers(name)
     return values[0] in (0, 1) and bool((np.diff(values) == 1).all())

@@ -54,8 +54,7 @@ def cross_validate(settings: Settings, data: Data, logits: Callable[[Settings, D
         rest, test = np.flatnonzero(place != fold), np.flatnonzero(place == fold)
         train, val = (rest[part] for part in stratified_split(data.labels[rest], settings.val_split, settings.seed))
         scores[test] = logits(settings, redivided(data, Parts(train, val, test)))
-    each = [
-        metrics.average_precision(data.labels[place == fold], scores[place == fold]) for fold in set(place.tolist())
-    ]
+    parts = [place == fold for fold in range(settings.folds)]
+    each = [metrics.average_precision(data.labels[part], scores[part]) for part in parts]
     precision, recall, _ = metrics.precision_recall_curve(data.labels, scores)
     return Folds(tuple(each), float(precision[recall >= RECALL].max()))

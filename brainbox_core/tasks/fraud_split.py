@@ -26,8 +26,7 @@ def divide(labels: np.ndarray, time: np.ndarray | None, settings: Settings, wher
     """The parts of a table of transactions.
 
     In order of time what is held out is later than what is learned from, and what judges is the latest: as it will be
-    in use, when today's detector meets tomorrow's frauds. The test part depends on the seed and the labels alone,
-    neither on the limit nor on the held-out share.
+    in use, when today's detector meets tomorrow's frauds.
 
     Args:
         labels: (n,) of 0 and 1.
@@ -41,29 +40,44 @@ def divide(labels: np.ndarray, time: np.ndarray | None, settings: Settings, wher
     if labels.sum() < 3 or (labels == 0).sum() < 3:
         what = f"{labels.sum()} frauds among {len(labels):,} rows"
         raise InputError(what, where=where, expected="at least 3 of both kinds", fix="name a table with more of them")
+    rest, test = apart(labels, time, settings.seed)
+    rest = _limited(rest, settings)
     if time is None:
-        rest, test = stratified_split(labels, TEST_SHARE, key(settings.seed, "test") % 2**63)
-        rest = _limited(rest, settings)
         train, val = (rest[part] for part in stratified_split(labels[rest], settings.val_split, settings.seed))
     else:
-        order = np.argsort(time, kind="stable")
-        tests = round(len(order) * TEST_SHARE)
-        rest, test = _limited(order[: len(order) - tests], settings), order[len(order) - tests :]
         vals = round(len(rest) * settings.val_split)
         train, val = rest[: len(rest) - vals], rest[len(rest) - vals :]
     last = "the last " if time is not None else ""
-    for part, share, of in (
-        (test, TEST_SHARE, "the rows, which judge it"),
-        (val, settings.val_split, "the training rows, which choose the threshold"),
-        (train, 1 - settings.val_split, "the training rows"),
+    for part, share, of, way in (
+        (test, TEST_SHARE, "the rows, which judge it", "more rows"),
+        (val, settings.val_split, "the training rows, which choose the threshold", "a larger --val-split"),
+        (train, 1 - settings.val_split, "the training rows", "a smaller --val-split"),
     ):
         frauds = int(labels[part].sum())
         if frauds and frauds < len(part):
             continue
         which = f"{'' if part is train else last}{share:.0%} of {of}"
-        fix = f"use --split {STRATIFIED}, a larger --val-split or more rows" if time is not None else "use more rows"
+        fix = f"use --split {STRATIFIED} or {way}" if time is not None else "use more rows"
         raise InputError(f"{frauds} frauds in {which}, {len(part):,} rows", where=where, fix=fix)
     return Parts(train, val, test)
+
+
+def apart(labels: np.ndarray, time: np.ndarray | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that a model may learn from, and those that judge it; nothing but the seed and the labels decides.
+
+    Args:
+        labels: (n,) of 0 and 1.
+        time: (n,) of each transaction, which puts the rows of both parts in order; None divides at random.
+
+    Example:
+        >>> [part.tolist() for part in apart(np.array([0, 1, 0, 0, 1]), np.array([9, 3, 5, 7, 1]), seed=0)]
+        [[4, 1, 2, 3], [0]]
+    """
+    if time is None:
+        return stratified_split(labels, TEST_SHARE, key(seed, "test") % 2**63)
+    order = np.argsort(time, kind="stable")
+    rest = len(order) - round(len(order) * TEST_SHARE)
+    return order[:rest], order[rest:]
 
 
 def _limited(rows: np.ndarray, settings: Settings) -> np.ndarray:

@@ -162,7 +162,7 @@ def test_the_fraud_detector_in_float32(tools, show):
     test = data.parts.test
     report = build(model, "fraud", data=(data.source.take(test), data.labels[test]), emulate=True).report
     print(f"brainbox fraud: {report.judged}")
-    show("brainbox fraud, with scaler, logarithm, clock and tanh: flash, KB", report.flash / 1024, 4.7)
+    show("brainbox fraud, with scaler, logarithm, clock and tanh: flash, KB", report.flash / 1024, 3.5)
     show("brainbox fraud: arena, B", report.arena, 160)
     show("brainbox fraud: instructions", report.instructions, 90_000)
     show("brainbox fraud: stack, B", report.stack_used, report.stack + report.arena)

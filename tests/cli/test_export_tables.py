@@ -42,11 +42,12 @@ def test_by_file_with_a_document_and_the_same_bytes(tables, tmp_path, monkeypatc
         code, fields = run_here("export", str(path), "--name", "pay", "-o", str(tmp_path / f"{name}.h"), "--json")
         assert code == 0
     assert fields["result"]["judged"].startswith("average precision")
-    assert fields["result"]["title"] == "fraud: tanh-fc16-fc16-fc1"
+    assert fields["result"]["title"] == "fraud: tanh-fc16-fc16-fc1, weights of 16 bits"
     assert (tmp_path / "a.h").read_bytes() == (tmp_path / "b.h").read_bytes()
     code, fields = run_here("export", str(path), "-o", str(tmp_path / "a.json"), "--format", "json", "--json")
     document = json.loads((tmp_path / "a.json").read_text())
     assert code == 0 and len(document["values"]) == 30 and document["formula"]["squash"] == "tanh"
+    assert document["formula"]["halved"]
 
 
 def test_data_that_is_gone_is_told_of(tmp_path, monkeypatch, capfd):

@@ -190,6 +190,8 @@ def test_errors_of_predict(here, tmp_path):
     assert run_here("fraud", "predict", "nothing.csv")[0] == 3
     code, run = run_here("fraud", "predict", "Amount=much")
     assert code == 3 and '"much" is not a number' in run["error"]["message"]
+    code, run = run_here("fraud", "predict", "Amount=NaN,V1=2")
+    assert code == 3 and 'column "Amount": is empty' in run["error"]["message"]
     lacking = write_transactions(tmp_path / "x.csv")
     code, run = run_here("fraud", "predict", str(lacking))
     assert code == 3 and 'there is no column "V3"' in run["error"]["message"]

@@ -51,3 +51,6 @@ def test_what_has_no_average_precision_has_no_interval():
         average_precision_interval([0, 0], [1, 2])
     with pytest.raises(UsageError, match="resamples"):
         average_precision_interval([0, 1], [1, 2], resamples=0)
+    for level in (0, 1.5):
+        with pytest.raises(UsageError, match="level"):
+            average_precision_interval([0, 1], [1, 2], level=level)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import braininabox as bb
+from brainbox_core.bfloat16 import rounded
 from brainbox_core.errors import BudgetError, InputError, UsageError, VerificationError
 from brainbox_core.export import board, build, exporter, formula, verify
 from brainbox_core.export.c_source import Vectors
@@ -69,6 +70,16 @@ def detector(columns: dict[str, list] | None = None, chain=None, threshold: floa
     return model
 
 
+def halved(**changes) -> bb.Sequential:
+    """A detector whose weights are kept in 16 bits, as those of `brainbox fraud` are."""
+    model = detector(**changes)
+    for layer in model.layers:
+        if isinstance(layer, L.Linear):
+            layer.weight.data[...] = rounded(layer.weight.data)
+    model.params.touched()
+    return model
+
+
 def plain(chain: list, features: int = 30) -> bb.Sequential:
     """A detector on so many columns without a logarithm or a time."""
     random = np.random.default_rng(2)
@@ -84,7 +95,7 @@ MODELS = {
     "a line": lambda folder: houses(folder)[0],
     "logarithms": lambda folder: houses(folder, price=lambda s, a, n: s * (1 + n) / a, log=("sqft", "age", "price"))[0],
     "a polynomial": lambda folder: houses(folder, degree=3)[0],
-    "fraud": lambda folder: detector(),
+    "fraud": lambda folder: halved(),
     "fraud without tanh": lambda folder: plain([L.Linear(16), L.ReLU(), L.Linear(16), L.ReLU(), L.Linear(1)]),
     "other activations": lambda folder: plain([L.Sigmoid(), L.Linear(3), L.Tanh(), L.Linear(1)], 3),
     "a neuron": lambda folder: neuron(),
@@ -285,6 +296,8 @@ def test_a_malformed_neuron_is_refused(weights):
 def test_layers_that_a_detector_cannot_have_are_named():
     with pytest.raises(InputError, match="softmax_0 cannot be exported in a fraud detector"):
         build(plain([L.Linear(4), L.Softmax(), L.Linear(1)], 3), "net")
+    with pytest.raises(InputError, match="no linear layer"):
+        build(plain([L.Tanh()], 1), "net")
 
 
 def test_what_tables_have_not(tmp_path):
@@ -385,6 +398,33 @@ def test_the_figures_of_a_detector_on_the_board():
     figures = board.measure(header.text, "net", programs=header.programs)
     assert figures.code + figures.tables <= 3.5 * 1024 and header.report.arena <= 160
     emulated(figures, instructions=41_325, stack=200, code=238)
+
+
+def test_the_figures_of_a_detector_like_that_of_the_command():
+    """With logarithm, clock, scaler and tanh: its weights of 16 bits leave room for their code."""
+    if packages := board.missing():
+        pytest.skip(f"needs {packages}")
+    random = np.random.default_rng(3)
+    columns = {
+        "Time": random.uniform(0, 170_000, 200).round(),
+        **{f"V{i}": random.normal(0, 1 + i, 200) for i in range(1, 29)},
+        "Amount": random.lognormal(3, 2, 200).round(2),
+    }
+    chain = [L.Tanh(), L.Linear(16), L.ReLU(), L.Linear(16), L.ReLU(), L.Linear(1)]
+    header = build(halved(columns=columns, chain=chain), "net", verify=0)
+    assert header.report.title.endswith("tanh-fc16-fc16-fc1, weights of 16 bits")
+    assert header.report.weights == 8 * 30 + 2 * 752 + 4 * 33
+    figures = board.measure(header.text, "net", programs=header.programs)
+    assert figures.code + figures.tables <= 3.5 * 1024 and header.report.arena <= 160
+    assert figures.instructions <= 90_000
+
+
+def test_one_weight_of_more_digits_keeps_all_in_32_bits():
+    model = halved()
+    assert drafted(model).formula.halved
+    model.layers[1].weight.data[0, 0] = 0.1
+    model.params.touched()
+    assert not drafted(model).formula.halved and not drafted(detector()).formula.halved
 
 
 def test_nothing_is_left_behind(tmp_path, monkeypatch):

@@ -1,13 +1,18 @@
 """Learning, the threshold, and the judgement: F02 to F05, F08, F12 of the faults."""
 
+import io
 import math
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from brainbox_core import metrics
+from brainbox_core.bfloat16 import rounded
+from brainbox_core.callbacks import Callback
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
+from brainbox_core.layers import Linear
 from brainbox_core.model import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tables import read_table, table_of
@@ -59,6 +64,21 @@ def test_the_kept_epoch_ranks_the_held_out_rows_best(noise):
     assert result.best_epoch == best["epoch"]
     X, y = data.part(data.parts.val)
     assert metrics.average_precision(y[:, 0], fraud.score(model, X)) == pytest.approx(best["val_average_precision"])
+
+
+def test_the_kept_weights_have_16_bits_and_the_training_goes_on_with_all(path, trained):
+    settings, data, model, result = trained
+
+    class Weights(Callback):
+        def on_epoch_end(self, model, logs):
+            seen.append([layer.weight.data.copy() for layer in model.layers if isinstance(layer, Linear)])
+
+    seen = []
+    again = fraud.build_model(settings, data)
+    fraud.train(again, settings, data, [Weights()])
+    kept = [layer.weight.data for layer in model.layers if isinstance(layer, Linear)]
+    for weight, learned in zip(kept, seen[result.best_epoch - 1], strict=True):
+        assert (weight == rounded(learned)).all() and (weight != learned).any()
 
 
 def test_the_test_part_decides_neither_weights_nor_threshold(trained):
@@ -162,6 +182,29 @@ def test_it_is_judged_by_the_rows_that_it_never_saw(split, path):
     assert fraud.evaluate(model, again).metrics["test_f1"] == result.metrics["test_f1"]
 
 
+def test_it_is_judged_wherever_it_could_be_trained(tmp_path):
+    """Frauds in neither the last fifth of the training rows nor the first half: only a large held-out part has some."""
+    rows = np.arange(600)
+    frauds = (rows % 10 == 9) & ((rows < 200) | (rows > 300)) & ((rows < 380) | (rows > 480))
+    path = write_transactions(tmp_path / "x.csv", Class=frauds.astype(int))
+    _, data, model, result = learn(path, epochs=2, val_split=0.5)
+    again = fraud.load_test_data(model, str(path))
+    assert (again.parts.test == data.parts.test).all()
+    assert fraud.evaluate(model, again).metrics["test_f1"] == result.metrics["test_f1"]
+
+
+def test_another_standard_input_is_another_table(path, tmp_path, monkeypatch):
+    def pipe(content):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    pipe(path.read_bytes())
+    _, data, model, _ = learn("-", epochs=1)
+    pipe(path.read_bytes())
+    assert (fraud.load_test_data(model, "-").parts.test == data.parts.test).all()
+    pipe(write_transactions(tmp_path / "other.csv", rows=300).read_bytes())
+    assert fraud.load_test_data(model, "-").counts["test"] == 300
+
+
 def test_a_copy_of_its_table_is_the_same_table_and_another_is_used_whole(path, trained, tmp_path):
     _, data, model, _ = trained
     copy = tmp_path / "copy.csv"
@@ -180,9 +223,12 @@ def test_a_missing_value_is_refused_or_taken_as_usual(trained):
     with pytest.raises(InputError, match='column "V2": is empty'):
         fraud.predict(model, table_of(row))
     usual = next(column.fill for column in data.encoder.columns if column.name == "V2")
-    filled = fraud.predict(model, table_of(row), fill=True).probabilities
+    filled = fraud.predict(model, table_of(row), lacking=["V2"]).probabilities
     assert filled == fraud.predict(model, table_of({**row, "V2": [repr(usual)]})).probabilities
     assert fraud.inputs(model) == ["Time", "V1", "V2", "Amount"]
+    for name in ("V1", "Amount"):  # what was given and says nothing is not what was left out
+        with pytest.raises(InputError, match=f'column "{name}": is empty'):
+            fraud.predict(model, table_of({**row, name: ["NaN"]}), lacking=["V2"])
 
 
 def test_values_far_outside_give_a_finite_answer_and_are_told(trained):
@@ -192,6 +238,15 @@ def test_values_far_outside_give_a_finite_answer_and_are_told(trained):
     told = fraud.outside(model, table)
     assert [line.split()[0] for line in told] == ["V1", "Amount"]
     assert "Amount 1e+12 is outside the training range" in told[1]
+
+
+def test_a_text_that_the_training_never_saw_is_told(tmp_path):
+    path = write_transactions(tmp_path / "x.csv", shop=["north", "south", "east"] * 200)
+    _, _, model, _ = learn(path, epochs=1)
+    row = {"Time": ["60"], "V1": ["0"], "V2": ["0"], "Amount": ["20"]}
+    assert fraud.outside(model, table_of({**row, "shop": ["nroth"]})) == ['shop "nroth" was not in the training data']
+    assert fraud.outside(model, table_of({**row, "shop": ["north"]})) == []
+    assert fraud.outside(model, table_of({**row, "shop": [""]})) == []  # the command names what was left out
 
 
 def test_a_learning_rate_that_is_far_too_large_stops_before_the_weights_are_spoiled(path):
@@ -216,7 +271,9 @@ def test_patience_ends_a_training_that_gets_no_better(path):
         {"settings": {"target": "Class"}},
         {"settings": {"target": 3, "split": "time"}},
         {"settings": {"target": "Class", "split": "auto"}},
+        {"settings": None},
         {"data": {"name": "x"}},
+        {"data": None},
         {"features": {}},
         {"features": {"columns": []}},
     ],
