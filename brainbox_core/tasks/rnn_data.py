@@ -83,9 +83,8 @@ def _split(name: str, settings: Settings, alphabet: Alphabet | None) -> Data:
     notes = []
     characters = text.characters
     if alphabet is None:
-        alphabet = Alphabet.of(characters + LINE_END if settings.lines else characters)
-        if OTHER in alphabet.numbers and OTHER not in characters:
-            kinds = len(set(characters))
+        alphabet = Alphabet.of(characters, always=LINE_END if settings.lines else "")
+        if (kinds := len(set(characters))) > len(alphabet):
             notes.append(
                 f"{name} has {kinds:,} different characters: the {len(alphabet) - 1:,} most frequent are learned, "
                 f"the others all stand as {OTHER}"

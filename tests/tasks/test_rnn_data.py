@@ -92,14 +92,23 @@ def test_what_is_said_to_be_enough_is(text):
     load_data(Settings(data=text("to be " * 216 + "tobeo"), val_split=0.05))
 
 
-def test_rare_characters_of_very_many_are_said_to_be_left_out(text, monkeypatch):
-    monkeypatch.setattr(characters.Alphabet.of.__func__, "__defaults__", (20,))
-    content = "to be or not to be " * 50 + "".join(chr(0x4E00 + number) for number in range(30))
+@pytest.mark.parametrize("mark", ["", "\N{REPLACEMENT CHARACTER}"])
+def test_rare_characters_of_very_many_are_said_to_be_left_out(mark, text, monkeypatch):
+    monkeypatch.setattr(characters.Alphabet.of.__func__, "__defaults__", (20, ""))
+    content = "to be or not to be " * 50 + "".join(chr(0x4E00 + number) for number in range(30)) + mark
     data = load_data(Settings(data=text(content)))
     assert len(data.alphabet) == 20
     (note,) = data.notes
-    assert "37 different characters: the 19 most frequent are learned" in note
+    assert f"{37 + len(mark)} different characters: the 19 most frequent are learned" in note
     assert data.alphabet.text(data.val).endswith("\N{REPLACEMENT CHARACTER}" * 5)
+
+
+def test_lines_end_however_rare_their_ends_are(text, monkeypatch):
+    monkeypatch.setattr(characters.Alphabet.of.__func__, "__defaults__", (20, ""))
+    lines = ["".join(chr(0x4E00 + number) for number in range(30)) * 3] * 10
+    data = load_data(Settings(data=text("\n".join(lines)), lines=True))
+    train = data.alphabet.text(data.train)
+    assert train[0] == train[-1] == "\n" and train.count("\n") == 10
 
 
 def test_a_model_is_measured_in_its_own_characters(text):
