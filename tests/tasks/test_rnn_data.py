@@ -65,25 +65,31 @@ def test_the_baselines_fall(text):
 
 
 @pytest.mark.parametrize(
-    ("content", "settings", "told"),
+    ("content", "settings", "told", "fix"),
     [
-        ("x", {}, r"too short: 1 characters: expected at least 651"),
-        ("to be " * 100, {}, "too short: 600 characters: expected at least 651"),
-        ("to be " * 110, {"seq_len": 700}, "too short: 660 characters: expected at least 780"),
-        ("to be " * 110, {"limit": 64}, "of which 64 are to be learned from"),
-        ("to be " * 110, {"val_split": 0.05}, "expected at least 1,301"),
-        ("x" * 5000, {}, r"nothing to learn: every character is 'x' \(U\+0078\)"),
-        ("\n" * 5000, {}, "nothing to learn"),
-        ("x\n" * 50, {"lines": True}, "nothing to learn"),
-        ("\n\n\n", {"lines": True}, "too few lines: 0: expected at least 10"),
-        ("one\n", {"lines": True}, "too few lines: 1"),
-        ("one\ntwo", {"lines": True}, "too few lines: 2"),
+        ("x", {}, r"too short: 1 characters: expected at least 651", "a larger share"),
+        ("to be " * 100, {}, "too short: 600 characters: expected at least 651", "a larger share"),
+        ("to be " * 110, {"seq_len": 700}, "too short: 660 characters: expected at least 780", "smaller --seq-len"),
+        (
+            "to be " * 110,
+            {"limit": 64},
+            "660 characters, of which 64 are .*: expected more than 64 to",
+            "larger --limit",
+        ),
+        ("to be " * 100, {"limit": 64}, "too short: 600 characters: expected at least 651", "a larger share"),
+        ("to be " * 110, {"val_split": 0.05}, "expected at least 1,301", "a larger share"),
+        ("x" * 5000, {}, r"nothing to learn: every character is 'x' \(U\+0078\)", "two different"),
+        ("\n" * 5000, {}, "nothing to learn", "two different"),
+        ("x\n" * 50, {"lines": True}, "nothing to learn", "two different"),
+        ("\n\n\n", {"lines": True}, "too few lines: 0: expected at least 10", "longer text"),
+        ("one\n", {"lines": True}, "too few lines: 1", "longer text"),
+        ("one\ntwo", {"lines": True}, "too few lines: 2", "longer text"),
     ],
 )
-def test_too_little_text_is_refused_with_what_is_needed(content, settings, told, text):
+def test_too_little_text_is_refused_with_what_is_needed(content, settings, told, fix, text):
     with pytest.raises(InputError, match=told) as raised:
         load_data(Settings(data=text(content), **settings))
-    assert raised.value.fix
+    assert fix in raised.value.fix
 
 
 def test_what_is_said_to_be_enough_is(text):
