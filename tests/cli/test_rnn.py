@@ -430,6 +430,17 @@ def test_characters_are_drawn_as_they_are(tmp_path):
     assert all(not text.get_parse_math() for text in rnn_picture.character_map(model, data).axes[0].texts)
 
 
+def test_characters_of_which_nothing_was_learned_are_drawn_in_one_place(tmp_path):
+    (tmp_path / "text").write_text("ab" * 400)
+    settings = Settings(data=str(tmp_path / "text"), cell="rnn", hidden=1)  # there is one principal component
+    data = rnn.load_data(settings)
+    model = rnn.build_model(settings, data)
+    model.layers[0].table.data[...] = 0
+    (axes,) = rnn_picture.character_map(model, data).axes
+    assert [text.get_position() for text in axes.texts] == [(0, 0)] * 2
+    assert axes.get_xlim() == (-1, 1)
+
+
 def test_units_are_shown_over_lines(names):
     model = rnn.load_model(names / "brainbox-out/rnn/model.safetensors")
     settings = Settings(data=str(names / "names.txt"), lines=True)

@@ -4,10 +4,11 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 
-from brainbox_core import storage
+from brainbox_core import layers, storage
 from brainbox_core.callbacks import Callback
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
 from brainbox_core.layers.recurrent import carried
+from brainbox_core.model import Sequential
 from brainbox_core.sequences import NOTHING
 from brainbox_core.tasks import rnn
 from brainbox_core.tasks.rnn_settings import Settings
@@ -158,6 +159,13 @@ def test_bits_per_character_beside_a_plain_loop(text):
     assert result.metrics["val_loss"] == pytest.approx(np.mean(nats), abs=1e-5)
     assert result.metrics["bits_per_char"] == pytest.approx(np.mean(nats) / math.log(2), abs=1e-5)
     assert result.metrics["reset_val_loss"] == pytest.approx(np.mean(reset), abs=1e-5)
+
+
+def test_weights_that_overflow_give_an_error_and_no_figure(text):
+    model, data = built(small(text))
+    model.params.named["linear_0/weight"].data[...] = 3e38
+    with pytest.raises(ConvergenceError, match="the loss is"):
+        rnn.evaluate(model, data)
 
 
 def test_what_is_filled_up_does_not_count(tmp_path):
@@ -315,11 +323,14 @@ def test_a_file_whose_description_does_not_fit_is_refused(changes, saved, tmp_pa
         rnn.load_model(tmp_path / "odd")
 
 
-def test_a_model_that_reads_no_characters_is_refused(tmp_path):
-    import braininabox as bb
-
-    model = bb.Sequential([bb.layers.LSTM(4), bb.layers.Linear(3)])
-    model.build((5, 3))
+@pytest.mark.parametrize(
+    ("chain", "shape"),
+    [([layers.LSTM(4), layers.Linear(3)], (5, 3)), ([layers.Linear(3)], (5, 3)), ([layers.GRU(3, ids=4)], (5,))],
+    ids=["vectors", "no sequence", "more characters"],
+)
+def test_a_model_that_reads_other_things_is_refused(chain, shape, tmp_path):
+    model = Sequential(chain)
+    model.build(shape)
     model.meta = {"kind": "rnn", "characters": list("abc"), "start": 0, "lines": False, "val_split": 0.1}
     model.save(tmp_path / "model")
     with pytest.raises(InputError, match="do not fit its layers"):
