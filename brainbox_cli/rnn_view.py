@@ -10,10 +10,11 @@ import numpy as np
 
 from brainbox_cli.reporter import Reporter
 from brainbox_core.callbacks import Callback
-from brainbox_core.display import fitted, number
+from brainbox_core.display import columns, cut, fitted, number
+from brainbox_core.files import printable
 from brainbox_core.progress import REFRESH, Part, Screen
 
-SHORTEST, LONGEST, GROWTH = 12, 48, 4  # characters of the sample in a row
+SHORTEST, LONGEST, GROWTH = 12, 48, 4  # columns of the sample in a row
 FRAME = len(': "..."')
 # name in the logs, title, width
 COLUMNS = (
@@ -76,24 +77,24 @@ class Rows(Callback):
     def _print_header(self) -> None:
         """The titles, and the baselines in the column that they belong to."""
         begin, width = len("Iter ") + len(str(self._steps)), self._screen.width - 1
-        columns = list(COLUMNS)
-        while len(columns) > 1 and begin + FRAME + SHORTEST + _width(columns) > width:
-            columns.pop()
-        self._columns = columns
-        room = min(LONGEST, width - begin - FRAME - _width(columns))
+        shown = list(COLUMNS)
+        while len(shown) > 1 and begin + FRAME + SHORTEST + _width(shown) > width:
+            shown.pop()
+        self._columns = shown
+        room = min(LONGEST, width - begin - FRAME - _width(shown))
         self._room = room if room >= SHORTEST else 0  # no sample then
         left = begin + (FRAME + self._room if self._room else 0)
-        self._screen.print((" " * left + "".join(f"  {title:>{width}}" for _, title, width in columns), "bold cyan"))
+        self._screen.print((" " * left + "".join(f"  {title:>{width}}" for _, title, width in shown), "bold cyan"))
         for name, bits in self._baselines.items():
             told = name.removesuffix("_bits")
-            self._screen.print((f"{told[:left]:>{left}}  {number(name, bits):>{columns[0][2]}}", "bright_black"))
+            self._screen.print((f"{told[:left]:>{left}}  {number(name, bits):>{shown[0][2]}}", "bright_black"))
 
     def _row(self, logs: Mapping) -> list[Part]:
         parts: list[Part] = [("Iter ", "bright_black"), (f"{logs['step']:>{len(str(self._steps))}}", "bold")]
         if self._room:
-            sample = " / ".join(line for line in logs["sample"].split("\n") if line)
-            shown = f'"{sample[: min(self._room, SHORTEST + GROWTH * (logs["epoch"] - 1))]}..."'
-            parts += [": ", (shown.ljust(self._room + FRAME - 2), "cyan")]
+            sample = printable(" / ".join(line for line in logs["sample"].split("\n") if line))
+            shown = f'"{cut(sample, min(self._room, SHORTEST + GROWTH * (logs["epoch"] - 1)))}..."'
+            parts += [": ", (shown + " " * (self._room + FRAME - 2 - columns(shown)), "cyan")]
         for name, _, width in self._columns:
             value = self._seconds if name == "time_s" else logs[name]
             best = name == "bits_per_char" and value < self._least
@@ -102,8 +103,8 @@ class Rows(Callback):
         return parts
 
 
-def _width(columns: list[tuple[str, str, int]]) -> int:
-    return sum(width + 2 for *_, width in columns)
+def _width(titles: list[tuple[str, str, int]]) -> int:
+    return sum(width + 2 for *_, width in titles)
 
 
 def show_figures(reporter: Reporter, metrics: Mapping[str, float]) -> None:

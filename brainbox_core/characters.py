@@ -16,12 +16,11 @@ import numpy as np
 
 from brainbox_core.errors import InputError
 from brainbox_core.files import kind_of, printable, read_regular
+from brainbox_core.text_file import MARKS
 
 MOST_BYTES = 100_000_000  # of a text: more than a network of this kind can learn, and little enough for any memory
 MOST_CHARACTERS = 1000  # that a model tells apart
 OTHER = "\N{REPLACEMENT CHARACTER}"  # stands for all characters beyond those
-
-_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
 
 
 class Text(NamedTuple):
@@ -53,16 +52,17 @@ def _standard_input() -> bytes:
         raise InputError("standard input is closed", fix="pipe a text into the command")
     content = sys.stdin.buffer.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise InputError(f"is too large: at most {MOST_BYTES:,} bytes are read", where="standard input")
+        what = f"is too large: at most {MOST_BYTES:,} bytes are read"
+        raise InputError(what, where="standard input", fix="take a part of it")
     return content
 
 
 def _decoded(content: bytes, name: str) -> str:
     if not content:
         raise InputError("is empty", where=name, fix="name a text to learn from")
-    for mark, encoding in _MARKS.items():
-        if content.startswith(mark):
-            raise InputError(f"is {encoding}, not UTF-8", where=name, fix="save it as UTF-8")
+    encoding = next((encoding for mark, encoding in MARKS if content.startswith(mark)), "utf-8")
+    if not encoding.startswith("utf-8"):
+        raise InputError(f"is {encoding.upper()}, not UTF-8", where=name, fix="save it as UTF-8")
     kind = kind_of(content[:32].ljust(12))
     if kind and kind not in ("a web page", "an XML or SVG file"):  # those are texts, too
         raise InputError(f"is {kind}, not a text", where=name, fix="name a text file")
@@ -97,8 +97,13 @@ class Alphabet:
             raise ValueError("characters of an alphabet are all different")
 
     @classmethod
-    def of(cls, text: str, most: int = MOST_CHARACTERS) -> Alphabet:
+    def of(cls, text: str, most: int = MOST_CHARACTERS, always: str = "") -> Alphabet:
         """The alphabet of a text; if it has more than `most` characters, the rarest share the number of U+FFFD.
+
+        Args:
+            text: any.
+            most: characters that are told apart, U+FFFD included.
+            always: characters that have a number of their own however rare they are.
 
         Example:
             >>> Alphabet.of("to be or not").characters
@@ -107,11 +112,12 @@ class Alphabet:
             (' ', 'o', 't', '\ufffd')
         """
         counts = Counter(text)
-        if len(counts) > most:
-            del counts[OTHER]
-            common = sorted(counts, key=lambda character: (-counts[character], character))[: most - 1]
-            return cls(sorted([*common, OTHER]))
-        return cls(sorted(counts))
+        kinds = {*counts, *always}
+        if len(kinds) > most:
+            given = {*always, OTHER}
+            common = sorted(kinds - given, key=lambda character: (-counts[character], character))
+            kinds = {*common[: most - len(given)], *given}
+        return cls(sorted(kinds))
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -122,16 +128,12 @@ class Alphabet:
         Raises:
             InputError: a character is unknown, and U+FFFD is, too; the error names it.
         """
-        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-        known = np.array([ord(character) for character in self.characters], np.uint32)
-        order = np.argsort(known)
-        places = np.minimum(np.searchsorted(known, points, sorter=order), len(known) - 1)
-        ids = order[places].astype(np.uint16)
-        unknown = known[ids] != points
-        if unknown.any():
-            if OTHER not in self.numbers:
-                raise InputError(f"the model does not know the character {named(text[int(unknown.argmax())])}")
-            ids[unknown] = self.numbers[OTHER]
+        unknown = len(self)
+        table = np.full(sys.maxunicode + 1, self.numbers.get(OTHER, unknown), np.uint16)
+        table[[ord(character) for character in self.characters]] = np.arange(unknown)
+        ids = table[np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)]
+        if OTHER not in self.numbers and (places := np.flatnonzero(ids == unknown)).size:
+            raise InputError(f"the model does not know the character {named(text[places[0]])}")
         return ids
 
     def text(self, ids: Sequence[int]) -> str:

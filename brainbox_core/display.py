@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 
@@ -28,6 +29,32 @@ def fitted(table: Sequence[Sequence[str]], width: int, left: int = 1) -> list[st
         cells += [text.rjust(size) for text, size in zip(row[left:], widths[left:], strict=False)]
         lines.append("  ".join(cells).rstrip())
     return lines
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes: Chinese characters and emoji take two, accents of their own none.
+
+    Example:
+        >>> columns("abc"), columns("\u65e5\u672c"), columns("e\u0301")
+        (3, 4, 1)
+    """
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.category(character) in ("Mn", "Me") for character in text)
+
+
+def cut(text: str, width: int) -> str:
+    """As much of the start of a text as so many columns of a terminal take.
+
+    Example:
+        >>> cut("to be or not", 5), cut("a\u65e5\u672c", 4)
+        ('to be', 'a\u65e5')
+    """
+    text = text[: 2 * width]  # with an accent for every letter
+    while columns(text) > width:
+        text = text[:-1]
+    return text
 
 
 def sparkline(values: Sequence[float], unicode: bool = True, width: int = 40) -> str:

@@ -169,7 +169,8 @@ def read_regular(path: str | os.PathLike, limit: int) -> bytes:
     """
     with open_unchanging(path) as (file, size):
         if size > limit:
-            raise InputError(f"is too large: {size:,} bytes, at most {limit:,} are read", where=printable(path))
+            what = f"is too large: {size:,} bytes, at most {limit:,} are read"
+            raise InputError(what, where=printable(path), fix="name a smaller file")
         return file.read(size)
 
 

@@ -79,7 +79,9 @@ class Lines:
     """Lines as sequences of their own: side by side in a batch, the shorter ones filled up with what is ignored.
 
     Every line is read from the line end before it and predicts the one after it. Lines of like length come together,
-    so that less is filled up; those longer than a window go on in the next batch.
+    so that less is filled up; those longer than a window go on in the next batch. A batch has fewer lines where the
+    next one has more than twice the windows of the shortest: one very long line costs what it is long, and not that
+    many times over.
 
     Args:
         ids: (n,) the text in whole numbers, beginning and ending with a line end.
@@ -119,9 +121,8 @@ class Lines:
 
     def once(self) -> Iterator[Batch]:
         """Batches of every line once, the shortest first."""
-        order = np.argsort(self.lengths, kind="stable")
-        for first in range(0, len(order), self.batch_size):
-            yield from self._cut(order[first : first + self.batch_size])
+        for lines in self._side_by_side(np.arange(len(self))):
+            yield from self._cut(lines)
 
     def _shuffled(self, number: int) -> list[np.ndarray]:
         """The lines of each batch of a pass."""
@@ -129,23 +130,32 @@ class Lines:
         order = rng.permutation(len(self))
         groups = []
         for first in range(0, len(order), _POOL * self.batch_size):
-            pool = order[first : first + _POOL * self.batch_size]
-            pool = pool[np.argsort(self.lengths[pool], kind="stable")]
-            groups += [pool[i : i + self.batch_size] for i in range(0, len(pool), self.batch_size)]
+            groups += self._side_by_side(order[first : first + _POOL * self.batch_size])
         return [groups[i] for i in rng.permutation(len(groups))]
+
+    def _side_by_side(self, lines: np.ndarray) -> list[np.ndarray]:
+        """Some lines in the groups that batches are made of, the shortest first."""
+        lines = lines[np.argsort(self.lengths[lines], kind="stable")]
+        windows = (-(-self.lengths[lines] // self.window)).tolist()
+        groups, first = [], 0
+        for place in range(1, len(lines) + 1):
+            if place == len(lines) or place - first == self.batch_size or windows[place] > 2 * windows[first]:
+                groups.append(lines[first:place])
+                first = place
+        return groups
 
     def _count(self, lines: np.ndarray) -> int:
         return -(-int(self.lengths[lines].max()) // self.window)
 
     def _cut(self, lines: np.ndarray) -> Iterator[Batch]:
-        steps = np.arange(self.lengths[lines].max())
-        places = self.starts[lines][:, None] + steps  # (rows, time)
-        inside = steps < self.lengths[lines][:, None]
-        places[~inside] = 0
-        x = np.where(inside, self.ids[places], self.end)
-        y = np.where(inside, self.ids[places + 1], NOTHING)
-        for first in range(0, len(steps), self.window):
-            yield Batch(x[:, first : first + self.window], y[:, first : first + self.window], first == 0)
+        starts, lengths = self.starts[lines][:, None], self.lengths[lines][:, None]
+        longest = int(lengths.max())
+        for first in range(0, longest, self.window):
+            steps = np.arange(first, min(first + self.window, longest))
+            inside = steps < lengths
+            places = np.where(inside, starts + steps, 0)  # (rows, time)
+            x, y = np.where(inside, self.ids[places], self.end), np.where(inside, self.ids[places + 1], NOTHING)
+            yield Batch(x, y, first == 0)
 
 
 def in_order(ids: np.ndarray, window: int, streams: int) -> Iterator[Batch]:

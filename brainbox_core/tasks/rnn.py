@@ -30,6 +30,7 @@ from brainbox_core.tensor import Tensor, no_grad
 CELLS = {"rnn": layers.RNN, "gru": layers.GRU, "lstm": layers.LSTM}
 WEIGHT_DECAY = 0.02
 TEMPERATURE = 0.7  # of the samples that are shown during and after a training
+FLOW_CHARACTERS = 2**14  # the flow of the gradient is measured in so many at most, but in one window at least
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def build_model(settings: Settings, data: Data) -> Sequential:
     time = min(settings.seq_len, len(data.train))
     numbers = settings.layers * 8 * settings.hidden + 3 * size  # of a character, all in all
     what = f"{rows} windows of {time:,} characters side by side"
-    checks.memory(what, 4 * rows * time * numbers, "use a smaller --seq-len or --batch-size")
+    checks.memory(what, 4 * rows * time * numbers, "use a smaller --seq-len, --batch-size or --hidden")
     chain: list[layers.Layer] = [layers.Embedding(size, settings.embedding)] if settings.embedding else []
     first = {} if settings.embedding else {"ids": size}
     for number in range(settings.layers):
@@ -114,7 +115,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
             model,
             steps,
             -(-settings.steps // settings.sample_every),
-            lambda: {"loss": _nats(model, _held_out(data, settings.seq_len))},
+            lambda: {"loss": _nats(model, _held_out(data))},
             [watch, *callbacks],
         )
     history = [{name: value for name, value in row.items() if name != "sample"} for row in logs]
@@ -185,11 +186,11 @@ def _forget(model: Sequential) -> None:
             layer.state = None
 
 
-def _held_out(data: Data, window: int) -> Iterator[Batch]:
+def _held_out(data: Data) -> Iterator[Batch]:
     """The held-out part, every character to predict once, in a few streams: one would be slow."""
     if data.lines:
-        return Lines(data.val, int(data.val[0]), 256, window).once()
-    return in_order(data.val, window, streams=max(1, min(32, len(data.val) // 2048)))
+        return Lines(data.val, int(data.val[0]), 256, WINDOW).once()
+    return in_order(data.val, WINDOW, streams=max(1, min(32, len(data.val) // 2048)))
 
 
 def _nats(model: Sequential, batches: Iterator[Batch], reset: bool = False) -> float:
@@ -213,8 +214,8 @@ def _nats(model: Sequential, batches: Iterator[Batch], reset: bool = False) -> f
 
 def evaluate(model: Sequential, data: Data, progress: Callable[[int, int], object] | None = None) -> Result:
     """Measure a model by the held-out part, in bits per character."""
-    nats = _nats(model, _held_out(data, WINDOW))
-    reset = _nats(model, _held_out(data, WINDOW), reset=True)
+    nats = _nats(model, _held_out(data))
+    reset = _nats(model, _held_out(data), reset=True)
     if not math.isfinite(nats):
         raise ConvergenceError(f"the loss is {nats}", fix="train again with a smaller learning rate")
     return Result(
@@ -234,13 +235,13 @@ def gradient_norms(model: Sequential, ids: np.ndarray, rows: int = 32) -> dict[s
 
     Args:
         ids: the text to look at; windows of the model's length, or less if the text is short.
-        rows: how many windows.
+        rows: how many windows; fewer of long ones, so that this takes no more memory than the training.
 
     Returns:
         By the name of the recurrent layer, (time,) the norm at each of its steps.
     """
     time = min(model.input_shape[0], len(ids) - 1)
-    rows = min(rows, (len(ids) - 1) // time)
+    rows = min(rows, (len(ids) - 1) // time, max(1, FLOW_CHARACTERS // time))
     x = ids[: rows * time].reshape(rows, time).astype(np.int64)
     y = np.full(x.shape, NOTHING, np.int64)
     y[:, -1] = ids[time : rows * time + 1 : time]

@@ -87,9 +87,8 @@ def _split(name: str, settings: Settings, alphabet: Alphabet | None) -> Data:
     notes = []
     characters = text.characters
     if alphabet is None:
-        alphabet = Alphabet.of(characters + LINE_END if settings.lines else characters)
-        if OTHER in alphabet.numbers and OTHER not in characters:
-            kinds = len(set(characters))
+        alphabet = Alphabet.of(characters, always=LINE_END if settings.lines else "")
+        if (kinds := len(set(characters))) > len(alphabet):
             notes.append(
                 f"{name} has {kinds:,} different characters: the {len(alphabet) - 1:,} most frequent are learned, "
                 f"the others all stand as {OTHER}"
@@ -110,11 +109,13 @@ def _divide_text(characters: str, name: str, settings: Settings) -> tuple[str, s
     least = math.ceil(max((WINDOW + 1) / settings.val_split, (settings.seq_len + 1) / (1 - settings.val_split))) + 1
     train = characters[: len(characters) - held][: settings.limit]
     if held <= WINDOW or len(train) <= settings.seq_len:
-        what = f"the text is too short: {len(characters):,} characters"
-        if settings.limit is not None and len(train) == settings.limit:
+        what, expected = f"the text is too short: {len(characters):,} characters", f"at least {least:,}"
+        fix = f"use a longer text, or {'a smaller --seq-len' if held > WINDOW else 'hold out a larger share of it'}"
+        if held > WINDOW and len(train) == settings.limit:
             what += f", of which {settings.limit:,} are to be learned from"
-        fix = "use a longer text, or a smaller --seq-len"
-        raise InputError(what, where=name, expected=f"at least {least:,}", fix=fix)
+            expected = f"more than {settings.seq_len:,} to learn from"
+            fix = "use a larger --limit, or a smaller --seq-len"
+        raise InputError(what, where=name, expected=expected, fix=fix)
     _require_variety(train, name)
     return train, characters[len(characters) - held :], None
 

@@ -1,13 +1,16 @@
 """`brainbox rnn` as its users run it: in pipes, in terminals, and with what it cannot learn from."""
 
+import io
 import json
 import re
 
 import pytest
 from PIL import Image
 
-from brainbox_cli import rnn_picture, trainer_run
+from brainbox_cli import rnn_picture, rnn_view, trainer_run
 from brainbox_cli.commands import rnn as command
+from brainbox_core.display import columns
+from brainbox_core.progress import Screen
 from brainbox_core.tasks import rnn
 from brainbox_core.tasks.rnn_settings import Settings
 from tests.cli.shell import brainbox, document, in_terminal, python, run_here, screen
@@ -124,6 +127,23 @@ def test_no_number_is_cut_whatever_the_width(columns, titles, tmp_path):
     for line in lines[head + 3 : head + 7]:
         assert re.match(r"Iter \d+", line)
         assert re.search(r"  \d\.\d{4}( |$)", line)
+
+
+@pytest.mark.parametrize(
+    "sample", ["\u65e5\u672c\u8a9e" * 40, "\x1b[31m\x07\n" * 40, "e\u0301" * 40], ids=["wide", "control", "accents"]
+)
+def test_whatever_a_sample_holds_the_figures_stand_below_each_other(sample, monkeypatch):
+    drawn = Screen(io.StringIO())
+    monkeypatch.setattr(Screen, "width", 100)
+    rows = rnn_view.Rows(drawn, 40, {"unigram_bits": 4.0})
+    figures = {"bits_per_char": 3.0, "train_loss": 2.0, "gradient_norm": 0.5, "lr": 0.01, "time_s": 0.0}
+    for epoch in range(1, 16):
+        rows.on_epoch_end(None, {"epoch": epoch, "step": epoch, "sample": sample, **figures})
+    head, _, *lines = drawn.stream.getvalue().splitlines()
+    assert len(lines) == 15
+    for line in lines:
+        assert columns(line) == columns(head) < 100
+        assert line.endswith("3.0000   2.0000   5.0e-01   0.0100    0.0s")
 
 
 def test_json_and_quiet(tmp_path):
@@ -408,6 +428,17 @@ def test_characters_are_drawn_as_they_are(tmp_path):
     shown = [text.get_text() for text in rnn_picture.character_map(model, data).axes[0].texts]
     assert {"$", "\\", "space", "line end", r"\x1b", r"\u202e"} <= set(shown)
     assert all(not text.get_parse_math() for text in rnn_picture.character_map(model, data).axes[0].texts)
+
+
+def test_characters_of_which_nothing_was_learned_are_drawn_in_one_place(tmp_path):
+    (tmp_path / "text").write_text("ab" * 400)
+    settings = Settings(data=str(tmp_path / "text"), cell="rnn", hidden=1)  # there is one principal component
+    data = rnn.load_data(settings)
+    model = rnn.build_model(settings, data)
+    model.layers[0].table.data[...] = 0
+    (axes,) = rnn_picture.character_map(model, data).axes
+    assert [text.get_position() for text in axes.texts] == [(0, 0)] * 2
+    assert axes.get_xlim() == (-1, 1)
 
 
 def test_units_are_shown_over_lines(names):

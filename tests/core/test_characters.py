@@ -41,13 +41,14 @@ def test_the_hash_is_that_of_the_file(tmp_path):
         (b"abc\ncaf\xe9 au lait", r"line 2: is not UTF-8: byte 0xe9"),
         (b"abc\n\nd\0e", r"line 3: holds a NUL"),
         ("abc".encode("utf-16"), "UTF-16"),
-        ("abc".encode("utf-32-be").replace(b"\0\0\0a", b"\0\0\xfe\xff\0\0\0a"), "UTF-32"),
+        ("abc".encode("utf-32"), "UTF-32"),
+        (b"\0\0\xfe\xff" + "abc".encode("utf-32-be"), "UTF-32"),
         (b"\x89PNG\r\n\x1a\n" + bytes(20), "is a PNG picture"),
         (b"\x1f\x8b\x08", "is a gzip file"),
         (b"\x7fELF" + bytes(range(256)), "is a program"),
         (b"\x93NUMPY\x01\x00", "is a NumPy array"),
     ],
-    ids=["empty", "latin-1", "NUL", "UTF-16", "UTF-32", "PNG", "gzip", "program", "npy"],
+    ids=["empty", "latin-1", "NUL", "UTF-16", "UTF-32", "big-endian", "PNG", "gzip", "program", "npy"],
 )
 def test_what_is_no_utf8_text_is_told(content, told, tmp_path):
     with pytest.raises(InputError, match=told) as raised:
@@ -70,12 +71,14 @@ def test_a_folder_and_a_pipe_are_no_texts(tmp_path):
 def test_a_text_that_is_too_large_is_never_read(tmp_path, monkeypatch):
     with (tmp_path / "large").open("wb") as file:
         file.truncate(10 * 2**30)  # a hole: it takes no room on the disk
-    with pytest.raises(InputError, match=r"is too large: 10,737,418,240 bytes, at most 100,000,000"):
+    with pytest.raises(InputError, match=r"is too large: 10,737,418,240 bytes, at most 100,000,000") as raised:
         read_text(tmp_path / "large")
+    assert raised.value.fix
     monkeypatch.setattr(characters, "MOST_BYTES", 5)
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"123456")))
-    with pytest.raises(InputError, match="standard input: is too large"):
+    with pytest.raises(InputError, match="standard input: is too large") as raised:
         read_text("-")
+    assert raised.value.fix
 
 
 def test_standard_input(monkeypatch):
@@ -106,6 +109,11 @@ def test_too_many_characters_share_one_number():
 
 def test_a_character_that_stands_for_others_takes_no_second_place():
     assert Alphabet.of(OTHER * 9 + "abc", most=3).characters == ("a", "b", OTHER)
+
+
+def test_a_rare_character_may_have_a_number_in_any_case():
+    assert Alphabet.of("aaabbbccc\n", most=3, always="\n").characters == ("\n", "a", OTHER)
+    assert Alphabet.of("ab", most=3, always="\n").characters == ("\n", "a", "b")
 
 
 def test_an_unknown_character_is_named():

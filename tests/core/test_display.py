@@ -1,6 +1,6 @@
 import pytest
 
-from brainbox_core.display import fitted, number, sparkline
+from brainbox_core.display import columns, cut, fitted, number, sparkline
 
 
 @pytest.mark.parametrize("values", [[1.0], [2.0, 2.0], list(range(1000)), [3.0, -1.0]])
@@ -10,6 +10,14 @@ def test_sparklines(values):
         assert len(line) == min(len(values), 40)
         assert line.isascii() is not unicode
     assert sparkline(values)[0] == "▁" or values[0] == max(values)
+
+
+@pytest.mark.parametrize("text", ["to be or not", "\u65e5\u672c\u8a9e", "a\U0001f600b\U0001f600", "e\u0301" * 9, ""])
+def test_text_is_cut_to_columns_and_not_to_characters(text):
+    for width in range(20):
+        part = cut(text, width)
+        assert text.startswith(part) and columns(part) <= width
+        assert part == text or columns(text[: len(part) + 1]) > width
 
 
 def test_fitted_tables_lose_columns_and_no_digits():

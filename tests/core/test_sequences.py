@@ -120,6 +120,18 @@ def test_lines_of_like_length_come_together():
     assert np.mean(wasted) < 0.05 and np.mean(shuffled) < 0.3  # in any order it would be half
 
 
+def test_one_very_long_line_is_not_filled_up_many_times_over():
+    lengths = [*[5] * 400, *[300] * 30, 50_000]
+    ids = np.concatenate([[0], *([1] * length + [0] for length in lengths)])
+    source = Lines(ids, 0, batch_size=200, window=64)
+    for batches in (source.once(), islice(source.batches(), sum(map(source._count, source._shuffled(0))))):
+        batches = list(batches)
+        assert sum(int((y != NOTHING).sum()) for _, y, _ in batches) == len(ids) - 1
+        assert sum(x.size for x, _, _ in batches) < 1.1 * len(ids)
+    (longest,) = (lines for lines in source._side_by_side(np.arange(len(source))) if len(source) - 1 in lines)
+    assert longest.tolist() == [430]
+
+
 @given(st.integers(2, 100), st.integers(1, 12), st.integers(1, 7))
 def test_judging_predicts_every_character_but_the_first_once(length, window, streams):
     pairs = []

@@ -67,11 +67,16 @@ def test_it_is_what_the_layers_compute(cell, first):
 
 
 def test_no_sum_starts_at_minus_zero():
-    made = model([L.RNN(2, ids=3), L.Linear(2)])
-    for name in ("rnn_0/weight", "rnn_0/bias", "rnn_0/recurrent", "linear_0/weight", "linear_0/bias"):
-        made.params.named[name].data[...] = -0.0
-    y = Stepper(chain_of(made)).step(1)
-    assert not np.signbit(y).any()
+    made = model([L.GRU(4, ids=5), L.GRU(3), L.Linear(2)])
+    for parameter in made.params.named.values():
+        parameter.data[...] = F(-0.0)
+    chain = chain_of(made)
+    starts = [
+        *(cell.start for cell in chain.cells),
+        *(cell.candidate_bias for cell in chain.cells),
+        chain.dense[0].bias,
+    ]
+    assert not any(np.signbit(start).any() for start in starts)
 
 
 @pytest.mark.parametrize(

@@ -64,25 +64,31 @@ def test_the_baselines_fall(text):
 
 
 @pytest.mark.parametrize(
-    ("content", "settings", "told"),
+    ("content", "settings", "told", "fix"),
     [
-        ("x", {}, r"too short: 1 characters: expected at least 651"),
-        ("to be " * 100, {}, "too short: 600 characters: expected at least 651"),
-        ("to be " * 110, {"seq_len": 700}, "too short: 660 characters: expected at least 780"),
-        ("to be " * 110, {"limit": 64}, "of which 64 are to be learned from"),
-        ("to be " * 110, {"val_split": 0.05}, "expected at least 1,301"),
-        ("x" * 5000, {}, r"nothing to learn: every character is 'x' \(U\+0078\)"),
-        ("\n" * 5000, {}, "nothing to learn"),
-        ("x\n" * 50, {"lines": True}, "nothing to learn"),
-        ("\n\n\n", {"lines": True}, "too few lines: 0: expected at least 10"),
-        ("one\n", {"lines": True}, "too few lines: 1"),
-        ("one\ntwo", {"lines": True}, "too few lines: 2"),
+        ("x", {}, r"too short: 1 characters: expected at least 651", "a larger share"),
+        ("to be " * 100, {}, "too short: 600 characters: expected at least 651", "a larger share"),
+        ("to be " * 110, {"seq_len": 700}, "too short: 660 characters: expected at least 780", "smaller --seq-len"),
+        (
+            "to be " * 110,
+            {"limit": 64},
+            "660 characters, of which 64 are .*: expected more than 64 to",
+            "larger --limit",
+        ),
+        ("to be " * 100, {"limit": 64}, "too short: 600 characters: expected at least 651", "a larger share"),
+        ("to be " * 110, {"val_split": 0.05}, "expected at least 1,301", "a larger share"),
+        ("x" * 5000, {}, r"nothing to learn: every character is 'x' \(U\+0078\)", "two different"),
+        ("\n" * 5000, {}, "nothing to learn", "two different"),
+        ("x\n" * 50, {"lines": True}, "nothing to learn", "two different"),
+        ("\n\n\n", {"lines": True}, "too few lines: 0: expected at least 10", "longer text"),
+        ("one\n", {"lines": True}, "too few lines: 1", "longer text"),
+        ("one\ntwo", {"lines": True}, "too few lines: 2", "longer text"),
     ],
 )
-def test_too_little_text_is_refused_with_what_is_needed(content, settings, told, text):
+def test_too_little_text_is_refused_with_what_is_needed(content, settings, told, fix, text):
     with pytest.raises(InputError, match=told) as raised:
         load_data(Settings(data=text(content), **settings))
-    assert raised.value.fix
+    assert fix in raised.value.fix
 
 
 def test_what_is_said_to_be_enough_is(text):
@@ -91,14 +97,23 @@ def test_what_is_said_to_be_enough_is(text):
     load_data(Settings(data=text("to be " * 216 + "tobeo"), val_split=0.05))
 
 
-def test_rare_characters_of_very_many_are_said_to_be_left_out(text, monkeypatch):
-    monkeypatch.setattr(characters.Alphabet.of.__func__, "__defaults__", (20,))
-    content = "to be or not to be " * 50 + "".join(chr(0x4E00 + number) for number in range(30))
+@pytest.mark.parametrize("mark", ["", "\N{REPLACEMENT CHARACTER}"])
+def test_rare_characters_of_very_many_are_said_to_be_left_out(mark, text, monkeypatch):
+    monkeypatch.setattr(characters.Alphabet.of.__func__, "__defaults__", (20, ""))
+    content = "to be or not to be " * 50 + "".join(chr(0x4E00 + number) for number in range(30)) + mark
     data = load_data(Settings(data=text(content)))
     assert len(data.alphabet) == 20
     (note,) = data.notes
-    assert "37 different characters: the 19 most frequent are learned" in note
+    assert f"{37 + len(mark)} different characters: the 19 most frequent are learned" in note
     assert data.alphabet.text(data.val).endswith("\N{REPLACEMENT CHARACTER}" * 5)
+
+
+def test_lines_end_however_rare_their_ends_are(text, monkeypatch):
+    monkeypatch.setattr(characters.Alphabet.of.__func__, "__defaults__", (20, ""))
+    lines = ["".join(chr(0x4E00 + number) for number in range(30)) * 3] * 10
+    data = load_data(Settings(data=text("\n".join(lines)), lines=True))
+    train = data.alphabet.text(data.train)
+    assert train[0] == train[-1] == "\n" and train.count("\n") == 10
 
 
 def test_a_model_is_measured_in_its_own_characters(text):
