@@ -318,15 +318,11 @@ def _unseen(column: TextColumn, table: Table) -> list[str]:
     if not unseen:
         return []
     shown = ", ".join(f'"{printable(text, 40)}"' for text in unseen[:5]) + ", ..." * (len(unseen) > 5)
-    return [f"{printable(column.name, 80)} {shown} {_were(len(unseen))} not in the training data"]
+    return [f"{printable(column.name, 80)} {shown} {'was' if len(unseen) == 1 else 'were'} not in the training data"]
 
 
 def _missing(rows: int) -> str:
     return f", missing in {rows:,} row{'s' * (rows != 1)}" if rows else ""
-
-
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"
 
 
 def _as_table(table: Table | Mapping[str, Sequence]) -> Table:
