@@ -21,7 +21,7 @@ from brainbox_core.rng import stream
 from brainbox_core.schedules import OneCycle
 from brainbox_core.sparse import SparseRows
 from brainbox_core.tasks.spam_data import Data, bag_for, load_data, load_test_data
-from brainbox_core.tasks.spam_settings import Settings
+from brainbox_core.tasks.spam_settings import USUAL_LENGTH, Settings
 from brainbox_core.tensor import Tensor
 from brainbox_core.text import is_word, tokenize
 
@@ -158,7 +158,7 @@ def words(text: str) -> list[str]:
 
 def build_model(settings: Settings, data: Data) -> Sequential:
     """One linear layer from the features to the logit, all weights 0, compiled with a one-cycle learning rate."""
-    return _model(settings, data.bag.columns, len(data.train))
+    return _model(settings, data.rows.take(data.train))
 
 
 def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
@@ -265,10 +265,13 @@ def probabilities(model: Sequential, rows: SparseRows) -> np.ndarray:
         return 1 / (1 + np.exp(-model.predict(rows, AT_A_TIME)[:, 0].astype(np.float64)))
 
 
-def _model(settings: Settings, columns: int, messages: int) -> Sequential:
+def _model(settings: Settings, rows: SparseRows) -> Sequential:
     model = Sequential([layers.Linear(1, initializer="zeros")], settings.seed)
-    model.build((columns,))
-    schedule = OneCycle(settings.lr, math.ceil(messages / settings.batch_size) * settings.epochs)
+    model.build(rows.shape[1:])
+    lr = settings.lr
+    if settings.optimizer == "sgd":  # a step moves a logit by the rate times the squared length of its row
+        lr *= USUAL_LENGTH * len(rows) / float(np.square(rows.data, dtype=np.float64).sum())
+    schedule = OneCycle(lr, math.ceil(len(rows) / settings.batch_size) * settings.epochs)
     kind = optimizers.KINDS[settings.optimizer]
     optimizer = kind(schedule, momentum=0.9) if settings.optimizer == "sgd" else kind(schedule)
     model.compile(optimizer, Penalised(LOSSES[settings.loss](), model.layers[0].weight, settings.l2))
@@ -297,7 +300,7 @@ def _cross_validate(settings: Settings, data: Data) -> dict[str, float]:
         rest = np.setdiff1d(dealt, test)
         bag = bag_for(settings).fit([data.texts[number] for number in rest])
         rows = bag.transform(data.texts)
-        model = _model(settings, bag.columns, len(rest))
+        model = _model(settings, rows.take(rest))
         loader = DataLoader(rows, y, settings.batch_size, settings.seed, rest)
         training.train(model, loader, settings.epochs, None, ())
         p[test] = probabilities(model, rows.take(test))

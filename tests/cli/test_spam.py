@@ -250,7 +250,7 @@ def test_what_a_training_shows(filtered):
     shown = (filtered / "shown.txt").read_text()
     lines = shown.splitlines()
     assert lines[0].startswith(
-        "spam: logistic regression on words and up to 4 characters in a row | messages (built in) 4,600 | adam lr 0.05"
+        "spam: logistic regression on words and up to 4 characters in a row | messages (built in) 4,600 | sgd lr 0.2"
     )
     assert any(line.startswith("test f1 0.9") for line in lines)
     for name in ("accuracy", "spam", "ham", "says spam", "says ham", "saved", "pictures", "next", "reproduce"):

@@ -9,6 +9,7 @@ import pytest
 from brainbox_core import storage, text
 from brainbox_core.callbacks import Callback
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
+from brainbox_core.sparse import SparseRows
 from brainbox_core.tasks import spam
 from brainbox_core.tasks.spam_settings import RATES, Settings
 from brainbox_core.text import tokenize
@@ -204,6 +205,15 @@ def test_every_optimizer_learns(optimizer):
     settings = Settings.suited(optimizer=optimizer, epochs=5, limit=2000)
     data = spam.load_data(settings)
     assert spam.train(spam.build_model(settings, data), settings, data).metrics["test_f1"] > 0.95
+
+
+def test_messages_of_any_length_are_learned_alike(tmp_path):
+    settings = Settings(data=written(tmp_path / "m.tsv", by_chance()), l2=0, epochs=3)
+    data = spam.load_data(settings)
+    rows = data.rows
+    longer = dataclasses.replace(data, rows=SparseRows(rows.indptr, rows.indices, 8 * rows.data, rows.shape[1]))
+    logs = [spam.train(spam.build_model(settings, some), settings, some).history[-1] for some in (data, longer)]
+    assert logs[1]["val_loss"] == pytest.approx(logs[0]["val_loss"], rel=0.05)  # the bias is no longer than before
 
 
 def test_the_worst_mistake_and_how_little_the_squared_error_makes_of_it(tmp_path):
