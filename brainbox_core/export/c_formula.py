@@ -24,7 +24,7 @@ def tables(name: str, formula: Formula, weights: str) -> str:
     texts = []
     if formula.factor is not None:
         for what, values in (("offset", formula.offset), ("factor", formula.factor)):
-            texts.append(_table(f"{head} float {name}_{what}", literals(values)))
+            texts.append(_table(f"{head} float {name}_{what}", [*literals(values)]))
     if formula.terms is not None:
         numbers = []
         for term in formula.terms:
@@ -34,7 +34,7 @@ def tables(name: str, formula: Formula, weights: str) -> str:
     for number, layer in enumerate(formula.layers):
         values = np.concatenate([layer.bias[None], layer.weight]).ravel()
         note = f"/* {layer.title}: the biases, then for one input after another the weights that lead from it */\n"
-        texts.append(note + _table(f"{head} float {name}_layer_{number}", literals(values)))
+        texts.append(note + _table(f"{head} float {name}_layer_{number}", [*literals(values)]))
     return "\n".join(texts)
 
 
