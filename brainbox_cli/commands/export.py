@@ -72,10 +72,9 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
         reporter.answer(f"would write {', '.join(map(str, places.values()))}; nothing was written")
         return ExitCode.OK
     _write(reporter, {places[key]: (key, text) for key, text in texts.items()})
-    if not reporter.quiet and report.checked:
-        words = ["brainbox", "export", values["source"] or values["model"] or str(path), "-o", str(place)]
-        if "example" not in given and place != STDOUT:
-            reporter.say(("next       ", "cyan"), shlex.join([*words, "--example", "main.c"]))
+    if report.checked and example is None and place != STDOUT and values["format"] == "c":
+        words = ["brainbox", *reporter.document.fields["argv"], "--example", "main.c"]  # all else as it was
+        reporter.say(("next       ", "cyan"), shlex.join(words))
     return ExitCode.OK
 
 

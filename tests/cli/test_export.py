@@ -97,6 +97,16 @@ def test_quiet_is_one_line(tiny, tmp_path, compiler):
     assert names() == ["tiny.h", "tiny.safetensors"]
 
 
+def test_what_comes_next_is_the_same_header_with_an_example(tiny, tmp_path, compiler):
+    words = ["export", "tiny.safetensors", "--dtype", "float32", "--name", "net", "-o", "a b.h"]
+    done = brainbox(*words, cwd=tmp_path)
+    header = Path("a b.h").read_bytes()
+    last = done.stdout.splitlines()[-1].removeprefix("next").strip()
+    assert last == "brainbox export tiny.safetensors --dtype float32 --name net -o 'a b.h' --example main.c"
+    assert brainbox(*words, "--example", "main.c", cwd=tmp_path).returncode == 0
+    assert Path("a b.h").read_bytes() == header
+
+
 def test_nothing_is_written_when_trying(tiny, tmp_path, compiler, capfd):
     code, fields = run_here("export", "tiny.safetensors", "-o", "net.h", "--dry-run", "--example", "main.c")
     assert code == 0 and fields["artifacts"] == {} and names() == ["tiny.safetensors"]
