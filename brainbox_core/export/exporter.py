@@ -137,7 +137,7 @@ def c_header(model: Sequential, path: str | Path, name: str | None = None, **opt
         options: those of `build`.
 
     Raises:
-        UsageError: an option or the name.
+        UsageError: an option, the name, or data that do not fit the model.
         InputError: a layer that cannot be exported, or a file that cannot be written.
         BudgetError: it needs more memory than there is.
         AccuracyError: int8 loses more accuracy than allowed.
