@@ -194,7 +194,7 @@ def build(
     for word, budget in (("ram_budget", ram_budget), ("flash_budget", flash_budget)):
         if budget is not None:
             checks.whole(word, budget, 0)
-    checks.between("max_drop", max_drop, 0, 100)
+    checks.between("max_drop", max_drop, -100, 100)  # below 0 it has to gain
     choices = replace(choices or Choices(), **changes)
     c_names.identifier(name)
     progress("planning the memory")
