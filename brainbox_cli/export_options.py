@@ -70,7 +70,7 @@ CHOICES = {
             "float32|int8",
             "How numbers are computed with.",
             options.one_of("float32", "int8"),
-            show_default="int8 for networks that read pictures, else float32",
+            show_default="int8 for networks that read pictures, 16 bits for spam, else float32",
         )
     ),
     "ram_budget": Choice(

@@ -85,6 +85,11 @@ class Reporter:
         """A live line for long work that is not training; see `Screen.working`."""
         return _Silent() if self.quiet else self.side.working(label)
 
+    def doing(self, label: str) -> None:
+        """What the live line says from now on; in a `with` of `working`."""
+        if not self.quiet:
+            self.side.show((label, "bold"), " ...")
+
     def write(self, text: str) -> None:
         """A piece of a text that was asked for, exactly as it is; a terminal is shown control characters, not sent."""
         stream = self.text.stream

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ from brainbox_core.files import atomic_write, check_writable, make_folder
 TRAINED_FIRST = "cnn"  # what a bare `brainbox export` trains if there is no model at all
 UNTRAINED = "neuron"  # keeps no model unless it is asked to, and learns in no time
 TABLES = ("regress", "fraud")  # what learns from the rows of a table
-TEXTS = ("rnn",)  # what learns from a running text
+LOOKED_AT = (*TABLES, "rnn", "spam")  # what its own command knows how to load, and to split its data
 
 
 def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
@@ -44,6 +45,7 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     name = values["name"] or (default if place == STDOUT else cleaned(place.stem))
     places = _places(place, example, board)
     _check_places(path, places)
+    include = _include(place, example) if example else ""
     reporter.document.set(seed=model.seed, config=values, model=model_record(model))
     reporter.say(("export: ", "bold cyan"), f"{path} | {len(model.params):,} parameters | {place}", wrap=True)
     with reporter.working("reading data"):
@@ -57,22 +59,22 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
             data=data,
             calibration=calibration,
             emulate=values["qemu"],
+            progress=reporter.doing,
             **{option: values[option] for option in names},
         )
     report = header.report
     for note in report.notes:
         reporter.warn(note)
     _show(reporter, report, values["report"])
-    texts = _texts(header, name, place, example, board, values["format"])
+    texts = _texts(header, name, include, board, values["format"])
     _record(reporter, report)
     if values["dry_run"]:
         reporter.answer(f"would write {', '.join(map(str, places.values()))}; nothing was written")
         return ExitCode.OK
     _write(reporter, {places[key]: (key, text) for key, text in texts.items()})
-    if not reporter.quiet and report.checked:
-        words = ["brainbox", "export", values["source"] or values["model"] or str(path), "-o", str(place)]
-        if "example" not in given and place != STDOUT:
-            reporter.say(("next       ", "cyan"), shlex.join([*words, "--example", "main.c"]))
+    if report.checked and example is None and place != STDOUT and values["format"] == "c":
+        words = ["brainbox", *reporter.document.fields["argv"], "--example", "main.c"]  # all else as it was
+        reporter.say(("next       ", "cyan"), shlex.join(words))
     return ExitCode.OK
 
 
@@ -166,96 +168,82 @@ def _check_places(model: Path, places: Mapping[str, Path]) -> None:
         check_writable(path)
 
 
+def _include(place: Path, example: Path) -> str:
+    """The header's name as an example includes it."""
+    way = os.path.relpath(place, example.parent).replace(os.sep, "/")
+    if re.search(r'[^ -~]|["\\]|\?\?', way):
+        raise UsageError("is no name that every C compiler can include", where=way, fix="name it in plain letters")
+    return way
+
+
 # Data
 
 
 def _load(path: Path) -> object:
-    """A model; those of tables and texts are looked at by their own command, as it would for a prediction."""
+    """A model; those of tables, texts and messages are looked at by their own command, as it would for a prediction."""
     from brainbox_core.model import Sequential
 
     model = Sequential.load(path)
-    if (kind := model.meta["kind"]) in TABLES + TEXTS:
+    if (kind := model.meta["kind"]) in LOOKED_AT:
         return import_module(f"brainbox_core.tasks.{kind}").load_model(path)
     return model
 
 
-def _held_out_rows(reporter: Reporter, model: object) -> tuple | None:
-    """The test rows of the table that a model was trained on, if it is at hand, and what is true of them."""
-    kind, described = model.meta["kind"], model.meta["data"]
-    task = import_module(f"brainbox_core.tasks.{kind}")
-    name = described["name"]
-    if name != task.Settings().data and not os.path.isfile(name):
-        reporter.note(f"the error on held-out rows is not measured: {name} is not here")
-        return None
-    try:
-        data = task.load_test_data(model, name)
-    except UsageError as error:
-        reporter.note(f"the error on held-out rows is not measured: {error.what}")
-        return None
-    if data.sha256 != described["sha256"]:
-        reporter.note(f"the error on held-out rows is not measured: {name} is not what the model was trained on")
-        return None
-    if kind == "fraud":
-        return data.source.take(data.parts.test), data.labels[data.parts.test]
-    return data.table.take(data.test), data.y[data.test]
-
-
-def _held_out_text(reporter: Reporter, model: object) -> tuple | None:
-    """The end (or the lines) of the text that a model was not trained on, and for each character the next."""
-    task = import_module(f"brainbox_core.tasks.{model.meta['kind']}")
-    described = model.meta.get("data")
-    name = described.get("name") if isinstance(described, dict) else None
-    if not isinstance(name, str) or (name != task.Settings().data and not os.path.isfile(name)):
-        reporter.note("the accuracy is not measured: the text that the model was trained on is not here")
-        return None
-    data = task.load_test_data(model, name)
-    if data.sha256 != described.get("sha256"):
-        reporter.note(f"the accuracy is not measured: {name} is not what the model was trained on")
-        return None
-    return data.val[:-1], data.val[1:]
-
-
-def _held_out_messages(reporter: Reporter, model: object) -> tuple | None:
-    """The messages that a filter was not trained on, if they are at hand, and which are spam."""
-    from brainbox_core.tasks import spam
-
-    described = model.meta.get("data")
-    name = described.get("name") if isinstance(described, dict) else None
-    if not isinstance(name, str) or (name != spam.Settings().data and not os.path.isfile(name)):
-        reporter.note("the accuracy is not measured: the messages that the model was trained on are not here")
-        return None
-    data = spam.load_test_data(model, name)
-    if data.sha256 != described.get("sha256"):
-        reporter.note(f"the accuracy is not measured: {name} is not what the model was trained on")
-        return None
-    return [data.texts[number] for number in data.test], data.labels[data.test]
-
-
 def _held_out(reporter: Reporter, model: object) -> tuple | None:
-    """The test part of the pictures that a model was trained on, if they are at hand; nothing is downloaded for it."""
+    """What a model was not trained on of its data, and the right answers.
+
+    None where that is not at hand or not what it was, as a header does without. Nothing is downloaded for it.
+    """
+    kind, described = model.meta["kind"], model.meta.get("data")
+    name, sha256 = (described.get("name"), described.get("sha256")) if isinstance(described, dict) else (None, None)
+    if kind not in LOOKED_AT and (not isinstance(name, str) or model.meta.get("input") != "uint8"):
+        return None  # a network of a user's own, of which only the ranges are known
+    why = ""
+    if not isinstance(name, str):
+        why = "the model does not say what it was trained on"
+    elif not _at_hand(kind, name):
+        why = f"{name} is not here"
+    else:
+        try:
+            found, rows = _test_part(model, name)
+            if found == sha256:
+                return rows
+            why = f"{name} is not what the model was trained on"
+        except (InputError, UsageError) as error:
+            why = error.line
+    reporter.note(f"the {'error on held-out rows' if kind in TABLES else 'accuracy'} is not measured: {why}")
+    return None
+
+
+def _at_hand(kind: str, name: str) -> bool:
+    """Whether data can be read without a download."""
+    if kind in LOOKED_AT:
+        return name == import_module(f"brainbox_core.tasks.{kind}").Settings().data or os.path.isfile(name)
     from brainbox_core import catalog
     from brainbox_core.download import cache_folder
 
-    if model.meta.get("kind") in TABLES:
-        return _held_out_rows(reporter, model)
-    if model.meta.get("kind") in TEXTS:
-        return _held_out_text(reporter, model)
-    if model.meta.get("kind") == "spam":
-        return _held_out_messages(reporter, model)
-    described = model.meta.get("data")
-    name = described.get("name") if isinstance(described, dict) else None
-    if not isinstance(name, str) or model.meta.get("input") != "uint8":
-        return None
-    remotes = catalog.REMOTE.get(name, ())
-    missing = [file for file in remotes if not (cache_folder() / name / file.name).exists()]
-    if missing or (name not in catalog.NAMES and not os.path.isdir(name)):
-        reporter.note(f"accuracy is not measured: the data {name} is not here")
-        return None
-    images = _pictures(name)
-    if images.sha256 != described.get("sha256"):
-        reporter.note(f"accuracy is not measured: {name} is not what the model was trained on")
-        return None
-    return images.test_images, images.test_labels
+    if name in catalog.NAMES:
+        return all((cache_folder() / name / file.name).exists() for file in catalog.REMOTE.get(name, ()))
+    return os.path.isdir(name)
+
+
+def _test_part(model: object, name: str) -> tuple[str, tuple]:
+    """The SHA-256 of data, and the inputs of its test part with the right answers."""
+    kind = model.meta["kind"]
+    if kind not in LOOKED_AT:
+        images = _pictures(name)
+        return images.sha256, (images.test_images, images.test_labels)
+    task = import_module(f"brainbox_core.tasks.{kind}")
+    data = task.load_test_data(model, name)
+    if kind == "fraud":
+        rows = data.source.take(data.parts.test), data.labels[data.parts.test]
+    elif kind == "regress":
+        rows = data.table.take(data.test), data.y[data.test]
+    elif kind == "spam":
+        rows = [data.texts[number] for number in data.test], data.labels[data.test]
+    else:  # of a text, for each character the next
+        rows = data.val[:-1], data.val[1:]
+    return data.sha256, rows
 
 
 def _pictures(name: str) -> object:
@@ -287,14 +275,11 @@ def _record(reporter: Reporter, report: object) -> None:
     reporter.document.set(result=report.record(), metrics={"primary": "ram", **figures})
 
 
-def _texts(
-    header: object, name: str, place: Path, example: Path | None, board: str | None, form: str
-) -> dict[str, str]:
+def _texts(header: object, name: str, include: str, board: str | None, form: str) -> dict[str, str]:
     from brainbox_core.export import board as boards
 
     texts = {"header": header.numbers if form == "json" else header.text}
-    if example is not None:
-        include = os.path.relpath(place, example.parent or ".").replace(os.sep, "/")
+    if include:
         texts["example"] = header.programs.filled("main" if board is None else "main_board", name, include)
     if board is not None:
         start, linker = boards.files(boards.BOARDS[board]).values()

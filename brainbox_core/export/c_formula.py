@@ -25,7 +25,7 @@ def tables(name: str, formula: Formula, weights: str) -> str:
     texts = []
     if formula.factor is not None:
         for what, values in (("offset", formula.offset), ("factor", formula.factor)):
-            texts.append(_table(f"{head} float {name}_{what}", literals(values)))
+            texts.append(_table(f"{head} float {name}_{what}", [*literals(values)]))
     if formula.terms is not None:
         numbers = []
         for term in formula.terms:
@@ -36,11 +36,11 @@ def tables(name: str, formula: Formula, weights: str) -> str:
         rows = "for one input after another the weights that lead from it"
         if formula.halved:
             note = f"/* {layer.title}: the biases */\n"
-            texts.append(note + _table(f"{head} float {name}_biases_{number}", literals(layer.bias)))
-            note, kind, numbers = rows, "uint16_t", list(map(str, upper_half(layer.weight).ravel()))
+            texts.append(note + _table(f"{head} float {name}_biases_{number}", [*literals(layer.bias)]))
+            note, kind, numbers = rows, "uint16_t", [*literals(upper_half(layer.weight))]
         else:
             values = np.concatenate([layer.bias[None], layer.weight]).ravel()
-            note, kind, numbers = f"the biases, then {rows}", "float", literals(values)
+            note, kind, numbers = f"the biases, then {rows}", "float", [*literals(values)]
         texts.append(f"/* {layer.title}: {note} */\n" + _table(f"{head} {kind} {name}_layer_{number}", numbers))
     return "\n".join(texts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -131,7 +132,7 @@ def float_literal(value: float) -> str:
     return str(np.float32(value)) + "f"
 
 
-def table(literals: list[str], indent: str = "    ", width: int = 120) -> str:
+def table(literals: Iterable[str], indent: str = "    ", width: int = 120) -> str:
     """The inside of an array's initialiser, broken into lines.
 
     Example:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -348,11 +348,11 @@ def shape_text(shape: Sequence[int]) -> str:
     return str(sizes[-1]) if math.prod(sizes) == sizes[-1] else "x".join(map(str, sizes))
 
 
-def literals(array: np.ndarray) -> list[str]:
-    """Every number of an array as C writes it."""
+def literals(array: np.ndarray) -> Iterator[str]:
+    """Every number of an array as C writes it, one after another: all at once would take 60 bytes for each."""
     if array.dtype == np.float32:
-        return [c_names.float_literal(value) for value in array.ravel()]
-    return [str(value) for value in array.ravel().tolist()]
+        return (c_names.float_literal(value) for value in array.ravel())
+    return (str(value) for value in array.ravel().tolist())
 
 
 def rows_of(array: np.ndarray) -> str:

@@ -137,7 +137,7 @@ def c_header(model: Sequential, path: str | Path, name: str | None = None, **opt
         options: those of `build`.
 
     Raises:
-        UsageError: an option or the name.
+        UsageError: an option, the name, or data that do not fit the model.
         InputError: a layer that cannot be exported, or a file that cannot be written.
         BudgetError: it needs more memory than there is.
         AccuracyError: int8 loses more accuracy than allowed.
@@ -189,6 +189,12 @@ def build(
     Raises:
         As `c_header`.
     """
+    if not isinstance(model, Sequential):
+        raise UsageError("model", expected="a Sequential", got=repr(model))
+    for word, budget in (("ram_budget", ram_budget), ("flash_budget", flash_budget)):
+        if budget is not None:
+            checks.whole(word, budget, 0)
+    checks.between("max_drop", max_drop, -100, 100)  # below 0 it has to gain
     choices = replace(choices or Choices(), **changes)
     c_names.identifier(name)
     progress("planning the memory")
@@ -207,11 +213,12 @@ def build(
         notes.append(f"not checked: {said}")
     carried = _carried(vectors, outputs, draft.fixed, choices.selftest)
     text = draft.text(carried, said if compiler else f"NO: {said}")
-    if len(text) > _LARGE_TEXT:
+    large = len(text) > _LARGE_TEXT
+    if large:
         notes.append(f"the header is {len(text) >> 20} MB of text: compilers take long for it")
     found = None
     if compiler:
-        progress("compiling and comparing")
+        progress(f"compiling {len(text) >> 20} MB of text and comparing" if large else "compiling and comparing")
         some = slice(choices.verify)
         found = verify.verify(text, name, vectors[some], outputs[some], compiler, draft.programs)
         if found.tables > draft.tables:  # less is possible: a compiler may see that a table says nothing
@@ -284,8 +291,9 @@ def _fit(
 
 
 def _carried(vectors: np.ndarray, outputs: np.ndarray, fixed: int, count: int) -> Vectors:
-    """The vectors that the header carries: real rows if there are, and none whose output is not finite."""
-    usable = fixed + np.flatnonzero(np.isfinite(outputs[fixed:]).all(axis=1))[:count]
+    """The vectors that the header carries: real rows if there are, and none that C has no numbers for."""
+    finite = np.isfinite(outputs).all(axis=1) & np.isfinite(vectors).all(axis=1)
+    usable = fixed + np.flatnonzero(finite[fixed:])[:count]
     return Vectors(vectors[usable], outputs[usable])
 
 

@@ -162,8 +162,9 @@ def lower(model: Sequential) -> Program:
     """
     _refuse(model)
     chain = _Chain(model.input_shape)
-    for layer in model.layers:
-        chain.add(layer)
+    with np.errstate(all="ignore"):  # what a normalisation makes not finite is refused below, by the step's name
+        for layer in model.layers:
+            chain.add(layer)
     if not chain.steps:
         raise InputError("the model computes nothing", fix="add a layer that does: bb.layers.Linear(units)")
     for step in chain.steps:
@@ -263,5 +264,4 @@ def _image(shape: tuple[int, ...]) -> Image:
 
 
 def _float32(x: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):  # what does not fit is refused as not finite
-        return x.astype(np.float32)
+    return x.astype(np.float32)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -237,20 +236,17 @@ def _group_size(steps: tuple[Step, ...], first: int, last: int, element_size: in
 def _cuts(steps: tuple[Step, ...], element_size: int) -> list[tuple[int, ...]]:
     """The groups whose most demanding one is the smallest; among equals, the most groups."""
 
-    @cache
-    def best(first: int) -> tuple[float, int, tuple]:
-        if first == len(steps):
-            return 0, 0, ()
+    best: list[tuple[float, int, tuple]] = [(0, 0, ())]  # for the steps from one on; the whole chain's comes last
+    for first in reversed(range(len(steps))):
         choices = []
         for last in range(first, len(steps)):
             size = _group_size(steps, first, last, element_size)
             if math.isinf(size):
                 break
-            rest_size, rest_count, rest = best(last + 1)
+            rest_size, rest_count, rest = best[len(steps) - last - 1]
             choices.append((max(size, rest_size), rest_count - 1, (tuple(range(first, last + 1)), *rest)))
-        return min(choices)
-
-    return list(best(0)[2])
+        best.append(min(choices))
+    return list(best[-1][2])
 
 
 def _placed(steps: tuple[Step, ...], groups: tuple[tuple[int, ...], ...], element_size: int) -> Plan:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from brainbox_core.errors import AccuracyError, UsageError
+from brainbox_core.errors import AccuracyError, InputError, UsageError
 from brainbox_core.export import c_names, c_source, programs, reference, reference_float
 from brainbox_core.export.c_float import FloatKernels
 from brainbox_core.export.c_int8 import IntKernels
 from brainbox_core.export.c_source import Kernels, Vectors
 from brainbox_core.export.lower import Program, lower
-from brainbox_core.export.quantize import IntProgram, quantize
+from brainbox_core.export.quantize import IntProgram, quantize, recorded_range
 from brainbox_core.export.remedies import remedies
 from brainbox_core.export.report import Accuracy, Row
 from brainbox_core.model import Sequential
@@ -90,6 +90,9 @@ class NetworkDraft:
         if self.data is None or math.prod(self.program.output_shape) == 1:
             return {}
         labels = np.asarray(self.material.data[1])
+        if labels.dtype.kind not in "fiub" or labels.ndim not in (1, 2) or len(labels) != len(self.data):
+            expected = f"one class number for each of {len(self.data):,} inputs, or one-hot rows"
+            raise UsageError("labels do not fit the inputs", expected=expected, got=f"{labels.dtype}, {labels.shape}")
         found = _accuracy(self.model, self.numbers, self.dtype, self.data, labels, self.material.max_drop)
         return {"accuracy": found}
 
@@ -129,11 +132,12 @@ def _numbers(name: str, program: Program, ranges: object, dtype: str, choices: C
     kernels = IntKernels(name, integers, choices.optimize, choices.weights)
 
     def noise(X: np.ndarray) -> list[float]:
-        wanted = reference_float.outputs(reference_float.taking_bytes(program), X)
-        got = reference.outputs(integers, X)[len(integers.steps) - len(wanted) :]
+        count = len(program.steps)  # either side may begin with a step of its own, for floats or for pixels
+        wanted = reference_float.outputs(reference_float.taking_bytes(program), X)[-count:]
+        got = reference.outputs(integers, X)[-count:]
         return [
             _decibels(real, step.result.real(ints).reshape(real.shape))
-            for real, ints, step in zip(wanted, got, integers.steps[-len(wanted) :], strict=True)
+            for real, ints, step in zip(wanted, got, integers.steps[-count:], strict=True)
         ]
 
     return Numbers(kernels, lambda X: reference.run(integers, X).reshape(len(X), -1), integers, noise)
@@ -143,8 +147,10 @@ def _shaped(X: np.ndarray, program: Program) -> np.ndarray:
     """Inputs as rows of the header's input type."""
     X = np.asarray(X)
     size = math.prod(program.input_shape)
-    if X.ndim < 2 or math.prod(X.shape[1:]) != size:
+    if X.ndim < 2 or math.prod(X.shape[1:]) != size or not len(X):
         raise UsageError("inputs do not fit the model", expected=f"(n, {size})", got=X.shape)
+    if X.dtype.kind not in "fiub" or not np.isfinite(X).all():
+        raise UsageError("inputs have to be finite numbers", got=X.dtype)
     if program.pixels and X.dtype != np.uint8:
         raise UsageError("the model takes pixels", expected="inputs of uint8", got=X.dtype)
     return X.reshape(len(X), size).astype(np.uint8 if program.pixels else np.float32, copy=False)
@@ -159,12 +165,22 @@ def _vectors(program: Program, ranges: object, rows: np.ndarray | None, count: i
         fixed[1], fixed[2, ::2] = 255, 255
         made = random.integers(0, 256, (count - _FIXED - len(real), size)).astype(np.uint8)
     else:
-        least, largest = (ranges or {}).get("input", (-1.0, 1.0))
+        least, largest = _input_range(ranges)
         middle, reach = (least + largest) / 2, max((largest - least) / 2, 1e-3)
         fixed = np.zeros((_FIXED, size), np.float32)
-        fixed[1], fixed[2] = middle + 100 * reach, np.where(np.arange(size) % 2, 100, -100) * reach
-        made = (middle + 1.5 * reach * random.uniform(-1, 1, (count - _FIXED - len(real), size))).astype(np.float32)
+        with np.errstate(over="ignore"):  # beyond float32 they are infinite, and compared as such
+            fixed[1], fixed[2] = middle + 100 * reach, np.where(np.arange(size) % 2, 100, -100) * reach
+            made = middle + 1.5 * reach * random.uniform(-1, 1, (count - _FIXED - len(real), size))
+            made = made.astype(np.float32)
     return np.concatenate([fixed, real.astype(fixed.dtype), made])
+
+
+def _input_range(ranges: object) -> tuple[float, float]:
+    """The recorded range of the inputs; from -1 to 1 where there is none, which float32 does without."""
+    try:
+        return recorded_range(ranges, "input")
+    except InputError:
+        return -1.0, 1.0
 
 
 def _accuracy(

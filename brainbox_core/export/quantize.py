@@ -28,7 +28,7 @@ _LEAST_SCALE = 1e-30
 _SUM_LIMIT = 2**31 - 1
 # Beyond these the result is the same in 8 bits: a finer look at where tanh and sigmoid still rise.
 _SATURATED = {"tanh": 3.5, "sigmoid": 6.25}
-_DEAD_SHIFT = 40
+_DEAD_UP = 10  # enough for a shift from which on the high word of a product is enough
 
 
 @dataclass(frozen=True)
@@ -140,11 +140,11 @@ def quantize(program: Program, ranges: Mapping[str, tuple[float, float]]) -> Int
     return IntProgram(whole, tuple(steps))
 
 
-def _range(ranges: Mapping[str, tuple[float, float]], name: str) -> tuple[float, float]:
-    """The recorded range of a layer."""
+def recorded_range(ranges: object, name: str) -> tuple[float, float]:
+    """(least, largest) of what a layer gives, as `model.meta["ranges"]` has it; InputError if it does not."""
     try:
         least, largest = map(float, ranges[name])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         what = f"the model holds no range of the numbers that {name} gives, which int8 needs"
         raise InputError(what, fix="train it again, or measure the ranges with --calib DATA") from None
     if not math.isfinite(largest - least) or least > largest:
@@ -154,7 +154,7 @@ def _range(ranges: Mapping[str, tuple[float, float]], name: str) -> tuple[float,
 
 def _step(step: Step, source: Scale | None, ranges: Mapping[str, tuple[float, float]]) -> IntStep:
     if step.kind == "quantize":
-        result = Scale.of_range(*_range(ranges, "input"))
+        result = Scale.of_range(*recorded_range(ranges, "input"))
         return IntStep(step, result, result)
     if step.kind == "softmax":
         return IntStep(step, source, Scale(1 / 256, LOW), table=_softmax_table(source.scale, step.input_shape[2]))
@@ -164,7 +164,8 @@ def _step(step: Step, source: Scale | None, ranges: Mapping[str, tuple[float, fl
     weight, bias, units = _sums(step, source, windows)
     if step.activation in _SATURATED:
         edge = _SATURATED[step.activation]
-        before = Scale.of_range(*np.clip(_range(ranges, step.map_output), -edge, edge), _coarsest(units, windows))
+        reached = np.clip(recorded_range(ranges, step.map_output), -edge, edge)
+        before = Scale.of_range(*reached, _coarsest(units, windows))
         result = _result(step, ranges, 0.0)
         table = _table(step.activation, before.real(np.arange(LOW, HIGH + 1)), result)
         bias, rescale = _rescaled(step, bias, units, windows, before)
@@ -200,7 +201,7 @@ def _result(step: Step, ranges: Mapping[str, tuple[float, float]], finest: float
         return Scale(1 / 128, 0)
     if step.activation == "sigmoid":
         return Scale(1 / 256, LOW)
-    return Scale.of_range(*_range(ranges, step.layers[-1]), finest)
+    return Scale.of_range(*recorded_range(ranges, step.layers[-1]), finest)
 
 
 def _table(activation: str, real: np.ndarray, result: Scale) -> np.ndarray:
@@ -257,9 +258,10 @@ def _rescaled(
     dead = units == 0
     if dead.any():  # such a channel is the constant that its bias is
         constant = np.clip(np.rint(step.bias.astype(np.float64) / result.scale), -256, 256).astype(np.int64)
-        # Summed over a window and brought down again by 2**(_DEAD_SHIFT - 30) and the window's size, it is itself.
-        bias = np.where(dead, constant << (_DEAD_SHIFT - 30), bias)
-        constant_multiplier, constant_shift = fixed_point(np.full(len(units), 2.0 ** (30 - _DEAD_SHIFT) / windows))
+        # Summed over a window and brought down again by 2**up and the window's size, it is itself.
+        up = max(0, min(_DEAD_UP, 22 - math.ceil(math.log2(windows))))  # the sum stays below 2**31
+        bias = np.where(dead, constant << up, bias)
+        constant_multiplier, constant_shift = fixed_point(np.full(len(units), 2.0**-up / windows))
         multiplier, shift = np.where(dead, constant_multiplier, multiplier), np.where(dead, constant_shift, shift)
     low = result.zero if step.activation == "relu" else LOW
     return bias.astype(np.int32), Rescale(multiplier.astype(np.int32), shift.astype(np.int32), result.zero, low)

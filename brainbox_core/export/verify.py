@@ -15,6 +15,7 @@ import numpy as np
 
 from brainbox_core.errors import VerificationError
 from brainbox_core.export.programs import NETWORK, Programs
+from brainbox_core.files import printable
 
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wvla", "-Werror")
 STRICT = ("-std=c99", *WARNINGS)
@@ -59,16 +60,25 @@ def find_compiler() -> Compiler | None:
     Raises:
         VerificationError: `$CC` names something that does not start.
     """
-    chosen = os.environ.get("CC", "")
-    for words in [shlex.split(chosen)] if chosen.strip() else [[name] for name in _CANDIDATES]:
+    chosen = os.environ.get("CC", "").strip()
+    for words in [_words(chosen)] if chosen else [[name] for name in _CANDIDATES]:
         if shutil.which(words[0]) is None:
             continue
         done = _run([*words, "--version"])
         if done.returncode == 0:
             return Compiler(tuple(words), _title(words[0], done.stdout.decode(errors="replace")))
-    if chosen.strip():
-        raise VerificationError("does not start", where=f"the compiler in $CC, {chosen}", fix="set CC=gcc, or unset it")
+    if chosen:
+        raise VerificationError("does not start", where=f"the compiler in $CC, {printable(chosen)}", fix=_OTHER_CC)
     return None
+
+
+def _words(command: str) -> list[str]:
+    """The words of a command line."""
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        where = f"the compiler in $CC, {printable(command)}"
+        raise VerificationError(f"is no command: {error}", where=where, fix=_OTHER_CC) from error
 
 
 def verify(
@@ -122,6 +132,7 @@ def differs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 _REPORT = "please report this as a bug in brainbox, with the model file"
+_OTHER_CC = "set CC=gcc, or unset it"
 
 
 def unit(name: str, programs: Programs = NETWORK) -> str:
@@ -142,7 +153,12 @@ def _compile(compiler: Compiler, place: Path, words: list[str]) -> None:
     if done.returncode != 0:
         lines = done.stderr.decode(errors="replace").splitlines()
         first = next((line for line in lines if "error" in line), lines[0] if lines else "no message")
-        raise VerificationError(f"{compiler.title} refuses the header: {first}", fix=_REPORT)
+        raise VerificationError(f"{compiler.title} refuses the header: {first}", fix=_other_or_report())
+
+
+def _other_or_report() -> str:
+    """What to do when a compiler does not do as ours do: one that was chosen may be at fault, with its options."""
+    return f"{_OTHER_CC}, and try again" if os.environ.get("CC", "").strip() else _REPORT
 
 
 def _inspect(place: Path, name: str) -> tuple[int, int]:
@@ -155,7 +171,7 @@ def _inspect(place: Path, name: str) -> tuple[int, int]:
         *sizes, kind, symbol = line.split()
         symbol = symbol.lstrip("_")
         if kind == "U" and symbol not in _ALLOWED:
-            raise VerificationError(f"the compiled header needs {symbol}", where=name, fix=_REPORT)
+            raise VerificationError(f"the compiled header needs {symbol}", where=name, fix=_other_or_report())
         if len(sizes) == 2:
             code += int(sizes[1], 16) if kind in "tT" else 0
             tables += int(sizes[1], 16) if kind in "rRdDsSbB" else 0

@@ -224,7 +224,7 @@ def test_the_picture_that_is_read_is_not_written_over(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["-o", "a.xyz"], 2, "--out: expected a file name that ends in .png or .jpg"),
+        (["-o", "a.xyz"], 2, "--out: expected a file name that ends in .png, .jpg, .jpeg, .bmp or .webp, got a.xyz"),
         (["-o", "a.png.exe"], 2, "--out: expected a file name"),
         (["-o", "out"], 2, "--out: expected a file name"),
         (["-o", ""], 2, "--out: expected a file name"),

@@ -97,6 +97,16 @@ def test_quiet_is_one_line(tiny, tmp_path, compiler):
     assert names() == ["tiny.h", "tiny.safetensors"]
 
 
+def test_what_comes_next_is_the_same_header_with_an_example(tiny, tmp_path, compiler):
+    words = ["export", "tiny.safetensors", "--dtype", "float32", "--name", "net", "-o", "a b.h"]
+    done = brainbox(*words, cwd=tmp_path)
+    header = Path("a b.h").read_bytes()
+    last = done.stdout.splitlines()[-1].removeprefix("next").strip()
+    assert last == "brainbox export tiny.safetensors --dtype float32 --name net -o 'a b.h' --example main.c"
+    assert brainbox(*words, "--example", "main.c", cwd=tmp_path).returncode == 0
+    assert Path("a b.h").read_bytes() == header
+
+
 def test_nothing_is_written_when_trying(tiny, tmp_path, compiler, capfd):
     code, fields = run_here("export", "tiny.safetensors", "-o", "net.h", "--dry-run", "--example", "main.c")
     assert code == 0 and fields["artifacts"] == {} and names() == ["tiny.safetensors"]
@@ -196,6 +206,17 @@ def test_over_the_drop(trained, tmp_path, monkeypatch, compiler):
     assert code == 0 and abs(accuracy["trained"] - accuracy["exported"]) < 0.005
 
 
+@pytest.mark.parametrize("name, why", [("gone", "gone is not here"), (".", ".: there is no train-images-idx3-ubyte")])
+def test_data_that_cannot_be_read_is_told_of(tmp_path, monkeypatch, capfd, name, why):
+    monkeypatch.chdir(tmp_path)
+    model = bb.Sequential([L.Linear(2)])
+    model.build((4,))
+    model.meta = {"kind": "mnist", "input": "uint8", "data": {"name": name, "sha256": ""}}
+    model.save("m.safetensors")
+    assert run_here("export", "m.safetensors", "--verify", "off")[0] == 0
+    assert f"note: the accuracy is not measured: {why}" in capfd.readouterr().err
+
+
 def test_a_difference_ends_with_7(tiny, tmp_path, monkeypatch, compiler):
     fake = tmp_path / "cc"
     fake.write_text(
@@ -236,6 +257,8 @@ def test_without_a_compiler_it_is_said_loudly(tiny, tmp_path, monkeypatch, capfd
         (["tiny.safetensors", "-o", "-", "--example", "main.c"], 2, "needs a header to include"),
         (["tiny.safetensors", "--example", "-"], 2, "is not a file"),
         (["tiny.safetensors", "--board", "netduino2"], 2, "adds to an example"),
+        (["tiny.safetensors", "-o", 'a"b.h', "--example", "main.c"], 2, "can include"),
+        (["tiny.safetensors", "-o", "é.h", "--example", "main.c"], 2, "can include"),
         (["tiny.safetensors", "--example", "start.c", "--board", "netduino2"], 2, "is the example as well"),
         (["tiny.safetensors", "--ram-budget", "0"], 2, "expected a size"),
         (["tiny.safetensors", "--ram-budget", "128 apples"], 2, "expected a size"),

@@ -67,4 +67,4 @@ def test_without_its_data_it_says_how_close_it_is_to_the_model(here, capfd):
     assert code == 0 and fields["result"]["accuracy"] is None
     written = capfd.readouterr()
     assert "agrees with the model on 100.00% of 1,150 messages" in written.out
-    assert "the messages that the model was trained on are not here" in written.err
+    assert "note: the accuracy is not measured: gone.tsv is not here" in written.err

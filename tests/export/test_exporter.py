@@ -177,11 +177,53 @@ def test_the_numbers_that_are_chosen():
         ({"verify": 1.5}, "verify"),
         ({"data": (np.zeros((3, 8), np.uint8), np.zeros(3))}, "inputs do not fit the model"),
         ({"data": (np.zeros((3, 9)), np.zeros(3))}, "takes pixels"),
+        ({"data": (np.zeros((0, 9), np.uint8), np.zeros(0))}, "inputs do not fit the model"),
+        ({"data": (np.full((3, 9), np.nan), np.zeros(3))}, "finite numbers"),
+        ({"data": (np.full((3, 9), "7"), np.zeros(3))}, "finite numbers"),
+        ({"data": (np.zeros((3, 9), np.uint8), np.zeros(4))}, "labels do not fit the inputs.*each of 3 inputs"),
+        ({"data": (np.zeros((3, 9), np.uint8), None)}, "labels do not fit the inputs"),
+        ({"ram_budget": "128KB"}, "ram_budget"),
+        ({"flash_budget": -1}, "flash_budget"),
+        ({"max_drop": np.nan}, "max_drop"),
     ],
 )
 def test_options_that_are_wrong(options, message):
     with pytest.raises(UsageError, match=message):
         build(small(), "net", **options)
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(UsageError, match="expected a Sequential"):
+        build(None, "net")
+
+
+@pytest.mark.parametrize("ranges", ["abc", [1, 2], 3, {"input": "x"}, {"input": None}, {"input": [0, 10**400]}])
+def test_damaged_ranges_hinder_int8_only(ranges):
+    model = bb.Sequential([L.Linear(2)])
+    model.build((3,))
+    model.meta["ranges"] = ranges
+    assert build(model, "net", verify=0).report.dtype == "float32"
+    with pytest.raises(InputError, match="no range"):
+        build(model, "net", dtype="int8", verify=0)
+
+
+def test_inputs_that_are_not_finite_are_compared_and_not_carried():
+    tool("gcc")
+    model = bb.Sequential([L.Linear(2)])
+    model.build((3,))
+    model.meta["ranges"] = {"input": [-1e39, 1e39], "linear_0": [-1.0, 1.0]}  # beyond float32
+    header = build(model, "net", dtype="int8", verify=40)
+    assert header.report.checked == 40 and "inff" not in header.text
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_pixels_may_go_into_a_softmax(dtype):
+    model = bb.Sequential([L.Softmax(), L.MaxPool((2, 1)), L.Sigmoid()])
+    model.build((2, 3, 5))
+    X = np.random.default_rng(0).integers(0, 256, (64, 2, 3, 5)).astype(np.uint8)
+    model.meta = {"input": "uint8", "ranges": activation_ranges(model, X)}
+    report = build(model, "net", dtype=dtype, verify=0).report
+    assert [row.title for row in report.rows][-2:] == ["softmax_0", "maxpool_0+sigmoid"]
 
 
 def test_nothing_is_written_when_anything_is_wrong(tmp_path, monkeypatch):
@@ -270,3 +312,7 @@ def test_extreme_weights_survive(tmp_path):
 def test_a_very_large_header_is_told_of(monkeypatch):
     monkeypatch.setattr(exporter, "_LARGE_TEXT", 1000)
     assert any("compilers take long" in note for note in build(small(), "net", verify=0).report.notes)
+    tool("gcc")
+    said = []
+    build(small(), "net", verify=3, progress=said.append)
+    assert said == ["planning the memory", "compiling 0 MB of text and comparing", "measuring the accuracy"]

@@ -169,6 +169,16 @@ def test_a_normalisation_that_overflows_is_refused():
         lower(model)
 
 
+@pytest.mark.parametrize("name", ["gain", "shift", "mean", "variance"])
+def test_a_normalisation_that_is_not_finite_is_refused_without_a_warning(name):
+    model = bb.Sequential([L.Linear(2), L.BatchNorm()])
+    model.build((3,))
+    layer = model.layers[1]
+    (layer.parameters[name].data if name in layer.parameters else layer.buffers[name])[...] = -np.inf
+    with pytest.raises(InputError, match=r"linear_0\+batchnorm are not finite"):
+        lower(model)
+
+
 def test_models_without_weights_or_work_are_refused():
     with pytest.raises(InputError, match="not built"):
         lower(bb.Sequential([L.Linear(2)]))

@@ -51,6 +51,12 @@ def test_streaming_computes_every_row_once_and_as_late_as_possible():
     assert found.groups == ((0, 1, 2),) and list(schedule(program, found)) == expected
 
 
+def test_a_chain_may_be_longer_than_the_stack_of_python_is_deep():
+    model = bb.Sequential([layer for _ in range(1100) for layer in (L.Linear(2), L.Tanh())])
+    model.build((2,))
+    assert plan(lower(model), 4).arena == 4 * (2 + 2)
+
+
 @settings(max_examples=60, deadline=None)
 @given(model=models())
 def test_no_cut_of_any_chain_needs_less(model):

@@ -145,6 +145,15 @@ def test_a_dead_channel_is_a_constant():
         assert (step.rescale.shift >= 30).all() and (step.rescale.multiplier >= 2**30).all()
 
 
+def test_a_dead_channel_stays_itself_in_the_largest_pool():
+    model = bb.Sequential([L.Conv2D(1, 1), L.AvgPool(100)])  # 10,000 times 255 times 2**10 would not fit 32 bits
+    model.build((100, 100))
+    model.params.named["conv2d_0/kernel"].data[...], model.params.named["conv2d_0/bias"].data[...] = 0, 5
+    program = quantize(lower(model), {"input": (0, 1), "conv2d_0": (0, 5), "avgpool_0": (0, 5)})
+    assert 100 * 100 * int(program.steps[1].bias[0]) < 2**31
+    assert reference.run(program, np.zeros((1, 100, 100))).ravel().tolist() == [127]
+
+
 @pytest.mark.parametrize(("scale", "bias"), [(1e-38, 1.0), (1e-12, 1e3), (1e30, 1.0), (1.0, 1e30), (1e-45, 0.0)])
 def test_no_sum_can_overflow(scale, bias):
     def stretch(model):

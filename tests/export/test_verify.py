@@ -71,9 +71,17 @@ def test_the_compiler_in_cc_is_taken(monkeypatch, tmp_path):
     gcc = tool("gcc")
     monkeypatch.setenv("CC", f"{gcc} -O0")
     assert verify.find_compiler().command == (gcc, "-O0")
-    monkeypatch.setenv("CC", str(tmp_path / "none"))
-    with pytest.raises(VerificationError, match="does not start"):
-        verify.find_compiler()
+    for command, message in ((str(tmp_path / "none"), "does not start"), ("gcc '-O0", "No closing quotation")):
+        monkeypatch.setenv("CC", command)
+        with pytest.raises(VerificationError, match=message):
+            verify.find_compiler()
+
+
+def test_a_compiler_that_was_chosen_may_be_at_fault(sample, monkeypatch):
+    monkeypatch.setenv("CC", f"{tool('gcc')} -ffast-math")
+    with pytest.raises(VerificationError, match="refuses the header") as error:
+        check(sample)
+    assert error.value.fix == "set CC=gcc, or unset it, and try again"
 
 
 def test_without_a_compiler_there_is_none(monkeypatch, tmp_path):
