@@ -13,7 +13,6 @@ They are found on one way through the message that has to remember no more than 
 
 from __future__ import annotations
 
-import functools
 import itertools
 import zlib
 from collections import Counter
@@ -28,6 +27,7 @@ from brainbox_core.text import is_word, tokenize
 
 LARGEST = 2**18  # columns; a model file holds the names of so many
 MOST_COUNTED = 2**21  # different features, about 300 MB of names while they are counted
+MOST_REMEMBERED = 2**20  # features of tokens, about 100 MB
 MOST_NGRAMS, MOST_CHARS = 5, 8
 FEW = 1000  # messages; among more, a feature of only one of them says nothing of others
 
@@ -73,7 +73,7 @@ class BagOfWords:
         """
         found: Counter[str] = Counter()
         for number, message in enumerate(texts):
-            found.update(set(itertools.chain.from_iterable(names for _, names in self._parts(tokenize(message)))))
+            found.update(_distinct(itertools.chain.from_iterable(names for _, names in self._parts(tokenize(message)))))
             if len(found) > MOST_COUNTED:  # too many to keep in any case
                 break
             if progress is not None and number % 1000 == 0:
@@ -92,14 +92,14 @@ class BagOfWords:
         indices, values = [], []
         for message in texts:
             tokens = tokenize(message)
-            columns = map(self._columns_of_token.__getitem__, tokens)
+            columns = itertools.chain.from_iterable(map(self._columns_of_token.__getitem__, tokens))
             beyond = self._look_up(self._names_beyond(tokens))
             if self.counts:
-                counted = Counter(itertools.chain(*columns, beyond))
+                counted = Counter(itertools.chain(columns, beyond))
                 indices.append(np.fromiter(counted, np.int32, len(counted)))
                 values.append(np.fromiter(counted.values(), np.float32, len(counted)))
             else:
-                found = set().union(*columns, beyond)
+                found = set().union(columns, beyond)
                 indices.append(np.fromiter(found, np.int32, len(found)))
         ends = np.cumsum([0, *map(len, indices)])
         values = np.concatenate(values or [np.empty(0)]) if self.counts else np.ones(ends[-1])
@@ -179,7 +179,7 @@ class BagOfWords:
     def _use(self, names: list[str] | None, columns: int) -> None:
         self.columns = columns
         self.vocabulary = None if names is None else {name: column for column, name in enumerate(names)}
-        self._columns_of_token = _Memory(lambda token: tuple(self._look_up(_names_of(token, self.chars))))
+        self._columns_of_token = _Memory(lambda token: tuple(self._look_up(_NAMES[token, self.chars])))
 
     def _look_up(self, names: Sequence[str]) -> list[int]:
         """The columns of features."""
@@ -190,7 +190,7 @@ class BagOfWords:
     def _parts(self, tokens: list[str]) -> Iterator[tuple[str, list[str]]]:
         """What a message consists of, each with the names of its features."""
         for token in tokens:
-            yield token, _names_of(token, self.chars)
+            yield token, _NAMES[token, self.chars]
         for name in self._names_beyond(tokens):
             yield name, [name]
 
@@ -205,29 +205,40 @@ class BagOfWords:
 
 
 class _Memory(dict):
-    """The columns of tokens, remembered: nine in ten have been met before."""
+    """What tokens consist of, remembered: nine in ten have been met before. A long token counts for what it holds."""
 
-    def __init__(self, work_out: Callable[[str], tuple[int, ...]]):
-        self._work_out = work_out
+    def __init__(self, work_out: Callable[[object], Sequence]):
+        self._work_out, self._held = work_out, 0
 
-    def __missing__(self, token: str) -> tuple[int, ...]:
-        if len(self) >= _MOST_REMEMBERED:
+    def __missing__(self, token: object) -> Sequence:
+        parts = self._work_out(token)
+        self._held += len(parts)
+        if self._held > MOST_REMEMBERED:
             self.clear()
-        self[token] = columns = self._work_out(token)
-        return columns
+            self._held = len(parts)
+        self[token] = parts
+        return parts
 
 
-_MOST_REMEMBERED = 2**16
-
-
-@functools.lru_cache(maxsize=_MOST_REMEMBERED)
-def _names_of(token: str, chars: int) -> list[str]:
+def _names_of(token_and_chars: tuple[str, int]) -> list[str]:
     """The features of one word or mark."""
+    token, chars = token_and_chars
     if not is_word(token):
         return [token]
     spelled = f"_{token}_"
     sizes = range(2, chars + 1)
     return [token, *(f"~{spelled[i : i + size]}" for size in sizes for i in range(len(spelled) - size + 1))]
+
+
+_NAMES = _Memory(_names_of)
+
+
+def _distinct(names: Iterator[str]) -> set[str]:
+    """The names that occur, and of too many only so many that this is seen: one message may have more than fit."""
+    found: set[str] = set()
+    while len(found) <= MOST_COUNTED and (some := list(itertools.islice(names, 2**16))):
+        found.update(some)
+    return found
 
 
 def _up_to(name: str, value: object, least: int, most: int) -> int:

@@ -11,17 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from brainbox_core import __version__, text
-from brainbox_core.export import c_features, c_math, c_names, c_words
+from brainbox_core.export import c_features, c_math, c_names, c_text_state, c_words
 from brainbox_core.export.c_source import closing, fingerprint, literals, opening
 from brainbox_core.export.folding_runs import MARK
 from brainbox_core.export.reference_text import TextModel
 from brainbox_core.model import Sequential
 
 STACK = 192  # bytes beside the state, with what the compiler saves; measured on the boards
-_WORD_BYTES = 4 * text.LONGEST  # in UTF-8
 _MARKS = f"{text.LONG:<7}{text.SHOUT:<7}{text.LINK:<7}<length "
 _KINDS = ("MARK", "SPACE", "OTHER", "DIGIT", "LETTER", "SMALL", "CAPITAL")
-_SINGLE_BYTES = 17  # members of the state of one byte
 
 
 @dataclass(frozen=True)
@@ -78,11 +76,6 @@ def vocabulary(model: TextModel) -> tuple[list[int], list[bytes] | None]:
     return [column for _, column in named], [name for name, _ in named]
 
 
-def state_size(model: TextModel) -> int:
-    """Bytes of NAME_state_t."""
-    return sum(size for _, size, _ in _members(model))
-
-
 def header(
     name: str, source: Sequential, model: TextModel, width: int, texts: Sequence[bytes], constant: bool, checked: str
 ) -> str:
@@ -99,7 +92,13 @@ def header(
     """
     arrays = tables(model, width)
     flash = sum(table.size for table in arrays)
-    code = [_types(model), _features(model), _reading(model), _functions(model), _selftest(model, texts)]
+    code = [
+        c_text_state.declaration(model),
+        _features(model),
+        _reading(model),
+        _functions(model),
+        _selftest(model, texts),
+    ]
     sections = [
         _comment(name, source, model, width, flash, constant, checked),
         opening(name, floats=True),
@@ -120,7 +119,7 @@ def _comment(
 ) -> str:
     data = source.meta.get("data")
     trained = f", trained on {data['name']}" if isinstance(data, dict) and isinstance(data.get("name"), str) else ""
-    ram = state_size(model) + STACK + 4 + (0 if constant else flash)
+    ram = c_text_state.size(model) + STACK + 4 + (0 if constant else flash)
     bag = model.bag
     how = "hashed" if bag.vocabulary is None else "by name"
     error = "" if bag.counts else f", a logit by {model.error:.2g} at most"
@@ -134,7 +133,7 @@ def _comment(
         f"         the training. A text is called spam from the probability {model.threshold:g} on.",
         f"numbers  weights of {width} bits, {model.bits} of them after the binary point, and whole sums: a weight",
         f"         differs from the model's by {model.weight_error:.2g} at most{error}",
-        f"RAM      {ram:,} bytes: state {state_size(model):,}, about {STACK} of stack, the result"
+        f"RAM      {ram:,} bytes: state {c_text_state.size(model):,}, about {STACK} of stack, the result"
         + ("" if constant else ", and the tables")
         + "; it does not grow with the text",
         f"flash    {flash:,} bytes of tables, and the code",
@@ -174,7 +173,7 @@ def _wrapped(content: str, indent: str) -> list[str]:
 
 
 def _sizes(name: str, source: Sequential, model: TextModel, flash: int, constant: bool) -> str:
-    state = state_size(model)
+    state = c_text_state.size(model)
     values = {
         "OUTPUT_SIZE": 1,
         "ARENA_SIZE": 0,
@@ -204,53 +203,6 @@ def _array(name: str, table: Table, constant: bool) -> str:
     values = [str(value) + "u" * (table.kind == "uint32_t") for value in table.values]
     start = f"static{' const' if constant else ''} {table.kind} {name}_{table.name}[{len(values)}] = {{\n"
     return start + c_names.table(values) + "\n};\n"
-
-
-def _members(model: TextModel) -> list[tuple[str, int, str]]:
-    """The declaration of each member of the state, its bytes, and what it is."""
-    bag = model.bag
-    members = [
-        ("int64_t sum", 8, "of the weights of the features so far, and the bias")
-        if bag.counts
-        else ("int32_t sum", 4, "of the weights of the features so far, and the bias"),
-        ("uint32_t tokens", 4, "words and marks so far"),
-        ("uint32_t mark", 4, "the character of which there are some in a row"),
-        ("uint32_t code", 4, "of a character whose bytes have not all been read"),
-        ("uint32_t digit_places", 4, "a bit for each character of the word"),
-    ]
-    if bag.ngrams > 1:
-        members += [
-            (f"uint16_t starts[{bag.ngrams}]", 2 * bag.ngrams, "of the words in the line; the last is being read"),
-            ("uint16_t words", 2, "in the line that have been read"),
-        ]
-    members += [
-        ("uint8_t missing, least, most", 3, "bytes of the character, and which can be the next"),
-        ("uint8_t marks, after_word", 2, "how many, two for more; whether a word ends there"),
-        ("uint8_t characters, bytes", 2, "of the word; 31 for more than 30, of which the first 30 are kept"),
-        ("uint8_t digits, letters, small, capital", 4, "of the word; two, three, one and one for more"),
-        ("uint8_t dot, joint, joined, after_digit", 4, "before it; behind it, if it goes on; inside; its last"),
-        ("uint8_t known", 1, "whether any word has a weight"),
-        (f"uint8_t line[{_line(model)}]", _line(model), "words, with room for a character around"),
-    ]
-    if not bag.counts:
-        bits = (bag.columns + 7) // 8
-        members.append((f"uint8_t seen[{bits}]", bits, "a bit for each feature"))
-    rest = -sum(size for _, size, _ in members) % (8 if bag.counts else 4)
-    if rest:
-        members.append((f"uint8_t unused[{rest}]", rest, "so that its size is the same everywhere"))
-    return members
-
-
-def _line(model: TextModel) -> int:
-    return 2 + model.bag.ngrams * (_WORD_BYTES + 1)
-
-
-def _types(model: TextModel) -> str:
-    members = [(declaration + ";", about) for declaration, _, about in _members(model)]
-    width = max(len(declaration) for declaration, _ in members)
-    body = "".join(f"    {declaration:<{width}} /* {about} */\n" for declaration, about in members)
-    check = "typedef char NAME_size_check[sizeof(NAME_state_t) == UPPER_STATE_SIZE ? 1 : -1];\n"
-    return f"typedef struct {{\n{body}}} NAME_state_t;\n{check}"
 
 
 def _features(model: TextModel) -> str:

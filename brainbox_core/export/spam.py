@@ -10,7 +10,7 @@ import numpy as np
 
 from brainbox_core.catalog import builtin
 from brainbox_core.errors import AccuracyError, UsageError
-from brainbox_core.export import c_text
+from brainbox_core.export import c_text, c_text_state
 from brainbox_core.export.c_source import Vectors
 from brainbox_core.export.reference_text import text_model
 from brainbox_core.export.report import Accuracy, Row, kilobytes
@@ -62,7 +62,7 @@ class SpamDraft:
         self.multiply_adds = 0
         self.arrays = c_text.tables(self.computed, self.width)
         self.tables = sum(table.size for table in self.arrays)
-        self.state = c_text.state_size(self.computed)
+        self.state = c_text_state.size(self.computed)
 
     def vectors(self, count: int) -> np.ndarray:
         """Extremes, then messages, then names of the vocabulary and characters at random, and bytes at random."""

@@ -49,7 +49,7 @@ Progress = Callable[[int, int], object]
 
 @dataclass(frozen=True)
 class Mistake:
-    """The training message that a model is most wrong about, and how strongly each loss would pull it right.
+    """The message that a model is most wrong about, of all parts, and how strongly each loss would pull it right.
 
     Attributes:
         text: the message.
@@ -78,7 +78,7 @@ class Result:
         probabilities, labels: of every test message, (n,).
         telling: the words that speak most for spam and for ham, with their weights; empty if they are hashed.
         loss: what it was trained with, "log" or "mse"; empty after an evaluation.
-        mistake: of a training, the message that it is most wrong about.
+        mistake: of a training, the message that it left the model most wrong about.
     """
 
     metrics: dict[str, str | float]
@@ -317,9 +317,8 @@ def _telling(model: Sequential, bag: BagOfWords) -> dict[str, list[tuple[str, fl
 
 
 def _worst_mistake(model: Sequential, data: Data) -> Mistake:
-    labels = data.labels[data.train]
-    p = probabilities(model, data.rows.take(data.train))
-    place = int(np.argmax(np.abs(p - labels)))
-    label, wrong = int(labels[place]), float(p[place])
+    p = probabilities(model, data.rows)
+    place = int(np.argmax(np.abs(p - data.labels)))
+    label, wrong = int(data.labels[place]), float(p[place])
     pulls = {loss: derivative(loss, wrong, label) for loss in LOSSES}
-    return Mistake(data.texts[data.train[place]], model.meta["classes"][label], wrong, pulls)
+    return Mistake(data.texts[place], model.meta["classes"][label], wrong, pulls)

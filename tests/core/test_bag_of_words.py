@@ -136,8 +136,17 @@ def test_the_limits_are_those_of_the_settings():
     )
 
 
-def test_the_memory_of_tokens_is_bounded(monkeypatch):
-    monkeypatch.setattr(bag_of_words, "_MOST_REMEMBERED", 10)
-    bag = BagOfWords().fit(MESSAGES)
-    bag.transform([" ".join(f"w{number}" for number in range(100))])
-    assert len(bag._columns_of_token) <= 10
+def test_the_memory_of_tokens_is_bounded_by_what_they_hold(monkeypatch):
+    monkeypatch.setattr(bag_of_words, "MOST_REMEMBERED", 100)
+    message = " ".join(f"{number:x}" + "longest" * 3 for number in range(97))  # 60 to 70 features each
+    bag = BagOfWords(most=2**10).fit([message])
+    bag.transform([message])
+    for memory in (bag._columns_of_token, bag_of_words._NAMES):
+        assert sum(map(len, memory.values())) <= 100
+
+
+def test_of_one_message_with_too_many_features_no_more_are_held_than_show_this(monkeypatch):
+    monkeypatch.setattr(bag_of_words, "MOST_COUNTED", 2**10)
+    taken = []
+    found = bag_of_words._distinct(taken.append(number) or f"w{number}" for number in range(10**6))
+    assert 2**10 < len(found) == len(taken) <= 2**16

@@ -230,6 +230,13 @@ def test_the_worst_mistake_and_how_little_the_squared_error_makes_of_it(tmp_path
     assert type(model.loss).__name__ == "BinaryCrossEntropy"
 
 
+def test_the_worst_mistake_is_looked_for_in_all_parts(trained):
+    _, data, model, result = trained
+    distances = np.abs(spam.probabilities(model, data.rows) - data.labels)
+    assert distances[data.train].max() < distances.max()  # else this shows nothing
+    assert result.mistake.text == data.texts[int(distances.argmax())]
+
+
 def test_divergence_is_told(tmp_path):
     settings = Settings(data=written(tmp_path / "m.tsv", numbered()), optimizer="sgd", lr=1e38)
     data = spam.load_data(settings)
