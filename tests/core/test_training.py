@@ -142,6 +142,19 @@ def test_a_learning_rate_far_too_large_diverges_with_an_error_and_finite_weights
     assert np.isfinite(model.params.values).all()
 
 
+@pytest.mark.parametrize("optimizer", bb.optimizers.KINDS.values(), ids=bb.optimizers.KINDS)
+@pytest.mark.parametrize("lr", [1e30, 1e38, 1e300])
+def test_an_update_that_is_not_finite_does_not_reach_the_weights(optimizer, lr):
+    model = mlp(optimizer=optimizer(lr=lr), extra=[L.BatchNorm()])
+    model.build(X.shape[1:])
+    before = fingerprint(model)
+    told = "epoch 1, step 1: the update is not finite: its length overflows; the weights are those before this step"
+    with pytest.raises(ConvergenceError, match=told) as raised:
+        model.fit(X, Y)
+    assert raised.value.fix == f"use a smaller learning rate than {lr:g}, or clip the gradient"
+    assert fingerprint(model) == before and model.optimizer.steps == 0
+
+
 def test_a_validation_loss_that_is_not_finite_is_an_error():
     bad = X.copy()
     bad[0] = np.nan
