@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from brainbox_cli.document import plain
 from brainbox_cli.tour import NOUNS
@@ -15,7 +16,11 @@ from brainbox_core.errors import BrainboxError, InputError
 from brainbox_core.files import atomic_write, check_writable, explain, make_folder
 from brainbox_core.lock import lock_folder
 
+if TYPE_CHECKING:
+    from brainbox_core.model import Sequential
+
 MODEL, RUN, METRICS = "model.safetensors", "run.json", "metrics.jsonl"
+CHECKPOINT = "checkpoint.safetensors"  # of a training that diverged
 
 
 def default_folder(noun: str) -> Path:
@@ -58,7 +63,7 @@ def open_folder(path: Path, *, ours: bool) -> Iterator[RunFolder]:
         keep_from_git(path.parent)
     make_folder(path)
     with lock_folder(path):
-        for name in (MODEL, RUN, METRICS):
+        for name in (MODEL, RUN, METRICS, CHECKPOINT):
             check_writable(path / name)
         with RunFolder(path) as folder:
             yield folder
@@ -97,6 +102,25 @@ class RunFolder(Callback):
             self._metrics.write(line.encode())
         except OSError as error:
             raise explain(error, self.path / METRICS) from error
+
+    def save(self, model: Sequential) -> None:
+        """Keep a trained model; the checkpoint of an earlier training that failed would pass for a part of this one."""
+        model.save(self.path / MODEL)
+        try:
+            (self.path / CHECKPOINT).unlink(missing_ok=True)
+        except OSError as error:
+            raise explain(error, self.path / CHECKPOINT) from error
+
+    def keep(self, model: Sequential) -> Path | None:
+        """Save the weights that a training has come to which cannot go on, beside the model that was there before.
+
+        Returns:
+            The file; None if no step was taken, as the weights are then those that every training starts from.
+        """
+        if model.optimizer is None or not model.optimizer.steps:
+            return None
+        model.save(self.path / CHECKPOINT)
+        return self.path / CHECKPOINT
 
     def on_epoch_end(self, model: object, logs: Mapping) -> None:
         self.record("epoch", **logs)

@@ -16,9 +16,9 @@ from brainbox_cli import options
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.gate import Gate, shown
 from brainbox_cli.reporter import Reporter
-from brainbox_cli.run_folder import METRICS, MODEL, RUN, default_folder, model_path, open_folder
+from brainbox_cli.run_folder import METRICS, MODEL, RUN, RunFolder, default_folder, model_path, open_folder
 from brainbox_core.display import fitted, number, sparkline
-from brainbox_core.errors import InputError, UsageError
+from brainbox_core.errors import ConvergenceError, InputError, UsageError
 from brainbox_core.files import atomic_write
 
 if TYPE_CHECKING:
@@ -42,10 +42,14 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         task, data, model = _prepare(trainer, reporter, settings)
         folder.record("start", command=trainer.noun, **asdict(settings))
         show = trainer.progress and (lambda screen: trainer.progress(screen, settings, data))
-        result = task.train(model, settings, data, callbacks=[folder, *reporter.training(show)])
+        try:
+            result = task.train(model, settings, data, callbacks=[folder, *reporter.training(show)])
+        except ConvergenceError:
+            _keep(reporter, folder, model)
+            raise
         for note in result.notes:
             reporter.warn(note)
-        model.save(path / MODEL)
+        folder.save(model)
         about = f"  ({trainer.best(result)})" if result.history else ""
         _show_metrics(trainer, reporter, "train", result, data, about, settings.seed)
         pictures = {}
@@ -104,6 +108,18 @@ def _prepare(trainer: Trainer, reporter: Reporter, settings: object) -> tuple[Mo
     reporter.say()
     reporter.document.set(data=_data_record(data), model=model_record(model))
     return task, data, model
+
+
+def _keep(reporter: Reporter, folder: RunFolder, model: object) -> None:
+    """Keep what a training that diverged had learned until then; why it diverged is the error, whatever comes of it."""
+    try:
+        kept = folder.keep(model)
+    except InputError as error:
+        reporter.warn(f"the last finite weights are not kept: {error.line}")
+        return
+    if kept is not None:
+        reporter.document.set(artifacts={"checkpoint": kept})
+        reporter.note(f"the last finite weights of this training are in {kept}")
 
 
 def _show_layers(reporter: Reporter, summary: object) -> None:
@@ -245,7 +261,7 @@ def _train_first(trainer: Trainer, reporter: Reporter, path: Path) -> tuple[Modu
             else:
                 folder.record("start", command=trainer.noun, **asdict(settings))
                 result = task.train(model, settings, data, callbacks=[folder])
-                model.save(path)
+                folder.save(model)
                 folder.record("end", status="ok", **result.metrics)
     return task, model
 

@@ -155,7 +155,7 @@ class Sequential:
 
         Raises:
             UsageError: fit before compile, or data, labels and layers that do not fit each other.
-            ConvergenceError: a loss or gradient is not finite; raised before the bad update reaches the weights.
+            ConvergenceError: a loss, gradient or update is not finite; raised before it reaches the weights.
         """
         if self.optimizer is None:
             raise UsageError("fit() before compile()", fix="model.compile(optimizer=bb.optimizers.Adam(), loss=...)")

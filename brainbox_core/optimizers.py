@@ -19,9 +19,14 @@ import math
 import numpy as np
 
 from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.parameters import Parameters
 from brainbox_core.schedules import Constant, Schedule
+
+# Within these limits a gradient of finite length cannot become an update that is not: in float32 that length is below
+# 2e19, momentum makes at most 2e24 of it, and what is divided by epsilon is an average of gradients. So the usual step
+# is not looked at, which would cost a pass over the vectors, and copies of them to go back to.
+SAFE_RATE, SAFE_EPSILON = 100.0, 1e-10
 
 
 def clip_by_global_norm(gradients: np.ndarray, limit: float) -> float:
@@ -48,6 +53,7 @@ class Optimizer:
 
     Attributes:
         steps: taken so far.
+        norm: the length of the last gradient, before it was clipped.
         moments: arrays as long as the parameters, by name; a checkpoint holds them. They are sums that fade, not
             averages: the constant factor between the two goes into the learning rate.
     """
@@ -57,7 +63,7 @@ class Optimizer:
     def __init__(self, lr: float | Schedule, clip_norm: float | None):
         self.schedule = lr if callable(lr) else Constant(lr)
         self.clip_norm = None if clip_norm is None else checks.between("clip_norm", clip_norm, 0, above=True)
-        self.steps = 0
+        self.steps, self.norm = 0, 0.0
         self.moments: dict[str, np.ndarray] = {}
         self._parameters: Parameters | None = None
 
@@ -74,17 +80,43 @@ class Optimizer:
         self.moments = {name: np.zeros_like(parameters.values) for name in self.moment_names}
         self._scratch = np.empty_like(parameters.values)
 
-    def step(self) -> None:
-        """Change the parameters once, along their gradients."""
+    def step(self, check: bool = True) -> None:
+        """Change the parameters once, along their gradients.
+
+        Args:
+            check: refuse a gradient or an update that is not finite, or too long for its square to be; else it is used.
+
+        Raises:
+            ConvergenceError: one was refused; parameters, moments and `steps` are those before it.
+        """
         if self._parameters is None:
             raise UsageError("the optimizer has no parameters", fix="build() it, or give it to model.compile()")
-        gradients = self._parameters.gather()
-        if self.clip_norm is not None:
-            clip_by_global_norm(gradients, self.clip_norm)
-        lr = self.lr
-        self.steps += 1
-        self._update(self._parameters.values, gradients, lr)
+        values, gradients, lr = self._parameters.values, self._parameters.gather(), self.lr
+        with np.errstate(all="ignore"):  # overflow is looked for, and told
+            if self.clip_norm is not None:
+                self.norm = clip_by_global_norm(gradients, self.clip_norm)
+            else:
+                self.norm = math.sqrt(np.dot(gradients, gradients))  # this one product sees every NaN and Inf
+            if check and not math.isfinite(self.norm):
+                raise self._refused("the gradient is not finite", lr)
+            watched = () if not check or self._is_safe(lr) else (values, *self.moments.values())
+            before = [array.copy() for array in watched]
+            self.steps += 1
+            self._update(values, gradients, lr)
+            if watched and not (math.isfinite(np.dot(values, values)) and all(np.isfinite(a).all() for a in watched)):
+                self.steps -= 1
+                for array, good in zip(watched, before, strict=True):
+                    array[...] = good
+                raise self._refused("the update is not finite", lr)
         self._parameters.touched()
+
+    def _refused(self, what: str, lr: float) -> ConvergenceError:
+        fix = f"use a smaller learning rate than {lr:g}, or clip the gradient"
+        return ConvergenceError(what, where=f"step {self.steps + 1}", fix=fix)
+
+    def _is_safe(self, lr: float) -> bool:
+        """Whether a gradient of finite length cannot become an update that is not finite."""
+        return False
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
         raise UsageError(f"{type(self).__name__} does not say how to change the parameters", fix="define _update()")
@@ -126,6 +158,9 @@ class SGD(Optimizer):
             raise UsageError("nesterov needs a momentum", fix="SGD(momentum=0.9, nesterov=True)")
         self.moment_names = ("velocity",) if momentum else ()
 
+    def _is_safe(self, lr: float) -> bool:
+        return lr <= SAFE_RATE
+
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
         change = self._scratch
         if not self.momentum:
@@ -163,6 +198,9 @@ class RMSprop(Optimizer):
         self.decay = checks.between("decay", decay, 0, 0.999999)
         self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
 
+    def _is_safe(self, lr: float) -> bool:
+        return lr <= SAFE_RATE and self.epsilon >= SAFE_EPSILON
+
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
         root = math.sqrt(1 - self.decay)
         self._adapt(values, gradients, gradients, self.decay, lr / root, self.epsilon / root)
@@ -182,6 +220,9 @@ class Adagrad(Optimizer):
     def __init__(self, lr: float | Schedule = 0.01, epsilon: float = 1e-8, clip_norm: float | None = None):
         super().__init__(lr, clip_norm)
         self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
+
+    def _is_safe(self, lr: float) -> bool:
+        return lr <= SAFE_RATE and self.epsilon >= SAFE_EPSILON
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
         self._adapt(values, gradients, gradients, 1.0, lr, self.epsilon)
@@ -215,6 +256,9 @@ class Adam(Optimizer):
             checks.between("beta2", beta2, 0, 0.999999),
         )
         self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
+
+    def _is_safe(self, lr: float) -> bool:
+        return lr <= SAFE_RATE and self.epsilon >= SAFE_EPSILON
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
         if self.weight_decay:
@@ -252,6 +296,9 @@ class AdamW(Adam):
     ):
         super().__init__(lr, beta1, beta2, epsilon, clip_norm)
         self.weight_decay = checks.between("weight_decay", weight_decay, 0)
+
+    def _is_safe(self, lr: float) -> bool:
+        return super()._is_safe(lr) and lr * self.weight_decay <= 2  # above it the weights grow
 
 
 # The names that options and model files use.

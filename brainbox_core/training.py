@@ -94,7 +94,7 @@ def _epoch(model: Sequential, loader: DataLoader, callbacks: Sequence[Callback])
 
 
 def _step(model: Sequential, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """One update of the weights, or an error before it if the loss or a gradient is not a finite number.
+    """One update of the weights, or an error before it if the loss, a gradient or the update is not finite.
 
     Returns:
         The loss, and the length of the gradient before it is clipped.
@@ -104,7 +104,7 @@ def _step(model: Sequential, x: np.ndarray, y: np.ndarray) -> tuple[float, float
         layer.step = step
     # BatchNorm takes every batch into its averages on the way forward; a bad one has to come out again.
     averages = [(array, array.copy()) for layer in model.layers for array in layer.buffers.values()]
-    inputs, square, error = model.inputs(x), 0.0, None
+    inputs, error = model.inputs(x), None
     with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
         loss = model.loss(model.forward(inputs, training=True), y)
         value = loss.item()
@@ -113,17 +113,15 @@ def _step(model: Sequential, x: np.ndarray, y: np.ndarray) -> tuple[float, float
         else:
             model.params.zero_grad()
             loss.backward()
-            gradients = model.params.gather()
-            # One dot product sees every NaN and Inf, and also what the optimizers' squares could not hold.
-            square = float(np.dot(gradients, gradients))
-            if not math.isfinite(square):
-                error = _diverged(model, "the gradient is not finite", "its length overflows", inputs)
+            try:
+                model.optimizer.step()
+            except ConvergenceError as refused:
+                error = _diverged(model, refused.what, "its length overflows", inputs)
     if error is not None:
         for array, before in averages:
             array[...] = before
         raise error
-    model.optimizer.step()
-    return value, math.sqrt(square)
+    return value, model.optimizer.norm
 
 
 def _diverged(model: Sequential, what: str, fault: str, inputs: Tensor) -> ConvergenceError:

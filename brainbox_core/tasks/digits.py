@@ -149,6 +149,11 @@ def build_model(settings: Settings, data: Data) -> Sequential:
     model = Sequential(chain, settings.seed)
     model.compile(kind(schedule, momentum=0.9) if settings.optimizer == "sgd" else kind(schedule), CrossEntropy())
     model.build((PIXELS, PIXELS))
+    model.meta = {
+        "kind": "mnist" if settings.network == "mlp" else "cnn",
+        "classes": list(data.classes),
+        "data": {"name": data.name, "sha256": data.sha256},
+    }
     return model
 
 
@@ -171,12 +176,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         notes = (
             f"accuracy is stuck at {best['val_accuracy']:.0%}, as if guessing: try another learning rate or more data",
         )
-    model.meta |= {  # beside the ranges that the training recorded
-        "kind": "mnist" if settings.network == "mlp" else "cnn",
-        "classes": list(data.classes),
-        "data": {"name": data.name, "sha256": data.sha256},
-        "metrics": found,
-    }
+    model.meta["metrics"] = found
     return Result(found, history, best["epoch"], notes, judged.confusion, judged.probabilities)
 
 

@@ -122,7 +122,20 @@ def build_model(settings: Settings, data: Data) -> Sequential:
     model = Sequential(chain, settings.seed)
     model.compile(optimizer, BinaryCrossEntropy(_class_weights(settings, data.labels[data.parts.train])))
     model.build((len(data.encoder.names),))
+    limit = 0.5 if isinstance(settings.threshold, str) else settings.threshold
+    model.meta = _described(settings, data, _logit(limit))  # a training that fails leaves a model, too
     return model
+
+
+def _described(settings: Settings, data: Data, limit: float) -> dict:
+    """What a model's file says beside its weights."""
+    return {
+        "kind": "fraud",
+        "features": data.encoder.config(),
+        "threshold": limit,
+        "settings": {"target": settings.target, "split": data.split},
+        "data": {"name": data.name, "sha256": data.sha256},
+    }
 
 
 def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
@@ -133,13 +146,8 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     """
     detection = _learn(model, settings, data, callbacks)
     best = detection.best
-    model.meta = {
-        "kind": "fraud",
-        "features": data.encoder.config(),
-        "threshold": _threshold(settings, data.labels[data.parts.val], score(model, detection.X)),
-        "settings": {"target": settings.target, "split": data.split},
-        "data": {"name": data.name, "sha256": data.sha256},
-    }
+    limit = _threshold(settings, data.labels[data.parts.val], score(model, detection.X))
+    model.meta = _described(settings, data, limit)
     judged = evaluate(model, data)
     notes = judged.notes
     if best["failed"]:
@@ -286,6 +294,13 @@ class Detection(Callback):
         for layer in model.layers:
             if isinstance(layer, layers.Linear):
                 layer.weight.data[...] = bfloat16.rounded(layer.weight.data)
+        try:
+            self._look(model, logs)
+        finally:
+            model.load_state(learned)
+
+    def _look(self, model: Sequential, logs: dict) -> None:
+        """Measure the model as it is now, and keep it if it is the best so far."""
         labels, logits = self.y[:, 0].astype(np.int64), score(model, self.X)
         flagged = (logits > self.excess).astype(np.int64)
         logs |= {
@@ -297,7 +312,6 @@ class Detection(Callback):
         logs["failed"] = logs["val_recall"] == 0
         if not self.best or logs["val_average_precision"] >= self.best["val_average_precision"]:
             self.best, self.state = logs, model.state()
-        model.load_state(learned)
 
 
 def _learn(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Detection:
@@ -310,10 +324,12 @@ def _learn(model: Sequential, settings: Settings, data: Data, callbacks: Sequenc
     if settings.patience is not None:
         callbacks.append(EarlyStopping("val_average_precision", settings.patience))
     loader = DataLoader(X, y, _batch_size(settings, len(X)), settings.seed)
-    training.train(model, loader, settings.epochs, None, callbacks)
-    model.load_state(detection.state)
-    model.layers[-1].bias.data -= np.float32(detection.excess)
-    model.params.touched()
+    try:
+        training.train(model, loader, settings.epochs, None, callbacks)
+        model.load_state(detection.state)
+    finally:  # also of the weights that a training that fails leaves
+        model.layers[-1].bias.data -= np.float32(detection.excess)
+        model.params.touched()
     return detection
 
 
@@ -342,7 +358,11 @@ def _threshold(settings: Settings, labels: np.ndarray, logits: np.ndarray) -> fl
         return threshold.for_recall(labels, logits, settings.wanted_recall)
     if settings.threshold == AUTO:
         return threshold.best_f1(labels, logits)
-    return math.log(settings.threshold / (1 - settings.threshold))
+    return _logit(settings.threshold)
+
+
+def _logit(p: float) -> float:
+    return math.log(p / (1 - p))
 
 
 def probability(logits: np.ndarray | float) -> np.ndarray | float:

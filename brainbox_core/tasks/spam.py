@@ -158,7 +158,17 @@ def words(text: str) -> list[str]:
 
 def build_model(settings: Settings, data: Data) -> Sequential:
     """One linear layer from the features to the logit, all weights 0, compiled with a one-cycle learning rate."""
-    return _model(settings, data.rows.take(data.train))
+    model = _model(settings, data.rows.take(data.train))
+    model.meta = {
+        "kind": "spam",
+        "classes": ["ham", "spam"],
+        "features": data.bag.config(),
+        "threshold": settings.threshold,
+        "prior": float(data.labels[data.train].mean()),
+        "settings": {"loss": settings.loss, "l2": settings.l2, "epochs": settings.epochs},
+        "data": {"name": data.name, "sha256": data.sha256},
+    }
+    return model
 
 
 def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
@@ -171,18 +181,11 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         callbacks = [*callbacks, EarlyStopping("val_loss", settings.patience)]
     y = data.labels[:, None].astype(np.float32)
     loader = DataLoader(data.rows, y, settings.batch_size, settings.seed, data.train)
-    history = training.train(model, loader, settings.epochs, (data.rows.take(data.val), y[data.val]), callbacks)
+    try:
+        history = training.train(model, loader, settings.epochs, (data.rows.take(data.val), y[data.val]), callbacks)
+    finally:  # whatever it was trained with, its probabilities are judged by log loss; no file holds a penalty
+        model.loss = BinaryCrossEntropy()
     best = min(history, key=lambda logs: logs["val_loss"])
-    model.loss = BinaryCrossEntropy()  # whatever it was trained with, its probabilities are judged by log loss
-    model.meta = {
-        "kind": "spam",
-        "classes": ["ham", "spam"],
-        "features": data.bag.config(),
-        "threshold": settings.threshold,
-        "prior": float(data.labels[data.train].mean()),
-        "settings": {"loss": settings.loss, "l2": settings.l2, "epochs": settings.epochs},
-        "data": {"name": data.name, "sha256": data.sha256},
-    }
     judged = evaluate(model, data)
     found = {**judged.metrics, **{name: best[name] for name in ("train_loss", "val_loss", "val_accuracy")}}
     if settings.folds:

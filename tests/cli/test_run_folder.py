@@ -4,6 +4,10 @@ import pytest
 
 from brainbox_cli import run_folder
 from brainbox_core.errors import ConvergenceError, InputError
+from brainbox_core.layers import Linear
+from brainbox_core.loss import MSE
+from brainbox_core.model import Sequential
+from brainbox_core.optimizers import SGD
 
 
 def events(path) -> list[dict]:
@@ -44,6 +48,43 @@ def test_only_a_new_folder_of_ours_is_hidden_from_git(tmp_path):
 
 def test_what_cannot_be_written_is_found_at_once(tmp_path):
     (tmp_path / "run.json").mkdir()
+    with pytest.raises(InputError), run_folder.open_folder(tmp_path, ours=False):
+        pytest.fail("the work began")
+
+
+@pytest.fixture
+def model():
+    model = Sequential([Linear(2)])
+    model.compile(SGD(), MSE())
+    model.build((3,))
+    return model
+
+
+def test_a_training_that_cannot_go_on_leaves_a_checkpoint_if_it_took_a_step(model, tmp_path):
+    with run_folder.open_folder(tmp_path, ours=False) as folder:
+        assert folder.keep(model) is None and not (tmp_path / "checkpoint.safetensors").exists()
+        model.optimizer.steps = 1
+        assert folder.keep(model) == tmp_path / "checkpoint.safetensors"
+        folder.record("end")
+    kept = Sequential.load(tmp_path / "checkpoint.safetensors")
+    assert kept.params.values.tobytes() == model.params.values.tobytes()
+    assert not (tmp_path / "model.safetensors").exists()
+    uncompiled = Sequential([Linear(1)])  # what learns without an optimizer of ours keeps nothing
+    assert folder.keep(uncompiled) is None
+
+
+def test_a_model_that_is_saved_takes_an_old_checkpoint_away(model, tmp_path):
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"of an earlier run")
+    with run_folder.open_folder(tmp_path, ours=False) as folder:
+        assert (tmp_path / "checkpoint.safetensors").exists()  # this run may fail as well
+        folder.save(model)
+        folder.save(model)  # and where there is none
+        folder.record("end")
+    assert {path.name for path in tmp_path.iterdir()} == {"model.safetensors", "metrics.jsonl"}
+
+
+def test_a_checkpoint_that_cannot_be_written_is_found_at_once(tmp_path):
+    (tmp_path / "checkpoint.safetensors").mkdir()
     with pytest.raises(InputError), run_folder.open_folder(tmp_path, ours=False):
         pytest.fail("the work began")
 

@@ -9,6 +9,8 @@ import pytest
 
 from brainbox_cli import options, trainer_run
 from brainbox_cli.commands.digit_reader import digit_reader
+from brainbox_cli.reporter import Reporter
+from brainbox_core.errors import InputError
 from brainbox_core.idx import write_idx
 from brainbox_core.tasks.digit_settings import Settings
 from tests.cli.shell import FAST, brainbox, document, python
@@ -158,8 +160,43 @@ def test_divergence_has_a_code_of_its_own_and_keeps_the_old_model(trained, tmp_p
     assert (done.returncode, fields["error"]["kind"]) == (4, "not_converged")
     assert "step" in fields["error"]["message"]
     assert model.read_bytes() == (trained / "brainbox-out/mnist/model.safetensors").read_bytes()
+    assert {path.name for path in model.parent.iterdir()} == {"model.safetensors", "metrics.jsonl"}  # at step 1
+    assert fields["artifacts"] == {} and "checkpoint" not in done.stderr
     last = json.loads((model.parent / "metrics.jsonl").read_text().splitlines()[-1])
     assert (last["event"], last["status"]) == ("end", "error")
+
+
+def test_what_a_training_had_learned_when_it_diverged_can_be_used_until_one_succeeds(trained, tmp_path):
+    folder = tmp_path / "brainbox-out" / "mnist"
+    folder.mkdir(parents=True)
+    for name in ("model.safetensors", "run.json"):
+        (folder / name).write_bytes((trained / "brainbox-out/mnist" / name).read_bytes())
+    done = brainbox("mnist", *FAST, "--optimizer", "sgd", "--lr", "1e12", "--json", cwd=tmp_path)
+    fields, path = document(done.stdout), "brainbox-out/mnist/checkpoint.safetensors"
+    assert (done.returncode, fields["artifacts"]) == (4, {"checkpoint": path})
+    note, error, _ = done.stderr.splitlines()[-3:]
+    assert note == f"note: the last finite weights of this training are in {path}" and error.startswith(
+        "error: epoch 1"
+    )
+    for name in ("model.safetensors", "run.json"):
+        assert (folder / name).read_bytes() == (trained / "brainbox-out/mnist" / name).read_bytes()
+    used = brainbox("mnist", "predict", trained / "brainbox-out/mnist/example.png", "--model", path, cwd=tmp_path)
+    assert used.returncode == 0, used.stderr
+    assert brainbox("mnist", "-e", 1, "--limit", 500, cwd=tmp_path).returncode == 0
+    assert not (tmp_path / path).exists()
+
+
+def test_a_checkpoint_that_cannot_be_kept_does_not_hide_why_the_training_failed(tmp_path, capsys):
+    class Full:
+        def keep(self, model):
+            raise InputError("disk full", where="checkpoint.safetensors")
+
+    reporter = Reporter(["mnist"])
+    trainer_run._keep(reporter, Full(), None)
+    assert reporter.document.fields["warnings"] == [
+        "the last finite weights are not kept: checkpoint.safetensors: disk full"
+    ]
+    assert reporter.document.fields["artifacts"] == {}
 
 
 def test_another_folder_is_named_in_the_next_command(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from brainbox_core import optimizers
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop, clip_by_global_norm
 from brainbox_core.parameters import Parameter, Parameters
 from brainbox_core.schedules import Cosine, Step
@@ -189,6 +189,114 @@ def test_graphs_of_before_the_step_refuse_to_run_backward():
     with pytest.raises(UsageError, match="changed in place"):
         z.backward()
     assert len(params) == 2
+
+
+def stepped(optimizer, params, tensors, gradient):
+    params.zero_grad()
+    with np.errstate(all="ignore"):  # of the sum itself, which nobody looks at
+        (tensors[0] * np.asarray(gradient, tensors[0].dtype)).sum().backward()
+    optimizer.step()
+
+
+@every_case
+@pytest.mark.parametrize("lr", [1e30, 1e38, 1e300])
+def test_an_update_that_is_not_finite_is_refused_and_leaves_no_trace(name, lr):
+    optimizer, twin = CASES[name][0](), CASES[name][0]()
+    params, tensors = ready(optimizer, np.ones(3, np.float32))
+    others, twins = ready(twin, np.ones(3, np.float32))
+    for gradient in ([1, 2, 0], [-1, 0.5, 0]):
+        stepped(optimizer, params, tensors, gradient)
+        stepped(twin, others, twins, gradient)
+    rate, optimizer.schedule = optimizer.schedule, lambda step: lr
+    version = tensors[0].version
+    with pytest.raises(
+        ConvergenceError, match=r"step 3: the update is not finite; use a smaller learning rate than 1e"
+    ):
+        stepped(optimizer, params, tensors, [3, -2, 0])
+    assert params.values.tobytes() == others.values.tobytes()
+    assert (optimizer.steps, tensors[0].version) == (2, version)
+    for moment, array in twin.moments.items():
+        assert optimizer.moments[moment].tobytes() == array.tobytes()
+    optimizer.schedule = rate
+    stepped(optimizer, params, tensors, [3, -2, 0])
+    stepped(twin, others, twins, [3, -2, 0])
+    assert params.values.tobytes() == others.values.tobytes()
+
+
+@every_case
+@pytest.mark.parametrize("clip", [None, 1.0])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_gradient_that_is_not_finite_is_refused(name, clip, bad):
+    optimizer = CASES[name][0]()
+    optimizer.clip_norm = clip
+    params, tensors = ready(optimizer, np.ones(2, np.float32))
+    with pytest.raises(ConvergenceError, match="step 1: the gradient is not finite"):
+        stepped(optimizer, params, tensors, [1, bad])
+    assert params.values.tolist() == [1, 1] and optimizer.steps == 0
+    assert not any(moment.any() for moment in optimizer.moments.values())
+
+
+@pytest.mark.parametrize("make", [Adam, RMSprop, Adagrad])
+def test_an_epsilon_that_is_none_in_float32_cannot_spoil_a_weight_without_gradient(make):
+    optimizer = make(epsilon=1e-60)
+    params, tensors = ready(optimizer, np.ones(2, np.float32))
+    with pytest.raises(ConvergenceError, match="the update is not finite"):
+        stepped(optimizer, params, tensors, [1, 0])
+    assert params.values.tolist() == [1, 1]
+
+
+def test_a_weight_decay_that_overflows_is_refused():
+    optimizer = AdamW(lr=1.0, weight_decay=1e30)
+    params, tensors = ready(optimizer, np.full(2, 1e10, np.float32))
+    with pytest.raises(ConvergenceError, match="the update is not finite"):
+        stepped(optimizer, params, tensors, [1, 1])
+    assert params.values.tolist() == [1e10, 1e10]
+
+
+def test_an_optimizer_of_ones_own_is_watched_at_any_rate():
+    class Odd(optimizers.Optimizer):
+        def _update(self, values, gradients, lr):
+            values -= lr / gradients
+
+    optimizer = Odd(0.1, None)
+    params, tensors = ready(optimizer, np.ones(2, np.float32))
+    stepped(optimizer, params, tensors, [1, 2])
+    with pytest.raises(ConvergenceError, match="step 2: the update is not finite"):
+        stepped(optimizer, params, tensors, [1, 0])
+    assert np.allclose(params.values, [0.9, 0.95])
+
+
+LIMIT = optimizers.SAFE_RATE, optimizers.SAFE_EPSILON
+EXTREMES = {
+    "sgd": lambda: SGD(LIMIT[0]),
+    "nesterov": lambda: SGD(LIMIT[0], momentum=0.99999, nesterov=True),
+    "rmsprop": lambda: RMSprop(LIMIT[0], decay=0.999999, epsilon=LIMIT[1]),
+    "rmsprop without decay": lambda: RMSprop(LIMIT[0], decay=0, epsilon=LIMIT[1]),
+    "adagrad": lambda: Adagrad(LIMIT[0], epsilon=LIMIT[1]),
+    "adam": lambda: Adam(LIMIT[0], 0.999999, 0.999999, epsilon=LIMIT[1]),
+    "adam that forgets squares": lambda: Adam(LIMIT[0], 0.999999, 0.0, epsilon=LIMIT[1]),
+    "adamw": lambda: AdamW(LIMIT[0], beta2=0.0, epsilon=LIMIT[1], weight_decay=2 / LIMIT[0]),
+}
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_what_is_not_watched_is_finite_for_every_gradient_of_finite_length(name):
+    """The longest gradients, the shortest, and none: in turns, for long, and at random."""
+    optimizer, random = EXTREMES[name](), np.random.default_rng(0)
+    params, tensors = ready(optimizer, np.zeros(3, np.float32))
+    assert optimizer._is_safe(optimizer.lr)
+    sizes = [1e19] * 20 + [0.0] * 20 + [1e-30] * 20 + [1e19, 0.0] * 10 + list(10 ** random.uniform(-45, 19, 60))
+    for size in sizes:
+        stepped(optimizer, params, tensors, size * random.choice([-1, 0, 1], 3))
+        assert np.isfinite(params.values).all()
+
+
+def test_the_length_of_the_gradient_is_kept_as_it_was_before_clipping():
+    for clip in (None, 1.0):
+        optimizer = SGD(0.1, clip_norm=clip)
+        params, tensors = ready(optimizer, np.ones(2, np.float32))
+        stepped(optimizer, params, tensors, [3, 4])
+        assert optimizer.norm == 5
 
 
 def test_a_step_without_parameters_and_another_models_optimizer_are_errors():

@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import operator
 import os
 import subprocess
 import sys
@@ -140,6 +141,19 @@ def test_a_learning_rate_far_too_large_diverges_with_an_error_and_finite_weights
     with pytest.raises(ConvergenceError, match="use a smaller learning rate than 1000, or clip the gradient"):
         model.fit(X, RNG.normal(size=(40, 3)), epochs=50)
     assert np.isfinite(model.params.values).all()
+
+
+@pytest.mark.parametrize("optimizer", bb.optimizers.KINDS.values(), ids=bb.optimizers.KINDS)
+@pytest.mark.parametrize("lr", [1e30, 1e38, 1e300])
+def test_an_update_that_is_not_finite_does_not_reach_the_weights(optimizer, lr):
+    model = mlp(optimizer=optimizer(lr=lr), extra=[L.BatchNorm()])
+    model.build(X.shape[1:])
+    before = fingerprint(model)
+    told = "epoch 1, step 1: the update is not finite: its length overflows; the weights are those before this step"
+    with pytest.raises(ConvergenceError, match=told) as raised:
+        model.fit(X, Y)
+    assert raised.value.fix == f"use a smaller learning rate than {lr:g}, or clip the gradient"
+    assert fingerprint(model) == before and model.optimizer.steps == 0
 
 
 def test_a_validation_loss_that_is_not_finite_is_an_error():
@@ -318,7 +332,7 @@ def test_pixels_stay_bytes_until_their_batch():
 
 
 @pytest.mark.parametrize("make", [mlp, cnn])
-def test_memory_is_flat_over_a_thousand_steps_without_the_cyclic_collector(make):
+def test_memory_is_flat_over_many_steps_without_the_cyclic_collector(make):
     kernels._spare.free.clear()
     data = (X if make is mlp else IMAGES)[:16]
     model = make()
@@ -329,14 +343,16 @@ def test_memory_is_flat_over_a_thousand_steps_without_the_cyclic_collector(make)
     try:
         for _ in range(200):  # Python and NumPy keep some small blocks for later
             _step(model, data, Y[:16])
-        before = tracemalloc.get_traced_memory()[0]
-        for _ in range(1000):
-            _step(model, data, Y[:16])
-        grown = tracemalloc.get_traced_memory()[0] - before
+        sizes = [tracemalloc.get_traced_memory()[0]]
+        for _ in range(3):
+            for _ in range(500):
+                _step(model, data, Y[:16])
+            sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
         gc.enable()
-    assert grown < 2_000  # not two bytes a step
+    # Not two bytes a step. Other threads of the test run may take some memory meanwhile; a leak shows in each part.
+    assert min(map(operator.sub, sizes[1:], sizes)) < 1_000
     assert sum(map(len, kernels._spare.free.values())) == (make is cnn)  # the columns of the only convolution
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
 from brainbox_core.expression import parse
-from brainbox_core.tasks.descent import OPTIMIZERS, descend
+from brainbox_core.tasks.descent import OPTIMIZERS, Walker, descend
 from brainbox_core.tasks.descent_advice import advise
 from brainbox_core.tasks.descent_arithmetic import explain
 from brainbox_core.tasks.descent_settings import CLASSICS, RULES, choose
@@ -380,3 +380,9 @@ def test_advice_for_want_of_better_no_longer_overshoots():
 def test_no_advice_where_there_is_no_minimum(formula, start):
     descent, verdict = walk(formula, *np.atleast_1d(start))
     assert not verdict.found and advise(descent, verdict) is None
+
+
+@pytest.mark.parametrize(("gradient", "lr", "point"), [(1e200, 0.1, -1e199), (1e10, 1e300, -np.inf)])
+def test_a_walk_goes_where_its_rule_leads_even_out_of_all_numbers(gradient, lr, point):
+    """A training would refuse such a step; here it is what is shown."""
+    assert Walker("gd", lr, np.array([3.0])).step(np.array([gradient]))[0] == point

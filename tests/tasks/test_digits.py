@@ -120,13 +120,17 @@ def test_a_huge_layer_is_refused_with_what_it_needs():
         digits.build_model(settings, digits.load_data(settings))
 
 
-def test_a_learning_rate_that_is_far_too_large_stops_before_the_weights_are_spoiled():
-    settings = Settings.mnist(optimizer="sgd", lr=1e30, hidden=(32, 32), **SMALL)
+def test_a_learning_rate_that_is_far_too_large_stops_with_weights_that_can_be_kept(tmp_path):
+    settings = Settings.mnist(optimizer="sgd", lr=1e12, hidden=(32, 32), **SMALL)
     data = digits.load_data(settings)
     model = digits.build_model(settings, data)
     with pytest.raises(ConvergenceError, match="smaller learning rate"):
         digits.train(model, settings, data)
-    assert np.isfinite(model.params.values).all()
+    assert model.optimizer.steps and np.isfinite(model.params.values).all()
+    model.save(tmp_path / "x")
+    kept = digits.load_model(tmp_path / "x", "mnist")
+    assert kept.meta["data"]["sha256"] == data.sha256
+    assert digits.predict(kept, data.test_images[:1])[0].label in data.classes
 
 
 def test_guessing_is_noted():

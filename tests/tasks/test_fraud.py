@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brainbox_core import metrics
+from brainbox_core import metrics, training
 from brainbox_core.bfloat16 import rounded
 from brainbox_core.callbacks import Callback
+from brainbox_core.data import DataLoader
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
 from brainbox_core.layers import Linear
 from brainbox_core.model import Sequential
@@ -249,13 +250,50 @@ def test_a_text_that_the_training_never_saw_is_told(tmp_path):
     assert fraud.outside(model, table_of({**row, "shop": [""]})) == []  # the command names what was left out
 
 
-def test_a_learning_rate_that_is_far_too_large_stops_before_the_weights_are_spoiled(path):
-    settings = fraud.Settings(data=str(path), optimizer="sgd", lr=1e30)
+@pytest.mark.parametrize(("threshold", "limit"), [("auto", 0), ("recall=0.9", 0), (0.25, -math.log(3))])
+def test_a_learning_rate_that_is_far_too_large_stops_with_weights_that_can_be_kept(threshold, limit, path, tmp_path):
+    settings = fraud.Settings(data=str(path), optimizer="sgd", lr=1e12, threshold=threshold)
     data = fraud.load_data(settings)
     model = fraud.build_model(settings, data)
     with pytest.raises(ConvergenceError):
         fraud.train(model, settings, data)
-    assert np.isfinite(model.params.values).all()
+    assert model.optimizer.steps and np.isfinite(model.params.values).all()
+    model.save(tmp_path / "x")
+    kept = fraud.load_model(tmp_path / "x")
+    assert kept.meta["threshold"] == pytest.approx(limit)
+    assert 0 <= fraud.evaluate(kept, data).metrics["test_recall"] <= 1
+
+
+class Fails(Callback):
+    """Ends the training after its first epoch as if it had diverged."""
+
+    def on_epoch_end(self, model, logs):
+        raise ConvergenceError("enough")
+
+
+def test_the_probabilities_of_weights_that_a_failed_training_leaves_are_as_those_of_a_good_one(path):
+    settings = fraud.Settings.suited(data=str(path), class_weight=7)
+    data = fraud.load_data(settings)
+    failed, twin = fraud.build_model(settings, data), fraud.build_model(settings, data)
+    with pytest.raises(ConvergenceError, match="enough"):
+        fraud.train(failed, settings, data, [Fails()])
+    X, y = data.part(data.parts.train)
+    for x, labels in DataLoader(X, y, settings.batch_size, settings.seed).epoch(1):
+        training._step(twin, x, labels)
+    assert np.allclose(failed.layers[-1].bias.data, twin.layers[-1].bias.data - math.log(7))
+    assert np.array_equal(failed.layers[1].weight.data, twin.layers[1].weight.data)
+
+
+def test_a_look_at_the_held_out_rows_that_fails_leaves_all_digits_of_the_weights(path):
+    settings = fraud.Settings.suited(data=str(path))
+    data = fraud.load_data(settings)
+    model = fraud.build_model(settings, data)
+    X, y = data.part(data.parts.val)
+    X[0] = np.nan
+    before = model.params.values.copy()
+    with pytest.raises(ConvergenceError, match="the prediction is not a finite number"):
+        fraud.Detection(X, y, 0.0).on_epoch_end(model, {})
+    assert np.array_equal(model.params.values, before)
 
 
 def test_patience_ends_a_training_that_gets_no_better(path):

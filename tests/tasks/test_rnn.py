@@ -181,14 +181,16 @@ def test_what_is_filled_up_does_not_count(tmp_path):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_training_that_blows_up_stops_with_finite_weights(cell, text):
+def test_a_training_that_blows_up_stops_with_weights_that_can_be_kept(cell, text, tmp_path):
     settings = small(text, cell=cell, clip=0.0, lr=100.0, steps=200, sample_every=200)
     model, data = built(settings)
     told = r"step \d+: the loss is .* blind guessing has .* the gradient's length is"
     with pytest.raises(ConvergenceError, match=told) as raised:
         rnn.train(model, settings, data)
     assert "smaller learning rate than 100, or clip the gradient: --clip 1" in raised.value.fix
-    assert np.isfinite(model.params.values).all()
+    assert model.optimizer.steps and np.isfinite(model.params.values).all()
+    model.save(tmp_path / "x")
+    assert len("".join(rnn.write(rnn.load_model(tmp_path / "x"), 9))) == 9
 
 
 def test_a_gradient_that_explodes_is_told_with_its_length():

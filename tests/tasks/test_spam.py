@@ -237,11 +237,16 @@ def test_the_worst_mistake_is_looked_for_in_all_parts(trained):
     assert result.mistake.text == data.texts[int(distances.argmax())]
 
 
-def test_divergence_is_told(tmp_path):
-    settings = Settings(data=written(tmp_path / "m.tsv", numbered()), optimizer="sgd", lr=1e38)
+def test_divergence_is_told_and_leaves_weights_that_can_be_kept(tmp_path):
+    settings = Settings(data=written(tmp_path / "m.tsv", numbered()), optimizer="sgd", lr=1e12)
     data = spam.load_data(settings)
+    model = spam.build_model(settings, data)
     with pytest.raises(ConvergenceError, match=r"not finite|is inf|is nan"):
-        spam.train(spam.build_model(settings, data), settings, data)
+        spam.train(model, settings, data)
+    assert model.optimizer.steps and np.isfinite(model.params.values).all()
+    model.save(tmp_path / "x")
+    kept = spam.load_model(tmp_path / "x")
+    assert 0 <= spam.evaluate(kept, data).metrics["test_f1"] <= 1
 
 
 def test_patience_stops_early(tmp_path):
