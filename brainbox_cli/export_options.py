@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from brainbox_cli import options
+from brainbox_cli import options, parsers
 from brainbox_cli.command import Choice
 
 STDOUT = Path("-")
@@ -29,7 +29,7 @@ def size(text: object) -> int:
 
 def _count(text: object) -> int:
     """A parser for how many vectors to compare."""
-    count = options.word_or(options.whole_number(1, 100_000), "off")(text)
+    count = parsers.word_or(parsers.whole_number(1, 100_000), "off")(text)
     return 0 if count == "off" else count
 
 
@@ -53,7 +53,7 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="FILE|-",
-        parser=options.file(".h", ".hpp", ".json"),
+        parser=parsers.file(".h", ".hpp", ".json"),
         show_default="NOUN.h",
         rich_help_panel=options.OUTPUT,
         help="Where the header goes; - writes it to standard output.",
@@ -69,7 +69,7 @@ CHOICES = {
             DEVICE,
             "float32|int8",
             "How numbers are computed with.",
-            options.one_of("float32", "int8"),
+            parsers.one_of("float32", "int8"),
             show_default="int8 for networks that read pictures, 16 bits for spam, else float32",
         )
     ),
@@ -87,7 +87,7 @@ CHOICES = {
             DEVICE,
             "flash|ram",
             "Where the weights lie while the model runs.",
-            options.one_of("flash", "ram"),
+            parsers.one_of("flash", "ram"),
         ),
         "flash",
     ),
@@ -98,7 +98,7 @@ CHOICES = {
             DEVICE,
             "ram|speed|size",
             "What to be sparing with.",
-            options.one_of("ram", "speed", "size"),
+            parsers.one_of("ram", "speed", "size"),
         ),
         "ram",
     ),
@@ -122,7 +122,7 @@ CHOICES = {
             CHECK,
             "POINTS",
             "Accuracy that int8 may lose, in points of a percent; exit code 5 if it loses more.",
-            options.real_number(0, 100),
+            parsers.real_number(0, 100),
         ),
         0.5,
     ),
@@ -148,7 +148,7 @@ CHOICES = {
             options.OUTPUT,
             "c|json",
             "A C header, or the same numbers as JSON for a program of yours.",
-            options.one_of("c", "json"),
+            parsers.one_of("c", "json"),
         ),
         "c",
     ),
@@ -159,7 +159,7 @@ CHOICES = {
             options.OUTPUT,
             "K",
             "Inputs with their outputs that the header carries to test itself.",
-            options.whole_number(0, 1000),
+            parsers.whole_number(0, 1000),
         ),
         2,
     ),
@@ -170,7 +170,7 @@ CHOICES = {
             options.OUTPUT,
             "FILE",
             "Also write a main.c that uses the header.",
-            options.file(".c"),
+            parsers.file(".c"),
         )
     ),
     "board": Choice(
@@ -180,7 +180,7 @@ CHOICES = {
             options.OUTPUT,
             "|".join(BOARDS),
             "Make the example one for this board, with start-up code and a linker script beside it.",
-            options.one_of(*BOARDS),
+            parsers.one_of(*BOARDS),
         )
     ),
     "dry_run": Choice(options.DryRun, False),
@@ -191,7 +191,7 @@ CHOICES = {
             options.DISPLAY,
             "text|json",
             "The figures for people, or for programs.",
-            options.one_of("text", "json"),
+            parsers.one_of("text", "json"),
         ),
         "text",
     ),

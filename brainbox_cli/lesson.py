@@ -19,7 +19,7 @@ from typing import get_args
 import typer
 from typer.core import TyperCommand
 
-from brainbox_cli import options
+from brainbox_cli import options, parsers
 from brainbox_cli.command import Choice
 from brainbox_cli.command import command as options_of
 from brainbox_cli.exit_codes import ExitCode
@@ -60,7 +60,7 @@ class Lesson:
     Attributes:
         noun: the command.
         choices: its options and arguments in the order of the help. `--seed` and those of the display are added.
-            Those in the panels Output (files to write, parsed with `options.file`) and Display change no result.
+            Those in the panels Output (files to write, parsed with `parsers.file`) and Display change no result.
         headline: from the values of the choices and the seed, as keywords, to a few words each about what is run.
         run: from the reporter and the same keywords to the outcome; prints its steps as they happen.
         instead: by the name of a switch, what runs in the place of `run`; it gets the same, and no file is written.
@@ -191,11 +191,11 @@ def _reproduce(lesson: Lesson, values: Mapping, given: set[str]) -> str:
         if name != "seed" and (name not in given or value is None):
             continue
         if isinstance(_info(choice), typer.models.ArgumentInfo):
-            argument = [options.as_typed(value)]
+            argument = [parsers.as_typed(value)]
         elif isinstance(value, bool):
             words.append(options.switch_of(choice.option, value))
         else:
-            words += [options.flag_of(choice.option), options.as_typed(value)]
+            words += [options.flag_of(choice.option), parsers.as_typed(value)]
     if argument and argument[0].startswith("-"):
         return shlex.join([*words, "--", *argument])
     return shlex.join([*words[:2], *argument, *words[2:]])

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import typer
 
-from brainbox_cli import options, trainer_run
+from brainbox_cli import options, parsers, trainer_run
 from brainbox_cli.command import Choice, command
 from brainbox_cli.gate import is_share, shown
 from brainbox_cli.reporter import Reporter
@@ -163,4 +163,4 @@ def _gate(metric: str, besides: str = "") -> dict[str, Choice]:
 def _default(settings: object, name: str) -> object:
     """A setting's default as the option takes it."""
     value = getattr(settings, name)
-    return options.as_typed(value) if isinstance(value, tuple) else value
+    return parsers.as_typed(value) if isinstance(value, tuple) else value

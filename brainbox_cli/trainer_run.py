@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from brainbox_cli import options
+from brainbox_cli import options, parsers
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.gate import Gate, shown
 from brainbox_cli.reporter import Reporter
@@ -85,7 +85,7 @@ def _settings(trainer: Trainer, reporter: Reporter, values: dict, given: set[str
         return settings
     quick = replace(settings.quick(), **asked)
     changes = [
-        f"{options.flag_of(names[name])} {options.as_typed(getattr(quick, name))}"
+        f"{options.flag_of(names[name])} {parsers.as_typed(getattr(quick, name))}"
         for name in names
         if getattr(quick, name) != getattr(settings, name)
     ]
@@ -157,7 +157,7 @@ def _reproduce(trainer: Trainer, settings: object) -> str:
     for name, value in told.items():
         words.append(options.flag_of(trainer.setting_options[name]))
         if value is not True:
-            words.append(options.as_typed(value))
+            words.append(parsers.as_typed(value))
     return shlex.join(words)
 
 
@@ -203,7 +203,7 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
         result = task.evaluate(model, data, **extra, progress=progress)
     for note in result.notes:
         reporter.warn(note)
-    changed = "".join(f", {name} {options.as_typed(extra[name])}" for name in extra if name in given)
+    changed = "".join(f", {name} {parsers.as_typed(extra[name])}" for name in extra if name in given)
     measured = data.counts["test"] or data.counts["val"]  # where there is no third part, what was held out
     about = f"  ({measured:,} {_unit(data)} of {name}{changed})"
     _show_metrics(trainer, reporter, "evaluate", result, data, about, model.seed)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from brainbox_cli import options
+from brainbox_cli import options, parsers
 from brainbox_cli.command import Choice
 from brainbox_cli.lesson import Lesson, Outcome, command
 from brainbox_cli.reporter import Reporter
@@ -40,7 +40,7 @@ def point(text: object) -> Mapping[str, float]:
             raise typer.BadParameter(f"expected names and numbers such as x=2,y=-3, got {text}")
         if match[1] in found:
             raise typer.BadParameter(f"{match[1]} is given twice in {text}")
-        found[match[1]] = options.real_number()(match[2])
+        found[match[1]] = parsers.real_number()(match[2])
     return found
 
 
@@ -64,7 +64,7 @@ Dataset = Annotated[
     typer.Option(
         "--dataset",
         metavar="NAME",
-        parser=options.one_of(*SETS),
+        parser=parsers.one_of(*SETS),
         rich_help_panel=options.DATA,
         help=f"Instead of a formula, teach a network of single numbers to tell points apart: {', '.join(SETS)}.",
     ),
@@ -78,7 +78,7 @@ Dot = Annotated[
     typer.Option(
         "--dot",
         metavar="FILE",
-        parser=options.file(".dot", ".gv"),
+        parser=parsers.file(".dot", ".gv"),
         rich_help_panel=options.OUTPUT,
         help="Write the graph in the language of Graphviz; - for standard output.",
     ),

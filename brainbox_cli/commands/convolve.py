@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from brainbox_cli import options
+from brainbox_cli import options, parsers
 from brainbox_cli.convolve_view import show_kernel, show_list, show_preview, show_result, show_step
 from brainbox_cli.lesson import STDOUT, Lesson, Outcome, command
 from brainbox_cli.reporter import Reporter
@@ -72,7 +72,7 @@ Padding = Annotated[
     typer.Option(
         "--padding",
         metavar="same|valid",
-        parser=options.one_of("same", "valid"),
+        parser=parsers.one_of("same", "valid"),
         rich_help_panel=FILTER,
         help="same keeps the size and makes up what lies beyond the border; valid keeps the kernel inside.",
     ),
@@ -82,7 +82,7 @@ Border = Annotated[
     typer.Option(
         "--border",
         metavar="constant|reflect|edge",
-        parser=options.one_of("constant", "reflect", "edge"),
+        parser=parsers.one_of("constant", "reflect", "edge"),
         rich_help_panel=FILTER,
         help="What lies beyond the border: black, the picture mirrored, or its outermost pixels repeated.",
     ),
@@ -92,7 +92,7 @@ Stride = Annotated[
     typer.Option(
         "--stride",
         metavar="N",
-        parser=options.whole_number(1, MOST_STRIDE),
+        parser=parsers.whole_number(1, MOST_STRIDE),
         rich_help_panel=FILTER,
         help="Keep every N-th pixel of the result.",
     ),
@@ -109,7 +109,7 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="FILE|-",
-        parser=options.file(*FORMATS),
+        parser=parsers.file(*FORMATS),
         rich_help_panel=options.OUTPUT,
         help="Where the picture goes; - writes it to standard output as PNG.",
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brainbox_cli import options
+from brainbox_cli import options, parsers
 from brainbox_cli.command import Choice
 from brainbox_cli.descent_report import answer_at, count, show_comparison, show_end, show_landscape, show_steps
 from brainbox_cli.lesson import Lesson, Outcome, command
@@ -48,7 +48,7 @@ def _coordinates(text: object) -> tuple[float, ...]:
     """A parser for a point: `3,4`."""
     if isinstance(text, tuple):
         return text
-    number = options.real_number()
+    number = parsers.real_number()
     return tuple(number(part.strip()) for part in str(text).split(","))
 
 
@@ -79,7 +79,7 @@ Lr = Annotated[
         "--lr",
         "--learning-rate",
         metavar="X",
-        parser=options.real_number(0, above=True),
+        parser=parsers.real_number(0, above=True),
         show_default=f"{LR}",
         rich_help_panel=options.TRAINING,
         help="Learning rate.",
@@ -90,7 +90,7 @@ Steps = Annotated[
     typer.Option(
         "--steps",
         metavar="N",
-        parser=options.whole_number(1, 10**6),
+        parser=parsers.whole_number(1, 10**6),
         show_default=f"{STEPS}",
         rich_help_panel=options.TRAINING,
         help="The most steps to take.",
@@ -101,7 +101,7 @@ Rule = Annotated[
     typer.Option(
         "--optimizer",
         metavar="NAME",
-        parser=options.one_of(*RULES, ALL),
+        parser=parsers.one_of(*RULES, ALL),
         rich_help_panel=options.TRAINING,
         help=f"Rule of the steps: {', '.join(RULES)}; {ALL} compares them.",
     ),
@@ -111,7 +111,7 @@ Tol = Annotated[
     typer.Option(
         "--tol",
         metavar="X",
-        parser=options.real_number(0, above=True),
+        parser=parsers.real_number(0, above=True),
         rich_help_panel=options.TRAINING,
         help="The length of the gradient that counts as level ground.",
     ),
@@ -124,7 +124,7 @@ Explain = Annotated[
     typer.Option(
         "--explain",
         metavar="K",
-        parser=options.whole_number(),
+        parser=parsers.whole_number(),
         rich_help_panel=options.DISPLAY,
         help="Show the arithmetic of step K.",
     ),
@@ -203,7 +203,7 @@ def _check(settings: Settings, optimizer: str, explain: int | None, pictures: Ma
     """
     count, names = len(settings.variables), ", ".join(settings.variables)
     if count and len(settings.start) != count:
-        where = f"--start {options.as_typed(settings.start)}"
+        where = f"--start {parsers.as_typed(settings.start)}"
         expected = f"{count} number{'s' * (count > 1)}, for {names}"
         fix = "give one number for each variable, with commas between"
         raise UsageError("does not fit the function", where=where, expected=expected, got=len(settings.start), fix=fix)
@@ -251,7 +251,7 @@ def _failure(reporter: Reporter, descent: Descent, verdict: Verdict) -> Converge
         lowest = descent.landscape.text(descent.points[descent.lowest])
         return ConvergenceError(verdict.reason, fix=HINTS.get(verdict.status, ELSEWHERE).format(lowest=lowest))
     flags = {"lr": "--lr", "steps": "--steps", "optimizer": "--optimizer", "start": "--start", "tol": "--tol"}
-    words = " ".join(f"{flags[name]} {options.as_typed(value)}" for name, value in advice.changes.items())
+    words = " ".join(f"{flags[name]} {parsers.as_typed(value)}" for name, value in advice.changes.items())
     if advice.verdict.found:
         outcome = f"it finds the minimum in {count(advice.descent.steps)}"
     elif verdict.status == "kink":

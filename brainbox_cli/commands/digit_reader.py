@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from brainbox_cli import options
+from brainbox_cli import options, parsers
 from brainbox_cli.command import Choice
 from brainbox_cli.reporter import Reporter
 from brainbox_cli.trainer import Answer, Trainer
@@ -40,7 +40,7 @@ MoreImages = Annotated[
 ]
 Top = Annotated[
     int,
-    typer.Option("--top", metavar="N", parser=options.whole_number(1, 10), help="Also name the next most likely ones."),
+    typer.Option("--top", metavar="N", parser=parsers.whole_number(1, 10), help="Also name the next most likely ones."),
 ]
 Show = Annotated[bool, typer.Option("--show", help="Print the 28x28 pixels that the network saw.")]
 Shift = Annotated[
@@ -48,7 +48,7 @@ Shift = Annotated[
     typer.Option(
         "--shift",
         metavar="N",
-        parser=options.whole_number(0, LARGEST_SHIFT),
+        parser=parsers.whole_number(0, LARGEST_SHIFT),
         help="Move every test picture by up to N pixels first.",
     ),
 ]

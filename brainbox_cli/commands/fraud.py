@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from brainbox_cli import options
+from brainbox_cli import options, parsers
 from brainbox_cli.command import Choice
 from brainbox_cli.fraud_view import CLASSES, show
 from brainbox_cli.reporter import Reporter
@@ -40,8 +40,8 @@ def threshold(text: object) -> float | str:
     """A parser for a probability, `auto`, or a recall to reach."""
     text = str(text)
     if text.startswith(RECALL):
-        return f"{RECALL}{options.real_number(0, 1, above=True)(text.removeprefix(RECALL)):g}"
-    return options.word_or(options.real_number(0, 1, above=True, below=True), AUTO, f"{RECALL}R")(text)
+        return f"{RECALL}{parsers.real_number(0, 1, above=True)(text.removeprefix(RECALL)):g}"
+    return parsers.word_or(parsers.real_number(0, 1, above=True, below=True), AUTO, f"{RECALL}R")(text)
 
 
 Target = Annotated[
@@ -53,7 +53,7 @@ Drop = Annotated[
     typer.Option(
         "--drop",
         metavar="COL[,COL]",
-        parser=options.columns,
+        parser=parsers.columns,
         rich_help_panel=options.DATA,
         show_default=False,
         help="Columns to leave out of the features.",
@@ -64,7 +64,7 @@ Split = Annotated[
     typer.Option(
         "--split",
         metavar="time|stratified",
-        parser=options.one_of(AUTO, TIME, STRATIFIED),
+        parser=parsers.one_of(AUTO, TIME, STRATIFIED),
         rich_help_panel=options.DATA,
         show_default="time where there is a Time column",
         help="Learn from the earlier rows and judge by the last fifth; or any rows, with as many frauds in each part.",
@@ -75,7 +75,7 @@ ValSplit = Annotated[
     typer.Option(
         "--val-split",
         metavar="F",
-        parser=options.real_number(0, 1, above=True, below=True),
+        parser=parsers.real_number(0, 1, above=True, below=True),
         rich_help_panel=options.DATA,
         help="Share of the training rows that is held out to choose the best epoch and the threshold.",
     ),
@@ -85,7 +85,7 @@ ClassWeight = Annotated[
     typer.Option(
         "--class-weight",
         metavar="balanced|none|X",
-        parser=options.word_or(options.real_number(0, above=True), BALANCED, NONE),
+        parser=parsers.word_or(parsers.real_number(0, above=True), BALANCED, NONE),
         rich_help_panel=options.TRAINING,
         help="How many honest transactions a fraud counts for; balanced: for as many as there are of them.",
     ),
@@ -131,7 +131,7 @@ def _headline(settings: Settings) -> list[str]:
         network += f", {settings.parameters:,} parameters"
     data = f"{BUILT_IN} (built in) {BUILT_IN_ROWS:,} rows" if settings.data == BUILT_IN else settings.data
     batch = "all rows a batch" if settings.batch_size == FULL else f"batch {settings.batch_size}"
-    weight = f"class weight {options.as_typed(settings.class_weight)}"
+    weight = f"class weight {parsers.as_typed(settings.class_weight)}"
     return [network, data, f"{settings.optimizer} lr {settings.lr:g}, {batch}, {weight}, seed {settings.seed}"]
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from brainbox_cli import options
+from brainbox_cli import options, parsers
 from brainbox_cli.command import Choice
 from brainbox_cli.lesson import Lesson, Outcome, command
 from brainbox_cli.reporter import Reporter
@@ -37,7 +37,7 @@ Gate = Annotated[
     typer.Option(
         "--gate",
         metavar="NAME",
-        parser=options.one_of(*GATES),
+        parser=parsers.one_of(*GATES),
         show_default="or",
         rich_help_panel=options.DATA,
         help=f"What to learn: {', '.join(GATES)}.",
@@ -58,7 +58,7 @@ Lr = Annotated[
         "--lr",
         "--learning-rate",
         metavar="X",
-        parser=options.real_number(1e-4, 1e4),
+        parser=parsers.real_number(1e-4, 1e4),
         rich_help_panel=options.TRAINING,
         help="Learning rate.",
     ),
@@ -68,7 +68,7 @@ Save = Annotated[
     typer.Option(
         "--save",
         metavar="FILE|-",
-        parser=options.file(".safetensors"),
+        parser=parsers.file(".safetensors"),
         rich_help_panel=options.OUTPUT,
         show_default=False,
         help="Write the neuron as a model file, which brainbox export turns into C.",

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from brainbox_cli import options
+from brainbox_cli import options, parsers
 from brainbox_cli.command import Choice
 from brainbox_cli.regress_view import amount, show
 from brainbox_cli.reporter import Reporter
@@ -38,7 +38,7 @@ TestSplit = Annotated[
     typer.Option(
         "--test-split",
         metavar="F|none",
-        parser=options.word_or(options.real_number(0, 1, above=True, below=True), AUTO, NONE),
+        parser=parsers.word_or(parsers.real_number(0, 1, above=True, below=True), AUTO, NONE),
         rich_help_panel=options.DATA,
         show_default="0.2; none below 100 rows",
         help="Share of the rows that is held out to judge by; none trains on all, judged by cross-validation.",
@@ -49,7 +49,7 @@ ValSplit = Annotated[
     typer.Option(
         "--val-split",
         metavar="F",
-        parser=options.real_number(0, 1, below=True),
+        parser=parsers.real_number(0, 1, below=True),
         rich_help_panel=options.DATA,
         help="Share of the training rows that is held out to choose the best epoch; 0 takes the last.",
     ),
@@ -59,7 +59,7 @@ Log = Annotated[
     typer.Option(
         "--log",
         metavar="COL[,COL]",
-        parser=options.columns,
+        parser=parsers.columns,
         rich_help_panel=FEATURES,
         show_default=False,
         help="Take the logarithm of these columns first; the target may be one of them.",
@@ -70,7 +70,7 @@ Degree = Annotated[
     typer.Option(
         "--degree",
         metavar="N",
-        parser=options.whole_number(1, MAX_DEGREE),
+        parser=parsers.whole_number(1, MAX_DEGREE),
         rich_help_panel=FEATURES,
         help="Powers and products of the features, by up to N; 2 adds squares and products by twos.",
     ),
@@ -80,7 +80,7 @@ Ridge = Annotated[
     typer.Option(
         "--ridge",
         metavar="X",
-        parser=options.real_number(0),
+        parser=parsers.real_number(0),
         rich_help_panel=options.TRAINING,
         help="Penalty on the sum of the squared weights, with features and target standardised.",
     ),
@@ -97,7 +97,7 @@ Lr = Annotated[
         "--lr",
         "--learning-rate",
         metavar="X",
-        parser=options.real_number(0, above=True),
+        parser=parsers.real_number(0, above=True),
         rich_help_panel=options.TRAINING,
         show_default="the largest that is safe",
         help="Learning rate, with features and target standardised.",

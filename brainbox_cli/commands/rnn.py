@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from brainbox_cli import options
+from brainbox_cli import options, parsers
 from brainbox_cli.command import Choice
 from brainbox_cli.reporter import Reporter
 from brainbox_cli.trainer import Trainer, verbs
@@ -28,7 +28,7 @@ Cell = Annotated[
     typer.Option(
         "--cell",
         metavar="NAME",
-        parser=options.one_of(*RATES),
+        parser=parsers.one_of(*RATES),
         rich_help_panel=options.NETWORK,
         help="Recurrent cell: rnn (tanh), gru or lstm.",
     ),
@@ -38,7 +38,7 @@ Hidden = Annotated[
     typer.Option(
         "--hidden",
         metavar="N",
-        parser=options.whole_number(),
+        parser=parsers.whole_number(),
         rich_help_panel=options.NETWORK,
         help="Width of each recurrent layer.",
     ),
@@ -48,7 +48,7 @@ Layers = Annotated[
     typer.Option(
         "--layers",
         metavar="N",
-        parser=options.whole_number(),
+        parser=parsers.whole_number(),
         rich_help_panel=options.NETWORK,
         help="Recurrent layers, one on top of the other.",
     ),
@@ -58,7 +58,7 @@ Embedding = Annotated[
     typer.Option(
         "--embedding",
         metavar="N",
-        parser=options.whole_number(0),
+        parser=parsers.whole_number(0),
         rich_help_panel=options.NETWORK,
         help="Numbers to learn for each character, which stand for it at the input; 0 for a one-hot input.",
     ),
@@ -68,7 +68,7 @@ Dropout = Annotated[
     typer.Option(
         "--dropout",
         metavar="P",
-        parser=options.real_number(0, 1, below=True),
+        parser=parsers.real_number(0, 1, below=True),
         rich_help_panel=options.NETWORK,
         help="Leave out this share of each layer's outputs at random, so that less is learned by heart.",
     ),
@@ -78,7 +78,7 @@ SeqLen = Annotated[
     typer.Option(
         "--seq-len",
         metavar="N",
-        parser=options.whole_number(),
+        parser=parsers.whole_number(),
         rich_help_panel=options.TRAINING,
         help="Characters through which the gradient flows back; the state is carried further.",
     ),
@@ -88,7 +88,7 @@ Steps = Annotated[
     typer.Option(
         "--steps",
         metavar="N",
-        parser=options.whole_number(),
+        parser=parsers.whole_number(),
         rich_help_panel=options.TRAINING,
         help="Updates of the weights; if not given, more for a longer text.",
     ),
@@ -98,7 +98,7 @@ Clip = Annotated[
     typer.Option(
         "--clip",
         metavar="X",
-        parser=options.real_number(0),
+        parser=parsers.real_number(0),
         rich_help_panel=options.TRAINING,
         help="Shorten gradients that are longer than X; 0 never does.",
     ),
@@ -108,7 +108,7 @@ SampleEvery = Annotated[
     typer.Option(
         "--sample-every",
         metavar="N",
-        parser=options.whole_number(),
+        parser=parsers.whole_number(),
         rich_help_panel=options.TRAINING,
         help="Steps between two looks at the held-out part, each with a sample; if not given, a tenth of the steps.",
     ),
@@ -127,7 +127,7 @@ Length = Annotated[
     typer.Option(
         "--length",
         metavar="N",
-        parser=options.whole_number(1, 1_000_000),
+        parser=parsers.whole_number(1, 1_000_000),
         show_default="500; 20 lines",
         help="How many characters to write; with a model of lines, how many lines.",
     ),
@@ -137,7 +137,7 @@ Temperature = Annotated[
     typer.Option(
         "--temperature",
         metavar="X",
-        parser=options.real_number(0, 100),
+        parser=parsers.real_number(0, 100),
         help="0.01 to 100: below 1 safer, above 1 wilder; 0 always takes the likeliest character.",
     ),
 ]
@@ -146,7 +146,7 @@ TopK = Annotated[
     typer.Option(
         "--top-k",
         metavar="N",
-        parser=options.whole_number(),
+        parser=parsers.whole_number(),
         help="Choose among the N likeliest characters only.",
     ),
 ]
@@ -155,7 +155,7 @@ Dtype = Annotated[
     typer.Option(
         "--dtype",
         metavar="float32|int8",
-        parser=options.one_of("float32", "int8"),
+        parser=parsers.one_of("float32", "int8"),
         help="How numbers are computed with: int8 writes what an export with --dtype int8 writes.",
     ),
 ]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from brainbox_cli import options
+from brainbox_cli import options, parsers
 from brainbox_cli.command import Choice
 from brainbox_cli.reporter import Reporter
 from brainbox_cli.spam_input import messages_from, standard_input
@@ -33,13 +33,13 @@ TOP = 5  # parts of a message that the document names without --why
 WORDS = 30  # of a message that are shown
 
 
-_probability = options.real_number(0, 1, above=True, below=True)
+_probability = parsers.real_number(0, 1, above=True, below=True)
 Ngrams = Annotated[
     int,
     typer.Option(
         "--ngrams",
         metavar="N",
-        parser=options.whole_number(1, MOST_NGRAMS),
+        parser=parsers.whole_number(1, MOST_NGRAMS),
         rich_help_panel=FEATURES,
         help="Up to N words in a row make a feature; 1 for single words only.",
     ),
@@ -49,7 +49,7 @@ Chars = Annotated[
     typer.Option(
         "--chars",
         metavar="N",
-        parser=options.whole_number(0, MOST_CHARS),
+        parser=parsers.whole_number(0, MOST_CHARS),
         rich_help_panel=FEATURES,
         help="Up to N characters in a row of a word make a feature; 0 for none.",
     ),
@@ -59,7 +59,7 @@ Vocabulary = Annotated[
     typer.Option(
         "--vocabulary",
         metavar="N",
-        parser=options.whole_number(1, LARGEST_VOCABULARY),
+        parser=parsers.whole_number(1, LARGEST_VOCABULARY),
         rich_help_panel=FEATURES,
         help="Features that are kept by name; if there are more, all are hashed into N columns.",
     ),
@@ -77,7 +77,7 @@ Loss = Annotated[
     typer.Option(
         "--loss",
         metavar="NAME",
-        parser=options.one_of(*LOSSES),
+        parser=parsers.one_of(*LOSSES),
         rich_help_panel=options.TRAINING,
         help="log (cross-entropy); or mse, and be shown why that is wrong here.",
     ),
@@ -87,7 +87,7 @@ L2 = Annotated[
     typer.Option(
         "--l2",
         metavar="X",
-        parser=options.real_number(0),
+        parser=parsers.real_number(0),
         rich_help_panel=options.TRAINING,
         help="Penalty on the squares of the weights.",
     ),

@@ -15,7 +15,7 @@ from PIL import Image
 from brainbox_cli.descent_gif import draw_gif
 from brainbox_cli.descent_picture import draw, open_window
 from brainbox_cli.descent_view import HEIGHT, WIDTH, box, moments, play
-from brainbox_cli.options import as_typed
+from brainbox_cli.parsers import as_typed
 from brainbox_core.errors import UsageError
 from brainbox_core.progress import Screen
 from brainbox_core.tasks.descent import descend

@@ -1,4 +1,4 @@
-"""Random networks of exportable layers, for property tests."""
+"""Networks of exportable layers: some that many tests take, and random ones for property tests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,22 @@ from brainbox_core.rng import stream
 
 L = bb.layers
 _SAME_SHAPE = {"relu": L.ReLU, "tanh": L.Tanh, "sigmoid": L.Sigmoid, "norm": L.BatchNorm, "soft": L.Softmax}
+
+
+def built(chain: list, shape: tuple[int, ...], pixels: bool = False) -> bb.Sequential:
+    """A model of layers, unsettled; of pixels, which enter as bytes."""
+    model = bb.Sequential(chain)
+    model.build(shape)
+    unsettle(model)
+    if pixels:
+        model.meta["input"] = "uint8"
+    return model
+
+
+def reader() -> bb.Sequential:
+    """The network that the figures are measured on."""
+    chain = [L.Conv2D(16), L.ReLU(), L.MaxPool(2), L.Conv2D(32), L.ReLU(), L.MaxPool(2), L.Flatten(), L.Linear(10)]
+    return built(chain, (28, 28), pixels=True)
 
 
 @st.composite

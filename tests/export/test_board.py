@@ -7,7 +7,7 @@ from brainbox_core.export import board, build
 from brainbox_core.export.c_source import stack
 from brainbox_core.export.lower import lower
 from brainbox_core.ranges import activation_ranges
-from tests.export.chains import unsettle
+from tests.export.chains import built, reader
 
 L = bb.layers
 PINNED = "arm-none-eabi-gcc 12.2.1"
@@ -28,31 +28,8 @@ def tools():
         pytest.skip(f"needs {packages}")
 
 
-def network(chain: list, shape: tuple[int, ...], pixels: bool) -> bb.Sequential:
-    model = bb.Sequential(chain)
-    model.build(shape)
-    unsettle(model)
-    if pixels:
-        model.meta["input"] = "uint8"
-    return model
-
-
-def reader() -> bb.Sequential:
-    chain = [
-        L.Conv2D(16, 3),
-        L.ReLU(),
-        L.MaxPool(2),
-        L.Conv2D(32, 3),
-        L.ReLU(),
-        L.MaxPool(2),
-        L.Flatten(),
-        L.Linear(10),
-    ]
-    return network(chain, (28, 28), True)
-
-
 def fraud() -> bb.Sequential:
-    return network([L.Linear(16), L.ReLU(), L.Linear(16), L.ReLU(), L.Linear(1)], (30,), False)
+    return built([L.Linear(16), L.ReLU(), L.Linear(16), L.ReLU(), L.Linear(1)], (30,), False)
 
 
 def header(model: bb.Sequential) -> str:
@@ -123,7 +100,7 @@ PLAIN = [L.Conv2D(16, 3), L.ReLU(), L.MaxPool(2), L.Conv2D(32, 3), L.ReLU(), L.M
 @pytest.mark.parametrize("name", board.BOARDS)
 def test_the_stack_is_no_larger_than_the_report_says(dtype, name):
     for chain in (TALL, WIDE, DEEP, PLAIN):
-        model = network([type(layer)(**layer.config()) for layer in chain], (28, 28), True)
+        model = built([type(layer)(**layer.config()) for layer in chain], (28, 28), True)
         X = np.random.default_rng(0).integers(0, 256, (32, 28, 28)).astype(np.uint8)
         model.meta["ranges"] = activation_ranges(model, X)
         header = build(model, "net", dtype=dtype, verify=0)

@@ -11,34 +11,10 @@ from brainbox_core.export import verify
 from brainbox_core.export.c_float import FloatKernels
 from brainbox_core.export.lower import lower
 from brainbox_core.export.reference_float import run, taking_bytes
-from tests.export.chains import models, unsettle
+from tests.export.chains import built, models, reader
 from tests.export.compiling import STRICT, computed, float_header, inputs, tool
 
 L = bb.layers
-
-
-def built(chain: list, shape: tuple[int, ...], pixels: bool = False) -> bb.Sequential:
-    model = bb.Sequential(chain)
-    model.build(shape)
-    unsettle(model)
-    if pixels:
-        model.meta["input"] = "uint8"
-    return model
-
-
-def reader() -> bb.Sequential:
-    """The network that the figures are measured on."""
-    chain = [
-        L.Conv2D(16, 3),
-        L.ReLU(),
-        L.MaxPool(2),
-        L.Conv2D(32, 3),
-        L.ReLU(),
-        L.MaxPool(2),
-        L.Flatten(),
-        L.Linear(10),
-    ]
-    return built(chain, (28, 28), pixels=True)
 
 
 def mixed() -> bb.Sequential:

@@ -22,25 +22,10 @@ from brainbox_core.export.memory import OPTIMIZE, Place, Plan
 from brainbox_core.export.quantize import quantize
 from brainbox_core.export.reference import run
 from brainbox_core.ranges import activation_ranges
-from tests.export.chains import models, unsettle
+from tests.export.chains import built, models, reader
 from tests.export.compiling import STRICT, inputs, tool
 
 L = bb.layers
-
-
-def built(chain: list, shape: tuple[int, ...], pixels: bool = False) -> bb.Sequential:
-    model = bb.Sequential(chain)
-    model.build(shape)
-    unsettle(model)
-    if pixels:
-        model.meta["input"] = "uint8"
-    return model
-
-
-def reader() -> bb.Sequential:
-    """The network that the figures are measured on."""
-    chain = [L.Conv2D(16), L.ReLU(), L.MaxPool(2), L.Conv2D(32), L.ReLU(), L.MaxPool(2), L.Flatten(), L.Linear(10)]
-    return built(chain, (28, 28), pixels=True)
 
 
 def mixed() -> bb.Sequential:
