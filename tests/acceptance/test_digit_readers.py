@@ -1,7 +1,5 @@
 """What the README promises of the digit readers, by the commands as they are typed, on real handwriting."""
 
-import json
-import subprocess
 import time
 from pathlib import Path
 
@@ -10,19 +8,10 @@ import pytest
 from PIL import Image
 
 from brainbox_core.idx import read_idx, write_idx
-from tests.cli.shell import COMMAND, environment
+from tests.cli.shell import run
 from tests.realdata import real_data
 
 pytestmark = pytest.mark.slow
-
-
-def run(*words: object, cwd: Path) -> dict:
-    """A command with --json; its document, after it ended well."""
-    done = subprocess.run(
-        [*COMMAND, *map(str, words), "--json"], cwd=cwd, env=environment(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.fixture

@@ -1,24 +1,12 @@
 """What is promised of `brainbox fraud`, by the commands as they are typed, on the built-in and on real transactions."""
 
-import json
-import subprocess
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from tests.cli.shell import COMMAND, environment
+from tests.cli.shell import run
 from tests.realdata import real_data
 
 pytestmark = pytest.mark.slow
-
-
-def run(*words: object, cwd: Path) -> dict:
-    """A command with --json; its document, after it ended well."""
-    command = [*COMMAND, *map(str, words), "--json"]
-    done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_the_built_in_transactions(tmp_path):

@@ -1,29 +1,17 @@
 """What the README promises of the character generator, by the commands as they are typed, on real texts."""
 
-import json
 import math
 import re
-import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
 from brainbox_core.catalog import builtin
 from brainbox_core.tasks import rnn
-from tests.cli.shell import COMMAND, environment
+from tests.cli.shell import run
 from tests.realdata import real_data
 
 THOUSAND_NAMES = ("--lines", "--val-split", 0.03122, "--seed", 0)  # of the 32,033, held out at random
-
-
-def run(*words: object, cwd: Path) -> dict:
-    """A command with --json; its document, after it ended well."""
-    done = subprocess.run(
-        [*COMMAND, *map(str, words), "--json"], cwd=cwd, env=environment(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def bits(nats: float) -> float:

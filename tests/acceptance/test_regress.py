@@ -1,25 +1,13 @@
 """What is promised of `brainbox regress`, by the commands as they are typed, on real houses."""
 
-import json
-import subprocess
-from pathlib import Path
-
 import pytest
 
-from tests.cli.shell import COMMAND, environment
+from tests.cli.shell import brainbox, run
 from tests.realdata import real_data
 
 SKEWED = "total_rooms,total_bedrooms,population,households,median_income"
 THETA = {"intercept": 89597.9095428, "column_1": 139.210674018, "column_2": -8738.0191123}
 PRICE = 293081.4643349  # of 1650 square feet and 3 bedrooms
-
-
-def run(*words: object, cwd: Path) -> dict:
-    """A command with --json; its document, after it ended well."""
-    command = [*COMMAND, *map(str, words), "--json"]
-    done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("way", [(), ("--plain",), ("--closed-form",)])
@@ -59,6 +47,5 @@ def test_california_with_logarithms_and_products(way, tmp_path):
 
 
 def test_california_the_last_column_is_text(tmp_path):
-    command = [*COMMAND, "regress", "--data", real_data("houses/california_housing.csv")]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    done = brainbox("regress", "--data", real_data("houses/california_housing.csv"), cwd=tmp_path)
     assert done.returncode == 3 and '"median_house_value" with --target' in done.stderr

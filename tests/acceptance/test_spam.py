@@ -1,25 +1,14 @@
 """What the README promises of the spam filter, by the commands as they are typed, on real messages."""
 
-import json
 import resource
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import COMMAND, environment
+from tests.cli.shell import run
 from tests.realdata import real_data
 
 pytestmark = pytest.mark.slow
-
-
-def run(*words: object, cwd: Path) -> dict:
-    """A command with --json; its document, after it ended well."""
-    done = subprocess.run(
-        [*COMMAND, *map(str, words), "--json"], cwd=cwd, env=environment(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.fixture

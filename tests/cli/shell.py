@@ -45,6 +45,14 @@ def python(*words: object, cwd: Path, stdin: bytes = b"", **env: str) -> subproc
     return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+def run(*words: object, cwd: Path) -> dict:
+    """Run with --json, however long it takes; its document, after it ended well."""
+    command = [*COMMAND, *map(str, words), "--json"]
+    done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return document(done.stdout)
+
+
 def start(*words: object, cwd: Path, interrupts: object = signal.SIG_DFL, **env: str) -> subprocess.Popen:
     """Start with pipes and go on; SIGINT as a shell would hand it on, or ignored."""
     return subprocess.Popen(
