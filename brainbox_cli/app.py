@@ -69,7 +69,7 @@ def _run(argv: list[str]) -> ExitCode:
         if argv == ["--version"]:
             return _print(f"brainbox {__version__}\n")
 
-    from brainbox_cli.reporter import Reporter
+    from brainbox_cli.frame.reporter import Reporter
     from brainbox_core.errors import BrainboxError, InputError
 
     reporter = Reporter(argv)

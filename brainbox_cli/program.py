@@ -16,7 +16,7 @@ from brainbox_core import __version__
 from brainbox_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from brainbox_cli.reporter import Reporter
+    from brainbox_cli.frame.reporter import Reporter
 
 COMPLETION = "_BRAINBOX_COMPLETE"  # set by the shell's completion script
 
@@ -33,7 +33,7 @@ class Nouns(TyperGroup):
     def get_command(self, ctx: typer.Context, cmd_name: str):
         if cmd_name not in NOUNS:
             return None
-        command = typer.main.get_command(importlib.import_module(f"brainbox_cli.commands.{cmd_name}").app)
+        command = typer.main.get_command(importlib.import_module(module_of(cmd_name)).app)
         command.name = cmd_name
         return command
 
@@ -41,6 +41,11 @@ class Nouns(TyperGroup):
         if args[0] not in NOUNS and not ctx.resilient_parsing:
             raise UsageError(f'there is no command "{args[0]}"', fix=suggestion(args[0], NOUNS, "brainbox "))
         return super().resolve_command(ctx, args)
+
+
+def module_of(noun: str) -> str:
+    """The module that holds a noun's command; the two digit readers share a room."""
+    return f"brainbox_cli.commands.{noun}" if noun in ("mnist", "cnn") else f"brainbox_cli.commands.{noun}.command"
 
 
 program = typer.Typer(

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from brainbox_core import kernels, recurrence
 from brainbox_core.errors import UsageError
-from brainbox_core.kernels import Padding, Pair
+from brainbox_core.kernels import convolution as kernels
+from brainbox_core.kernels import recurrent as recurrence
+from brainbox_core.kernels.convolution import Padding, Pair
+from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.parameters import Parameter
-from brainbox_core.sparse import SparseRows
 from brainbox_core.tensor import Tensor, record, unbroadcast
 
 Unrolled = tuple[Tensor, tuple[np.ndarray, ...]]  # outputs and final state of a recurrent cell

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from brainbox_cli import options
-from brainbox_cli.commands.digit_reader import digit_reader
-from brainbox_cli.trainer import verbs
-from brainbox_core.tasks.digit_settings import Settings
+from brainbox_cli.commands.digits import digit_reader
+from brainbox_cli.frame.trainer import verbs
+from brainbox_core.tasks.digits.settings import Settings
 
 app = verbs(
     digit_reader("cnn", Settings.cnn, {"filters": options.Filters, "hidden": options.Hidden}),

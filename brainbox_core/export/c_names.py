@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from brainbox_core.errors import UsageError
-from brainbox_core.files import printable
+from brainbox_core.files.reading import printable
 
 LONGEST_NAME = 32  # of a prefix; with the longest suffix C99's 63 significant characters suffice
 SIGNIFICANT = 63  # characters of a name that C99 promises to look at

@@ -12,14 +12,14 @@ import numpy as np
 
 from brainbox_core import checks
 from brainbox_core.errors import BudgetError, UsageError, VerificationError
+from brainbox_core.exact.stepper import is_recurrent
 from brainbox_core.export import board, c_names, verify
-from brainbox_core.export.c_source import Vectors
-from brainbox_core.export.memory import OPTIMIZE
+from brainbox_core.export.network.memory import OPTIMIZE
+from brainbox_core.export.network.source import Vectors
 from brainbox_core.export.programs import Programs
 from brainbox_core.export.report import Report, Row, kilobytes
-from brainbox_core.files import atomic_write, check_writable
-from brainbox_core.model import Sequential
-from brainbox_core.stepping import is_recurrent
+from brainbox_core.files.reading import atomic_write, check_writable
+from brainbox_core.model.sequential import Sequential
 
 RAM = 128 << 10  # bytes, of the boards that this is made for
 _LARGE_TEXT = 16 << 20  # bytes of a header, from which compilers get slow
@@ -266,13 +266,18 @@ def build(
 
 
 # Who drafts the headers of which kind of model; any other is a network of layers or recurrent. Loaded when needed.
-_DRAFTS = {"fraud": "fraud.draft", "neuron": "neuron.draft", "regress": "regress.draft", "spam": "spam.SpamDraft"}
+_DRAFTS = {
+    "fraud": "tabular.fraud.draft",
+    "neuron": "tabular.neuron.draft",
+    "regress": "tabular.regress.draft",
+    "spam": "text.draft.SpamDraft",
+}
 
 
 def _drafts(model: Sequential) -> Callable[[Sequential, str, Choices, Material], Draft]:
     """What makes the draft of such a model."""
-    other = "recurrent.RecurrentDraft" if is_recurrent(model) else "network.NetworkDraft"
-    module, name = _DRAFTS.get(str(model.meta.get("kind")), other).split(".")
+    other = "recurrent.draft.RecurrentDraft" if is_recurrent(model) else "network.draft.NetworkDraft"
+    module, name = _DRAFTS.get(str(model.meta.get("kind")), other).rsplit(".", 1)
     return getattr(import_module(f"brainbox_core.export.{module}"), name)
 
 

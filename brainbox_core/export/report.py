@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from brainbox_core.display import fitted
+from brainbox_core.screen.display import fitted
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from brainbox_core.errors import VerificationError
 from brainbox_core.export.programs import NETWORK, Programs
-from brainbox_core.files import printable
+from brainbox_core.files.reading import printable
 
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wvla", "-Werror")
 STRICT = ("-std=c99", *WARNINGS)

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
-from brainbox_core import checks, functional, initializers
+from brainbox_core import checks, functional
 from brainbox_core.errors import UsageError
-from brainbox_core.kernels import Pair, same_padding, window_count
+from brainbox_core.kernels.convolution import Pair, same_padding, window_count
+from brainbox_core.layers import initializers
 from brainbox_core.layers.base import Layer, Shape
 from brainbox_core.tensor import Tensor
 

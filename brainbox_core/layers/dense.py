@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
-from brainbox_core import checks, functional, initializers
+from brainbox_core import checks, functional
 from brainbox_core.errors import UsageError
+from brainbox_core.kernels.sparse import SparseRows
+from brainbox_core.layers import initializers
 from brainbox_core.layers.base import Layer, Shape
-from brainbox_core.sparse import SparseRows
 from brainbox_core.tensor import Tensor
 
 

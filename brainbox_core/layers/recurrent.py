@@ -13,11 +13,12 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from brainbox_core import checks, functional, initializers
+from brainbox_core import checks, functional
 from brainbox_core.errors import UsageError
+from brainbox_core.kernels.recurrent import keep_freed_memory
+from brainbox_core.layers import initializers
 from brainbox_core.layers.base import Layer, Shape
 from brainbox_core.layers.dense import Embedding, whole_ids
-from brainbox_core.recurrence import keep_freed_memory
 from brainbox_core.tensor import Tensor
 
 State = tuple[np.ndarray, ...]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brainbox_core.idx import read_idx, write_idx
+from brainbox_core.datasets.idx import read_idx, write_idx
 from tests.cli.shell import run
 from tests.realdata import real_data
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from brainbox_core.catalog import builtin
-from brainbox_core.tasks import rnn
+from brainbox_core.datasets.catalog import builtin
+from brainbox_core.tasks.rnn import train as rnn
 from tests.cli.shell import run
 from tests.realdata import real_data
 

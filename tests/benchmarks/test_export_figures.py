@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 
 import braininabox as bb
+from brainbox_core.datasets.idx import read_idx
 from brainbox_core.export import board, build, verify
 from brainbox_core.export.board import BOARDS
-from brainbox_core.export.c_int8 import IntKernels
-from brainbox_core.export.lower import lower
-from brainbox_core.export.quantize import quantize
-from brainbox_core.export.reference import run
-from brainbox_core.features import FeatureEncoder
-from brainbox_core.idx import read_idx
-from brainbox_core.tables import table_of
-from brainbox_core.tasks import fraud
+from brainbox_core.export.network.c_int8 import IntKernels
+from brainbox_core.export.network.lower import lower
+from brainbox_core.export.network.quantize import quantize
+from brainbox_core.export.network.reference import run
+from brainbox_core.tables.features import FeatureEncoder
+from brainbox_core.tables.table import table_of
+from brainbox_core.tasks.fraud import train as fraud
 from tests.export.filters import five_thousand
 from tests.realdata import real_data
 
@@ -169,7 +169,7 @@ def test_the_fraud_detector_in_float32(tools, show):
 
 
 def test_the_character_generator_in_int8(tools, show):
-    from brainbox_core.tasks import rnn
+    from brainbox_core.tasks.rnn import train as rnn
 
     settings = rnn.Settings.suited(data=str(real_data("text/tinyshakespeare.txt")), steps=500, embedding=32)
     data = rnn.load_data(settings)

@@ -25,7 +25,7 @@ import json, sys
 from time import process_time
 import numpy as np
 from scipy import ndimage
-from brainbox_core.filtering import correlate
+from brainbox_core.images.filter import correlate
 
 rng = np.random.default_rng(0)
 ratios = {}

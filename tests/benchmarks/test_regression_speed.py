@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from brainbox_core.linear_regression import descend, least_squares
+from brainbox_core.tasks.regress.solver import descend, least_squares
 
 FEATURES = 10
 ROWS = (10_000, 100_000, 1_000_000, 10_000_000)

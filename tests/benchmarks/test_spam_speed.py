@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from brainbox_core.tasks import spam
-from brainbox_core.tasks.spam_settings import Settings
+from brainbox_core.tasks.spam import train as spam
+from brainbox_core.tasks.spam.settings import Settings
 from tests.realdata import real_data
 
 pytestmark = pytest.mark.bench

@@ -7,7 +7,7 @@ from time import process_time
 
 import pytest
 
-from brainbox_core.value import Value, dot
+from brainbox_core.scalar.value import Value, dot
 
 pytestmark = pytest.mark.bench
 micrograd_nn = pytest.importorskip("micrograd.nn", reason="the yardstick is the package micrograd")

@@ -120,8 +120,8 @@ def document(text: str) -> dict:
 
 def run_here(*words: str) -> tuple[int, dict]:
     """The code and the document of a run in this process, which is much faster than a process of its own."""
+    from brainbox_cli.frame.reporter import Reporter
     from brainbox_cli.program import invoke  # here, so that tests of start-up can import this module without it
-    from brainbox_cli.reporter import Reporter
     from brainbox_core.errors import BrainboxError
 
     reporter = Reporter(list(words))

@@ -5,6 +5,7 @@ import importlib
 import pytest
 import typer
 
+from brainbox_cli.program import module_of
 from brainbox_cli.tour import NOUNS
 
 FIGURES = {
@@ -19,7 +20,7 @@ PANELS = ("Data", "Network", "Training", "Output", "Display")
 
 
 def command(noun):
-    return typer.main.get_command(importlib.import_module(f"brainbox_cli.commands.{noun}").app)
+    return typer.main.get_command(importlib.import_module(module_of(noun)).app)
 
 
 def params(command):

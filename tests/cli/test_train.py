@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainbox_cli import options, trainer_run
-from brainbox_cli.commands.digit_reader import digit_reader
-from brainbox_cli.reporter import Reporter
+from brainbox_cli import options
+from brainbox_cli.commands.digits import digit_reader
+from brainbox_cli.frame import run as trainer_run
+from brainbox_cli.frame.reporter import Reporter
+from brainbox_core.datasets.idx import write_idx
 from brainbox_core.errors import InputError
-from brainbox_core.idx import write_idx
-from brainbox_core.tasks.digit_settings import Settings
+from brainbox_core.tasks.digits.settings import Settings
 from tests.cli.shell import FAST, brainbox, document, python
 
 TRAINER = digit_reader("cnn", Settings.cnn, {"filters": options.Filters, "hidden": options.Hidden})
@@ -234,7 +235,7 @@ def test_the_folder_of_the_data_is_no_folder_for_the_model(tmp_path):
 
 BREAK = """
 import sys
-import brainbox_cli.trainer_run as trainer_run
+import brainbox_cli.frame.run as trainer_run
 def broken(*args):
     raise {error}
 trainer_run.train = broken

@@ -5,9 +5,10 @@ import gc
 import numpy as np
 import pytest
 
-from brainbox_core import functional, kernels
+from brainbox_core import functional
 from brainbox_core.errors import UsageError
 from brainbox_core.gradcheck import check_gradients
+from brainbox_core.kernels import convolution as kernels
 from brainbox_core.parameters import Parameter, Parameters
 from brainbox_core.tensor import Tensor, no_grad
 

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 
 import braininabox as bb
-from brainbox_core import text
-from brainbox_core.bag_of_words import BagOfWords
-from brainbox_core.catalog import builtin
+from brainbox_core.datasets.catalog import builtin
 from brainbox_core.export import verify
-from brainbox_core.export.c_text import records
 from brainbox_core.export.exporter import Choices, Material
-from brainbox_core.export.spam import SpamDraft
-from brainbox_core.export.text_programs import RECORD, TEXT
-from brainbox_core.messages import Messages, read_messages
-from brainbox_core.tasks import spam
-from brainbox_core.text import tokenize
+from brainbox_core.export.text.draft import SpamDraft
+from brainbox_core.export.text.programs import RECORD, TEXT
+from brainbox_core.export.text.source import records
+from brainbox_core.tasks.spam import train as spam
+from brainbox_core.text import tokens
+from brainbox_core.text.bag_of_words import BagOfWords
+from brainbox_core.text.messages import Messages, read_messages
+from brainbox_core.text.tokens import tokenize
 from tests.export.compiling import tool
 from tests.realdata import real_data
 
@@ -66,7 +66,7 @@ def five_thousand() -> tuple[bb.Sequential, Messages]:
     data = spam.load_data(settings)
     found = Counter(word for message in read_messages(name).texts for word in set(tokenize(message)))
     names = [word for word, _ in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:5000]]
-    config = {"tokenizer": text.VERSION, "ngrams": 1, "chars": 0, "columns": 5000, "vocabulary": names}
+    config = {"tokenizer": tokens.VERSION, "ngrams": 1, "chars": 0, "columns": 5000, "vocabulary": names}
     bag = BagOfWords.from_config(config, "a test")
     data = replace(data, bag=bag, rows=bag.transform(data.texts))
     model = spam.build_model(settings, data)

@@ -4,9 +4,9 @@ import pytest
 import braininabox as bb
 from brainbox_core.errors import InputError, VerificationError
 from brainbox_core.export import board, build
-from brainbox_core.export.c_source import stack
-from brainbox_core.export.lower import lower
-from brainbox_core.ranges import activation_ranges
+from brainbox_core.export.network.lower import lower
+from brainbox_core.export.network.source import stack
+from brainbox_core.model.ranges import activation_ranges
 from tests.export.chains import built, reader
 
 L = bb.layers

@@ -8,8 +8,9 @@ import pytest
 
 import braininabox as bb
 from brainbox_core.errors import AccuracyError, BudgetError, InputError, UsageError, VerificationError
-from brainbox_core.export import build, c_header, exporter, reference_float
-from brainbox_core.ranges import activation_ranges
+from brainbox_core.export import build, c_header, exporter
+from brainbox_core.export.network import reference_float
+from brainbox_core.model.ranges import activation_ranges
 from tests.export.chains import unsettle
 from tests.export.compiling import STRICT, tool
 
@@ -69,7 +70,7 @@ for name in ("de_DE.UTF-8", "de_DE.utf8", "C.UTF-8"):
     except locale.Error:
         pass
 from brainbox_core.export import build
-from brainbox_core.model import Sequential
+from brainbox_core.model.sequential import Sequential
 for dtype in ("float32", "int8"):
     text = build(Sequential.load(sys.argv[2]), "tiny", verify=0, dtype=dtype).text
     sys.stdout.buffer.write(text.encode("ascii"))

@@ -1,0 +1,307 @@
+"""`brainbox convolve`: slide a small kernel of weights over a picture."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brainbox_cli import options, parsers
+from brainbox_cli.commands.convolve.view import show_kernel, show_list, show_preview, show_result, show_step
+from brainbox_cli.frame.lesson import STDOUT, Lesson, Outcome, command
+from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.frame.trainer import Choice
+from brainbox_core.errors import InputError, UsageError
+from brainbox_core.tasks.convolve.kernels import EXAMPLE, NAMED, Kernel, parse_kernel
+
+DEFAULT_PICTURE = "bricks"
+BUILT_IN = ("bricks", "portrait")  # the PICTURES of the task, which needs NumPy
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
+MOST_STRIDE = 10_000
+
+FILTER = "Filter"
+
+
+def _place(text: object) -> tuple[int, int]:
+    """A parser for the place of a pixel: `10,20`."""
+    parts = str(text).split(",")
+    if len(parts) != 2 or not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
+        raise typer.BadParameter(f"expected column and row of a pixel, such as 10,20, got {text}")
+    return int(parts[0]), int(parts[1])
+
+
+ImageFile = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="IMAGE|-",
+        show_default=DEFAULT_PICTURE,
+        help="A picture file, - for standard input, or bricks or portrait (built in).",
+    ),
+]
+MoreImage = Annotated[
+    str | None,
+    typer.Option(
+        "--image", "--data", metavar="IMAGE", rich_help_panel=options.DATA, help="Another way to name the picture."
+    ),
+]
+Colour = Annotated[
+    bool | None,
+    typer.Option(
+        "--rgb/--gray",
+        show_default="as the picture is",
+        rich_help_panel=options.DATA,
+        help="Filter red, green and blue apart, or the picture in gray.",
+    ),
+]
+KernelText = Annotated[
+    str,
+    typer.Option(
+        "--kernel",
+        "-k",
+        metavar="NAME|MATRIX",
+        rich_help_panel=FILTER,
+        help=f"One of {', '.join(NAMED)}; or numbers (also 1/9), rows between semicolons: {EXAMPLE}.",
+    ),
+]
+Padding = Annotated[
+    str,
+    typer.Option(
+        "--padding",
+        metavar="same|valid",
+        parser=parsers.one_of("same", "valid"),
+        rich_help_panel=FILTER,
+        help="same keeps the size and makes up what lies beyond the border; valid keeps the kernel inside.",
+    ),
+]
+Border = Annotated[
+    str,
+    typer.Option(
+        "--border",
+        metavar="constant|reflect|edge",
+        parser=parsers.one_of("constant", "reflect", "edge"),
+        rich_help_panel=FILTER,
+        help="What lies beyond the border: black, the picture mirrored, or its outermost pixels repeated.",
+    ),
+]
+Stride = Annotated[
+    int,
+    typer.Option(
+        "--stride",
+        metavar="N",
+        parser=parsers.whole_number(1, MOST_STRIDE),
+        rich_help_panel=FILTER,
+        help="Keep every N-th pixel of the result.",
+    ),
+]
+Flip = Annotated[
+    bool,
+    typer.Option(
+        "--flip", rich_help_panel=FILTER, help="Turn the kernel by 180 degrees first: convolution as in mathematics."
+    ),
+]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE|-",
+        parser=parsers.file(*FORMATS),
+        rich_help_panel=options.OUTPUT,
+        help="Where the picture goes; - writes it to standard output as PNG.",
+    ),
+]
+Explain = Annotated[
+    tuple | None,
+    typer.Option(
+        "--explain",
+        metavar="X,Y",
+        parser=_place,
+        rich_help_panel=options.DISPLAY,
+        help="Show how the pixel in column X and row Y (from 0) of the result came about.",
+    ),
+]
+List = Annotated[
+    bool, typer.Option("--list", rich_help_panel=options.DISPLAY, help="Show all named kernels, and what each does.")
+]
+
+
+def _source(image: str | None, more_image: str | None) -> str:
+    if image is not None and more_image is not None:
+        raise UsageError("one picture at a time", where="--image", fix="name the picture once")
+    return image if image is not None else more_image if more_image is not None else DEFAULT_PICTURE
+
+
+def _headline(
+    image: str | None,
+    more_image: str | None,
+    kernel: str,
+    padding: str,
+    border: str,
+    stride: int,
+    flip: bool,
+    **rest: object,
+) -> list[str]:
+    source = _source(image, more_image)
+    named = f"{source} (built in)" if source in BUILT_IN else "standard input" if source == "-" else source
+    turned = ", turned by 180 degrees" if flip else ""
+    return [
+        named,
+        parse_kernel(kernel).title + turned,
+        f"{padding} padding" + (f", {border} border" if padding == "same" else "") + f", stride {stride}",
+    ]
+
+
+def _run(
+    reporter: Reporter,
+    image: str | None,
+    more_image: str | None,
+    colour: bool | None,
+    kernel: str,
+    padding: str,
+    border: str,
+    stride: int,
+    flip: bool,
+    out: Path,
+    plot: Path | None,
+    explain: tuple[int, int] | None,
+    **rest: object,
+) -> Outcome:
+    source, chosen = _source(image, more_image), parse_kernel(kernel)
+    if flip:
+        chosen = chosen.turned
+    _check_paths(source, {"--out": out, "--plot": plot})
+    with reporter.working("reading the picture"):
+        from brainbox_core.tasks.convolve import apply as task
+
+        photo = _read(task, source, colour)
+    for note in photo.notes:
+        reporter.note(note)
+    reporter.document.set(data={"source": source, "sha256": photo.sha256})
+    show_kernel(reporter, chosen)
+    settings = task.Settings(padding, border, stride)
+    with reporter.working("filtering"):
+        result = task.apply(photo.pixels, chosen, settings)
+        steps = task.explain(photo.pixels, chosen, settings, result, *explain) if explain else []
+    for step in steps:
+        show_step(reporter, chosen, step, explain, result.absolute)
+    show_preview(reporter, photo.pixels, result.pixels)
+    show_result(reporter, result)
+    return Outcome(
+        result=_record(chosen, result, out, steps, explain),
+        metrics={
+            "primary": "clipped",
+            "clipped": (result.clipped_low + result.clipped_high) / result.values.size,
+            "minimum": float(result.values.min()),
+            "maximum": float(result.values.max()),
+        },
+        files={"out": _encoded(reporter, result.pixels, out)}
+        | ({"plot": _picture(reporter, photo.pixels, chosen, result.pixels)} if plot else {}),
+        try_next=("convolve", "--list")
+        if source != DEFAULT_PICTURE
+        else ("convolve", "portrait", "--kernel", "outline"),
+    )
+
+
+def _check_paths(source: str, places: dict[str, Path | None]) -> None:
+    """Nothing is written over the picture that is read, and no bytes onto a terminal."""
+    for flag, path in places.items():
+        if path == STDOUT and sys.stdout.isatty():
+            raise UsageError("a picture is nothing for a terminal", where=f"{flag} -", fix="name a file, or add > FILE")
+        if path in (None, STDOUT) or source == "-" or source in BUILT_IN:
+            continue
+        if os.path.realpath(path) == os.path.realpath(source) or (
+            os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source)
+        ):
+            raise UsageError("is the picture that is read", where=f"{flag} {path}", fix="choose another name")
+
+
+def _read(task: object, source: str, colour: bool | None) -> object:
+    """The picture of a file, of a name or of standard input."""
+    from brainbox_core.images.load import MAX_FILE_SIZE
+
+    if source != "-":
+        return task.read_picture(source, colour)
+    if sys.stdin is None:
+        raise InputError("standard input is closed", fix="pipe a picture into the command")
+    content = sys.stdin.buffer.read(MAX_FILE_SIZE + 1)
+    try:
+        return task.read_picture(content, colour)
+    except InputError as error:
+        where = "standard input"
+        raise InputError(error.what, where=where, expected=error.expected, got=error.got, fix=error.fix) from error
+
+
+def _list(reporter: Reporter, **rest: object) -> Outcome:
+    show_list(reporter)
+    kernels = [{"name": name, "weights": parse_kernel(name).weights, "about": NAMED[name][1]} for name in NAMED]
+    return Outcome(result={"kernels": kernels}, try_next=("convolve", "portrait", "--kernel", "emboss"))
+
+
+# What is kept
+
+
+def _record(kernel: Kernel, result: object, out: Path, steps: list, place: tuple[int, int] | None) -> dict:
+    explained = [
+        {
+            "channel": step.channel or "gray",
+            "window": step.window,
+            "sum": step.total,
+            "pixel": step.pixel,
+        }
+        for step in steps
+    ]
+    return {
+        "kernel": {"name": kernel.name or None, "weights": kernel.weights},
+        "shape": result.pixels.shape,
+        "output": str(out),
+        "negative": result.negative,
+        "clipped_low": result.clipped_low,
+        "clipped_high": result.clipped_high,
+        "negative_shown_as": "absolute" if result.absolute else "zero",
+        "explain": {"x": place[0], "y": place[1], "steps": explained} if place else None,
+    }
+
+
+def _encoded(reporter: Reporter, pixels: object, out: Path) -> bytes:
+    from PIL import Image
+
+    content = io.BytesIO()
+    with reporter.working("encoding the picture"):
+        Image.fromarray(pixels).save(content, FORMATS.get(out.suffix.lower(), "PNG"), quality=95)
+    return content.getvalue()
+
+
+def _picture(reporter: Reporter, before: object, kernel: Kernel, after: object) -> bytes:
+    with reporter.working("drawing"):
+        from brainbox_cli.commands.convolve.picture import draw
+
+        return draw(before, kernel, after)
+
+
+app = command(
+    Lesson(
+        noun="convolve",
+        choices={
+            "image": Choice(ImageFile),
+            "more_image": Choice(MoreImage),
+            "colour": Choice(Colour),
+            "kernel": Choice(KernelText, "vertical-edge"),
+            "padding": Choice(Padding, "same"),
+            "border": Choice(Border, "reflect"),
+            "stride": Choice(Stride, 1),
+            "flip": Choice(Flip, False),
+            "out": Choice(Out, "output.png"),
+            "plot": Choice(options.picture("--plot", "Draw before, kernel and after, as a PNG picture.")),
+            "explain": Choice(Explain),
+            "list": Choice(List, False),
+        },
+        headline=_headline,
+        run=_run,
+        instead={"list": _list},
+    ),
+    "Slide a small kernel of weights over a picture: blur it, sharpen it, find its edges.",
+)

@@ -1,0 +1,156 @@
+"""The picture of `brainbox descent`: contour and surface with the paths, as a PNG or in a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from brainbox_cli.commands.descent.view import TRAILS, box, inside
+from brainbox_cli.pictures.figure import GRID, INK, INKS, MUTED, STYLE, Figure, matplotlib, new_figure, png
+from brainbox_core.errors import UsageError
+from brainbox_core.files.reading import printable
+from brainbox_core.tasks.descent.landscape import Landscape
+from brainbox_core.tasks.descent.walk import Descent
+
+POINTS = 201  # along each side of the grid
+STRIDE = 4  # of them to a tile of the surface; tiles of different sizes make Matplotlib read memory it never wrote
+LEVELS = 24  # of the contour
+TITLE = 60  # characters of the formula
+
+
+def draw(descents: Sequence[Descent]) -> bytes:
+    """A PNG picture of walks on one landscape: contour and surface, or curve and loss for a single variable."""
+    return png(lambda: _fill(new_figure(11, 5.2), descents))
+
+
+def open_window() -> Callable[[Sequence[Descent]], None]:
+    """Find out whether a window can be opened; returns the function that shows the picture in it until it is closed.
+
+    Raises:
+        UsageError: there is no display or nothing to draw windows with.
+    """
+    import matplotlib.pyplot as plt
+
+    reason = "no display, or no toolkit such as Tk or Qt, was found"
+    try:
+        figure = plt.figure(figsize=(11, 5.2), layout="constrained")
+    except (ImportError, RuntimeError) as error:
+        raise _no_window(printable(str(error), 120)) from error
+    except Exception as error:  # Tk's own class, which cannot be named where Tk is missing
+        if type(error).__name__ != "TclError":
+            raise
+        raise _no_window(printable(str(error), 120)) from error
+    if figure.canvas.required_interactive_framework is None:
+        plt.close(figure)
+        raise _no_window(reason)
+
+    def show(descents: Sequence[Descent]) -> None:
+        with matplotlib.rc_context(STYLE):
+            _fill(figure, descents)
+        plt.show(block=True)
+
+    return show
+
+
+def _no_window(reason: str) -> UsageError:
+    what = f"a window cannot be opened here: {reason}"
+    return UsageError(what, where="--show", fix="write the picture to a file with --plot")
+
+
+def _fill(figure: Figure, descents: Sequence[Descent]) -> Figure:
+    landscape = descents[0].landscape
+    limits = box(descents)
+    title = printable(landscape.expression.text, TITLE)
+    figure.suptitle(title, x=0.02, ha="left", fontweight="bold", fontsize=12, parse_math=False)
+    if len(landscape.variables) == 1:
+        left, right = figure.subplots(1, 2)
+        curve(left, descents, limits)
+        _paths(left, descents, lambda descent: (descent.points[:, 0], descent.values))
+        _losses(right, descents)
+        return figure
+    left = figure.add_subplot(1, 2, 1)
+    contour(left, landscape, limits)
+    _paths(left, descents, lambda descent: descent.points.T)
+    right = figure.add_subplot(1, 2, 2, projection="3d", computed_zorder=False)
+    _surface(right, descents, limits)
+    return figure
+
+
+def _grid(landscape: Landscape, limits: Sequence[tuple[float, float]]) -> tuple[list[np.ndarray], np.ndarray]:
+    axes = [np.linspace(low, high, POINTS) for low, high in limits]
+    heights = np.array(landscape.grid(*axes))
+    heights[~np.isfinite(heights)] = np.nan
+    return axes, heights
+
+
+def contour(axes: object, landscape: Landscape, limits: Sequence[tuple[float, float]]) -> None:
+    """Draw a function of two variables from above into axes of Matplotlib."""
+    (x, y), z = _grid(landscape, limits)
+    finite = z[np.isfinite(z)]
+    # Levels at equal shares of the area show valleys and cliffs alike.
+    levels = np.unique(np.quantile(finite, np.linspace(0, 1, LEVELS) ** 1.5)) if finite.size else []
+    if len(levels) > 2:
+        colours = matplotlib.colors.BoundaryNorm(levels, INKS.N)
+        axes.contourf(x, y, z, levels=levels, norm=colours, cmap=INKS, alpha=0.75)
+        axes.contour(x, y, z, levels=levels[1:-1], colors="white", linewidths=0.5, linestyles="solid")
+    axes.set(xlim=limits[0], ylim=limits[1])
+    axes.set_aspect("equal")
+    axes.set_xlabel(landscape.variables[0], parse_math=False)
+    axes.set_ylabel(landscape.variables[1], parse_math=False)
+
+
+def curve(axes: object, descents: Sequence[Descent], limits: Sequence[tuple[float, float]]) -> None:
+    """Draw a function of one variable into axes of Matplotlib, as high as the paths in the picture need it."""
+    landscape = descents[0].landscape
+    (x,), z = _grid(landscape, limits)
+    axes.plot(x, z, color=MUTED, linewidth=1.5)
+    finite = z[np.isfinite(z)]
+    values = np.concatenate([descent.values[inside(descent.points, limits)] for descent in descents])
+    low = min([*finite, *values])
+    high = max([*values, np.median(finite)] if finite.size else values)
+    margin = 0.08 * (high - low) or 1.0
+    axes.set(xlim=limits[0], ylim=(low - margin, high + margin))
+    axes.set_xlabel(landscape.variables[0], parse_math=False)
+    axes.set_ylabel("f")
+    axes.grid(axis="y", color=GRID)
+
+
+def _paths(axes: object, descents: Sequence[Descent], coordinates: Callable) -> None:
+    for number, descent in enumerate(descents):
+        x, y = coordinates(descent)
+        colour = TRAILS[number % len(TRAILS)]
+        axes.plot(x, y, color=colour, linewidth=1.6, marker="o", markersize=3, label=descent.optimizer)
+        axes.plot(x[-1:], y[-1:], "*", color=colour, markeredgecolor=INK, markersize=14, zorder=5)
+    axes.plot(x[:1], y[:1], "o", color="white", markeredgecolor=INK, markersize=8, label="start", zorder=4)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, frameon=False, fontsize=8)
+
+
+def _surface(axes: object, descents: Sequence[Descent], limits: Sequence[tuple[float, float]]) -> None:
+    landscape = descents[0].landscape
+    (x, y), z = _grid(landscape, limits)
+    low = min(float(np.nanmin(z)), *(float(descent.values.min()) for descent in descents))
+    # Where cliffs would flatten everything else, the logarithm shows the valley.
+    steep = np.nanmax(z) - low > 8 * (np.nanmedian(z) - low)
+
+    def height(values: np.ndarray) -> np.ndarray:
+        return np.log10(1 + values - low) if steep else values
+
+    tiles = {"rstride": STRIDE, "cstride": STRIDE, "linewidth": 0}
+    axes.plot_surface(*np.meshgrid(x, y), height(z), cmap=INKS, alpha=0.8, zorder=1, **tiles)
+    for number, descent in enumerate(descents):
+        seen = inside(descent.points, limits)
+        colour = TRAILS[number % len(TRAILS)]
+        path = (*descent.points[seen].T, height(descent.values[seen]))
+        axes.plot(*path, color=colour, linewidth=2, marker="o", markersize=2.5, zorder=5)
+    axes.set_xlabel(landscape.variables[0], parse_math=False)
+    axes.set_ylabel(landscape.variables[1], parse_math=False)
+    axes.set_zlabel("log10(1 + f - lowest)" if steep else "f")
+    axes.view_init(elev=35, azim=-60)
+
+
+def _losses(axes: object, descents: Sequence[Descent]) -> None:
+    for number, descent in enumerate(descents):
+        axes.plot(descent.values, color=TRAILS[number % len(TRAILS)], linewidth=2, label=descent.optimizer)
+    axes.set(xlabel="step", ylabel="f")
+    axes.grid(axis="y", color=GRID)

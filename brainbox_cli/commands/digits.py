@@ -1,0 +1,239 @@
+"""What `brainbox mnist` and `brainbox cnn` share: both read digits, with another network."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+from brainbox_cli import options, parsers
+from brainbox_cli.frame.command import Choice
+from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.frame.trainer import Answer, Trainer
+from brainbox_core.errors import InputError, UsageError
+from brainbox_core.files.reading import atomic_write, printable
+from brainbox_core.tasks.digits.settings import NAMED, Settings
+
+EXAMPLE = "example.png"
+LARGEST_SHIFT = 14  # pixels; half the picture
+
+Augment = Annotated[
+    bool,
+    typer.Option(
+        "--augment",
+        rich_help_panel=options.TRAINING,
+        help="Show each digit moved, turned, scaled and warped a little, anew in every epoch; takes more epochs.",
+    ),
+]
+Images = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="IMAGE|-", help="Pictures of one digit each: a drawing, a scan, a photo; - reads one."),
+]
+MoreImages = Annotated[
+    list[str] | None,
+    typer.Option("--image", "--data", metavar="IMAGE", help="Another way to name a picture; may be repeated."),
+]
+Top = Annotated[
+    int,
+    typer.Option("--top", metavar="N", parser=parsers.whole_number(1, 10), help="Also name the next most likely ones."),
+]
+Show = Annotated[bool, typer.Option("--show", help="Print the 28x28 pixels that the network saw.")]
+Shift = Annotated[
+    int,
+    typer.Option(
+        "--shift",
+        metavar="N",
+        parser=parsers.whole_number(0, LARGEST_SHIFT),
+        help="Move every test picture by up to N pixels first.",
+    ),
+]
+
+
+def digit_reader(noun: str, settings: Callable[..., Settings], network: Mapping[str, object]) -> Trainer:
+    """The trainer of one of the two networks.
+
+    Args:
+        noun: the command.
+        settings: makes its settings from changes to its defaults.
+        network: the options that shape the network, by the name of their setting.
+    """
+    choices = {
+        "data": options.data(
+            "NAME|FOLDER", "digits (built in), mnist, fashion-mnist (downloaded once), or a folder of IDX files."
+        ),
+        **network,
+        "epochs": options.Epochs,
+        "batch_size": options.BatchSize,
+        "lr": options.Lr,
+        "optimizer": options.Optimizer,
+        "augment": Augment,
+    }
+    return Trainer(
+        noun=noun,
+        task="brainbox_core.tasks.digits.train",
+        settings=settings,
+        choices=choices,
+        metric="test_accuracy",
+        headline=_headline,
+        predict=_predict,
+        predict_choices={
+            "images": Choice(Images),
+            "more_images": Choice(MoreImages),
+            "top": Choice(Top, 1),
+            "show": Choice(Show, False),
+        },
+        evaluate_choices={"shift": Choice(Shift, 0)},
+        show=_show,
+        record=_record,
+        draw=_draw,
+        try_next=_try_next,
+    )
+
+
+def _headline(settings: Settings) -> list[str]:
+    data = "digits (built in)" if settings.data == "digits" else settings.data
+    if settings.data in NAMED:
+        train, test = NAMED[settings.data]
+        some = f"{settings.limit:,} of " if settings.limit and settings.limit < train else ""
+        data += f" {some}{train:,} train, {test:,} test"
+    augmented = ", augmented" if settings.augment else ""
+    return [
+        f"{settings.title}, {settings.parameters:,} parameters",
+        data + augmented,
+        f"{settings.optimizer} lr {settings.lr:g}, batch {settings.batch_size}, seed {settings.seed}",
+    ]
+
+
+def _predict(
+    reporter: Reporter,
+    task: ModuleType,
+    model: object,
+    images: list[str] | None,
+    more_images: list[str] | None,
+    top: int,
+    show: bool,
+) -> Iterator[Answer]:
+    """Read every picture before the first answer, so that a bad one leaves no half of an output."""
+    import numpy as np
+
+    from brainbox_core.images.digit import as_text
+
+    names = [*(images or ()), *(more_images or ())]
+    if not names:
+        raise UsageError("no picture was given", fix="name a picture, or - to read one from standard input")
+    with reporter.working("reading pictures") as progress:
+        digits = []
+        for name in names:
+            digit, notes = _load(name)
+            digits.append(digit)
+            for note in notes:
+                reporter.note(f"{printable(name)}: {note}")
+            progress(len(digits), len(names))
+    for name, digit, prediction in zip(names, digits, task.predict(model, np.stack(digits), top=top), strict=True):
+        others = "".join(f", {label} ({share:.1%})" for label, share in prediction.top[1:])
+        yield Answer(
+            text=[
+                f"{name}: " if len(names) > 1 else "",
+                "Prediction: ",
+                (str(prediction.label), "bold green"),
+                f" (confidence {prediction.probability:.1%})",
+                others and f", then{others[1:]}",
+            ],
+            cells=[name, *(cell for label, share in prediction.top for cell in (str(label), f"{share:.6f}"))],
+            record={
+                "input": name,
+                "label": str(prediction.label),
+                "probability": prediction.probability,
+                "top": [{"label": str(label), "probability": share} for label, share in prediction.top],
+            },
+            below=tuple(as_text(digit, reporter.beside.unicode).splitlines()) if show else (),
+        )
+
+
+def _load(name: str) -> tuple[object, list[str]]:
+    """The digit in a picture, as the network takes it, and notes on how it was found."""
+    from brainbox_core.images.digit import digit_from_image
+    from brainbox_core.images.load import MAX_FILE_SIZE, load_image
+
+    if name == "-":
+        if sys.stdin is None:
+            raise InputError("standard input is closed", fix="pipe a picture into the command")
+        name, source = "standard input", sys.stdin.buffer.read(MAX_FILE_SIZE + 1)
+    else:
+        source = name
+    try:
+        return digit_from_image(load_image(source))
+    except InputError as error:
+        if error.where and name != "standard input":
+            raise
+        raise InputError(error.what, where=name, expected=error.expected, got=error.got, fix=error.fix) from error
+
+
+def _show(reporter: Reporter, verb: str, result: object, data: object) -> None:
+    """What it mixes up most; for `evaluate` the whole table."""
+    confusion = result.confusion.tolist()
+    pairs = sorted(
+        ((count, row, column) for row, line in enumerate(confusion) for column, count in enumerate(line)), reverse=True
+    )
+    mixed = [
+        f"{data.classes[row]} read as {data.classes[column]} ({count} times)"
+        for count, row, column in pairs
+        if count > 1 and row != column
+    ]
+    if verb == "evaluate":
+        _show_confusion(reporter, confusion, data.classes)
+    if mixed:
+        reporter.say(("mixed up   ", "cyan"), ", ".join(mixed[:3]), wrap=True)
+
+
+def _show_confusion(reporter: Reporter, confusion: list[list[int]], classes: list[str]) -> None:
+    names = [str(name) for name in classes]
+    left = max(map(len, names))
+    width = max(4, max(map(len, names)) if max(map(len, names)) <= 6 else 6)
+    if left + len(names) * (width + 1) + 4 > reporter.text.width:
+        return
+    reporter.say()
+    title = "true \\ read"
+    left = max(left, len(title))
+    reporter.say((title.ljust(left) + "".join(" " + name[:width].rjust(width) for name in names), "bold cyan"))
+    for row, line in enumerate(confusion):
+        cells = [
+            (" " + (str(count) if count else ".").rjust(width), _shade(row == column, count))
+            for column, count in enumerate(line)
+        ]
+        reporter.say((names[row].rjust(left), "bold"), *cells)
+    reporter.say()
+
+
+def _shade(right: bool, count: int) -> str:
+    if right:
+        return "bold green"
+    return "red" if count > 1 else "bright_black"
+
+
+def _record(result: object) -> dict:
+    best = {"best_epoch": result.best_epoch} if result.history else {}
+    return {**best, "confusion": result.confusion}
+
+
+def _draw(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
+    from brainbox_cli.pictures import classifier
+
+    return classifier.draw_classifier(folder, model, data, result)
+
+
+def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
+    """Read one of the test pictures, put beside the model as a person would draw it: large, dark on light."""
+    from PIL import Image
+
+    picture = Image.fromarray(255 - data.test_images[0].reshape(28, 28)).resize((280, 280), Image.Resampling.BICUBIC)
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    path = folder / EXAMPLE
+    atomic_write(path, content.getvalue())
+    return ["predict", str(path)], {"example": path}

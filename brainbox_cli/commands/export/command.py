@@ -1,0 +1,308 @@
+"""`brainbox export`: a trained model becomes one C header, checked against the model before it is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+
+import typer
+
+from brainbox_cli.commands.export.options import CHOICES, STDOUT
+from brainbox_cli.exit_codes import ExitCode
+from brainbox_cli.frame.command import command
+from brainbox_cli.frame.document import plain
+from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.frame.run_folder import MODEL, default_folder, keep_from_git, model_path
+from brainbox_core.errors import InputError, UsageError
+from brainbox_core.files.reading import atomic_write, check_writable, make_folder
+
+TRAINED_FIRST = "cnn"  # what a bare `brainbox export` trains if there is no model at all
+UNTRAINED = "neuron"  # keeps no model unless it is asked to, and learns in no time
+TABLES = ("regress", "fraud")  # what learns from the rows of a table
+LOOKED_AT = (*TABLES, "rnn", "spam")  # what its own command knows how to load, and to split its data
+
+
+def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
+    out, example, board = values["out"], values["example"], values["board"]
+    _check_options(reporter, values)
+    if out == STDOUT:
+        reporter.text = reporter.side = reporter.notes
+    path = _find_model(reporter, values["source"] or values["model"])
+    with reporter.working("loading the model"):
+        from brainbox_cli.frame.run import model_record
+        from brainbox_core.export import build
+        from brainbox_core.export.c_names import cleaned
+
+        model = _load(path)
+    default = cleaned(str(model.meta.get("kind", "")) if path.name == MODEL else path.stem)
+    place = out or Path(f"{values['name'] or default}.{'json' if values['format'] == 'json' else 'h'}")
+    name = values["name"] or (default if place == STDOUT else cleaned(place.stem))
+    places = _places(place, example, board)
+    _check_places(path, places)
+    include = _include(place, example) if example else ""
+    reporter.document.set(seed=model.seed, config=values, model=model_record(model))
+    reporter.say(("export: ", "bold cyan"), f"{path} | {len(model.params):,} parameters | {place}", wrap=True)
+    with reporter.working("reading data"):
+        data = _held_out(reporter, model)
+        calibration = _pictures(values["calib"]).train_images if values["calib"] else None
+    names = ("dtype", "weights", "optimize", "selftest", "verify", "ram_budget", "flash_budget", "max_drop")
+    with reporter.working("exporting"):
+        header = build(
+            model,
+            name,
+            data=data,
+            calibration=calibration,
+            emulate=values["qemu"],
+            progress=reporter.doing,
+            **{option: values[option] for option in names},
+        )
+    report = header.report
+    for note in report.notes:
+        reporter.warn(note)
+    _show(reporter, report, values["report"])
+    texts = _texts(header, name, include, board, values["format"])
+    _record(reporter, report)
+    if values["dry_run"]:
+        reporter.answer(f"would write {', '.join(map(str, places.values()))}; nothing was written")
+        return ExitCode.OK
+    _write(reporter, {places[key]: (key, text) for key, text in texts.items()})
+    if report.checked and example is None and place != STDOUT and values["format"] == "c":
+        words = ["brainbox", *reporter.document.fields["argv"], "--example", "main.c"]  # all else as it was
+        reporter.say(("next       ", "cyan"), shlex.join(words))
+    return ExitCode.OK
+
+
+# What is asked for
+
+
+def _check_options(reporter: Reporter, values: Mapping) -> None:
+    """What cannot be together, found before any work."""
+    out, example = values["out"], values["example"]
+    if values["source"] is not None and values["model"] is not None:
+        raise UsageError("one model at a time", where="--model", fix="name the model once")
+    if out == STDOUT and reporter.json:
+        raise UsageError("standard output already belongs to --json", where="--out -", fix="name a file instead")
+    if out == STDOUT and example is not None:
+        raise UsageError("the example needs a header to include", where="--out -", fix="name a file: -o net.h")
+    if example == STDOUT:
+        raise UsageError("is not a file", where="--example -", fix="name a file: --example main.c")
+    if values["board"] is not None and example is None:
+        raise UsageError("adds to an example", where="--board", fix="add --example main.c")
+    if out not in (None, STDOUT) and (out.suffix == ".json") != (values["format"] == "json"):
+        fix = "name a .json file" if values["format"] == "json" else "name a .h file, or add --format json"
+        raise UsageError("does not fit the format", where=f"--out {out}", fix=fix)
+    if values["format"] == "json" and example is not None:
+        raise UsageError("an example needs a C header", where="--example", fix="leave --format json out")
+    if values["name"] is not None:
+        from brainbox_core.export.c_names import identifier
+
+        identifier(values["name"])
+    if values["qemu"]:
+        from brainbox_core.export.board import missing
+
+        if packages := missing():
+            raise InputError("the emulated board is not installed", where="--qemu", fix=f"apt-get install {packages}")
+
+
+def _find_model(reporter: Reporter, source: str | None) -> Path:
+    """The file that is meant; with nothing named the newest, and with no model at all one that is trained now."""
+    if source is not None:
+        path, is_ours = model_path(source, source)
+        if is_ours and not os.path.exists(path):
+            if source == UNTRAINED:
+                return _learn(reporter, path)
+            raise InputError("there is no model yet", where=str(path), fix=f"train one first: brainbox {source}")
+        return path
+    folder = default_folder(TRAINED_FIRST).parent
+    found = [path for path in folder.glob(f"*/{MODEL}") if path.is_file()]
+    if found:
+        return max(found, key=lambda path: (path.stat().st_mtime, str(path)))
+    reporter.note(f"there is no model in {folder} yet: training one first, as brainbox {TRAINED_FIRST} --quick does")
+    _train(reporter, [TRAINED_FIRST, "--quick"])
+    return default_folder(TRAINED_FIRST) / MODEL
+
+
+def _learn(reporter: Reporter, path: Path) -> Path:
+    """The default neuron's file."""
+    reporter.note(f"there is no {path} yet: learning one first, as brainbox {UNTRAINED} --save {path} does")
+    keep_from_git(path.parent.parent)
+    make_folder(path.parent)
+    _train(reporter, [UNTRAINED, "--save", str(path)])
+    return path
+
+
+def _train(reporter: Reporter, words: list[str]) -> None:
+    from brainbox_cli.program import invoke
+
+    words = words + ["--quiet"] * reporter.quiet
+    trainer = Reporter(words)
+    trainer.text = reporter.notes if reporter.json else reporter.text
+    invoke(words, trainer)
+
+
+def _places(place: Path, example: Path | None, board: str | None) -> dict[str, Path]:
+    """Every file that is to be written, by what it is."""
+    places = {"header": place}
+    if example is not None:
+        places["example"] = example
+        if board is not None:
+            places |= {"start": example.with_name("start.c"), "linker": example.with_name(f"{board}.ld")}
+    return places
+
+
+def _check_places(model: Path, places: Mapping[str, Path]) -> None:
+    """Each file can be written, and none is the model or another of them."""
+    taken = {os.path.realpath(model): "the model that is read"}
+    for what, path in places.items():
+        if path == STDOUT:
+            continue
+        if other := taken.get(os.path.realpath(path)):
+            raise UsageError(f"is {other}", where=str(path), fix="choose another name")
+        taken[os.path.realpath(path)] = f"the {what} as well"
+        check_writable(path)
+
+
+def _include(place: Path, example: Path) -> str:
+    """The header's name as an example includes it."""
+    way = os.path.relpath(place, example.parent).replace(os.sep, "/")
+    if re.search(r'[^ -~]|["\\]|\?\?', way):
+        raise UsageError("is no name that every C compiler can include", where=way, fix="name it in plain letters")
+    return way
+
+
+# Data
+
+
+def _load(path: Path) -> object:
+    """A model; those of tables, texts and messages are looked at by their own command, as it would for a prediction."""
+    from brainbox_core.model.sequential import Sequential
+
+    model = Sequential.load(path)
+    if (kind := model.meta["kind"]) in LOOKED_AT:
+        return import_module(f"brainbox_core.tasks.{kind}.train").load_model(path)
+    return model
+
+
+def _held_out(reporter: Reporter, model: object) -> tuple | None:
+    """What a model was not trained on of its data, and the right answers.
+
+    None where that is not at hand or not what it was, as a header does without. Nothing is downloaded for it.
+    """
+    kind, described = model.meta["kind"], model.meta.get("data")
+    name, sha256 = (described.get("name"), described.get("sha256")) if isinstance(described, dict) else (None, None)
+    if kind not in LOOKED_AT and (not isinstance(name, str) or model.meta.get("input") != "uint8"):
+        return None  # a network of a user's own, of which only the ranges are known
+    why = ""
+    if not isinstance(name, str):
+        why = "the model does not say what it was trained on"
+    elif not _at_hand(kind, name):
+        why = f"{name} is not here"
+    else:
+        try:
+            found, rows = _test_part(model, name)
+            if found == sha256:
+                return rows
+            why = f"{name} is not what the model was trained on"
+        except (InputError, UsageError) as error:
+            why = error.line
+    reporter.note(f"the {'error on held-out rows' if kind in TABLES else 'accuracy'} is not measured: {why}")
+    return None
+
+
+def _at_hand(kind: str, name: str) -> bool:
+    """Whether data can be read without a download."""
+    if kind in LOOKED_AT:
+        return name == import_module(f"brainbox_core.tasks.{kind}.train").Settings().data or os.path.isfile(name)
+    from brainbox_core.datasets import catalog
+    from brainbox_core.datasets.download import cache_folder
+
+    if name in catalog.NAMES:
+        return all((cache_folder() / name / file.name).exists() for file in catalog.REMOTE.get(name, ()))
+    return os.path.isdir(name)
+
+
+def _test_part(model: object, name: str) -> tuple[str, tuple]:
+    """The SHA-256 of data, and the inputs of its test part with the right answers."""
+    kind = model.meta["kind"]
+    if kind not in LOOKED_AT:
+        images = _pictures(name)
+        return images.sha256, (images.test_images, images.test_labels)
+    task = import_module(f"brainbox_core.tasks.{kind}.train")
+    data = task.load_test_data(model, name)
+    if kind == "fraud":
+        rows = data.source.take(data.parts.test), data.labels[data.parts.test]
+    elif kind == "regress":
+        rows = data.table.take(data.test), data.y[data.test]
+    elif kind == "spam":
+        rows = [data.texts[number] for number in data.test], data.labels[data.test]
+    else:  # of a text, for each character the next
+        rows = data.val[:-1], data.val[1:]
+    return data.sha256, rows
+
+
+def _pictures(name: str) -> object:
+    from brainbox_core.datasets import catalog
+
+    return catalog.load_images(name)
+
+
+# What comes out
+
+
+def _show(reporter: Reporter, report: object, form: str) -> None:
+    if form == "json":
+        reporter.hide()
+        reporter.text.stream.write(json.dumps(plain(report.record()), indent=2) + "\n")
+        return
+    if reporter.quiet:
+        checked = f"{report.checked} vectors bit-exact" if report.checked else "checked: NO"
+        reporter.answer(f"{report.name}: RAM {report.ram:,} B, flash {report.flash:,} B, {checked}")
+        return
+    for number, line in enumerate(report.lines(reporter.text.width)):
+        reporter.say((line, "bold" if number == 0 else ""), wrap=True)
+
+
+def _record(reporter: Reporter, report: object) -> None:
+    figures = {"ram": report.ram, "flash": report.flash, "arena": report.arena}
+    if report.accuracy:
+        figures |= {"accuracy": report.accuracy.exported, "trained_accuracy": report.accuracy.trained}
+    reporter.document.set(result=report.record(), metrics={"primary": "ram", **figures})
+
+
+def _texts(header: object, name: str, include: str, board: str | None, form: str) -> dict[str, str]:
+    from brainbox_core.export import board as boards
+
+    texts = {"header": header.numbers if form == "json" else header.text}
+    if include:
+        texts["example"] = header.programs.filled("main" if board is None else "main_board", name, include)
+    if board is not None:
+        start, linker = boards.files(boards.BOARDS[board]).values()
+        texts |= {"start": start, "linker": linker}
+    return texts
+
+
+def _write(reporter: Reporter, texts: Mapping[Path, tuple[str, str]]) -> None:
+    for path, (what, text) in texts.items():
+        content = text.encode("ascii")
+        if path == STDOUT:
+            reporter.hide()
+            sys.stdout.flush()
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+            continue
+        atomic_write(path, content)
+        reporter.document.set(artifacts={what: path})
+        reporter.say(("saved      ", "cyan"), str(path))
+
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+app.command(
+    help="Turn a trained model into one C header for a small device, checked bit for bit before it is written.",
+    epilog="brainbox export cnn -o digits.h --example main.c --board netduino2 --qemu",
+)(command("export", None, _run, CHOICES))

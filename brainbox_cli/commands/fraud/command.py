@@ -1,0 +1,243 @@
+"""`brainbox fraud`: a small network finds the few frauds among many honest transactions."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+from brainbox_cli import options, parsers
+from brainbox_cli.commands.fraud.view import CLASSES, show
+from brainbox_cli.frame.command import Choice
+from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.frame.trainer import Answer, Trainer, verbs
+from brainbox_core.errors import UsageError
+from brainbox_core.files.reading import atomic_write, printable
+from brainbox_core.tasks.fraud.settings import (
+    AUTO,
+    BALANCED,
+    BUILT_IN,
+    BUILT_IN_ROWS,
+    FULL,
+    NONE,
+    RECALL,
+    STRATIFIED,
+    TIME,
+    Settings,
+)
+
+EXAMPLE, EXAMPLES = "example.csv", 12
+FEW = 20  # transactions that are all shown to people; of more only those that are called frauds
+MOST = 100  # of these
+
+
+def threshold(text: object) -> float | str:
+    """A parser for a probability, `auto`, or a recall to reach."""
+    text = str(text)
+    if text.startswith(RECALL):
+        return f"{RECALL}{parsers.real_number(0, 1, above=True)(text.removeprefix(RECALL)):g}"
+    return parsers.word_or(parsers.real_number(0, 1, above=True, below=True), AUTO, f"{RECALL}R")(text)
+
+
+Target = Annotated[
+    str,
+    typer.Option("--target", metavar="COL", rich_help_panel=options.DATA, help="Column with 1 for a fraud, 0 if not."),
+]
+Drop = Annotated[
+    tuple,
+    typer.Option(
+        "--drop",
+        metavar="COL[,COL]",
+        parser=parsers.columns,
+        rich_help_panel=options.DATA,
+        show_default=False,
+        help="Columns to leave out of the features.",
+    ),
+]
+Split = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        metavar="time|stratified",
+        parser=parsers.one_of(AUTO, TIME, STRATIFIED),
+        rich_help_panel=options.DATA,
+        show_default="time where there is a Time column",
+        help="Learn from the earlier rows and judge by the last fifth; or any rows, with as many frauds in each part.",
+    ),
+]
+ValSplit = Annotated[
+    float,
+    typer.Option(
+        "--val-split",
+        metavar="F",
+        parser=parsers.real_number(0, 1, above=True, below=True),
+        rich_help_panel=options.DATA,
+        help="Share of the training rows that is held out to choose the best epoch and the threshold.",
+    ),
+]
+ClassWeight = Annotated[
+    object,
+    typer.Option(
+        "--class-weight",
+        metavar="balanced|none|X",
+        parser=parsers.word_or(parsers.real_number(0, above=True), BALANCED, NONE),
+        rich_help_panel=options.TRAINING,
+        help="How many honest transactions a fraud counts for; balanced: for as many as there are of them.",
+    ),
+]
+Threshold = Annotated[
+    object,
+    typer.Option(
+        "--threshold",
+        metavar="auto|P|recall=R",
+        parser=threshold,
+        rich_help_panel=options.TRAINING,
+        help="A fraud from probability P on; auto: the best F1 on held-out rows; recall=0.92: finds that share.",
+    ),
+]
+Transactions = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="CSV|-|NAME=VALUE,...", help="Tables of transactions, or one that is typed."),
+]
+MoreTransactions = Annotated[
+    list[str] | None, typer.Option("--data", metavar="CSV|-", help="Another way to name a table; may be repeated.")
+]
+
+CHOICES = {
+    "data": options.data("CSV|-", f"A file such as creditcard.csv, - for standard input, or {BUILT_IN} (built in)."),
+    "target": Target,
+    "drop": Drop,
+    "split": Split,
+    "folds": options.folds("Also cross-validate in K parts of all rows; needs --split stratified."),
+    "val_split": ValSplit,
+    "hidden": options.Hidden,
+    "class_weight": ClassWeight,
+    "threshold": Threshold,
+    "epochs": options.Epochs,
+    "batch_size": options.BatchSizeOrFull,
+    "lr": options.Lr,
+    "optimizer": options.Optimizer,
+}
+
+
+def _headline(settings: Settings) -> list[str]:
+    network = settings.title
+    if settings.parameters is not None:
+        network += f", {settings.parameters:,} parameters"
+    data = f"{BUILT_IN} (built in) {BUILT_IN_ROWS:,} rows" if settings.data == BUILT_IN else settings.data
+    batch = "all rows a batch" if settings.batch_size == FULL else f"batch {settings.batch_size}"
+    weight = f"class weight {parsers.as_typed(settings.class_weight)}"
+    return [network, data, f"{settings.optimizer} lr {settings.lr:g}, {batch}, {weight}, seed {settings.seed}"]
+
+
+def _predict(
+    reporter: Reporter, task: ModuleType, model: object, words: list[str] | None, tables: list[str] | None
+) -> Iterator[Answer]:
+    """Score every table before the first answer, so that a bad one leaves no half of an output."""
+    from brainbox_cli.commands.fraud.input import transactions
+
+    sources = [*(words or ()), *(tables or ())]
+    if not sources:
+        fix = "name a CSV file, - for standard input, or type one: Amount=5000,V1=-2.3"
+        raise UsageError("no transaction was given", fix=fix)
+    found = []
+    with reporter.working("scoring"):
+        for source in sources:
+            table, lacking = transactions(task.inputs(model), source)
+            if lacking:
+                shown = ", ".join(printable(name, 40) for name in lacking)
+                reporter.warn(f"not given, so taken as usual (the median of the training rows): {shown}")
+            if table.rows == 1:
+                for remark in task.outside(model, table):
+                    reporter.warn(remark)
+            found.append((source, table, task.predict(model, table, lacking)))
+    for source, table, scores in found:
+        answers = zip(table.lines.tolist(), scores.probabilities.tolist(), scores.frauds.tolist(), strict=True)
+        shown = 0
+        for line, share, fraud in answers:
+            place = "" if table.rows == len(sources) == 1 else f"{source} line {line}: "
+            show_it = table.rows <= FEW or (fraud and shown < MOST)
+            shown += show_it
+            yield Answer(
+                text=_text(place, share, fraud) if show_it else [],
+                cells=[source, str(line), CLASSES[fraud], f"{share:.6f}"],
+                record={"input": source, "line": line, "label": CLASSES[fraud], "probability": share},
+            )
+        if table.rows > 1:
+            count = int(scores.frauds.sum())
+            share = float(task.probability(model.meta["threshold"]))
+            first = f", the first {MOST} shown" if table.rows > FEW and count > MOST else ""
+            reporter.say(
+                f"{source}: {count:,} of {table.rows:,} look like fraud (probability {share:.3g} or more){first}"
+            )
+
+
+def _text(place: str, share: float, fraud: bool) -> list:
+    verdict = (CLASSES[fraud], "bold red" if fraud else "bold green")
+    return [place, verdict, f" (probability of fraud {share:.1%})"]
+
+
+def _record(result: object) -> dict:
+    from brainbox_core.tasks.fraud.train import probability
+
+    names = ("precision", "recall", "f1", "average_precision", "accuracy")
+    folds = result.folds and {
+        "average_precision": list(result.folds.average_precision),
+        "precision_at_recall_0.9": result.folds.precision,
+    }
+    return {
+        **({"best_epoch": result.best_epoch} if result.history else {}),
+        "threshold": float(probability(result.threshold)),
+        "threshold_logit": result.threshold,
+        **{name: result.metrics[f"test_{name}"] for name in names},
+        "average_precision_interval": list(result.interval),
+        "baseline_accuracy": result.metrics["baseline_accuracy"],
+        "confusion": result.confusion,
+        "duplicates": result.duplicates,
+        "folds": folds,
+    }
+
+
+def _draw(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
+    from brainbox_cli.commands.fraud import picture as fraud_picture
+
+    return fraud_picture.draw(folder, result)
+
+
+def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
+    """Score a few test rows, some of each kind, from a file beside the model."""
+    test, labels = data.parts.test, data.labels
+    frauds = test[labels[test] == 1][: EXAMPLES // 3]
+    rows = sorted([*frauds, *test[labels[test] == 0][: EXAMPLES - len(frauds)]])
+    table = data.source.take(rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.names)
+    writer.writerows(zip(*(table.texts(name) for name in table.names), strict=True))
+    path = folder / EXAMPLE
+    atomic_write(path, text.getvalue().encode())
+    return ["predict", str(path)], {"example": path}
+
+
+TRAINER = Trainer(
+    noun="fraud",
+    task="brainbox_core.tasks.fraud.train",
+    settings=Settings.suited,
+    choices=CHOICES,
+    metric="test_average_precision",
+    headline=_headline,
+    predict=_predict,
+    predict_choices={"words": Choice(Transactions), "tables": Choice(MoreTransactions)},
+    evaluate_choices={},
+    show=show,
+    record=_record,
+    draw=_draw,
+    try_next=_try_next,
+)
+
+app = verbs(TRAINER, "A small network finds the few frauds among many honest transactions.")

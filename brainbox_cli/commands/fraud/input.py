@@ -1,0 +1,61 @@
+"""The transactions that a fraud detector is asked about: tables, or one that is typed as `Amount=5000,V1=-2.3`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from brainbox_core.errors import InputError, UsageError
+from brainbox_core.files.reading import printable
+from brainbox_core.tables.table import Table, closest, read_table, table_of
+
+
+def transactions(columns: Sequence[str], source: str) -> tuple[Table, list[str]]:
+    """The transactions that a word of the command line means, and which columns they lack.
+
+    Args:
+        columns: that a transaction has.
+        source: a file, `-` for standard input, or NAME=VALUE with commas between.
+
+    Raises:
+        InputError: the table cannot be read.
+        UsageError: what was typed is no transaction.
+    """
+    if source == "-":
+        if sys.stdin is None:
+            raise InputError("standard input is closed", fix="pipe a table into the command")
+        return replace(read_table(sys.stdin.buffer), name="-"), []
+    if "=" not in source or os.path.exists(source):
+        return read_table(source), []
+    return typed(columns, source)
+
+
+def typed(columns: Sequence[str], text: str) -> tuple[Table, list[str]]:
+    """One transaction, and the columns that were not named: they will count as missing.
+
+    Raises:
+        UsageError: a part is not NAME=VALUE, or names no column, or one that was named before.
+
+    Example:
+        >>> table, lacking = typed(["V1", "V2", "Amount"], "Amount=5000,V1=-2.3")
+        >>> table.numbers("Amount"), lacking
+        (array([5000.]), ['V2'])
+    """
+    row: dict[str, str] = {}
+    for part in text.split(","):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        where = printable(part)
+        if not equals or not value:
+            raise UsageError("expected NAME=VALUE", where=where, fix="write it as Amount=5000,V1=-2.3")
+        if name not in columns:
+            shown = ", ".join(printable(known, 40) for known in columns)
+            near = closest(name, columns)
+            fix = f"did you mean {printable(near)}?" if near else f"the columns are {shown}"
+            raise UsageError(f'there is no column "{printable(name, 80)}"', where=where, fix=fix)
+        if name in row:
+            raise UsageError(f"{printable(name, 80)} is given twice", where=where, fix="give it once")
+        row[name] = value
+    table = table_of({name: [row.get(name, "")] for name in columns})
+    return table, [name for name in columns if name not in row]

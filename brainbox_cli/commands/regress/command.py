@@ -1,0 +1,309 @@
+"""`brainbox regress`: a line through the data predicts a quantity."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+from brainbox_cli import options, parsers
+from brainbox_cli.commands.regress.view import amount, show
+from brainbox_cli.frame.command import Choice
+from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.frame.trainer import Answer, Trainer, verbs
+from brainbox_core.errors import InputError, UsageError
+from brainbox_core.files.reading import printable
+from brainbox_core.tables.numerals import number
+from brainbox_core.tasks.regress.settings import AUTO, BUILT_IN, MAX_DEGREE, NONE, Settings
+
+FEATURES = "Features"  # a panel of the help
+
+
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target", metavar="COL", rich_help_panel=options.DATA, show_default="the last one", help="Column to predict."
+    ),
+]
+NoHeader = Annotated[
+    bool,
+    typer.Option("--no-header", rich_help_panel=options.DATA, help="The first line is data, not the columns' names."),
+]
+TestSplit = Annotated[
+    object,
+    typer.Option(
+        "--test-split",
+        metavar="F|none",
+        parser=parsers.word_or(parsers.real_number(0, 1, above=True, below=True), AUTO, NONE),
+        rich_help_panel=options.DATA,
+        show_default="0.2; none below 100 rows",
+        help="Share of the rows that is held out to judge by; none trains on all, judged by cross-validation.",
+    ),
+]
+ValSplit = Annotated[
+    float,
+    typer.Option(
+        "--val-split",
+        metavar="F",
+        parser=parsers.real_number(0, 1, below=True),
+        rich_help_panel=options.DATA,
+        help="Share of the training rows that is held out to choose the best epoch; 0 takes the last.",
+    ),
+]
+Log = Annotated[
+    tuple,
+    typer.Option(
+        "--log",
+        metavar="COL[,COL]",
+        parser=parsers.columns,
+        rich_help_panel=FEATURES,
+        show_default=False,
+        help="Take the logarithm of these columns first; the target may be one of them.",
+    ),
+]
+Degree = Annotated[
+    int,
+    typer.Option(
+        "--degree",
+        metavar="N",
+        parser=parsers.whole_number(1, MAX_DEGREE),
+        rich_help_panel=FEATURES,
+        help="Powers and products of the features, by up to N; 2 adds squares and products by twos.",
+    ),
+]
+Ridge = Annotated[
+    float,
+    typer.Option(
+        "--ridge",
+        metavar="X",
+        parser=parsers.real_number(0),
+        rich_help_panel=options.TRAINING,
+        help="Penalty on the sum of the squared weights, with features and target standardised.",
+    ),
+]
+ClosedForm = Annotated[
+    bool,
+    typer.Option(
+        "--closed-form", rich_help_panel=options.TRAINING, help="Solve by least squares, without gradient descent."
+    ),
+]
+Lr = Annotated[
+    float | None,
+    typer.Option(
+        "--lr",
+        "--learning-rate",
+        metavar="X",
+        parser=parsers.real_number(0, above=True),
+        rich_help_panel=options.TRAINING,
+        show_default="the largest that is safe",
+        help="Learning rate, with features and target standardised.",
+    ),
+]
+Plain = Annotated[
+    bool,
+    typer.Option("--plain", rich_help_panel=options.TRAINING, help="Gradient descent without Nesterov's momentum."),
+]
+NoInput = Annotated[
+    bool,
+    typer.Option("--no-input", rich_help_panel=options.DISPLAY, help="Never ask for values on a terminal."),
+]
+InputValues = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="VALUE|-", help="One value for each input, in their order; - reads rows of a table."),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="COL=VALUE", help="A value by the name of its column; may be repeated."),
+]
+Rows = Annotated[
+    str | None,
+    typer.Option("--data", metavar="FILE|-", help="A CSV file of rows to predict, or - for standard input."),
+]
+
+CHOICES = {
+    "data": options.data("FILE|-", f"A CSV file, - for standard input, or {BUILT_IN} (built in).", "--train"),
+    "target": Target,
+    "no_header": NoHeader,
+    "test_split": TestSplit,
+    "val_split": ValSplit,
+    "folds": options.folds("Parts of the training rows for cross-validation; 0 for none."),
+    "log": Log,
+    "degree": Degree,
+    "ridge": Ridge,
+    "closed_form": ClosedForm,
+    "epochs": options.Epochs,
+    "batch_size": options.BatchSizeOrFull,
+    "lr": Lr,
+    "plain": Plain,
+}
+
+
+def _headline(settings: Settings) -> list[str]:
+    data = f"{BUILT_IN} (built in)" if settings.data == BUILT_IN else settings.data
+    degree = f"polynomial of degree {settings.degree}" if settings.degree > 1 else "a line"
+    target = f" to predict {settings.target}" if settings.target else ""
+    rate = "" if settings.closed_form else f", lr {settings.lr:g}" if settings.lr else ", lr automatic"
+    ridge = f", ridge {settings.ridge:g}" if settings.ridge else ""
+    return [degree + target, data, f"{settings.method}{rate}{ridge}, seed {settings.seed}"]
+
+
+def _predict(
+    reporter: Reporter,
+    task: ModuleType,
+    model: object,
+    values: list[str] | None,
+    settings: list[str] | None,
+    rows: str | None,
+    no_input: bool,
+) -> Iterator[Answer]:
+    """Everything is predicted before the first answer, so that a bad row leaves no half of an output."""
+    from brainbox_cli.commands.regress.input import listed, table_rows, typed_row
+
+    inputs = task.inputs(model)
+    source = "-" if values == ["-"] else rows
+    if source and (settings or values not in (None, ["-"])):
+        raise UsageError("rows come from a table or as values, not both", fix="leave one of them out")
+    if source is None and not values and not settings:
+        if _may_ask(reporter, no_input):
+            _ask(reporter, task, model, no_input)
+            return
+        raise UsageError("no value was given", fix=f"give {listed(inputs)}; or - to read rows from standard input")
+    table = table_rows(inputs, source) if source else typed_row(inputs, values or [], settings or [])
+    for remark in task.remarks(model, table):
+        reporter.warn(remark)
+    values = task.predict(model, table).tolist()
+    for cells, value in zip(zip(*map(table.texts, inputs), strict=True), values, strict=True):
+        given = {name: cell.strip() for name, cell in zip(inputs, cells, strict=True)}
+        yield _answer(task.target(model), given, value, numbered=table.rows > 1)
+
+
+def _answer(target: str, given: dict[str, str], value: float, numbered: bool) -> Answer:
+    shown = f"{', '.join(given.values())}: " if numbered else ""
+    return Answer(
+        text=[shown, f"Predicted {target}: ", (amount(target, value), "bold green")],
+        cells=[repr(value)],
+        record={"input": given, "target": target, "predicted": value},
+    )
+
+
+def _may_ask(reporter: Reporter, no_input: bool) -> bool:
+    quiet = no_input or reporter.quiet or reporter.json or sys.stdin is None
+    return not quiet and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _ask(reporter: Reporter, task: ModuleType, model: object, no_input: bool) -> None:
+    """Ask for a row, predict, and again, until a blank line or the end of the input; only on a terminal."""
+    if not _may_ask(reporter, no_input):
+        return
+    from brainbox_cli.commands.regress.input import typed_row
+
+    inputs, target = task.inputs(model), task.target(model)
+    reporter.say()
+    reporter.say(("Type one value for each; a blank line ends it.", "bright_black"))
+    while True:
+        row = []
+        for name in inputs:
+            if (value := _value(reporter, task, model, name)) is None:
+                return
+            row.append(value)
+        table = typed_row(inputs, row, [])
+        try:
+            predicted = float(task.predict(model, table)[0])
+        except InputError as error:
+            reporter.say(("error: ", "bold red"), error.line)
+            continue
+        for remark in task.remarks(model, table):
+            reporter.say(("note: ", "cyan"), remark)
+        reporter.answer(f"Predicted {target}: ", (amount(target, predicted), "bold green"))
+
+
+def _value(reporter: Reporter, task: ModuleType, model: object, name: str) -> str | None:
+    """What was typed for one input; None for a blank line or the end. Asks again for what does not fit."""
+    known = task.choices(model, name)
+    among = f" ({', '.join(printable(text, 40) for text in known)})" if 0 < len(known) <= 12 else ""
+    while True:
+        reporter.hide()
+        try:
+            text = input(f"Enter {printable(name, 80)}{among}: ").strip()
+        except EOFError:
+            reporter.say()
+            return None
+        except UnicodeDecodeError:
+            reporter.say(("error: ", "bold red"), "that is no text in this terminal's encoding")
+            continue
+        if not text:
+            return None
+        if known or number(text) is not None:
+            return text
+        reporter.say(("error: ", "bold red"), f'"{printable(text, 40)}" is not a number')
+
+
+def _record(result: object) -> dict:
+    found = result.metrics
+    figures = {name: found[f"test_{name}"] for name in ("r2", "rmse", "mae")}
+    baseline = {name: found[name] for name in ("baseline_rmse", "baseline_mae")}
+    if not result.weights:
+        return {**figures, **baseline}
+    exact = result.exact
+    own = result.weights[0].weight is not None
+    return {
+        "weights": {w.feature: w.weight if own else w.deviation for w in result.weights},
+        "per_deviation": {w.feature: w.deviation for w in result.weights if w.deviation is not None},
+        **figures,
+        **baseline,
+        "folds": list(result.folds),
+        "converged": result.converged,
+        "epochs": result.epochs,
+        "gradient": result.gradient,
+        "closed_form": {
+            "weights": {w.feature: w.exact for w in result.weights},
+            "rank": exact.rank,
+            "condition": exact.condition,
+            "distance": result.distance,
+        },
+    }
+
+
+def _draw(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
+    from brainbox_cli.commands.regress import picture as regress_picture
+
+    return regress_picture.draw(folder, data, result)
+
+
+def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
+    """Predict the first row that it was judged by, as one would type it."""
+    row = data.table.take((data.test if len(data.test) else data.train)[:1])
+    values = {name: row.texts(name)[0].strip() for name in data.design.inputs}
+    if any(value.startswith("-") and number(value) is None for value in values.values()):  # it would be an option
+        return ["predict", *(word for name, value in values.items() for word in ("--set", f"{name}={value}"))], {}
+    return ["predict", *values.values()], {}
+
+
+TRAINER = Trainer(
+    noun="regress",
+    task="brainbox_core.tasks.regress.train",
+    settings=Settings,
+    choices=CHOICES,
+    metric="test_r2",
+    headline=_headline,
+    predict=_predict,
+    predict_choices={
+        "values": Choice(InputValues),
+        "settings": Choice(Set),
+        "rows": Choice(Rows),
+        "no_input": Choice(NoInput, False),
+    },
+    evaluate_choices={},
+    show=show,
+    record=_record,
+    draw=_draw,
+    try_next=_try_next,
+    train_choices={"no_input": Choice(NoInput, False)},
+    afterwards=_ask,
+)
+
+app = verbs(TRAINER, "A line through the data predicts a quantity, such as the price of a house.")

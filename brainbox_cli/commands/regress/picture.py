@@ -1,0 +1,171 @@
+"""The pictures of `brainbox regress`: predictions, what they miss, the descent, and what each feature counts for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from brainbox_cli.pictures.figure import BLUE, GRID, INK, MUTED, ORANGE, Figure, MaxNLocator, new_figure, save
+from brainbox_core.files.reading import printable
+from brainbox_core.rng import stream
+
+POINTS = 4000  # of a cloud; more would be one blot
+BARS = 15
+NAME_LENGTH = 28  # characters
+
+
+def draw(folder: Path, data: object, result: object) -> dict[str, Path]:
+    """Draw what a regression learned, as PNG files in a folder.
+
+    Args:
+        folder: where the files go.
+        data: what it was trained on.
+        result: of the training.
+
+    Returns:
+        The files by name: predictions, residuals, features, and loss (of a descent).
+    """
+    name = printable(data.target, NAME_LENGTH)
+    pictures = {
+        "predictions": lambda: predictions(result.truth, result.predicted, name, bool(len(data.test))),
+        "residuals": lambda: residuals(result.truth, result.predicted, name),
+        "features": lambda: features(data, result, name),
+    }
+    if result.history:
+        pictures["loss"] = lambda: loss(result)
+    return save(folder, pictures)
+
+
+def predictions(truth: np.ndarray, predicted: np.ndarray, name: str, held_out: bool) -> Figure:
+    """Every row that the model was judged by: what it is against what was predicted."""
+    figure = new_figure(6.2, 5.8)
+    axes = figure.subplots()
+    low, high = float(min(truth.min(), predicted.min())), float(max(truth.max(), predicted.max()))
+    axes.plot([low, high], [low, high], color=INK, linewidth=1, label="perfect")
+    _cloud(axes, truth, predicted, BLUE, "rows held out" if held_out else "rows in cross-validation")
+    _title(axes, f"{len(truth):,} predictions beside the truth")
+    _label(axes, f"true {name}", f"predicted {name}")
+    axes.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def residuals(truth: np.ndarray, predicted: np.ndarray, name: str) -> Figure:
+    """What the predictions miss: a pattern here is something that a line cannot follow."""
+    error = truth - predicted
+    figure = new_figure(9.4, 4.2)
+    left, right = figure.subplots(1, 2, width_ratios=[3, 2], sharey=True)
+    left.axhline(0, color=INK, linewidth=1)
+    _cloud(left, predicted, error, BLUE)
+    order = np.argsort(predicted, kind="stable")
+    groups = [part for part in np.array_split(order, min(12, len(order) // 8 or 1)) if len(part)]
+    if len(groups) > 2:
+        middle = [np.mean(predicted[part]) for part in groups], [np.mean(error[part]) for part in groups]
+        left.plot(*middle, color=ORANGE, linewidth=2, marker="o", markersize=4, label="mean of neighbours")
+        left.legend(frameon=False)
+    _title(left, "Residuals: true minus predicted")
+    _label(left, f"predicted {name}", "residual")
+    right.hist(error, bins=min(60, max(8, len(error) // 12)), orientation="horizontal", color=BLUE, alpha=0.7)
+    right.axhline(0, color=INK, linewidth=1)
+    _title(right, "How often")
+    _label(right, "rows", "")
+    return figure
+
+
+def features(data: object, result: object, name: str) -> Figure:
+    """What one deviation of each feature changes, and the strongest input beside the target."""
+    weights = sorted((w for w in result.weights if w.deviation is not None), key=lambda w: -abs(w.deviation))[:BARS]
+    figure = new_figure(10.4, max(3.6, 0.9 + 0.3 * len(weights)))
+    left, right = figure.subplots(1, 2)
+    sizes = [w.deviation for w in weights][::-1]
+    learned = f"log({name})" if data.log_target else name
+    _title(left, "What one deviation more changes")
+    _label(left, f"change of {learned}", "")
+    left.grid(visible=False, axis="y")
+    left.barh(range(len(sizes)), sizes, color=[BLUE if size > 0 else ORANGE for size in sizes])
+    shown = [printable(w.feature, NAME_LENGTH) for w in weights][::-1]
+    left.set_yticks(range(len(sizes)), shown, parse_math=False, color=INK)
+    left.axvline(0, color=INK, linewidth=1)
+    _strongest(right, data, name)
+    return figure
+
+
+def _strongest(axes: object, data: object, name: str) -> None:
+    """The target against the input of numbers that goes with it most, and the mean of neighbours."""
+    rows = np.concatenate([data.train, data.val])
+    table, target = data.table.take(rows), data.y[rows]
+    best, found = None, -1.0
+    for column in data.design.inputs:
+        if table.is_text(column):
+            continue
+        values = table.numbers(column)
+        known = ~np.isnan(values)
+        if known.sum() > 2 and values[known].std() > 0 and target[known].std() > 0:
+            together = abs(float(np.corrcoef(values[known], target[known])[0, 1]))
+            if together > found:
+                best, found, points = column, together, (values[known], target[known])
+    if best is None:
+        axes.axis("off")
+        return
+    values, targets = points
+    _cloud(axes, values, targets, MUTED, "training rows")
+    slope = np.polynomial.Polynomial.fit(values, targets, 1)
+    ends = np.array([values.min(), values.max()])
+    axes.plot(ends, slope(ends), color=ORANGE, linewidth=2, label="line through this input alone")
+    shown = printable(best, NAME_LENGTH)
+    _title(axes, f"{name} by {shown}")
+    _label(axes, shown, name)
+    axes.legend(frameon=False, loc="upper left")
+
+
+def loss(result: object) -> Figure:
+    """Loss and largest gradient by epoch; the gradient on a logarithmic scale, where steady descent is a line."""
+    figure = new_figure(9, 3.6)
+    left, right = figure.subplots(1, 2)
+    epochs = [row["epoch"] for row in result.history]
+    for part, label, colour in (("train", "training", MUTED), ("val", "held out", BLUE)):
+        values = [row.get(f"{part}_loss") for row in result.history]
+        if None not in values:
+            left.plot(epochs, values, color=colour, linewidth=2, marker="o", markersize=4, label=label)
+    best = next(row for row in result.history if row["epoch"] >= result.best_epoch)
+    best_loss = best.get("val_loss", best["train_loss"])
+    left.plot([best["epoch"]], [best_loss], "o", color=ORANGE, markersize=9, label="kept", zorder=3)
+    left.set_ylim(bottom=0)
+    left.legend(frameon=False)
+    _title(left, "Loss, in variances of the target")
+    gradients = [row["train_gradient"] for row in result.history]
+    right.plot(epochs, gradients, color=BLUE, linewidth=2, marker="o", markersize=4)
+    _title(right, "Largest gradient")
+    for axes in (left, right):
+        _label(axes, "epoch", "")
+        if epochs[-1] > 30:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(_thousands)
+    right.set_yscale("log")
+    return figure
+
+
+def _cloud(axes: object, x: np.ndarray, y: np.ndarray, colour: str, label: str | None = None) -> None:
+    if len(x) > POINTS:
+        chosen = stream(0, "points").permutation(len(x))[:POINTS]
+        x, y = x[chosen], y[chosen]
+    size, ink = (16, 0.5) if len(x) < 600 else (7, 0.25)
+    axes.scatter(x, y, s=size, color=colour, alpha=ink, linewidths=0, label=label)
+
+
+def _title(axes: object, text: str) -> None:
+    axes.set_title(text, loc="left", fontweight="bold", fontsize=11, parse_math=False)
+
+
+def _label(axes: object, x: str, y: str) -> None:
+    axes.set_xlabel(x, parse_math=False)
+    axes.set_ylabel(y, parse_math=False)
+    axes.grid(color=GRID)
+    axes.set_axisbelow(True)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_thousands)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+
+
+def _thousands(value: float, place: int) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"

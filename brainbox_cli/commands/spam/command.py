@@ -1,0 +1,249 @@
+"""`brainbox spam`: a weight for every word tells wanted messages from unwanted ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+from brainbox_cli import options, parsers
+from brainbox_cli.commands.spam.input import messages_from, standard_input
+from brainbox_cli.commands.spam.view import MOST, reasons, show, show_vanishing_gradient
+from brainbox_cli.frame.command import Choice
+from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.frame.trainer import Answer, Trainer, verbs
+from brainbox_core.files.reading import printable
+from brainbox_core.tasks.spam.settings import (
+    BUILT_IN,
+    BUILT_IN_ROWS,
+    LARGEST_VOCABULARY,
+    LOSSES,
+    MOST_CHARS,
+    MOST_FOLDS,
+    MOST_NGRAMS,
+    Settings,
+)
+
+EXAMPLE = "Buy cheap meds now!! Click here"
+FEATURES = "Features"  # a panel of the help
+TOP = 5  # parts of a message that the document names without --why
+WORDS = 30  # of a message that are shown
+
+
+_probability = parsers.real_number(0, 1, above=True, below=True)
+Ngrams = Annotated[
+    int,
+    typer.Option(
+        "--ngrams",
+        metavar="N",
+        parser=parsers.whole_number(1, MOST_NGRAMS),
+        rich_help_panel=FEATURES,
+        help="Up to N words in a row make a feature; 1 for single words only.",
+    ),
+]
+Chars = Annotated[
+    int,
+    typer.Option(
+        "--chars",
+        metavar="N",
+        parser=parsers.whole_number(0, MOST_CHARS),
+        rich_help_panel=FEATURES,
+        help="Up to N characters in a row of a word make a feature; 0 for none.",
+    ),
+]
+Vocabulary = Annotated[
+    int,
+    typer.Option(
+        "--vocabulary",
+        metavar="N",
+        parser=parsers.whole_number(1, LARGEST_VOCABULARY),
+        rich_help_panel=FEATURES,
+        help="Features that are kept by name; if there are more, all are hashed into N columns.",
+    ),
+]
+Counts = Annotated[
+    bool,
+    typer.Option(
+        "--counts",
+        rich_help_panel=FEATURES,
+        help="Count how often a feature occurs in a message, instead of whether it does.",
+    ),
+]
+Loss = Annotated[
+    str,
+    typer.Option(
+        "--loss",
+        metavar="NAME",
+        parser=parsers.one_of(*LOSSES),
+        rich_help_panel=options.TRAINING,
+        help="log (cross-entropy); or mse, and be shown why that is wrong here.",
+    ),
+]
+L2 = Annotated[
+    float,
+    typer.Option(
+        "--l2",
+        metavar="X",
+        parser=parsers.real_number(0),
+        rich_help_panel=options.TRAINING,
+        help="Penalty on the squares of the weights.",
+    ),
+]
+Threshold = Annotated[
+    float,
+    typer.Option(
+        "--threshold",
+        metavar="P",
+        parser=_probability,
+        rich_help_panel=options.TRAINING,
+        help="Call a message spam from this probability on.",
+    ),
+]
+OtherThreshold = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold",
+        metavar="P",
+        parser=_probability,
+        show_default="the model's",
+        help="Call a message spam from this probability on.",
+    ),
+]
+InputTexts = Annotated[
+    list[str],
+    typer.Argument(metavar="TEXT|-", help="Messages, each in quotes; or - to read one a line from standard input."),
+]
+Why = Annotated[bool, typer.Option("--why", help="Also list what each word adds.")]
+
+
+def _headline(settings: Settings) -> list[str]:
+    data = f"{BUILT_IN} (built in) {BUILT_IN_ROWS:,}" if settings.data == BUILT_IN else settings.data
+    loss = "" if settings.loss == "log" else ", squared error"
+    counts = ", counted" if settings.counts else ""
+    return [
+        settings.title + counts,
+        data,
+        f"{settings.optimizer} lr {settings.lr:g}{loss}, l2 {settings.l2:g}, batch {settings.batch_size},"
+        f" seed {settings.seed}",
+    ]
+
+
+def _predict(
+    reporter: Reporter, task: ModuleType, model: object, texts: list[str], why: bool, threshold: float | None
+) -> Iterator[Answer]:
+    """Typed messages are shown with their words; those of standard input are answered as they come."""
+    spam_filter = task.SpamFilter(model, threshold)
+    if texts == ["-"]:
+        for block in messages_from(standard_input(), reporter.note):
+            for text, prediction in zip(block, spam_filter.predict(block), strict=True):
+                yield _answer(reporter, spam_filter, text, prediction, why, in_stream=True)
+        return
+    for text, prediction in zip(texts, spam_filter.predict(texts), strict=True):
+        words = task.words(text)
+        shown = ", ".join(printable(word, 40) for word in words[:WORDS]) + (", ..." if len(words) > WORDS else "")
+        reporter.say("Preprocessing... ", (f"[{shown}]", "bold"), wrap=True)
+        if not prediction.known:
+            reporter.note("no known words: the probability is the share of spam in the training")
+        answer = _answer(reporter, spam_filter, text, prediction, why)
+        if reporter.tabs:  # standard output is for programs; whoever looks on reads it here
+            reporter.say(*answer.text)
+        yield answer
+
+
+def _answer(
+    reporter: Reporter, spam_filter: object, text: str, prediction: object, why: bool, in_stream: bool = False
+) -> Answer:
+    label, p = prediction.label, prediction.probability
+    parts = spam_filter.why(text) if why or reporter.json else []
+    style = "bold red" if label == "spam" else "bold green"
+    if in_stream:
+        line = [(f"{label:<4}", style), f"  {p:.3f}  {printable(text, 200)}"]
+    else:
+        line = ["Probability: ", (f"{p:.3f} ({label.upper()})", style)]
+    top = sorted(parts, key=lambda part: -abs(part[1]))[: MOST if why else TOP]
+    return Answer(
+        text=line,
+        cells=[label, f"{p:.6f}", text, *([" ".join(f"{name}={weight:+.3f}" for name, weight in top)] if why else [])],
+        record={
+            "input": text,
+            "label": label,
+            "probability": p,
+            "known_words": prediction.known,
+            "top": [{"part": name, "weight": weight} for name, weight in top],
+        },
+        below=tuple(reasons(parts, spam_filter.bias, reporter.beside.unicode)) if why and prediction.known else (),
+    )
+
+
+def _show(reporter: Reporter, verb: str, result: object, data: object) -> None:
+    show(reporter, verb, result, data)
+    if result.loss == "mse":
+        show_vanishing_gradient(reporter, result.mistake)
+
+
+def _record(result: object) -> dict:
+    mistake = result.mistake
+    return {
+        **({"best_epoch": result.best_epoch} if result.history else {}),
+        "threshold": result.threshold,
+        "confusion": result.confusion,
+        "telling": {
+            label: [{"part": name, "weight": weight} for name, weight in words]
+            for label, words in result.telling.items()
+        },
+        "mistake": mistake
+        and {
+            "input": mistake.text,
+            "label": mistake.label,
+            "probability": mistake.probability,
+            "gradient_log": mistake.pulls["log"],
+            "gradient_mse": mistake.pulls["mse"],
+        },
+    }
+
+
+def _draw(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
+    from brainbox_cli.commands.spam.picture import draw
+
+    return draw(folder, result)
+
+
+TRAINER = Trainer(
+    noun="spam",
+    task="brainbox_core.tasks.spam.train",
+    settings=Settings.suited,
+    choices={
+        "data": options.data(
+            "FILE|-", f"Lines label<TAB>text, a CSV file, - for standard input, or {BUILT_IN} (built in)."
+        ),
+        "folds": options.folds(
+            "Also train K times, to judge all messages by models that did not see them; 0 for not.", MOST_FOLDS
+        ),
+        "ngrams": Ngrams,
+        "chars": Chars,
+        "vocabulary": Vocabulary,
+        "counts": Counts,
+        "loss": Loss,
+        "l2": L2,
+        "threshold": Threshold,
+        "epochs": options.Epochs,
+        "batch_size": options.BatchSize,
+        "lr": options.Lr,
+        "optimizer": options.Optimizer,
+    },
+    metric="test_f1",
+    headline=_headline,
+    predict=_predict,
+    predict_choices={"texts": Choice(InputTexts, ...), "why": Choice(Why, False), "threshold": Choice(OtherThreshold)},
+    evaluate_choices={"threshold": Choice(OtherThreshold)},
+    show=_show,
+    record=_record,
+    draw=_draw,
+    try_next=lambda folder, data: (["predict", EXAMPLE], {}),
+    of_texts=True,
+)
+
+app = verbs(TRAINER, 'A spam filter learns a weight for every word. Use it right away: brainbox spam "TEXT".')

@@ -1,0 +1,1 @@
+"""The two shapes of a command, and the one way out of both."""

@@ -1,0 +1,209 @@
+"""The one path of the commands without verbs: declare options, run once, show steps, save pictures, end with a code.
+
+A command's module describes itself with a `Lesson`: its options, its headline, and the function that does the work and
+returns an `Outcome`. `command` makes of it what Typer runs. Nothing is written unless an option of the Output panel
+names a file.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
+
+import typer
+from typer.core import TyperCommand
+
+from brainbox_cli import options, parsers
+from brainbox_cli.exit_codes import ExitCode
+from brainbox_cli.frame.command import Choice
+from brainbox_cli.frame.command import command as options_of
+from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.program import ParsingError
+from brainbox_core.errors import BrainboxError, UsageError
+from brainbox_core.files.reading import atomic_write, check_writable
+
+STDOUT = Path("-")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a lesson's function hands back.
+
+    Attributes:
+        result: the noun's own part of the document.
+        metrics: the figures of the run; the entry `primary` names the main one.
+        history: a dict of numbers for every step or epoch, with `epoch` counted from 1.
+        files: content by the name of the option that asked for it: `{"plot": picture}`.
+        try_next: the words of the command to try next, after `brainbox`.
+        failure: what the run ended with if it has a result and failed all the same, such as a gate that cannot be
+            learned; everything else is shown first.
+    """
+
+    result: dict
+    metrics: dict = field(default_factory=dict)
+    history: list[dict] = field(default_factory=list)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    try_next: tuple[str, ...] = ()
+    failure: BrainboxError | None = None
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a plain command says about itself.
+
+    Attributes:
+        noun: the command.
+        choices: its options and arguments in the order of the help. `--seed` and those of the display are added.
+            Those in the panels Output (files to write, parsed with `parsers.file`) and Display change no result.
+        headline: from the values of the choices and the seed, as keywords, to a few words each about what is run.
+        run: from the reporter and the same keywords to the outcome; prints its steps as they happen.
+        instead: by the name of a switch, what runs in the place of `run`; it gets the same, and no file is written.
+    """
+
+    noun: str
+    choices: Mapping[str, Choice]
+    headline: Callable[..., list[str]]
+    run: Callable[..., Outcome]
+    instead: Mapping[str, Callable[..., Outcome]] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, Choice]:
+        """The choices that decide what is computed, by name."""
+        shown = (options.OUTPUT, options.DISPLAY)
+        return {name: choice for name, choice in self.choices.items() if _panel(choice) not in shown} | _SEED
+
+
+_SEED = {"seed": Choice(options.Seed, 0)}
+
+
+def command(lesson: Lesson, summary: str, epilog: str = "") -> typer.Typer:
+    """The command of a lesson.
+
+    Args:
+        lesson: what it does.
+        summary: the text of its help page.
+        epilog: what stands below the options there, such as an example.
+    """
+
+    run = options_of(lesson.noun, None, functools.partial(_run, lesson), {**lesson.settings, **lesson.choices})
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    app.command(cls=_Command, help=summary, epilog=epilog)(run)
+    return app
+
+
+class _Command(TyperCommand):
+    """A command with options whose value may be left out, such as `--plot [FILE]`; Typer has no such thing."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        suffixes = {
+            flag: options.IMPLIED[flag] for param in self.params for flag in param.opts if flag in options.IMPLIED
+        }
+        words = []
+        for index, word in enumerate(args):
+            words.append(word)
+            if word == "--":
+                words += args[index + 1 :]
+                break
+            following = args[index + 1 : index + 2]
+            if word in suffixes and (not following or (following[0].startswith("-") and following[0] != "-")):
+                words.append(ctx.info_name + suffixes[word])
+        try:
+            return super().parse_args(ctx, words)
+        except ParsingError as error:
+            argument = next((param for param in self.params if param.param_type_name == "argument"), None)
+            option = getattr(error, "option_name", None)
+            if not (argument and option and error.message.lower().startswith("no such option")):
+                raise
+            word = next((word for word in args if word.startswith(option)), option)
+            if word.startswith("--"):
+                raise
+            fix = f"if it is the {argument.metavar}, write -- before it: {ctx.command_path} ... -- {shlex.quote(word)}"
+            raise UsageError(f"there is no option {option}", fix=fix) from error
+
+
+def _run(lesson: Lesson, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
+    if switch := next((name for name in lesson.instead if values[name]), None):
+        outcome = lesson.instead[switch](reporter, **values)
+        reporter.document.set(result=outcome.result)
+        _row(reporter, "next", shlex.join(["brainbox", *outcome.try_next]))
+        return ExitCode.OK
+    seed = values["seed"]
+    files = {name: values[name] for name, choice in lesson.choices.items() if _panel(choice) == options.OUTPUT}
+    files = {name: path for name, path in files.items() if isinstance(path, Path)}
+    _check_files(lesson, reporter, files)
+    reporter.document.set(seed=seed, config=values)
+    reporter.say((f"{lesson.noun}: ", "bold cyan"), " | ".join(lesson.headline(**values)), wrap=True)
+    outcome = lesson.run(reporter, **values)
+    reporter.document.set(result=outcome.result, metrics=outcome.metrics, history=outcome.history)
+    for name, content in outcome.files.items():
+        _save(reporter, name, files[name], content)
+    if outcome.try_next and not outcome.failure:  # the hint of a failure says what to try
+        _row(reporter, "next", shlex.join(["brainbox", *outcome.try_next]))
+    _row(reporter, "reproduce", _reproduce(lesson, values, given))
+    return reporter.fail(outcome.failure) if outcome.failure else ExitCode.OK
+
+
+def _check_files(lesson: Lesson, reporter: Reporter, files: Mapping[str, Path]) -> None:
+    """Find out before the work whether every file can be written; make way on standard output if it takes one."""
+    flags: dict[str, str] = {}
+    for name, path in files.items():
+        flag = options.flag_of(lesson.choices[name].option)
+        if other := flags.get(os.path.realpath(path)):
+            raise UsageError(
+                f"names the same file as {other}", where=f"{flag} {path}", fix="give each a name of its own"
+            )
+        flags[os.path.realpath(path)] = flag
+        if path != STDOUT:
+            check_writable(path)
+        elif reporter.json:
+            raise UsageError("standard output already belongs to --json", where=f"{flag} -", fix="name a file instead")
+        else:
+            reporter.text = reporter.side = reporter.notes
+
+
+def _save(reporter: Reporter, name: str, path: Path, content: bytes) -> None:
+    if path == STDOUT:
+        reporter.hide()
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:
+        atomic_write(path, content)
+        reporter.document.set(artifacts={name: path})
+        _row(reporter, "saved", str(path))
+
+
+def _row(reporter: Reporter, name: str, text: str) -> None:
+    reporter.say((f"{name:<10} ", "cyan"), text)
+
+
+def _reproduce(lesson: Lesson, values: Mapping, given: set[str]) -> str:
+    """The shortest command that computes the same; the seed is named in any case."""
+    words, argument = ["brainbox", lesson.noun], []
+    for name, choice in lesson.settings.items():
+        value = values[name]
+        if name != "seed" and (name not in given or value is None):
+            continue
+        if isinstance(_info(choice), typer.models.ArgumentInfo):
+            argument = [parsers.as_typed(value)]
+        elif isinstance(value, bool):
+            words.append(options.switch_of(choice.option, value))
+        else:
+            words += [options.flag_of(choice.option), parsers.as_typed(value)]
+    if argument and argument[0].startswith("-"):
+        return shlex.join([*words, "--", *argument])
+    return shlex.join([*words[:2], *argument, *words[2:]])
+
+
+def _info(choice: Choice) -> typer.models.ParameterInfo:
+    return get_args(choice.option)[1]
+
+
+def _panel(choice: Choice) -> str | None:
+    return _info(choice).rich_help_panel

@@ -1,0 +1,203 @@
+"""Everything a command says: text for people, the JSON document for programs, warnings and errors."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+
+from brainbox_cli.exit_codes import ExitCode, code_of
+from brainbox_cli.frame.document import Document
+from brainbox_core.errors import BrainboxError
+from brainbox_core.files.reading import printable
+from brainbox_core.model.callbacks import Callback
+from brainbox_core.screen.progress import MAX_LINE, Part, Progress, Screen
+
+_KINDS = {code: code.name.lower() for code in ExitCode}
+
+
+class Reporter:
+    """The one way out of a command.
+
+    Text goes to standard output; with `--json` that belongs to the document, and text goes to standard error. Notes,
+    warnings and errors are always on standard error.
+
+    Args:
+        argv: the command line after `brainbox`.
+    """
+
+    def __init__(self, argv: list[str]):
+        options = argv[: argv.index("--")] if "--" in argv else argv
+        self.json = "--json" in options  # before anything is parsed: a usage error is a document, too
+        self.quiet = self.verbose = False
+        self.notes = Screen(sys.stderr)
+        self.text = self.notes if self.json else Screen(sys.stdout)
+        self.side = self.notes
+        self.document = Document(argv)
+        self._begin = time.perf_counter()
+
+    def begin(self, command: str, verb: str | None, *, json: bool, quiet: bool, verbose: bool) -> None:
+        """Take up what the parsed command line says."""
+        if json != self.json:  # the word --json stood for something else, such as the value of an option
+            self.json, self.text = json, self.notes if json else Screen(sys.stdout)
+        self.quiet, self.verbose = quiet, verbose
+        # Beside a prediction, standard output holds nothing but the answers.
+        self.side = self.notes if verb in ("predict", "sample") else self.text
+        self.document.set(command=command, verb=verb)
+
+    def say(self, *parts: Part, wrap: bool = False) -> None:
+        """One line of text that `--quiet` leaves out; see `Screen.print`."""
+        if not self.quiet:
+            self.side.print(*parts, wrap=wrap)
+
+    def answer(self, *parts: Part, wrap: bool = False) -> None:
+        """One line of what was asked for."""
+        self.text.print(*parts, wrap=wrap)
+
+    @property
+    def tabs(self) -> bool:
+        """Whether answers are for programs: lines with tabs, because standard output is not a terminal."""
+        return not self.json and not self.text.stream.isatty()
+
+    def answer_cells(self, cells: list[str]) -> None:
+        """One answer for programs: its columns between tabs. Names keep to one line, whatever is in them."""
+        self.text.stream.write("\t".join(printable(cell, MAX_LINE) for cell in cells) + "\n")
+        self.text.stream.flush()
+
+    @property
+    def beside(self) -> Screen:
+        """Where pictures and the like go that belong to an answer: not between the lines for programs."""
+        return self.notes if self.tabs else self.text
+
+    def note(self, text: str) -> None:
+        """Something worth knowing beside the result."""
+        if not self.quiet:
+            self._beside(("note: ", "cyan"), text)
+
+    def warn(self, text: str) -> None:
+        """Something that may be wrong with the result; part of the document."""
+        self.document.fields["warnings"].append(text)
+        self._beside(("warning: ", "yellow"), text)
+
+    def working(self, label: str) -> AbstractContextManager[Callable[[int, int], None]]:
+        """A live line for long work that is not training; see `Screen.working`."""
+        return _Silent() if self.quiet else self.side.working(label)
+
+    def doing(self, label: str) -> None:
+        """What the live line says from now on; in a `with` of `working`."""
+        if not self.quiet:
+            self.side.show((label, "bold"), " ...")
+
+    def write(self, text: str) -> None:
+        """A piece of a text that was asked for, exactly as it is; a terminal is shown control characters, not sent."""
+        stream = self.text.stream
+        if stream.isatty():
+            text = "".join(c if c in "\n\t" else printable(c) for c in text)
+        stream.write(text)
+        if stream.isatty():  # one sees it being written
+            stream.flush()
+
+    def end_text(self, last: str) -> None:
+        """After a text that ended with `last`: on a terminal what comes next begins on a line of its own."""
+        if self.text.stream.isatty() and not last.endswith("\n"):
+            self.text.stream.write("\n")
+        self.text.stream.flush()
+
+    def training(self, show: Callable[[Screen], Callback] | None = None) -> list[Callback]:
+        """The callbacks that show a training.
+
+        Args:
+            show: makes the one that shows its rows; the usual ones if left out.
+        """
+        if self.quiet:
+            return []
+        return [(show or Progress)(self.text), *([_Batches(self.text)] if self.verbose else [])]
+
+    def fail(self, error: BrainboxError) -> ExitCode:
+        """Say what the user can mend, in two lines."""
+        code = code_of(error)
+        self._error(code, error.line, error.fix or "run it again with --verbose to see where it happened")
+        if self.verbose:
+            self._traceback(error)
+        return code
+
+    def bug(self, error: Exception) -> ExitCode:
+        """Say that the mistake is ours, with all that helps to find it."""
+        self._error(
+            ExitCode.BUG,
+            f"{type(error).__name__}: {error} (this is a bug in brainbox, not your mistake)",
+            "please report it together with the lines below",
+        )
+        self._traceback(error)
+        return ExitCode.BUG
+
+    def stopped(self, code: ExitCode, signal: str) -> ExitCode:
+        """Say that somebody ended the run."""
+        self._beside(f"stopped by {signal}; nothing unfinished was written")
+        self._set_error(code, f"stopped by {signal}", "")
+        return code
+
+    def failed(self, reason: str) -> None:
+        """Say that a result did not clear the bar that was set."""
+        self._error(ExitCode.GATE, reason, "train longer or set another bar; the model is kept in any case")
+
+    @property
+    def seconds(self) -> float:
+        """How long the command has run."""
+        return time.perf_counter() - self._begin
+
+    def finish(self, code: ExitCode) -> None:
+        """Close the document with how it ended."""
+        self.document.set(exit_code=int(code), timing={"total_s": round(self.seconds, 3)})
+
+    def print_document(self) -> None:
+        """Write the one JSON object, if it was asked for."""
+        self.hide()
+        if self.json:
+            sys.stdout.write(self.document.text() + "\n")
+        sys.stdout.flush()
+
+    def _error(self, code: ExitCode, line: str, fix: str) -> None:
+        self._beside(("error: ", "bold red"), line)
+        self._beside(("hint: ", "cyan"), fix)
+        self._set_error(code, line, fix)
+
+    def _set_error(self, code: ExitCode, line: str, fix: str) -> None:
+        status = "failed" if code == ExitCode.GATE else "stopped" if code > 128 else "error"
+        self.document.set(status=status, error={"kind": _KINDS[code], "message": line, "hint": fix})
+
+    def _beside(self, *parts: Part) -> None:
+        self.hide()  # both streams may be the same terminal, and the cursor stands in the live line
+        self.notes.print(*parts)
+
+    def hide(self) -> None:
+        """Take the live line away, wherever it is."""
+        self.text.hide()
+        self.side.hide()
+
+    def _traceback(self, error: Exception) -> None:
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            self.notes.print(line)
+
+
+class _Batches(Callback):
+    """A line for every batch, for --verbose."""
+
+    def __init__(self, screen: Screen):
+        self._screen = screen
+
+    def on_batch_end(self, model: object, logs: Mapping) -> None:
+        text = "  epoch {epoch} batch {batch}/{batches}  step {step}  loss {train_loss:.4f}  lr {lr:.3g}"
+        self._screen.print((text.format_map(logs), "bright_black"))
+
+
+class _Silent:
+    """Work that nobody wants to watch."""
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        return lambda done, total: None
+
+    def __exit__(self, *error: object) -> None:
+        return None

@@ -1,0 +1,334 @@
+"""The one path of every trainer: check, seed, load, train, save, report, gate."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from brainbox_cli import options, parsers
+from brainbox_cli.exit_codes import ExitCode
+from brainbox_cli.frame.gate import Gate, shown
+from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.frame.run_folder import METRICS, MODEL, RUN, RunFolder, default_folder, model_path, open_folder
+from brainbox_core.errors import ConvergenceError, InputError, UsageError
+from brainbox_core.files.reading import atomic_write
+from brainbox_core.screen.display import fitted, number, sparkline
+
+if TYPE_CHECKING:
+    from brainbox_cli.frame.trainer import Trainer
+
+
+def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
+    """Learn, keep the best weights and the records of the run, and show what came of it."""
+    settings = _settings(trainer, reporter, values, given)
+    gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
+    out = values["out"]
+    path = out or default_folder(trainer.noun)
+    if os.path.exists(path) and os.path.exists(settings.data) and os.path.samefile(path, settings.data):
+        raise UsageError("is also the folder of the data", where=f"--out {path}", fix="choose another folder")
+    reporter.document.set(seed=settings.seed, config=asdict(settings))
+    reporter.say((f"{trainer.noun}: ", "bold cyan"), " | ".join(trainer.headline(settings)), wrap=True)
+    if values["dry_run"]:
+        return _dry_run(trainer, reporter, settings, path, values["plot"])
+
+    with open_folder(path, ours=out is None) as folder:
+        task, data, model = _prepare(trainer, reporter, settings)
+        folder.record("start", command=trainer.noun, **asdict(settings))
+        show = trainer.progress and (lambda screen: trainer.progress(screen, settings, data))
+        try:
+            result = task.train(model, settings, data, callbacks=[folder, *reporter.training(show)])
+        except ConvergenceError:
+            _keep(reporter, folder, model)
+            raise
+        for note in result.notes:
+            reporter.warn(note)
+        folder.save(model)
+        about = f"  ({trainer.best(result)})" if result.history else ""
+        _show_metrics(trainer, reporter, "train", result, data, about, settings.seed)
+        pictures = {}
+        if values["plot"]:
+            with reporter.working("drawing"):
+                pictures = trainer.draw(path, model, data, result)
+        words, examples = trainer.try_next(path, data)
+        own = {"model": path / MODEL, "run": path / RUN, "metrics": path / METRICS}
+        reporter.document.set(artifacts={**own, **pictures, **examples})
+        _show_table(
+            reporter,
+            loss=_loss_curve(reporter, result.history),
+            saved=path / MODEL,
+            pictures=", ".join(place.name for place in pictures.values()),
+            next=_next_command(trainer, path, words),
+            reproduce=_reproduce(trainer, settings),
+        )
+        code = _gate(reporter, gate, result.metrics)
+        reporter.finish(code)
+        atomic_write(path / RUN, (reporter.document.text() + "\n").encode())
+        folder.record("end", status=reporter.document.fields["status"], **result.metrics)
+    if trainer.afterwards is not None and code == ExitCode.OK:
+        trainer.afterwards(reporter, task, model, **{name: values[name] for name in trainer.train_choices})
+    return code
+
+
+def _settings(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> object:
+    """What was asked for; the rest is the noun's choice, which may depend on it. `--quick` changes only that rest."""
+    names = trainer.setting_options
+    asked = {name: values[name] for name in names if name in given}
+    settings = trainer.settings(**asked)
+    if not values["quick"]:
+        return settings
+    quick = replace(settings.quick(), **asked)
+    changes = [
+        f"{options.flag_of(names[name])} {parsers.as_typed(getattr(quick, name))}"
+        for name in names
+        if getattr(quick, name) != getattr(settings, name)
+    ]
+    reporter.say(("quick: ", "cyan"), " ".join(changes) or "nothing to change")
+    return quick
+
+
+def _prepare(trainer: Trainer, reporter: Reporter, settings: object) -> tuple[ModuleType, object, object]:
+    """Load the data and build the model, and show both."""
+    with reporter.working(f"loading {settings.data}") as progress:
+        task = importlib.import_module(trainer.task)
+        data = task.load_data(settings, progress)
+        model = task.build_model(settings, data)
+    for note in data.notes:
+        reporter.warn(note)
+    _show_layers(reporter, model.summary())
+    counts = data.counts
+    rows = f"{counts['train']:,} {_unit(data)} to train on, {counts['val']:,} held out"
+    reporter.say(rows, f", {counts['test']:,} to test on" if counts["test"] else "", wrap=True)
+    reporter.say()
+    reporter.document.set(data=_data_record(data), model=model_record(model))
+    return task, data, model
+
+
+def _keep(reporter: Reporter, folder: RunFolder, model: object) -> None:
+    """Keep what a training that diverged had learned until then; why it diverged is the error, whatever comes of it."""
+    try:
+        kept = folder.keep(model)
+    except InputError as error:
+        reporter.warn(f"the last finite weights are not kept: {error.line}")
+        return
+    if kept is not None:
+        reporter.document.set(artifacts={"checkpoint": kept})
+        reporter.note(f"the last finite weights of this training are in {kept}")
+
+
+def _show_layers(reporter: Reporter, summary: object) -> None:
+    table = [["layer", "output", "parameters", "multiply-adds"]]
+    for row in summary.rows:
+        output = "x".join(map(str, row.output_shape))
+        table.append([row.name, output, f"{row.parameters:,}", f"{row.multiply_adds:,}"])
+    table.append(["total", "", f"{summary.parameters:,}", f"{summary.multiply_adds:,}"])
+    for line in fitted(table, reporter.text.width, left=2):
+        reporter.say((line, "bright_black"))
+
+
+def _dry_run(trainer: Trainer, reporter: Reporter, settings: object, path: Path, plot: bool) -> ExitCode:
+    _prepare(trainer, reporter, settings)
+    pictures = " and pictures" if plot else ""
+    reporter.answer(f"would write {path / MODEL}, {RUN}, {METRICS}{pictures}; nothing was trained or written")
+    return ExitCode.OK
+
+
+def _next_command(trainer: Trainer, path: Path, words: list[str]) -> str:
+    words = ["brainbox", trainer.noun, *words]
+    if path != Path("brainbox-out", trainer.noun):  # also with BRAINBOX_OUT: the next shell may not have it
+        words += ["--model", str(path)]
+    return shlex.join(words)
+
+
+def _reproduce(trainer: Trainer, settings: object) -> str:
+    """The shortest command that gives the same model; epochs and seed are named in any case."""
+    told = {name: getattr(settings, name) for name in trainer.setting_options}
+    for name in [name for name in told if name not in ("epochs", "seed")]:
+        rest = {other: value for other, value in told.items() if other != name}
+        if trainer.settings(**rest) == settings:  # the noun would choose it by itself
+            told = rest
+    words = ["brainbox", trainer.noun]
+    for name, value in told.items():
+        words.append(options.flag_of(trainer.setting_options[name]))
+        if value is not True:
+            words.append(parsers.as_typed(value))
+    return shlex.join(words)
+
+
+def predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
+    """Answer for each input: in words for people, in columns for programs."""
+    task, model = _load_model(trainer, reporter, values.pop("model"))
+    records = []
+    reporter.document.set(model=model_record(model), seed=model.seed)
+    for answer in trainer.predict(reporter, task, model, **values):
+        if reporter.json:  # who pipes millions of inputs through wants no memory of them
+            records.append(answer.record)
+        if reporter.tabs:
+            reporter.answer_cells(answer.cells)
+        elif answer.text:
+            reporter.answer(*answer.text)
+        for line in answer.below:
+            reporter.beside.print(line)
+    reporter.document.set(result={"predictions": records})
+    return ExitCode.OK
+
+
+def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
+    """Measure a trained model by the test part of its own data, or of other data."""
+    gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
+    task, model = _load_model(trainer, reporter, values["model"])
+    name = values["data"] or _trained_on(model)
+    try:
+        with reporter.working(f"loading {name}") as progress:
+            data = task.load_test_data(model, name, progress)
+    except InputError as error:
+        if values["data"] is not None:
+            raise
+        raise InputError(f"it was trained on {name}: {error.line}", fix="name the data with --data") from error
+    for note in data.notes:
+        reporter.warn(note)
+    if values["data"] is None and data.sha256 != model.meta["data"].get("sha256"):
+        reporter.warn(f"{name} is not what it was when the model was trained on it")
+    extra = {name: values[name] for name in trainer.evaluate_choices}
+    reporter.document.set(
+        data=_data_record(data), model=model_record(model), seed=model.seed, config={"data": name, **extra}
+    )
+    with reporter.working("evaluating") as progress:
+        result = task.evaluate(model, data, **extra, progress=progress)
+    for note in result.notes:
+        reporter.warn(note)
+    changed = "".join(f", {name} {parsers.as_typed(extra[name])}" for name in extra if name in given)
+    measured = data.counts["test"] or data.counts["val"]  # where there is no third part, what was held out
+    about = f"  ({measured:,} {_unit(data)} of {name}{changed})"
+    _show_metrics(trainer, reporter, "evaluate", result, data, about, model.seed)
+    return _gate(reporter, gate, result.metrics)
+
+
+def sample(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
+    """Let a model write: nothing but its text on standard output."""
+    task, model = _load_model(trainer, reporter, values.pop("model"))
+    reporter.document.set(model=model_record(model), seed=values["seed"], config=values)
+    pieces = []
+    for piece in trainer.predict(reporter, task, model, **values):
+        reporter.write(piece)
+        pieces.append(piece)
+    reporter.end_text("".join(pieces[-1:]))
+    reporter.document.set(result={"text": "".join(pieces)})
+    return ExitCode.OK
+
+
+def _trained_on(model: object) -> str:
+    """The name of the data that a model was trained on, as its file says."""
+    data = model.meta.get("data")
+    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+        raise UsageError("the model's file does not say what it was trained on", fix="name the data with --data")
+    return data["name"]
+
+
+def _load_model(trainer: Trainer, reporter: Reporter, model: str | None) -> tuple[ModuleType, object]:
+    path, is_ours = model_path(trainer.noun, model)
+    if is_ours and not os.path.exists(path):
+        if trainer.of_texts and path.parent == default_folder(trainer.noun):
+            return _train_first(trainer, reporter, path)
+        raise InputError("there is no model yet", where=str(path), fix=f"train one first: brainbox {path.parent.name}")
+    with reporter.working("loading the model"):
+        task = importlib.import_module(trainer.task)
+        return task, task.load_model(path, trainer.noun)
+
+
+def _train_first(trainer: Trainer, reporter: Reporter, path: Path) -> tuple[ModuleType, object]:
+    """A model trained on the built-in data with the noun's defaults, and kept if its folder can be written."""
+    settings = trainer.settings()
+    reporter.note(f"there is no model yet: training one on {settings.data} (built in) first")
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(open_folder(path.parent, ours=True))
+        except InputError as error:
+            folder = None
+            reporter.note(f"it is not kept: {error.line}")
+        with reporter.working("training"):
+            task = importlib.import_module(trainer.task)
+            data = task.load_data(settings)
+            model = task.build_model(settings, data)
+            if folder is None:
+                task.train(model, settings, data)
+            else:
+                folder.record("start", command=trainer.noun, **asdict(settings))
+                result = task.train(model, settings, data, callbacks=[folder])
+                folder.save(model)
+                folder.record("end", status="ok", **result.metrics)
+    return task, model
+
+
+# shared by the verbs
+
+
+def _show_metrics(
+    trainer: Trainer, reporter: Reporter, verb: str, result: object, data: object, about: str, seed: int
+) -> None:
+    """The line with the main figure, and what the noun adds; both also go into the document."""
+    metrics = {name: value for name, value in result.metrics.items() if name != "primary"}
+    history = [{name: value for name, value in row.items() if name != "time_s"} for row in result.history]
+    reporter.document.set(
+        metrics={"primary": trainer.metric, **metrics},
+        history=history,
+        result=trainer.record(result),
+        timing={"epochs_s": [round(row["time_s"], 3) for row in result.history]},
+    )
+    left = f"{shown(trainer.metric)} {number(trainer.metric, metrics[trainer.metric])}"
+    if reporter.quiet:
+        reporter.answer(left)
+        return
+    right = f"{reporter.seconds:.1f} s, seed {seed}"
+    reporter.answer(
+        (left, "bold green"), about, " " * max(2, 60 - len(left) - len(about)), (right, "bright_black"), wrap=True
+    )
+    trainer.show(reporter, verb, result, data)
+
+
+def _unit(data: object) -> str:
+    """What the parts of the data are counted in."""
+    return getattr(data, "unit", "rows")
+
+
+def _show_table(reporter: Reporter, **rows: object) -> None:
+    for name, text in rows.items():
+        if text:
+            reporter.say((f"{name:<10} ", "cyan"), str(text))
+
+
+def _loss_curve(reporter: Reporter, history: list[dict]) -> str:
+    losses = [row["train_loss"] for row in history]
+    if not losses:  # solved at once, without an epoch
+        return ""
+    curve = sparkline(losses, reporter.text.unicode)
+    return f"{losses[0]:.4f} {curve} {losses[-1]:.4f}"
+
+
+def _gate(reporter: Reporter, gate: Gate, metrics: Mapping) -> ExitCode:
+    value = metrics[gate.metric]
+    reporter.document.set(threshold=gate.record(value))
+    if failure := gate.failure(value):
+        reporter.failed(failure)
+        return ExitCode.GATE
+    return ExitCode.OK
+
+
+def _data_record(data: object) -> dict:
+    return {"source": data.name, "sha256": data.sha256, **data.counts}
+
+
+def model_record(model: object) -> dict:
+    """The document's part on a model."""
+    summary = model.summary()
+    layers = [
+        {"name": row.name, "kind": row.kind, "output_shape": row.output_shape, "params": row.parameters}
+        for row in summary.rows
+    ]
+    return {"kind": "sequential", "layers": layers, "params": summary.parameters}

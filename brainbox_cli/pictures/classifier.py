@@ -1,0 +1,197 @@
+"""The pictures of `--plot` for a classifier of images; its loss curve and confusion matrix do for others, too.
+
+Names of classes are drawn as they are, never as formulas.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from brainbox_cli.pictures.figure import (
+    BLUE,
+    GRID,
+    INK,
+    INKS,
+    MUTED,
+    ORANGE,
+    RED,
+    SIGNED,
+    Figure,
+    MaxNLocator,
+    PercentFormatter,
+    new_figure,
+    save,
+)
+from brainbox_core.files.reading import printable
+
+NAME_LENGTH = 16  # characters of a class's name
+MOST = 40  # filters, units or feature maps of a layer
+
+
+def draw_classifier(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
+    """Draw what a classifier of images learned, as PNG files in a folder.
+
+    Args:
+        folder: where the files go.
+        model: the trained `Sequential`.
+        data: what it was trained on, with `test_images`, `test_labels` and `classes`.
+        result: the training's result, with `history`, `best_epoch`, `confusion` and `probabilities`.
+
+    Returns:
+        The files by name: loss, confusion, filters, feature_maps (of convolutions) and mistakes (if it made any).
+    """
+    names = [printable(str(name), limit=NAME_LENGTH) for name in data.classes]
+    figures = {
+        "loss": lambda: loss_curve(result.history, result.best_epoch),
+        "confusion": lambda: confusion_matrix(result.confusion, names),
+        "filters": lambda: first_layer(model),
+        "feature_maps": lambda: feature_maps(model, data.test_images[0]),
+        "mistakes": lambda: mistakes(result.probabilities, data.test_images, data.test_labels, names),
+    }
+    return save(folder, figures)
+
+
+def loss_curve(history: list[dict], best_epoch: int) -> Figure:
+    """Loss and accuracy by epoch, on the training and the held-out part."""
+    epochs = [row["epoch"] for row in history]
+    figure = new_figure(9, 3.6)
+    left, right = figure.subplots(1, 2)
+    for axes, name, title in ((left, "loss", "Loss"), (right, "accuracy", "Accuracy")):
+        for part, label, colour in (("train", "training", MUTED), ("val", "held out", BLUE)):
+            values = [row.get(f"{part}_{name}") for row in history]
+            if None in values:
+                continue
+            axes.plot(epochs, values, "o-", color=colour, linewidth=2, markersize=4, label=label, clip_on=False)
+            if part == "val" and best_epoch in epochs:
+                best = values[epochs.index(best_epoch)]
+                axes.plot(
+                    [best_epoch], [best], "o", color=ORANGE, markersize=9, label="best epoch", zorder=3, clip_on=False
+                )
+        axes.set_title(title, loc="left", fontweight="bold")
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(axis="y", color=GRID)
+        axes.set_axisbelow(True)
+    left.legend(frameon=False)
+    left.set_ylim(bottom=0)
+    right.set_ylim(top=min(1.0, right.get_ylim()[1]))  # all right from the start: the scale would go on above it
+    right.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    return figure
+
+
+def confusion_matrix(confusion: np.ndarray, names: list[str]) -> Figure:
+    """How often each class was read as each; colours are shares of a row, so that mistakes show beside the diagonal."""
+    confusion = np.asarray(confusion)
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    figure = new_figure(6.4, 6.2)
+    axes = figure.subplots()
+    axes.imshow(np.sqrt(shares), cmap=INKS, vmin=0, vmax=1)  # the root lifts a few per cent out of the white
+    for row, column in np.argwhere(confusion):
+        light = shares[row, column] > 0.2
+        axes.text(
+            column,
+            row,
+            f"{confusion[row, column]}",
+            ha="center",
+            va="center",
+            fontsize=9,
+            color="white" if light else INK if row == column else RED,
+        )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(range(len(names)), names, parse_math=False)
+    if max(map(len, names)) > 2:
+        axes.tick_params(axis="x", rotation=45)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_xlabel("read as")
+    axes.set_ylabel("really")
+    right = np.trace(confusion) / max(confusion.sum(), 1)
+    axes.set_title(f"Test part: {right:.1%} right", loc="left", fontweight="bold")
+    return figure
+
+
+def first_layer(model: object) -> Figure | None:
+    """What the first layer looks for: blue where it wants ink, orange where it wants none."""
+    kernel = next(
+        (p.data for name, p in model.params.named.items() if name.endswith("/kernel") and p.data.ndim == 4), None
+    )
+    if kernel is not None:
+        tiles, title = kernel[:, :, 0, :MOST].transpose(2, 0, 1), "first filters"  # (K,K,1,F) -> (F,K,K)
+    else:
+        weights = next(p.data for p in model.params.named.values() if p.data.ndim == 2)  # (inputs, units)
+        height, width = model.input_shape[:2]
+        tiles = weights.T.reshape(-1, height, width)
+        order = np.argsort(-np.linalg.norm(weights, axis=0), kind="stable")[:MOST]
+        tiles, title = tiles[order], "strongest units of the first layer"
+    columns = min(10, len(tiles))
+    figure, grid = _grid(len(tiles), columns, f"{len(tiles)} {title} (blue: ink counts for it, orange: against it)")
+    for axes, tile in zip(grid, tiles, strict=False):
+        limit = np.abs(tile).max() or 1
+        axes.imshow(tile, cmap=SIGNED, vmin=-limit, vmax=limit)
+    return figure
+
+
+def feature_maps(model: object, image: np.ndarray) -> Figure | None:
+    """One digit, and what every convolution makes of it; None for a network without convolutions."""
+    seen = model.activations(image[None])
+    shown = {name: maps[0, ..., :MOST] for name, maps in seen.items() if name.startswith("conv")}
+    if not shown:
+        return None
+    columns = 8
+    rows = [(f"{name}: {maps.shape[-1]} maps of {maps.shape[0]}x{maps.shape[1]}", maps) for name, maps in shown.items()]
+    heights = [1.0] + [-(-maps.shape[-1] // columns) for _, maps in rows]
+    figure = new_figure(columns * 1.05 + 0.4, sum(heights) * 1.05 + 0.5 * len(heights))
+    parts = figure.subfigures(len(heights), 1, height_ratios=[height + 0.45 for height in heights])
+    _tiles(parts[0], [image.reshape(image.shape[:2])], columns, "input", INKS)
+    for part, (title, maps) in zip(parts[1:], rows, strict=True):
+        _tiles(part, np.maximum(maps, 0).transpose(2, 0, 1), columns, title, INKS)  # what the ReLU lets through
+    return figure
+
+
+def mistakes(probabilities: np.ndarray, images: np.ndarray, labels: np.ndarray, names: list[str]) -> Figure | None:
+    """The wrong answers that the network was most sure of; None if all were right."""
+    answers, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(answers != labels)
+    if not len(wrong):
+        return None
+    wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:24]
+    title = f"Most confident mistakes ({np.count_nonzero(answers != labels):,} of {len(labels):,})"
+    figure, grid = _grid(len(wrong), min(8, len(wrong)), title, caption=True)
+    for axes, index in zip(grid, wrong, strict=False):
+        axes.imshow(images[index].reshape(images.shape[1:3]), cmap=INKS, vmin=0, vmax=255)
+        text = f"{names[labels[index]]} read as {names[answers[index]]}"
+        axes.set_title(f"{text}\n{sure[index]:.0%} sure", fontsize=8, color=INK, parse_math=False)
+    return figure
+
+
+def _grid(count: int, columns: int, title: str, caption: bool = False) -> tuple[Figure, list]:
+    rows = -(-count // columns)
+    figure = new_figure(max(4.0, columns * 1.05), rows * (1.5 if caption else 1.05) + 0.5)
+    figure.suptitle(title, x=0.02, ha="left", fontweight="bold", fontsize=11)
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in grid[count:]:
+        axes.axis("off")
+    for axes in grid[:count]:
+        _frame(axes)
+    return figure, grid
+
+
+def _tiles(part: object, tiles: np.ndarray, columns: int, title: str, colours: object) -> None:
+    part.suptitle(title, x=0.02, ha="left", fontsize=10, parse_math=False)
+    grid = list(part.subplots(-(-len(tiles) // columns), columns, squeeze=False).flat)
+    for axes, tile in zip(grid, tiles, strict=False):
+        axes.imshow(tile, cmap=colours, vmin=0, vmax=float(np.max(tile)) or 1)
+        _frame(axes)
+    for axes in grid[len(tiles) :]:
+        axes.axis("off")
+
+
+def _frame(axes: object) -> None:
+    """A thin line around a picture whose own border may be as white as the paper."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(True)

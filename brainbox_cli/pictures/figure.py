@@ -1,0 +1,122 @@
+"""What every picture is made with: Matplotlib, colours, a style.
+
+Figures are drawn by Agg alone: no display, no pyplot, whatever MPLBACKEND says. Nothing of Matplotlib is imported
+anywhere else, as it has to be silenced before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+# It warns on standard error when it has to build its font cache or finds no home folder; that is nobody's business.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+import matplotlib  # noqa: E402
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.colors import LinearSegmentedColormap  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.patches import FancyArrowPatch, Rectangle  # noqa: E402
+from matplotlib.ticker import MaxNLocator, PercentFormatter  # noqa: E402
+
+from brainbox_core.files.reading import atomic_write  # noqa: E402
+
+__all__ = [
+    "BLUE",
+    "GRID",
+    "INK",
+    "INKS",
+    "MUTED",
+    "ORANGE",
+    "RED",
+    "SIGNED",
+    "STYLE",
+    "FancyArrowPatch",
+    "Figure",
+    "MaxNLocator",
+    "PercentFormatter",
+    "Rectangle",
+    "matplotlib",
+    "new_figure",
+    "png",
+    "save",
+    "style",
+]
+
+INK, MUTED, GRID = "#1f2933", "#7b8794", "#e4e7eb"
+BLUE, ORANGE, RED = "#2f6fed", "#f08c2e", "#d64545"
+INKS = LinearSegmentedColormap.from_list("inks", ["#ffffff", "#9fb8ee", BLUE, "#12296b"])
+SIGNED = LinearSegmentedColormap.from_list(
+    "signed", ["#b8500d", ORANGE, "#fff7ee", "#ffffff", "#eef3ff", BLUE, "#12296b"]
+)
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": GRID,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty white figure, drawn by Agg alone: no display, no pyplot.
+
+    Args:
+        width: in inches of 130 pixels.
+        height: the same.
+    """
+    figure = Figure(figsize=(width, height), dpi=130, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def png(draw: Callable[[], Figure]) -> bytes:
+    """The picture that `draw` makes; it is called with the style in place.
+
+    Example:
+        >>> png(lambda: new_figure(2, 1))[1:4]
+        b'PNG'
+    """
+    with style():
+        return _encoded(draw())
+
+
+def save(folder: Path, figures: Mapping[str, Callable[[], Figure | None]]) -> dict[str, Path]:
+    """Draw pictures one after another into a folder, as `NAME.png`.
+
+    Args:
+        folder: where the files go.
+        figures: what draws each, by name; None where there is nothing to draw.
+
+    Returns:
+        The files by name.
+    """
+    paths = {}
+    with style():
+        for name, draw in figures.items():
+            if (figure := draw()) is not None:
+                paths[name] = folder / f"{name}.png"
+                atomic_write(paths[name], _encoded(figure))
+    return paths
+
+
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """What is drawn meanwhile is drawn in our style, whatever the user's Matplotlib is set to."""
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE}), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a glyph that the font lacks is drawn as a box
+        yield
+
+
+def _encoded(figure: Figure) -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format="png", metadata={"Software": None})
+    return content.getvalue()

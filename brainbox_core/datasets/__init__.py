@@ -1,0 +1,1 @@
+"""The built-in and the downloaded data, by name."""

@@ -1,0 +1,185 @@
+"""The image data sets: `digits` (built in), `mnist` and `fashion-mnist` (downloaded once), or a folder of IDX files."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from brainbox_core.datasets.download import Remote, cache_folder, download
+from brainbox_core.datasets.idx import idx_header, read_idx
+from brainbox_core.errors import InputError
+
+DIGITS = tuple("0123456789")
+CLOTHES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+TRAIN, TEST = (
+    ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+)
+
+
+def _remotes(mirrors: tuple[str, ...], *files: tuple[int, str]) -> tuple[Remote, ...]:
+    return tuple(Remote(f"{name}.gz", *file, mirrors) for name, file in zip(TRAIN + TEST, files, strict=True))
+
+
+REMOTE = {
+    "mnist": _remotes(
+        ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"),
+        (9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+        (28881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+        (1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+        (4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+    ),
+    # Sizes and SHA-256 as in TensorFlow Datasets' url_checksums/fashion_mnist.txt.
+    "fashion-mnist": _remotes(
+        (
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        ),
+        (26421880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+        (29515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+        (4422102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+        (5148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+    ),
+}
+NAMES = ("digits", *REMOTE)
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """Gray pictures of ten classes, split into a training and a test part.
+
+    Args:
+        name: the name or the folder that was asked for.
+        train_images, test_images: uint8, (N, height, width), 0 is the background.
+        train_labels, test_labels: uint8, (N,), 0 to 9.
+        classes: what each label means.
+        sha256: one hash over the four files as they are unpacked, images before labels, training before test.
+        notes: what a user should know about this data; usually empty.
+    """
+
+    name: str
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    classes: tuple[str, ...]
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+
+def load_images(source: str | Path = "digits", *, progress: Callable[[int, int], object] | None = None) -> ImageData:
+    """Load a named data set, or a folder that holds the four IDX files of one under MNIST's file names.
+
+    Args:
+        source: `digits`, `mnist`, `fashion-mnist`, or a folder (a path object, or a text that is none of the names).
+            File names may end in `.gz` and may have a dot in place of the last dash group: `train-images.idx3-ubyte`.
+        progress: called with (bytes done, bytes in all) while a set is downloaded.
+
+    Raises:
+        InputError: no such set or folder, a file that is missing or bad, files that do not belong together, or a
+            download that failed.
+    """
+    name = str(source)
+    paths = _locate(source, progress)
+    arrays = [read_idx(path, dims) for path, dims in zip(paths, (3, 1, 3, 1), strict=True)]
+    for images, labels in ((0, 1), (2, 3)):
+        _check_pair(arrays[images], arrays[labels], paths[images], paths[labels])
+    if arrays[0].shape[1:] != arrays[2].shape[1:]:
+        raise InputError(
+            "the test images have another size than the training images",
+            where=str(paths[2]),
+            expected="{} x {}".format(*arrays[0].shape[1:]),
+            got="{} x {}".format(*arrays[2].shape[1:]),
+            fix="use the four files of one data set",
+        )
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(idx_header(array.shape))
+        digest.update(array)
+    train, test = len(arrays[0]), len(arrays[2])
+    notes = ()
+    if test > train:
+        notes = (f"the test part has {test:,} images and the training part {train:,}: the files may be exchanged",)
+    classes = CLOTHES if source == "fashion-mnist" else DIGITS
+    return ImageData(name, *arrays, classes=classes, sha256=digest.hexdigest(), notes=notes)
+
+
+def builtin(name: str) -> Path:
+    """The path of a built-in file or folder, in a checkout, an editable install or a wheel.
+
+    Args:
+        name: the file or folder inside `datasets`, such as `digits`.
+
+    Raises:
+        InputError: this installation has no such data.
+    """
+    room = Path(__file__).parent
+    for folder in (room / "builtin", room.parents[1] / "datasets"):
+        if (folder / name).exists():
+            return folder / name
+    raise InputError("this installation lacks its built-in data", where=name, fix="install braininabox again")
+
+
+def _locate(source: str | Path, progress: Callable[[int, int], object] | None) -> list[Path]:
+    if source == "digits":
+        return _find(builtin("digits"))
+    if source in REMOTE:
+        return _download(str(source), progress)
+    folder = Path(source)
+    if os.path.isdir(folder):  # unlike Path's, these answer no to a name too long or a folder that may not be read
+        return _find(folder)
+    if os.path.exists(folder):
+        raise InputError(
+            "is a file, not a folder", where=str(source), fix="name the folder that holds the four IDX files"
+        )
+    close = difflib.get_close_matches(str(source), NAMES, n=1)
+    fix = f"did you mean {close[0]}?" if close else f"use {', '.join(NAMES)} or a folder of IDX files"
+    raise InputError("no data set and no folder has this name", where=str(source), fix=fix)
+
+
+def _find(folder: Path) -> list[Path]:
+    found = []
+    for name in TRAIN + TEST:
+        variants = [stem + end for stem in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")]
+        path = next((folder / variant for variant in variants if os.path.isfile(folder / variant)), None)
+        if path is None:
+            raise InputError(
+                f"there is no {name}(.gz) in this folder",
+                where=str(folder),
+                fix="the folder needs the four IDX files under MNIST's names",
+            )
+        found.append(path)
+    return found
+
+
+def _download(name: str, progress: Callable[[int, int], object] | None) -> list[Path]:
+    remotes, folder = REMOTE[name], cache_folder() / name
+    done, total, paths = 0, sum(remote.size for remote in remotes), []
+    for remote in remotes:
+        report = progress and (lambda received, done=done: progress(done + received, total))
+        paths.append(download(remote, folder, progress=report))
+        done += remote.size
+    return paths
+
+
+def _check_pair(images: np.ndarray, labels: np.ndarray, image_path: Path, label_path: Path) -> None:
+    if len(images) != len(labels):
+        raise InputError(
+            f"{len(labels):,} labels for the {len(images):,} images of {image_path.name}",
+            where=str(label_path),
+            fix="use the four files of one data set",
+        )
+    if (wrong := labels > 9).any():
+        index = int(wrong.argmax())
+        raise InputError(
+            f"label {labels[index]} at index {index}",
+            where=str(label_path),
+            expected="0 to 9",
+            fix="use a data set of ten classes",
+        )

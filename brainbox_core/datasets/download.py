@@ -1,0 +1,142 @@
+"""Downloads that are kept: fetched once, checked against a known SHA-256, and never left half-written."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from brainbox_core.errors import InputError
+from brainbox_core.files.reading import kind_of
+
+OFFLINE = "check the connection, or use --data digits or a folder of IDX files"
+ANOTHER_FOLDER = "set BRAINBOX_DATA_DIR to a folder that can be written and has room"
+SLOWEST = 1000  # bytes per second, averaged over one timeout; a server that drips is given up
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file on the network: its name, its size in bytes, its SHA-256, and the servers that have it."""
+
+    name: str
+    size: int
+    sha256: str
+    mirrors: tuple[str, ...]
+
+
+class _MirrorError(Exception):
+    """One mirror did not give the file; the text says why."""
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: `$BRAINBOX_DATA_DIR`, else the platform's cache folder, such as `~/.cache/brainbox`.
+
+    Raises:
+        InputError: this user has no home folder, as in some containers.
+    """
+    import pooch
+
+    if chosen := os.environ.get("BRAINBOX_DATA_DIR"):
+        return Path(chosen)
+    try:
+        return pooch.os_cache("brainbox").expanduser()
+    except RuntimeError as error:
+        raise InputError("there is no home folder to keep downloads in", fix=ANOTHER_FOLDER) from error
+
+
+def download(
+    remote: Remote, folder: Path, *, timeout: float = 20.0, progress: Callable[[int], object] | None = None
+) -> Path:
+    """The path of a file in the folder, fetched from its first mirror that answers unless a good copy is there.
+
+    Nothing reaches its final name before its SHA-256 is right, so an interrupted or concurrent run does no harm.
+
+    Args:
+        remote: what to fetch.
+        folder: where to keep it; made if missing.
+        timeout: seconds that a server may stay silent.
+        progress: called with the number of bytes received so far.
+
+    Raises:
+        InputError: no mirror gave the right file, or the folder cannot be written.
+    """
+    import pooch
+    import requests
+    import urllib3
+
+    pooch.get_logger().setLevel("WARNING")  # the library is silent; progress is the caller's business
+    reasons = []
+    for mirror in remote.mirrors:
+        url = mirror + remote.name
+        try:
+            return Path(
+                pooch.retrieve(
+                    url,
+                    f"sha256:{remote.sha256}",
+                    fname=remote.name,
+                    path=folder,
+                    downloader=lambda url, target, _: _fetch(url, Path(target), remote.size, timeout, progress),
+                )
+            )
+        except _MirrorError as error:
+            reason = str(error)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            reason = _reason(error)
+        except ValueError:  # pooch's word for a checksum that differs
+            reason = "sent another file (its SHA-256 differs)"
+        except OSError as error:
+            raise InputError(
+                f"cannot store the download ({(error.strerror or str(error)).lower()})",
+                where=str(folder),
+                fix=ANOTHER_FOLDER,
+            ) from error
+        reasons.append(f"{urlsplit(url).netloc} {reason}")
+    raise InputError(f"cannot be downloaded: {'; '.join(reasons)}", where=remote.name, fix=OFFLINE)
+
+
+def _fetch(url: str, target: Path, size: int, timeout: float, progress: Callable[[int], object] | None) -> None:
+    import requests
+
+    # identity: a .gz file is what we want, not something for the transport to unpack.
+    headers = {"Accept-Encoding": "identity"}
+    with requests.get(url, stream=True, timeout=timeout, headers=headers) as response, target.open("wb") as file:
+        response.raise_for_status()
+        received, mark, mark_time = 0, 0, time.monotonic()
+        # read1 hands over what has arrived; iter_content would wait for a full block, for hours on a dripping server.
+        while block := response.raw.read1(2**16, decode_content=False):
+            if not received and kind_of(block) == "a web page":
+                raise _MirrorError("sent a web page instead (does the network ask for a login?)")
+            received += len(block)
+            if received > size:
+                raise _MirrorError(f"sent more than the {size:,} bytes expected")
+            file.write(block)
+            if progress:
+                progress(received)
+            if (elapsed := time.monotonic() - mark_time) > timeout:
+                if received - mark < SLOWEST * elapsed:
+                    raise _MirrorError("is too slow")
+                mark, mark_time = received, time.monotonic()
+        if received < size:
+            raise _MirrorError(f"broke off after {received:,} of {size:,} bytes")
+
+
+def _reason(error: Exception) -> str:
+    import requests
+    import urllib3
+
+    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
+        return "did not answer in time"
+    if isinstance(error, requests.HTTPError):
+        return f"answered {error.response.status_code} {error.response.reason}".rstrip()
+    if isinstance(error, requests.exceptions.SSLError):
+        return "has a certificate that cannot be verified"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "is behind a proxy that refuses"
+    if isinstance(error, requests.TooManyRedirects):
+        return "redirects in circles"
+    if isinstance(error, urllib3.exceptions.HTTPError):
+        return "broke off"
+    return "cannot be reached"

@@ -1,0 +1,1 @@
+"""Arithmetic defined to the last bit, so that C can agree."""

@@ -1,0 +1,250 @@
+"""Networks of layers as drafts of headers: lower, choose numbers, plan, and the inputs to compare them with."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from brainbox_core.errors import AccuracyError, InputError, UsageError
+from brainbox_core.export import c_names, programs
+from brainbox_core.export.network import reference, reference_float
+from brainbox_core.export.network import source as c_source
+from brainbox_core.export.network.c_float import FloatKernels
+from brainbox_core.export.network.c_int8 import IntKernels
+from brainbox_core.export.network.lower import Program, lower
+from brainbox_core.export.network.quantize import IntProgram, quantize, recorded_range
+from brainbox_core.export.network.remedies import remedies
+from brainbox_core.export.network.source import Kernels, Vectors
+from brainbox_core.export.report import Accuracy, Row
+from brainbox_core.model.ranges import MOST_ROWS, activation_ranges
+from brainbox_core.model.sequential import Sequential
+from brainbox_core.rng import stream
+
+if TYPE_CHECKING:
+    from brainbox_core.export.exporter import Choices, Material
+
+_FIXED = 3  # vectors of extremes that every comparison begins with
+_NOISE_ROWS = 64  # that the signal-to-noise ratios are measured with
+
+
+class Numbers(NamedTuple):
+    """One way to compute a program: its kernels in C, and the same in NumPy.
+
+    Attributes:
+        kernels: for the header.
+        run: from a batch of inputs (n, values) to the outputs (n, values), in the header's number types.
+        content: what is computed, with all weights: a `Program` or an `IntProgram`.
+        noise: from a batch to the signal-to-noise ratio of every step in decibels; None for float32.
+    """
+
+    kernels: Kernels
+    run: Callable[[np.ndarray], np.ndarray]
+    content: Program | IntProgram
+    noise: Callable[[np.ndarray], list[float]] | None = None
+
+
+class NetworkDraft:
+    """Any chain of exportable layers, in float32 or int8; see `exporter.Draft`."""
+
+    programs = programs.NETWORK
+    fixed = _FIXED
+    state = 0
+
+    def __init__(self, model: Sequential, name: str, choices: Choices, material: Material):
+        self.model, self.name, self.choices, self.material = model, name, choices, material
+        self.program = lower(model)
+        self.ranges = model.meta.get("ranges")
+        if material.calibration is not None:
+            rows = _shaped(material.calibration, self.program)[:MOST_ROWS]
+            self.ranges = activation_ranges(model, rows.reshape(len(rows), *model.input_shape))
+        self.dtype = choices.dtype or preferred_dtype(self.program, self.ranges)
+        self.numbers = _numbers(name, self.program, self.ranges, self.dtype, choices)
+        self.kernels = self.numbers.kernels
+        self.title = _title(model, self.program)
+        self.parameters = len(model.params)
+        self.multiply_adds = sum(step.multiply_adds for step in self.program.steps)
+        self.arena, self.tables = self.kernels.plan.arena, self.kernels.table_bytes
+        self.input = math.prod(self.program.input_shape) * (1 if self.kernels.input_type == "uint8_t" else 4)
+        self.output = math.prod(self.program.output_shape) * (4 if self.kernels.floats else 1)
+        self.stack = c_source.stack(self.kernels.program)
+        self.data = None if material.data is None else _shaped(material.data[0], self.program)
+
+    def vectors(self, count: int) -> np.ndarray:
+        """All 0, all largest, alternating extremes, then real rows, then random ones."""
+        self._vectors = _vectors(self.program, self.ranges, self.data, count)
+        return self._vectors
+
+    def run(self, X: np.ndarray) -> np.ndarray:
+        """The reference."""
+        return self.numbers.run(X)
+
+    def text(self, carried: Vectors, checked: str) -> str:
+        """The header."""
+        return c_source.header(self.name, self.model, self.kernels, carried, checked, self.choices.weights)
+
+    def judge(self) -> dict[str, object]:
+        """The accuracy on data that the model was not trained on."""
+        if self.data is None or math.prod(self.program.output_shape) == 1:
+            return {}
+        labels = np.asarray(self.material.data[1])
+        if labels.dtype.kind not in "fiub" or labels.ndim not in (1, 2) or len(labels) != len(self.data):
+            expected = f"one class number for each of {len(self.data):,} inputs, or one-hot rows"
+            raise UsageError("labels do not fit the inputs", expected=expected, got=f"{labels.dtype}, {labels.shape}")
+        found = _accuracy(self.model, self.numbers, self.dtype, self.data, labels, self.material.max_drop)
+        return {"accuracy": found}
+
+    def rows(self) -> tuple[Row, ...]:
+        """The steps."""
+        sample = self._vectors if self.data is None else self.data
+        return _rows(self.kernels, self.numbers.noise(sample[:_NOISE_ROWS]) if self.numbers.noise else None)
+
+    def remedies(self, what: str, budget: int, code: int) -> list[str]:
+        """Other choices that fit."""
+        choices = self.choices
+        return remedies(self.model, self.dtype, choices.weights, choices.optimize, what, budget, self.ranges, code)
+
+    def as_json(self) -> str:
+        """Everything that the header says, for a program that writes other code."""
+        content, kernels = self.numbers.content, self.kernels
+        document = {
+            "name": self.name,
+            "program": asdict(content),
+            "memory": asdict(kernels.plan),
+            "note": kernels.notes,
+        }
+        return json.dumps(document, sort_keys=True, default=lambda array: array.tolist()) + "\n"
+
+
+def preferred_dtype(program: Program, ranges: object) -> str:
+    """int8 for networks that read pictures, if the ranges of their numbers are known; else float32."""
+    pictures = program.pixels or any(step.kind == "conv" for step in program.steps)
+    return "int8" if pictures and ranges else "float32"
+
+
+def _numbers(name: str, program: Program, ranges: object, dtype: str, choices: Choices) -> Numbers:
+    if dtype == "float32":
+        floats = FloatKernels(name, program, choices.optimize, choices.weights)
+        return Numbers(floats, lambda X: reference_float.run(floats.program, X), floats.program)
+    integers = quantize(program, ranges or {})
+    kernels = IntKernels(name, integers, choices.optimize, choices.weights)
+
+    def noise(X: np.ndarray) -> list[float]:
+        count = len(program.steps)  # either side may begin with a step of its own, for floats or for pixels
+        wanted = reference_float.outputs(reference_float.taking_bytes(program), X)[-count:]
+        got = reference.outputs(integers, X)[-count:]
+        return [
+            _decibels(real, step.result.real(ints).reshape(real.shape))
+            for real, ints, step in zip(wanted, got, integers.steps[-count:], strict=True)
+        ]
+
+    return Numbers(kernels, lambda X: reference.run(integers, X).reshape(len(X), -1), integers, noise)
+
+
+def _shaped(X: np.ndarray, program: Program) -> np.ndarray:
+    """Inputs as rows of the header's input type."""
+    X = np.asarray(X)
+    size = math.prod(program.input_shape)
+    if X.ndim < 2 or math.prod(X.shape[1:]) != size or not len(X):
+        raise UsageError("inputs do not fit the model", expected=f"(n, {size})", got=X.shape)
+    if X.dtype.kind not in "fiub" or not np.isfinite(X).all():
+        raise UsageError("inputs have to be finite numbers", got=X.dtype)
+    if program.pixels and X.dtype != np.uint8:
+        raise UsageError("the model takes pixels", expected="inputs of uint8", got=X.dtype)
+    return X.reshape(len(X), size).astype(np.uint8 if program.pixels else np.float32, copy=False)
+
+
+def _vectors(program: Program, ranges: object, rows: np.ndarray | None, count: int) -> np.ndarray:
+    """Inputs to compare: all 0, all largest, alternating extremes, then real rows, then random ones."""
+    size, random = math.prod(program.input_shape), stream(0, "vectors")
+    real = np.zeros((0, size), np.float32) if rows is None else rows[: (count - _FIXED + 1) // 2]
+    if program.pixels:
+        fixed = np.zeros((_FIXED, size), np.uint8)
+        fixed[1], fixed[2, ::2] = 255, 255
+        made = random.integers(0, 256, (count - _FIXED - len(real), size)).astype(np.uint8)
+    else:
+        least, largest = _input_range(ranges)
+        middle, reach = (least + largest) / 2, max((largest - least) / 2, 1e-3)
+        fixed = np.zeros((_FIXED, size), np.float32)
+        with np.errstate(over="ignore"):  # beyond float32 they are infinite, and compared as such
+            fixed[1], fixed[2] = middle + 100 * reach, np.where(np.arange(size) % 2, 100, -100) * reach
+            made = middle + 1.5 * reach * random.uniform(-1, 1, (count - _FIXED - len(real), size))
+            made = made.astype(np.float32)
+    return np.concatenate([fixed, real.astype(fixed.dtype), made])
+
+
+def _input_range(ranges: object) -> tuple[float, float]:
+    """The recorded range of the inputs; from -1 to 1 where there is none, which float32 does without."""
+    try:
+        return recorded_range(ranges, "input")
+    except InputError:
+        return -1.0, 1.0
+
+
+def _accuracy(
+    model: Sequential, numbers: Numbers, dtype: str, rows: np.ndarray, labels: np.ndarray, max_drop: float
+) -> Accuracy:
+    """How the header does beside the model; an error if it does worse than allowed."""
+    trained = model.predict(rows.reshape(len(rows), *model.input_shape)).reshape(len(rows), -1).argmax(axis=1)
+    exported = trained if dtype == "float32" else numbers.run(rows).argmax(axis=1)
+    labels = labels.argmax(axis=1) if labels.ndim > 1 else labels
+    found = Accuracy(
+        rows=len(rows),
+        exported=float((exported == labels).mean()),
+        trained=float((trained == labels).mean()),
+        agreement=float((exported == trained).mean()),
+    )
+    if found.drop > max_drop:
+        raise AccuracyError(
+            f"int8 loses {found.drop:.2f} points of accuracy, {max_drop:g} are allowed (--max-drop): "
+            f"it is right on {found.exported:.2%} of {found.rows:,} rows and float32 on {found.trained:.2%}",
+            fix="--dtype float32, or --max-drop with more points",
+        )
+    return found
+
+
+def _decibels(signal: np.ndarray, found: np.ndarray) -> float:
+    signal = signal.astype(np.float64)
+    noise = float(((signal - found) ** 2).sum())
+    power = float((signal**2).sum())
+    return 10 * math.log10(power / noise) if noise and power else math.inf if power else 0.0
+
+
+def _rows(kernels: Kernels, noise: list[float] | None) -> tuple[Row, ...]:
+    rows, steps = [], kernels.program.steps
+    noise = [None] * (len(steps) - len(noise or [])) + (noise or [])
+    for number, step in enumerate(steps):
+        place = kernels.plan.outputs[number]
+        ring = place.rows if place and place.rows < step.output_shape[0] else None
+        snr = noise[number]
+        rows.append(
+            Row(
+                title=step.title,
+                output=c_source.shape_text(step.output_shape),
+                weights=kernels.step_bytes(number),
+                live=place.size if place else 0,
+                ring=ring,
+                snr=snr if snr is not None and math.isfinite(snr) else None,
+            )
+        )
+    return tuple(rows)
+
+
+def _title(model: Sequential, program: Program) -> str:
+    """The network in a few words: `cnn: conv16-pool-conv32-pool-fc10`."""
+    words = []
+    for step in program.steps:
+        if step.kind == "conv":
+            words.append(f"conv{step.output_shape[2]}")
+        elif step.kind == "linear":
+            words.append(f"fc{step.output_shape[2]}")
+        elif not step.pool:
+            words.append(step.kind if step.activation == "linear" else step.activation)
+        if step.pool:
+            words.append("pool")
+    kind = c_names.comment(model.meta.get("kind", "sequential"), 40)
+    return f"{kind}: {'-'.join(words)}"

@@ -1,0 +1,267 @@
+"""A chain of layers as the few fused steps that a device computes, one after another.
+
+    Conv2D, BatchNorm, ReLU, MaxPool, Flatten, Dropout, Linear  ->  conv2d_0+relu+maxpool, linear_0
+
+A batch normalisation is folded into the linear map before it, a dropout is nothing, a flatten only renames the shape.
+What is left is a list of steps that all look alike: one linear map (or none), one activation, one pool (or none).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from brainbox_core import layers
+from brainbox_core.errors import InputError
+from brainbox_core.kernels.convolution import Padding, Pair
+from brainbox_core.layers import Layer, convolution
+from brainbox_core.model.sequential import Sequential
+
+Image = tuple[int, int, int]  # height, width, channels; a vector is 1 x 1 x n
+
+SUPPORTED = (
+    *(layers.Linear, layers.Conv2D, layers.MaxPool, layers.AvgPool, layers.Flatten, layers.ReLU, layers.Sigmoid),
+    *(layers.Tanh, layers.Softmax, layers.Dropout, layers.BatchNorm),
+)
+_ACTIVATIONS = {layers.ReLU: "relu", layers.Sigmoid: "sigmoid", layers.Tanh: "tanh"}
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Windows that are reduced to one number per channel; they never reach outside the image.
+
+    Attributes:
+        kind: "max" or "avg".
+        size: height and width of a window.
+        stride: steps down and across.
+    """
+
+    kind: str
+    size: Pair
+    stride: Pair
+
+
+@dataclass(frozen=True)
+class Step:
+    """One linear map, then an activation, then a pool, on images of (height, width, channels) in that memory order.
+
+    A max pool may as well be taken before the activation: all activations here rise everywhere, so the largest number
+    stays the largest. An average pool comes after it. A pool shares a step with a convolution only if its windows do
+    not overlap, so that no convolution is computed twice.
+
+    Attributes:
+        kind: "conv", "linear" (takes the whole image as one vector), "scale" (a factor and a summand per channel),
+            "identity" (no map: an activation or a pool alone) or "softmax" (over the channels, nothing else).
+        layers: the names of the layers that the step is made of, in their order.
+        input_shape: (height, width, channels).
+        output_shape: (height, width, channels), after the pool.
+        weight: conv (kernel height, kernel width, input channels, channels), linear (inputs, units),
+            scale (channels,), else None; float32, as is the bias.
+        bias: one per output channel, None where there is no weight.
+        map_output: the name of the last layer of the linear map, a folded batch normalisation included; "" without.
+        stride: of the convolution, down and across.
+        padding: zeros around the image for the convolution: ((above, below), (left, right)).
+        activation: "linear", "relu", "sigmoid" or "tanh".
+        pool: after that, or None.
+    """
+
+    kind: str
+    layers: tuple[str, ...]
+    input_shape: Image
+    output_shape: Image
+    weight: np.ndarray | None = field(default=None, repr=False)
+    bias: np.ndarray | None = field(default=None, repr=False)
+    map_output: str = ""
+    stride: Pair = (1, 1)
+    padding: Padding = ((0, 0), (0, 0))
+    activation: str = "linear"
+    pool: Pool | None = None
+
+    @property
+    def title(self) -> str:
+        """The layers in a few characters: `conv2d_0+relu+maxpool`."""
+        first, *others = self.layers
+        return "+".join([first, *(name.rsplit("_", 1)[0] for name in others)])
+
+    @property
+    def map_shape(self) -> Image:
+        """Height, width and channels of what the linear map gives, before the pool."""
+        h, w, _ = self.input_shape
+        if self.kind == "linear":
+            return (1, 1, self.weight.shape[1])
+        if self.kind != "conv":
+            return self.input_shape
+        (top, bottom), (left, right) = self.padding
+        kh, kw, _, filters = self.weight.shape
+        return (h + top + bottom - kh) // self.stride[0] + 1, (w + left + right - kw) // self.stride[1] + 1, filters
+
+    @property
+    def span(self) -> Pair:
+        """Rows and columns of the input that one output looks at, the zeros around the image included."""
+        kh, kw = self.weight.shape[:2] if self.kind == "conv" else (1, 1)
+        ph, pw = self.pool.size if self.pool else (1, 1)
+        return (ph - 1) * self.stride[0] + kh, (pw - 1) * self.stride[1] + kw
+
+    @property
+    def advance(self) -> Pair:
+        """Rows and columns of the input from one output to the next."""
+        ph, pw = self.pool.stride if self.pool else (1, 1)
+        return ph * self.stride[0], pw * self.stride[1]
+
+    @property
+    def multiply_adds(self) -> int:
+        """How many multiplications with additions one input takes; results that no pool looks at are not computed."""
+        h, w, _ = self.output_shape
+        ph, pw = self.pool.size if self.pool else (1, 1)
+        return 0 if self.weight is None else h * ph * w * pw * self.weight.size
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers of weights and bias the step holds."""
+        return 0 if self.weight is None else self.weight.size + self.bias.size
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a device computes for one input.
+
+    Attributes:
+        input_shape: (height, width, channels).
+        pixels: whether the input is bytes 0 to 255 that stand for 0 to 1, and not floats.
+        steps: one after another; each takes what the one before gave.
+    """
+
+    input_shape: Image
+    pixels: bool
+    steps: tuple[Step, ...]
+
+    @property
+    def output_shape(self) -> Image:
+        """(height, width, channels) of the result."""
+        return self.steps[-1].output_shape
+
+
+def lower(model: Sequential) -> Program:
+    """The steps that compute a built model's predictions.
+
+    The input is bytes if `model.meta["input"]` is "uint8", else floats.
+
+    Raises:
+        InputError: a layer cannot be exported, or a weight is not finite.
+
+    Example:
+        >>> import braininabox as bb
+        >>> chain = [bb.layers.Conv2D(4), bb.layers.BatchNorm(), bb.layers.ReLU(), bb.layers.MaxPool(2)]
+        >>> model = bb.Sequential([*chain, bb.layers.Flatten(), bb.layers.Dropout(), bb.layers.Linear(3)])
+        >>> model.build((12, 12))
+        (3,)
+        >>> [(step.title, step.output_shape) for step in lower(model).steps]
+        [('conv2d_0+batchnorm+relu+maxpool', (5, 5, 4)), ('linear_0', (1, 1, 3))]
+    """
+    _refuse(model)
+    chain = _Chain(model.input_shape)
+    with np.errstate(all="ignore"):  # what a normalisation makes not finite is refused below, by the step's name
+        for layer in model.layers:
+            chain.add(layer)
+    if not chain.steps:
+        raise InputError("the model computes nothing", fix="add a layer that does: bb.layers.Linear(units)")
+    for step in chain.steps:
+        if step.weight is not None and not (np.isfinite(step.weight).all() and np.isfinite(step.bias).all()):
+            raise InputError(f"the weights of {step.title} are not finite", fix="train the model again")
+    return Program(chain.steps[0].input_shape, model.meta.get("input") == "uint8", tuple(chain.steps))
+
+
+def _refuse(model: Sequential) -> None:
+    """Raise for a model that is not built, or the first layer that cannot be exported."""
+    if model.params is None:
+        raise InputError("the model is not built, so there are no weights to export", fix="fit() it first")
+    for layer in model.layers:
+        if type(layer) not in SUPPORTED:
+            names = ", ".join(kind.__name__ for kind in SUPPORTED)
+            what = f"{layer.label} ({type(layer).__name__}) cannot be exported"
+            raise InputError(what, expected=f"one of {names}", fix="replace the layer, or train without it")
+
+
+class _Chain:
+    """The steps so far, and the shape that the next layer sees."""
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.shape, self.steps = shape, []
+
+    def add(self, layer: Layer) -> None:
+        """Take one more layer in, into the last step if it fits there."""
+        before, self.shape = self.shape, layer.output_shape(self.shape)
+        if isinstance(layer, layers.Conv2D):
+            weight, bias = layer.weight.data, layer.bias.data
+            self._append("conv", layer, (*before, 1)[:3], weight, bias, stride=layer.stride, padding=layer.zeros)
+        elif isinstance(layer, layers.Linear):
+            shape = self.steps[-1].output_shape if self.steps else _image(before)  # whose rows it can take one by one
+            self._append("linear", layer, shape, layer.weight.data, layer.bias.data)
+        elif isinstance(layer, layers.BatchNorm):
+            self._normalise(layer, _image(before))
+        elif isinstance(layer, convolution.Pool):
+            self._pool(layer, before)
+        elif isinstance(layer, layers.Softmax):
+            self._append("softmax", layer, _image(before))
+        elif type(layer) in _ACTIVATIONS:
+            self._activate(layer, _image(before))
+
+    def _append(self, kind: str, layer: Layer, shape: Image, weight=None, bias=None, **settings) -> None:
+        name = "" if weight is None else layer.name
+        weight, bias = (None if array is None else array.copy() for array in (weight, bias))
+        step = Step(kind, (layer.name,), shape, shape, weight, bias, name, **settings)
+        self.steps.append(replace(step, output_shape=step.map_shape))
+
+    def _extend(self, layer: Layer, **changes) -> None:
+        last = self.steps[-1]
+        self.steps[-1] = replace(last, layers=(*last.layers, layer.name), **changes)
+
+    def _normalise(self, layer: layers.BatchNorm, shape: Image) -> None:
+        gain, shift = (parameter.data.astype(np.float64) for parameter in (layer.gain, layer.shift))
+        mean, variance = layer.buffers["mean"].astype(np.float64), layer.buffers["variance"].astype(np.float64)
+        scale = gain / np.sqrt(variance + layer.epsilon)
+        last = self.steps[-1] if self.steps else None
+        plain = last and last.weight is not None and last.activation == "linear" and not last.pool
+        if not plain or last.output_shape[2] != shape[2]:
+            self._append("scale", layer, shape, _float32(scale), _float32(shift - mean * scale))
+            return
+        bias = _float32((last.bias - mean) * scale + shift)
+        self._extend(layer, weight=_float32(last.weight * scale), bias=bias, map_output=layer.name)
+
+    def _pool(self, layer: convolution.Pool, shape: Image) -> None:
+        pool = Pool("max" if isinstance(layer, layers.MaxPool) else "avg", layer.size, layer.stride)
+        last = self.steps[-1] if self.steps else None
+        if (
+            not last
+            or last.pool
+            or last.kind == "softmax"
+            or last.output_shape != shape
+            or (last.kind == "conv" and (pool.stride[0] < pool.size[0] or pool.stride[1] < pool.size[1]))
+            or (pool.kind == "avg" and last.activation not in ("linear", "relu"))
+        ):
+            self._append("identity", layer, shape, pool=pool)
+            self.steps[-1] = replace(self.steps[-1], output_shape=self.shape)
+        else:
+            self._extend(layer, pool=pool, output_shape=self.shape)
+
+    def _activate(self, layer: Layer, shape: Image) -> None:
+        name = _ACTIVATIONS[type(layer)]
+        last = self.steps[-1] if self.steps else None
+        if not last or last.kind == "softmax" or last.activation != "linear" or (last.pool and last.pool.kind == "avg"):
+            self._append("identity", layer, shape, activation=name)
+        else:
+            self._extend(layer, activation=name)
+
+
+def _image(shape: tuple[int, ...]) -> Image:
+    """The shape of one input as (height, width, channels), the last axis being the channels."""
+    if len(shape) == 3:
+        return shape
+    *others, channels = shape
+    return math.prod(others), 1, channels
+
+
+def _float32(x: np.ndarray) -> np.ndarray:
+    return x.astype(np.float32)

@@ -1,0 +1,301 @@
+"""A recurrent network as C text: a state, and functions that reset it and take it one step further.
+
+The functions do what `stepping.Stepper` and `quantize_recurrent.IntStepper` do, operation by operation. A table holds
+the weights in the order in which they are used: for each unit, for each input, the gates side by side, whose sums stay
+in registers.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from brainbox_core.exact.int_stepper import IntCell, IntChain, IntDense
+from brainbox_core.exact.stepper import GATES, Cell, Chain, Dense
+from brainbox_core.export import c_math, c_names
+from brainbox_core.export.network.source import literals
+
+_TYPES = {np.dtype(np.float32): "float", np.dtype(np.int8): "int8_t", np.dtype(np.int16): "int16_t"}
+_LETTERS = {"rnn": "n", "gru": "rzn", "lstm": "oifn"}  # the gates
+_SUMS = {"rnn": "n", "gru": "rzu", "lstm": "oifn"}  # what the part of the state is added to
+
+
+class RecurrentText:
+    """The parts of a header for one network.
+
+    Args:
+        name: what every identifier begins with.
+        chain: in float32 or in integers.
+        weights: "flash" or "ram", where the tables lie.
+
+    Attributes:
+        number: the C type of what goes from layer to layer.
+        arena: bytes of scratch memory.
+        state: bytes that are kept from one step to the next.
+    """
+
+    def __init__(self, name: str, chain: Chain | IntChain, weights: str = "flash"):
+        self.name, self.chain, self.weights = name, chain, weights
+        self.integers = isinstance(chain, IntChain)
+        self.number = "int16_t" if self.integers else "float"
+        size = 2 if self.integers else 4
+        self.scratch = self._scratch()
+        self.arena = size * self.scratch
+        cells = chain.cells
+        memories = sum(4 * cell.units for cell in cells if cell.kind == "lstm")
+        state = memories + sum(size * cell.units for cell in cells)
+        unit = 4 if memories else size
+        self.state = -(-state // unit) * unit
+        self._tables = dict(self._all_tables())
+
+    def _scratch(self) -> int:
+        """Numbers: a cell's next output beside its last; then what lies between linear layers, in turn at both ends."""
+        widths = [len(layer.bias) for layer in self.chain.dense[:-1]]
+        pairs = [sum(pair) for pair in pairwise(widths)]
+        return max([cell.units for cell in self.chain.cells] + widths + pairs)
+
+    # --- tables ------------------------------------------------------------------------------------------------------
+
+    @property
+    def table_bytes(self) -> int:
+        """Of all tables."""
+        return sum(array.nbytes for array in self._tables.values())
+
+    def layer_bytes(self, layer: str) -> int:
+        """Of the tables of a layer; of `embedding` those of the embedding."""
+        plain = layer.replace("+", "_")
+        return sum(array.nbytes for table, array in self._tables.items() if table.rpartition("_")[0] == plain)
+
+    def tables(self) -> str:
+        """Their definitions."""
+        texts = []
+        for table, array in self._tables.items():
+            const = " const" if self.weights == "flash" else ""
+            head = f"static{const} {_TYPES[array.dtype]} {self.name}_{table}[{array.size}]"
+            texts.append(f"{head} = {{\n{c_names.table(literals(array))}\n}};\n")
+        return "\n".join(texts)
+
+    def _all_tables(self) -> Iterator[tuple[str, np.ndarray]]:
+        if self.chain.embedding is not None:
+            yield "embedding_vectors", self.chain.embedding
+        for cell in self.chain.cells:
+            yield from self._int_tables(cell) if self.integers else self._float_tables(cell)
+        for layer in self.chain.dense:
+            plain = layer.name.replace("+", "_")
+            if self.integers:
+                yield f"{plain}_weights", np.ascontiguousarray(layer.sums.weight.T)
+                yield f"{plain}_scales", np.stack([layer.bias, layer.sums.scale], axis=1)
+            else:
+                yield f"{plain}_weights", np.concatenate([layer.bias[:, None], layer.weight.T], axis=1)
+
+    def _float_tables(self, cell: Cell) -> Iterator[tuple[str, np.ndarray]]:
+        yield f"{cell.name}_start", _by_unit(cell.start, cell.kind)
+        if cell.candidate_bias is not None:
+            yield f"{cell.name}_candidate", cell.candidate_bias
+        rows = [cell.recurrent] if cell.weight is None else [cell.weight, cell.recurrent]
+        yield f"{cell.name}_weights", _by_unit(np.concatenate(rows), cell.kind).transpose(1, 0, 2)
+
+    def _int_tables(self, cell: IntCell) -> Iterator[tuple[str, np.ndarray]]:
+        if cell.table is not None:
+            yield f"{cell.name}_start", _by_unit(cell.table.weight, cell.kind)
+        rows = [cell.recurrent.weight] if cell.projection is None else [cell.projection.weight, cell.recurrent.weight]
+        yield f"{cell.name}_weights", _by_unit(np.concatenate(rows), cell.kind).transpose(1, 0, 2)
+        scales = [cell.table.scale] if cell.table is not None else [cell.bias, cell.projection.scale]
+        columns = list(_by_unit(np.stack([*scales, cell.recurrent.scale]), cell.kind))
+        if cell.candidate_bias is not None:
+            columns.append(cell.candidate_bias[:, None])
+        yield f"{cell.name}_scales", np.concatenate(columns, axis=1)
+
+    # --- types and functions -----------------------------------------------------------------------------------------
+
+    def types(self) -> str:
+        """The types of the state and of the arena."""
+        cells = self.chain.cells
+        members = [f"float memory_{i}[{cell.units}];" for i, cell in enumerate(cells) if cell.kind == "lstm"]
+        members += [f"{self.number} output_{i}[{cell.units}];" for i, cell in enumerate(cells)]
+        return (
+            "typedef struct {\n" + "".join(f"    {member}\n" for member in members) + f"}} {self.name}_state_t;\n\n"
+            f"typedef struct {{\n    {self.number} values[{self.scratch}];\n}} {self.name}_arena_t;\n"
+        )
+
+    def functions(self, samples: bool) -> str:
+        """The functions of the layers, NAME_reset and NAME_step.
+
+        Args:
+            samples: whether exp is needed beside tanh and sigmoid.
+        """
+        kinds = {cell.kind for cell in self.chain.cells}
+        needed = {"tanh"} | ({"sigmoid"} if kinds & {"gru", "lstm"} else set()) | ({"exp"} if samples else set())
+        needed |= {layer.activation for layer in self.chain.dense}
+        parts = [c_math.c_functions(self.name, needed)]
+        parts += [self._cell(place, cell) for place, cell in enumerate(self.chain.cells)]
+        parts += [self._dense(layer) for layer in self.chain.dense]
+        return "\n".join([*parts, self._reset(), self._step()])
+
+    def _cell(self, place: int, cell: Cell | IntCell) -> str:
+        """One step of a cell."""
+        name, kind, units, gates = self.name, cell.kind, cell.units, GATES[cell.kind]
+        looked_up = cell.inputs == 0
+        source = "int32_t token" if looked_up else f"const {self.number} *x"
+        memory = ", float *memory" if kind == "lstm" else ""
+        body = self._int_sums(cell) if self.integers else self._float_sums(cell)
+        after = {
+            "rnn": ["{next} = {tanh}(n);"],
+            "gru": [
+                "n = {tanh}(n + {sigmoid}(r) * u);",
+                f"{{next}} = n + {{sigmoid}}(z) * ({self._real('h[unit]')} - n);",
+            ],
+            "lstm": [
+                "memory[unit] = {sigmoid}(f) * memory[unit] + {sigmoid}(i) * {tanh}(n);",
+                "{next} = {sigmoid}(o) * {tanh}(memory[unit]);",
+            ],
+        }[kind]
+        words = {"tanh": f"{name}_tanh", "sigmoid": f"{name}_sigmoid"}
+        target = "const float y" if self.integers else "next[unit]"
+        body += [line.format(next=target, **words) for line in after]
+        if self.integers:
+            body.append("next[unit] = (int16_t)(y * 32767.0f + (y < 0.0f ? -0.5f : 0.5f));")
+        start = self._start(cell, gates * units)
+        lines = [f"    {line}" for line in start]
+        lines += [f"    for (unit = 0; unit < {units}; unit++) {{", *(f"        {line}" for line in body), "    }"]
+        lines += [f"    for (unit = 0; unit < {units}; unit++) {{", "        h[unit] = next[unit];", "    }"]
+        inputs = f"one of {len(self._tables[f'{cell.name}_start'])} ids" if looked_up else f"{cell.inputs} numbers"
+        return (
+            f"/* {cell.name}: {inputs} -> {units} */\n"
+            f"static inline void {name}_{cell.name}({source}, {self.number} *h{memory}, {self.number} *next)\n{{\n"
+            + "".join(f"{line}\n" for line in lines)
+            + "}\n"
+        )
+
+    def _start(self, cell: Cell | IntCell, row: int) -> list[str]:
+        """The declarations of a cell's function."""
+        table, looked_up = f"{self.name}_{cell.name}", cell.inputs == 0
+        lines = [f"const {'int8_t' if self.integers else 'float'} *k = {table}_weights;"]
+        if self.integers:
+            lines.append(f"const float *s = {table}_scales;")
+        if looked_up or not self.integers:
+            kind = "int8_t" if self.integers else "float"
+            lines.append(f"const {kind} *start = {table}_start{f' + token * {row}' if looked_up else ''};")
+        return [*lines, "int32_t unit, j;"]
+
+    def _float_sums(self, cell: Cell) -> list[str]:
+        letters, gates = _LETTERS[cell.kind], GATES[cell.kind]
+        lines = [f"float {', '.join(f'{letter} = start[{g}]' for g, letter in enumerate(letters))};"]
+        if cell.kind == "gru":
+            lines.append(f"float u = {self.name}_{cell.name}_candidate[unit];")
+        if cell.inputs:
+            lines += _loop(cell.inputs, "float", "x", letters)
+        lines += _loop(cell.units, "float", "h", _SUMS[cell.kind])
+        return [*lines, f"start += {gates};"]
+
+    def _int_sums(self, cell: IntCell) -> list[str]:
+        letters, gates, sums = _LETTERS[cell.kind], GATES[cell.kind], "abcd"[: GATES[cell.kind]]
+        lines = [f"int32_t {', '.join(f'{a} = 0' for a in sums)};"]
+        if cell.inputs:
+            declared = [f"float {letter};" for letter in letters]
+            lines = [lines[0], *declared]
+            lines += _loop(cell.inputs, "int32_t", "x", sums)
+            for g, (letter, a) in enumerate(zip(letters, sums, strict=True)):
+                lines += [f"{letter} = s[{g}] + (float){a} * s[{gates + g}];", f"{a} = 0;"]
+            at = 2 * gates
+        else:
+            lines += [f"float {letter} = (float)start[{g}] * s[{g}];" for g, letter in enumerate(letters)]
+            lines.append(f"start += {gates};")
+            at = gates
+        if cell.kind == "gru":
+            lines.insert(1, f"float u = s[{at + gates}];")
+        lines += _loop(cell.units, "int32_t", "h", sums)
+        for g, (letter, a) in enumerate(zip(_SUMS[cell.kind], sums, strict=True)):
+            lines.append(f"{letter} = {letter} + (float){a} * s[{at + g}];")
+        return [*lines, f"s += {at + gates + (cell.kind == 'gru')};"]
+
+    def _real(self, value: str) -> str:
+        """What a number of the state stands for."""
+        return f"(float){value} * {c_names.float_literal(1 / 32767)}" if self.integers else value
+
+    def _dense(self, layer: Dense | IntDense) -> str:
+        plain = f"{self.name}_{layer.name.replace('+', '_')}"
+        units = len(layer.bias)
+        inputs = (layer.sums.weight if self.integers else layer.weight).shape[0]
+        if self.integers:
+            body = [f"const int8_t *k = {plain}_weights;", f"const float *s = {plain}_scales;", "int32_t unit, i;"]
+            one = ["int32_t a = 0;", f"for (i = 0; i < {inputs}; i++) {{", "    a += (int32_t)x[i] * k[i];", "}"]
+            one += ["y[unit] = s[0] + (float)a * s[1];", f"k += {inputs};", "s += 2;"]
+        else:
+            body = [f"const float *k = {plain}_weights;", "int32_t unit, i;"]
+            one = ["float a = *k++;", f"for (i = 0; i < {inputs}; i++) {{", "    a += x[i] * k[i];", "}"]
+            value = {"relu": "a < 0.0f ? 0.0f : a", "linear": "a", "softmax": "a"}
+            one += [
+                f"y[unit] = {value.get(layer.activation, f'{self.name}_{layer.activation}(a)')};",
+                f"k += {inputs};",
+            ]
+        lines = [*body, f"for (unit = 0; unit < {units}; unit++) {{", *(f"    {line}" for line in one), "}"]
+        if layer.activation == "softmax":
+            lines.append(f"{self.name}_softmax(y, {units});")
+        text = textwrap.indent("".join(f"{line}\n" for line in lines), "    ")
+        about = f"/* {layer.name}: {inputs} -> {units} */\n"
+        return f"{about}static inline void {plain}(const {self.number} *x, float *y)\n{{\n{text}}}\n"
+
+    def _reset(self) -> str:
+        lines = []
+        for i, cell in enumerate(self.chain.cells):
+            zero = "0" if self.integers else "0.0f"
+            inner = [f"state->output_{i}[i] = {zero};"]
+            inner += [f"state->memory_{i}[i] = 0.0f;"] if cell.kind == "lstm" else []
+            lines += [f"    for (i = 0; i < {cell.units}; i++) {{", *(f"        {line}" for line in inner), "    }"]
+        return (
+            "/* Begins a sequence. */\n"
+            f"static inline void {self.name}_reset({self.name}_state_t *state)\n{{\n    int32_t i;\n"
+            + "".join(f"{line}\n" for line in lines)
+            + "}\n"
+        )
+
+    def _step(self) -> str:
+        name, chain = self.name, self.chain
+        source = "const float *x" if chain.ids is None else "int token"
+        lines = []
+        if chain.ids is not None:
+            lines += [f"if (token < 0 || token >= {chain.ids}) {{", "    return 1;", "}"]
+        before = "x" if chain.ids is None else "token"
+        if chain.embedding is not None:
+            before = f"{name}_embedding_vectors + token * {chain.embedding.shape[1]}"
+        for i, cell in enumerate(chain.cells):
+            memory = f", state->memory_{i}" if cell.kind == "lstm" else ""
+            lines.append(f"{name}_{cell.name}({before}, state->output_{i}{memory}, arena->values);")
+            before = f"state->output_{i}"
+        low = True
+        for layer in chain.dense[:-1]:
+            target = "arena->values" if low else f"arena->values + {self.scratch - len(layer.bias)}"
+            lines.append(f"{name}_{layer.name.replace('+', '_')}({before}, {target});")
+            before, low = target, not low
+        if chain.dense:
+            lines.append(f"{name}_{chain.dense[-1].name.replace('+', '_')}({before}, y);")
+        else:
+            last = len(chain.cells) - 1
+            copied = self._real(f"state->output_{last}[i]")
+            lines = ["int32_t i;", *lines, f"for (i = 0; i < {chain.outputs}; i++) {{", f"    y[i] = {copied};", "}"]
+        text = "".join(f"    {line}\n" for line in [*lines, "return 0;"])
+        refused = (
+            "" if chain.ids is None else f", or 1, and nothing is done, if the token is not one of 0 to {chain.ids - 1}"
+        )
+        return (
+            f"/* Goes one step on, to y[{chain.outputs}]; returns 0{refused}. */\n"
+            f"static inline int {name}_step({name}_state_t *state, {source}, float *y, {name}_arena_t *arena)\n"
+            f"{{\n{text}}}\n"
+        )
+
+
+def _by_unit(array: np.ndarray, kind: str) -> np.ndarray:
+    """The gates of each unit side by side: (rows, G * units) -> (rows, units, G)."""
+    return np.ascontiguousarray(array.reshape(len(array), GATES[kind], -1).transpose(0, 2, 1))
+
+
+def _loop(count: int, number: str, source: str, sums: str) -> list[str]:
+    """Adds `count` inputs, each times its weights, to some sums."""
+    gates = len(sums)
+    body = [f"const {number} v = {source}[j];"]
+    body += [f"{name} += v * k[{g}];" for g, name in enumerate(sums)]
+    return [f"for (j = 0; j < {count}; j++) {{", *(f"    {line}" for line in body), f"    k += {gates};", "}"]

@@ -1,0 +1,1 @@
+"""Models of the rows of a table in C."""

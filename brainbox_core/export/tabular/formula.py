@@ -1,0 +1,172 @@
+"""What is computed for one row of a table, in float32: the columns as they are in, a number out.
+
+    transform   the logarithm of a column, the time of day                   where the model was trained on those
+    scale       (value - offset) * factor, then perhaps a tanh              folded into the first layer where possible
+    terms       products of powers (Legendre polynomials)                    of a polynomial regression
+    layers      linear maps with activations
+
+`run` and the C of `c_formula` do the same operations in the same order, so they agree in every bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from brainbox_core.export import c_math
+from brainbox_core.export.network.reference_float import ACTIVATIONS
+
+DAY = np.float32(86_400)  # seconds
+SECONDS = np.float32(2**31)  # from which on float32 knows a time to 256 seconds only
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A linear map and its activation.
+
+    Attributes:
+        title: `linear_0+relu`.
+        weight: (inputs, units) float32.
+        bias: (units,) float32.
+        activation: "linear", "relu", "sigmoid" or "tanh".
+    """
+
+    title: str
+    weight: np.ndarray = field(repr=False)
+    bias: np.ndarray = field(repr=False)
+    activation: str = "linear"
+
+
+@dataclass(frozen=True)
+class Formula:
+    """The steps for one row.
+
+    Attributes:
+        transforms: for each input "", "log", "log1p" (of the size, with the sign kept) or "day" (the time of day).
+        layers: the last of them has one unit.
+        offset, factor: float32 (inputs,), or None where they are folded into the first layer.
+        squash: the activation of what was scaled: "linear", "relu", "sigmoid" or "tanh".
+        terms: of a polynomial: for each the inputs with their powers; None where the inputs go into the first layer.
+        result: "linear", or "exp" where the logarithm was learned.
+        halved: whether the weights, all of which are bfloat16, lie in 16 bits each; not for a polynomial.
+    """
+
+    transforms: tuple[str, ...]
+    layers: tuple[Layer, ...]
+    offset: np.ndarray | None = None
+    factor: np.ndarray | None = None
+    squash: str = "linear"
+    terms: tuple[tuple[tuple[int, int], ...], ...] | None = None
+    result: str = "linear"
+    halved: bool = False
+
+    @property
+    def inputs(self) -> int:
+        """How many values a row has."""
+        return len(self.transforms)
+
+    @property
+    def degree(self) -> int:
+        """The highest power of an input in the terms; 0 without terms."""
+        return max((power for term in self.terms or () for _, power in term), default=0)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the layers hold."""
+        return sum(layer.weight.size + layer.bias.size for layer in self.layers)
+
+    @property
+    def scaler_bytes(self) -> int:
+        """Of the tables of offsets and factors."""
+        return 0 if self.factor is None else 8 * self.inputs
+
+    def layer_bytes(self, inputs: int, units: int) -> int:
+        """Of the tables of a layer."""
+        return (2 if self.halved else 4) * inputs * units + 4 * units
+
+    @property
+    def term_bytes(self) -> int:
+        """Of the table of terms: for each how many factors it has, and which."""
+        return 0 if self.terms is None else sum(1 + len(term) for term in self.terms)
+
+    @property
+    def table_bytes(self) -> int:
+        """Of all tables."""
+        layers = sum(self.layer_bytes(*layer.weight.shape) for layer in self.layers)
+        return layers + self.scaler_bytes + self.term_bytes
+
+    @property
+    def buffers(self) -> tuple[int, int]:
+        """Numbers in the two arrays that the layers write into in turn."""
+        units = [len(layer.bias) for layer in self.layers]
+        return max(units[::2]), max(units[1::2], default=0)
+
+    @property
+    def scratch(self) -> int:
+        """Bytes of a run's own arrays."""
+        return 4 * (sum(self.buffers) + self.degree * self.inputs)
+
+
+def standardise(formula: Formula, X: np.ndarray) -> np.ndarray:
+    """The features of rows (n, inputs): transformed, scaled, and squashed."""
+    x = X.astype(np.float32)
+    for i, transform in enumerate(formula.transforms):
+        if transform:
+            x[:, i] = _TRANSFORMS[transform](x[:, i])
+    if formula.factor is not None:
+        x = (x - formula.offset) * formula.factor
+    return ACTIVATIONS[formula.squash](x)
+
+
+def run(formula: Formula, X: np.ndarray) -> np.ndarray:
+    """What the formula gives for rows (n, inputs) float32: (n,) float32."""
+    with np.errstate(all="ignore"):  # what is not finite is computed with, as in C
+        x = standardise(formula, X)
+        if formula.terms is not None:
+            x = _products(formula.terms, _powers(x, formula.degree))
+        for layer in formula.layers:
+            total = np.repeat(layer.bias[None], len(x), axis=0)
+            for i, row in enumerate(layer.weight):
+                total += x[:, i : i + 1] * row
+            x = ACTIVATIONS[layer.activation](total)
+        return c_math.exp(x[:, 0]) if formula.result == "exp" else x[:, 0]
+
+
+def _log1p(x: np.ndarray) -> np.ndarray:
+    size = c_math.log(np.float32(1) + np.abs(x))
+    return np.where(x < 0, -size, size)
+
+
+def _day(x: np.ndarray) -> np.ndarray:
+    """Seconds since midnight; 0 where a float32 no longer knows them."""
+    near = np.abs(x) < SECONDS
+    t = np.where(near, x, np.float32(0))
+    rest = t - np.trunc(t / DAY) * DAY
+    rest = np.where(rest < 0, rest + DAY, rest)
+    rest = np.where(rest >= DAY, rest - DAY, rest)
+    return np.where(near, rest, x - x)
+
+
+_TRANSFORMS = {"log": c_math.log, "log1p": _log1p, "day": _day}
+
+
+def _powers(x: np.ndarray, degree: int) -> list[np.ndarray]:
+    """Legendre polynomials 1 to `degree` of every input, by Bonnet's recursion."""
+    powers = [x]
+    for k in range(2, degree + 1):
+        before = powers[-2] if k > 2 else np.float32(1)
+        rise, fall = np.float32(2 - 1 / k), np.float32(1 - 1 / k)
+        powers.append(rise * (x * powers[-1]) - fall * before)
+    return powers
+
+
+def _products(terms: Sequence[Sequence[tuple[int, int]]], powers: list[np.ndarray]) -> np.ndarray:
+    columns = []
+    for term in terms:
+        value = np.float32(1)
+        for feature, power in term:
+            value = value * powers[power - 1][:, feature]
+        columns.append(value)
+    return np.stack(columns, axis=1)

@@ -1,0 +1,97 @@
+"""A fraud detector as a header: the scaler inside, the threshold in the last bias."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brainbox_core import metrics
+from brainbox_core.errors import InputError
+from brainbox_core.exact import bfloat16
+from brainbox_core.export import programs
+from brainbox_core.export.network.lower import lower
+from brainbox_core.export.tabular.draft import Subject, TabularDraft
+from brainbox_core.export.tabular.formula import Formula, Layer
+from brainbox_core.export.tabular.rows import TableRows
+from brainbox_core.model.sequential import Sequential
+from brainbox_core.tables.features import FeatureEncoder
+from brainbox_core.tasks.fraud import data as fraud_data
+from brainbox_core.tasks.fraud import train as fraud
+
+if TYPE_CHECKING:
+    from brainbox_core.export.exporter import Choices, Material
+
+_TRANSFORMS = {fraud_data.AMOUNT: "log1p", fraud_data.CLOCK: "day"}
+
+
+def draft(model: Sequential, name: str, choices: Choices, material: Material) -> TabularDraft:
+    """The header of a model of `fraud`.
+
+    Raises:
+        InputError: a layer cannot be exported, or float32 is not precise enough.
+    """
+    encoder, threshold = FeatureEncoder.from_config(model.meta["features"]), model.meta["threshold"]
+    columns = [column.name for column in encoder.columns]
+    rows = TableRows(encoder, fraud_data.sources(encoder), [_TRANSFORMS.get(column, "") for column in columns])
+
+    def trained(X: np.ndarray) -> np.ndarray:
+        table = fraud_data.derived(rows.table(X), list(rows.sources))
+        return fraud.score(model, encoder.transform(table, np.float32)) - threshold
+
+    def judge(X: np.ndarray, results: np.ndarray, truth: np.ndarray) -> str:
+        same = int(((results >= 0) == (trained(X) >= 0)).sum())
+        exported = metrics.average_precision(truth, results) if truth.any() else float("nan")
+        agree = "all classes" if same == len(X) else f"{same:,} classes"
+        return f"average precision {exported:.4f} on {len(X):,} held-out rows, {agree} as the model"
+
+    formulas, words = _formulas(model, encoder, rows.features, threshold)
+    subject = Subject(
+        formulas=formulas,
+        values=rows.values,
+        meaning="the logarithm of the odds of a fraud, less the threshold: 0 or more is a fraud",
+        threshold=float(np.float32(threshold)),
+        probability=True,
+        unit=1.0,
+        trained=trained,
+        sample=rows.sample,
+        rows=rows.rows,
+        judge=judge,
+        programs=programs.PROBABILITY,
+        learned=[model.meta["features"], threshold],
+        words=words,
+    )
+    return TabularDraft(model, name, choices, material, subject)
+
+
+def _formulas(
+    model: Sequential, encoder: FeatureEncoder, transforms: tuple[str, ...], threshold: float
+) -> tuple[list[Formula], str]:
+    """With the scaler in the first weights where nothing is between, and with the scaler kept; the network in words."""
+    squash, steps = "linear", list(lower(model).steps)
+    words = [f"fc{step.output_shape[2]}" for step in steps]
+    if steps[0].kind == "identity":
+        squash, words[0] = steps[0].activation, steps[0].activation
+        steps = steps[1:]
+    for step in steps:
+        if step.kind != "linear":
+            raise InputError(f"{step.title} cannot be exported in a fraud detector", expected="linear layers")
+    if not steps:
+        raise InputError("the model has no linear layer", fix="train it again")
+    layers = [Layer(step.title, step.weight, step.bias, step.activation) for step in steps]
+    layers[-1] = replace(layers[-1], bias=(layers[-1].bias - threshold).astype(np.float32))
+    with np.errstate(over="ignore"):
+        scaler = encoder.offset.astype(np.float32), (1 / encoder.scale).astype(np.float32)
+        if squash != "linear":
+            halved = all((bfloat16.rounded(layer.weight) == layer.weight).all() for layer in layers)
+            said = "-".join(words) + (", weights of 16 bits" if halved else "")
+            return [Formula(transforms, tuple(layers), *scaler, squash=squash, halved=halved)], said
+        first, weight, bias = layers[0], layers[0].weight, layers[0].bias.astype(np.float64)
+        own, constant = encoder.own_units(weight, bias)
+        folded = replace(first, weight=own.astype(np.float32), bias=constant.astype(np.float32))
+        rounded = (scaler[0] - encoder.offset) / encoder.scale  # what the offsets lost as float32
+        kept = replace(first, bias=(bias + rounded @ weight).astype(np.float32))
+        others = layers[1:]
+        formulas = [Formula(transforms, (folded, *others)), Formula(transforms, (kept, *others), *scaler)]
+        return formulas, "-".join(words)

@@ -1,0 +1,96 @@
+"""A linear regression as a header: the scaler, the logarithms and the polynomial inside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brainbox_core import metrics
+from brainbox_core.errors import InputError
+from brainbox_core.export import programs
+from brainbox_core.export.tabular.draft import Subject, TabularDraft
+from brainbox_core.export.tabular.formula import Formula, Layer
+from brainbox_core.export.tabular.rows import TableRows
+from brainbox_core.files.reading import printable
+from brainbox_core.model.sequential import Sequential
+from brainbox_core.tasks.regress import train as regress
+from brainbox_core.tasks.regress.design import Design, logged_name
+
+if TYPE_CHECKING:
+    from brainbox_core.export.exporter import Choices, Material
+
+_MOST_POWERS = 255  # that the table of terms can name in a byte each
+
+
+def draft(model: Sequential, name: str, choices: Choices, material: Material) -> TabularDraft:
+    """The header of a model of `regress`.
+
+    Raises:
+        InputError: the polynomial has too many powers, or float32 is not precise enough.
+    """
+    meta = model.meta
+    design = Design.from_config(meta)
+    logged = {logged_name(name): name for name in design.log}
+    columns = [column.name for column in design.encoder.columns]
+    rows = TableRows(
+        design.encoder,
+        [logged.get(column, column) for column in columns],
+        ["log" if column in logged else "" for column in columns],
+    )
+    target, log = meta["target"]["name"], meta["target"]["log"]
+
+    def judge(X: np.ndarray, results: np.ndarray, truth: np.ndarray) -> str:
+        r2, rmse = metrics.r2(truth, results), metrics.rmse(truth, results)
+        return f"R2 {r2:.4f}, RMSE {rmse:,.4g} on {len(X):,} held-out rows"
+
+    terms = "" if design.polynomial is None else f"{len(design.polynomial.terms)} terms of "
+    subject = Subject(
+        formulas=_formulas(design, np.array(meta["weights"]), meta["intercept"], rows.features, "exp" if log else ""),
+        values=rows.values,
+        meaning=f"{printable(target, 80)} as predicted",
+        threshold=None,
+        probability=False,
+        unit=0.0,
+        trained=lambda X: regress.predict(model, rows.table(X)),
+        sample=rows.sample,
+        rows=rows.rows,
+        judge=judge,
+        programs=programs.QUANTITY,
+        learned={key: meta[key] for key in ("features", "log", "polynomial", "target", "weights", "intercept")},
+        words=f"{terms}{len(design.encoder.names)} features{', exponential' * log}",
+    )
+    return TabularDraft(model, name, choices, material, subject)
+
+
+def _formulas(
+    design: Design, weights: np.ndarray, intercept: float, transforms: tuple[str, ...], result: str
+) -> list[Formula]:
+    """With the scaler in the weights, and with the scaler kept."""
+    offset, scale = design.encoder.offset, design.encoder.scale
+    result = result or "linear"
+    with np.errstate(over="ignore"):
+        if design.polynomial is None:
+            own, constant = design.encoder.own_units(weights, intercept)
+            kept = offset.astype(np.float32), (1 / scale).astype(np.float32)
+            rounded = (kept[0] - offset) / scale  # what the offsets lost as float32
+            return [
+                Formula(transforms, (_layer(own, constant),), result=result),
+                Formula(transforms, (_layer(weights, intercept + rounded @ weights),), *kept, result=result),
+            ]
+        polynomial = design.polynomial
+        if (powers := len(offset) * max(map(len, polynomial.terms))) > _MOST_POWERS:
+            what = f"a polynomial with {powers:,} powers of its features cannot be exported"
+            raise InputError(what, expected=f"at most {_MOST_POWERS}", fix="use a lower degree or fewer columns")
+        middle, reach = offset + scale * polynomial.zero, scale * (polynomial.one - polynomial.zero)
+        terms = tuple(
+            tuple((feature, term.count(feature)) for feature in dict.fromkeys(term)) for term in polynomial.terms
+        )
+        own = weights / polynomial.scale
+        layer = _layer(own, intercept - polynomial.offset @ own)
+        scaler = middle.astype(np.float32), (1 / reach).astype(np.float32)
+        return [Formula(transforms, (layer,), *scaler, terms=terms, result=result)]
+
+
+def _layer(weights: np.ndarray, intercept: float) -> Layer:
+    return Layer("linear", weights[:, None].astype(np.float32), np.array([intercept], np.float32))

@@ -1,0 +1,1 @@
+"""From a picture to an array, and what can be done with it."""

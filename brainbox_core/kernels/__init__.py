@@ -1,0 +1,1 @@
+"""Arithmetic on plain arrays, forward beside backward."""

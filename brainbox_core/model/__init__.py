@@ -1,0 +1,1 @@
+"""A network: build it, fit it, watch it, keep it."""

@@ -1,0 +1,65 @@
+"""The ranges of a network's numbers: what an export to 8-bit integers needs to know of the data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brainbox_core import layers
+from brainbox_core.data import DataLoader
+from brainbox_core.kernels.sparse import SparseRows
+from brainbox_core.rng import stream
+
+if TYPE_CHECKING:
+    from brainbox_core.model.sequential import Sequential
+
+MOST_ROWS = 1024
+_CHUNK = 64  # rows at a time, which bounds the memory
+
+
+def activation_ranges(model: Sequential, X: np.ndarray) -> dict[str, list[float]]:
+    """The least and the largest number of the inputs (under "input") and of every layer's outputs, by its name.
+
+    Args:
+        model: a built model.
+        X: inputs (n, ...); all rows are looked at.
+
+    Returns:
+        [least, largest] by name; nothing for what holds a number that is not finite.
+
+    Example:
+        >>> import braininabox as bb
+        >>> model = bb.Sequential([bb.layers.ReLU()])
+        >>> model.build((2,))
+        (2,)
+        >>> activation_ranges(model, np.array([[-1.0, 0.5], [0.25, 2.0]]))
+        {'input': [-1.0, 2.0], 'relu_0': [0.0, 2.0]}
+    """
+    least: dict[str, float] = {}
+    largest: dict[str, float] = {}
+    with np.errstate(all="ignore"):
+        for start in range(0, len(X), _CHUNK):
+            part = X[start : start + _CHUNK]
+            for name, values in {"input": model.inputs(part).data, **model.activations(part)}.items():
+                least[name] = float(np.minimum(values.min(), least.get(name, np.inf)))
+                largest[name] = float(np.maximum(values.max(), largest.get(name, -np.inf)))
+    return {name: [least[name], largest[name]] for name in least if np.isfinite([least[name], largest[name]]).all()}
+
+
+def record(model: Sequential, loader: DataLoader) -> None:
+    """Write the ranges over some of the training rows, and what the inputs are, into the model's description.
+
+    `meta["ranges"]` is what `activation_ranges` finds; `meta["input"]` is "uint8" for pixels, else "float32". Networks
+    with layers of a user's own, and those that take ids or sparse rows, are left alone: none of them is exported to
+    integers.
+    """
+    if model.layers[0].takes_ids or isinstance(loader.X, SparseRows):
+        return
+    if any(layers.KINDS.get(type(layer).__name__) is not type(layer) for layer in model.layers):
+        return
+    rows = loader.indices
+    if len(rows) > MOST_ROWS:
+        rows = stream(model.seed, "ranges").choice(rows, MOST_ROWS, replace=False)
+    model.meta["input"] = "uint8" if loader.X.dtype == np.uint8 else "float32"
+    model.meta["ranges"] = activation_ranges(model, loader.X.take(np.sort(rows), axis=0))

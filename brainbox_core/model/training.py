@@ -1,0 +1,159 @@
+"""The training loop: batches forward and backward, one step of the optimizer, a look at the validation data."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brainbox_core import checks
+from brainbox_core.data import DataLoader
+from brainbox_core.errors import ConvergenceError
+from brainbox_core.model import ranges
+from brainbox_core.model.callbacks import Callback
+from brainbox_core.tensor import Tensor, no_grad
+
+if TYPE_CHECKING:
+    from brainbox_core.model.sequential import Sequential
+
+
+def train(
+    model: Sequential,
+    loader: DataLoader,
+    epochs: int,
+    validation: tuple[np.ndarray, np.ndarray] | Callable[[], dict[str, float]] | None,
+    callbacks: Sequence[Callback],
+) -> list[dict]:
+    """Train a built and compiled model; see `Sequential.fit`, which checks everything first.
+
+    Args:
+        model: it ends with the weights of the epoch with the lowest validation loss.
+        loader: gives the batches of an epoch.
+        epochs: how many.
+        validation: inputs and targets, or a function that measures the model by itself: `loss` and other metrics.
+        callbacks: what looks on.
+
+    Returns:
+        The logs of every epoch: epoch, train_loss, the validation's metrics, lr, time_s.
+    """
+    checks.whole("epochs", epochs)
+    history: list[dict] = []
+    best_loss, best_epoch, best_state = math.inf, None, None
+    model.stop_training = False
+    with _told(callbacks, model, history) as end:
+        begin = {"epochs": model.epoch + epochs, "epoch": model.epoch, "batches": len(loader)}
+        for callback in callbacks:
+            callback.on_train_begin(model, begin)
+        for _ in range(epochs):
+            started = time.monotonic()
+            lr = model.optimizer.lr
+            logs = {"epoch": model.epoch + 1, "train_loss": _epoch(model, loader, callbacks)}
+            model.epoch += 1
+            if validation is not None:
+                measured = validation() if callable(validation) else model.evaluate(*validation)
+                logs |= {f"val_{name}": value for name, value in measured.items()}
+                if not math.isfinite(logs["val_loss"]):
+                    raise ConvergenceError(
+                        f"the validation loss is {logs['val_loss']}",
+                        where=f"epoch {model.epoch}",
+                        fix="look for validation inputs that are not finite or far outside those of the training",
+                    )
+                if logs["val_loss"] < best_loss:
+                    best_loss, best_epoch, best_state = logs["val_loss"], model.epoch, model.state()
+            logs |= {"lr": lr, "time_s": time.monotonic() - started}
+            history.append(logs)
+            model.history.append(logs)
+            for callback in callbacks:
+                callback.on_epoch_end(model, logs)
+            if model.stop_training:
+                break
+        if best_state is not None and best_epoch != model.epoch:
+            model.load_state(best_state)
+        ranges.record(model, loader)
+        end["best_epoch"] = best_epoch or model.epoch
+    return history
+
+
+def _epoch(model: Sequential, loader: DataLoader, callbacks: Sequence[Callback]) -> float:
+    """One pass over the training data; returns its mean loss, in which a smaller last batch counts by its size."""
+    total, rows = 0.0, 0
+    for number, (x, y) in enumerate(loader.epoch(model.epoch + 1), start=1):
+        lr = model.optimizer.lr
+        loss, norm = _step(model, x, y)
+        total += loss * len(x)
+        rows += len(x)
+        if callbacks:
+            logs = {"epoch": model.epoch + 1, "batch": number, "batches": len(loader), "lr": lr}
+            logs |= {"step": model.optimizer.steps, "train_loss": total / rows, "gradient_norm": norm}
+            for callback in callbacks:
+                callback.on_batch_end(model, logs)
+    return total / rows
+
+
+def _step(model: Sequential, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """One update of the weights, or an error before it if the loss, a gradient or the update is not finite.
+
+    Returns:
+        The loss, and the length of the gradient before it is clipped.
+    """
+    step = model.optimizer.steps
+    for layer in model.layers:
+        layer.step = step
+    # BatchNorm takes every batch into its averages on the way forward; a bad one has to come out again.
+    averages = [(array, array.copy()) for layer in model.layers for array in layer.buffers.values()]
+    inputs, error = model.inputs(x), None
+    with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
+        loss = model.loss(model.forward(inputs, training=True), y)
+        value = loss.item()
+        if not math.isfinite(value):
+            error = _diverged(model, f"loss is {value}", "the loss itself overflows", inputs)
+        else:
+            model.params.zero_grad()
+            loss.backward()
+            try:
+                model.optimizer.step()
+            except ConvergenceError as refused:
+                error = _diverged(model, refused.what, "its length overflows", inputs)
+    if error is not None:
+        for array, before in averages:
+            array[...] = before
+        raise error
+    return value, model.optimizer.norm
+
+
+def _diverged(model: Sequential, what: str, fault: str, inputs: Tensor) -> ConvergenceError:
+    """The error that names the first layer whose output or gradient is not finite; `fault` if all are finite."""
+    where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
+    fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient"
+    if not np.isfinite(inputs.data).all():
+        return ConvergenceError(
+            f"{what}: the inputs hold numbers that are not finite", where=where, fix="clean the data"
+        )
+    with no_grad():
+        x = inputs
+        for layer in model.layers:
+            x = layer(x, training=True)
+            if not np.isfinite(x.data).all():
+                fault = f"{layer.label} is the first whose output is not finite"
+                break
+        else:
+            for name, parameter in model.params.named.items():
+                if parameter.grad is not None and not np.isfinite(parameter.grad).all():
+                    fault = f"{name} is the first whose gradient is not finite"
+                    break
+    return ConvergenceError(f"{what}: {fault}; the weights are those before this step", where=where, fix=fix)
+
+
+@contextlib.contextmanager
+def _told(callbacks: Sequence[Callback], model: Sequential, history: list[dict]) -> Iterator[dict]:
+    """Tells every callback that training ended, also when it failed: a progress line has to be taken away."""
+    end = {"best_epoch": None, "history": history}
+    try:
+        yield end
+    finally:
+        for callback in callbacks:
+            callback.on_train_end(model, end)

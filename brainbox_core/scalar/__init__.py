@@ -1,0 +1,1 @@
+"""Single numbers in pure Python: no NumPy here."""

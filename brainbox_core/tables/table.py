@@ -1,0 +1,297 @@
+"""Tables of numbers and text from CSV files of every habit: other delimiters, no header, quotes, missing values.
+
+    with header=None, delimiter and header are recognised:   table = read_table("houses.csv")
+    a column of numbers, NaN where one is missing:           table.numbers("sqft")
+    a column of text:                                        table.texts("district")
+    some of the rows:                                        table.take(rows)
+
+A column holds numbers or text, decided by the majority in its first rows. In a column of numbers a cell that is
+neither a number nor missing is an error that names file, line and column, raised when the column is asked for. No row
+is ever left out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO
+
+import numpy as np
+
+from brainbox_core.errors import InputError, UsageError
+from brainbox_core.files.reading import printable
+from brainbox_core.files.text import open_text
+from brainbox_core.tables import numerals
+from brainbox_core.tables.columns import Column, ColumnBuilder, holds_text, to_numbers
+from brainbox_core.tables.csv_rows import Block, CsvRows
+
+Progress = Callable[[int, int], object]
+
+
+@dataclass
+class Table:
+    """Rows under named columns.
+
+    Attributes:
+        name: the file's name, printable.
+        sha256: of the file's bytes.
+        columns: by name, in the file's order.
+        lines: the line number of each row in the file, (n,).
+        notes: what was recognised or changed while reading that the user should know.
+        delimiter: what separates the cells.
+        header: whether the first line names the columns.
+    """
+
+    name: str
+    sha256: str
+    columns: dict[str, Column]
+    lines: np.ndarray
+    notes: list[str] = field(default_factory=list)
+    delimiter: str = ","
+    header: bool = True
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names in the file's order, as they stand there: show them through `printable`."""
+        return list(self.columns)
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.lines)
+
+    def is_text(self, name: str) -> bool:
+        """Whether a column holds text.
+
+        Raises:
+            InputError: there is no such column.
+        """
+        return self._column(name).is_text
+
+    def numbers(self, name: str) -> np.ndarray:
+        """A column as float64 (n,), NaN where a cell is empty, `NA`, `NaN`, `null` or `?`.
+
+        Raises:
+            InputError: there is no such column, or a cell of the file is neither a number nor missing.
+        """
+        column = self._column(name)
+        values, bad = column.values, column.bad
+        if isinstance(values, list):
+            values, bad = to_numbers(values, self.lines)
+        if bad is not None:
+            raise InputError(
+                f'"{printable(bad.text, 40)}" is not a number',
+                where=self._place(bad.line, name),
+                fix=numerals.remedy(bad.text) or "correct it, or leave the cell empty if the value is missing",
+            )
+        return values
+
+    def texts(self, name: str) -> list[str]:
+        """A column as strings, as they stand in the file.
+
+        Of a column of numbers the digits are not kept: `007` comes back as `7` and a missing value as an empty string.
+        Name it in the `text` of `read_table` to have them as they stand.
+
+        Raises:
+            InputError: there is no such column, or it is one of numbers with a cell that is none.
+        """
+        values = self._column(name).values
+        if isinstance(values, list):
+            return values
+        return ["" if math.isnan(value) else repr(value).removesuffix(".0") for value in self.numbers(name).tolist()]
+
+    def where(self, row: int, name: str | None = None) -> str:
+        """The place of a cell, for an error: file, line and column; without a name, the place of the row."""
+        return self._place(self.lines[row], name)
+
+    def take(self, rows: np.ndarray) -> Table:
+        """The table of some rows: by their numbers, in that order, or by a mask of all rows."""
+        rows = np.arange(self.rows)[rows]
+        columns = {name: column.take(rows) for name, column in self.columns.items()}
+        return replace(self, columns=columns, lines=self.lines[rows])
+
+    def _place(self, line: int, name: str | None) -> str:
+        line = f"{self.name} line {line}" if self.name else f"row {line}" if self.rows > 1 else ""
+        return ", ".join(filter(None, [line, name and f'column "{printable(name, 80)}"']))
+
+    def _column(self, name: str) -> Column:
+        if name in self.columns:
+            return self.columns[name]
+        near = closest(name, self.columns)
+        shown = ", ".join(f'"{printable(known, 40)}"' for known in itertools.islice(self.columns, 20))
+        fix = f'did you mean "{printable(near, 80)}"?' if near is not None else f"the columns are {shown}"
+        raise InputError(f'there is no column "{printable(name, 80)}"', where=self.name, fix=fix)
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like one that is not known, whatever its capitals; None if none comes close.
+
+    Example:
+        >>> closest("Prise", ["sqft", "price"])
+        'price'
+    """
+    folded = {other.casefold(): other for other in known}
+    return next((folded[near] for near in difflib.get_close_matches(name.casefold(), folded, 1)), None)
+
+
+def table_of(columns: Mapping[str, Sequence]) -> Table:
+    """A table of columns that are at hand.
+
+    Args:
+        columns: equally many values for each name: numbers (None or NaN if missing), or strings, which are text until
+            `numbers` is asked for.
+
+    Raises:
+        UsageError: the columns differ in length, or a number is infinite.
+
+    Example:
+        >>> table = table_of({"sqft": ["1650", ""], "district": ["north", "south"], "price": [3.5, None]})
+        >>> table.numbers("sqft"), table.texts("district"), table.numbers("price")
+        (array([1650.,   nan]), ['north', 'south'], array([3.5, nan]))
+    """
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) > 1:
+        raise UsageError("columns of a table need equally many values", got=", ".join(map(str, sorted(lengths))))
+    made = {}
+    for name, values in columns.items():
+        if any(isinstance(value, str) for value in values):
+            made[name] = Column(name, ["" if value is None else str(value) for value in values])
+        else:
+            made[name] = Column(name, np.array(values, np.float64))
+            if np.isinf(made[name].values).any():
+                raise UsageError(f'column "{printable(name, 80)}" holds a number that is not finite')
+    return Table("", "", made, np.arange(1, 1 + max(lengths, default=0)))
+
+
+def read_table(
+    source: str | os.PathLike | BinaryIO,
+    name: str | None = None,
+    header: bool | None = None,
+    progress: Progress | None = None,
+    *,
+    quoting: bool = True,
+    text: bool | Collection[str] = False,
+) -> Table:
+    """Read a table of at most 2 GiB whose cells are separated by commas, semicolons, tabs or bars.
+
+    Args:
+        source: a path, or a binary stream such as standard input.
+        name: what to call it in messages; the path, or "standard input".
+        header: whether the first line names the columns; None finds out: it does unless it holds numbers where the
+            rows below do. Without a header the columns are named `column_1`, `column_2`, ...
+        progress: called with (bytes done, bytes in all).
+        quoting: whether `"` around a cell lets it hold delimiters and line ends; False takes it as any character.
+        text: True keeps every column as text; or the names of those to keep so.
+
+    Raises:
+        InputError: the file cannot be read, is no table, has rows of different lengths, no rows, or too much of
+            anything: over 10,000 columns or 65,536 characters in a cell.
+
+    Example:
+        >>> import io
+        >>> table = read_table(io.BytesIO(b"sqft;price;district\\n2104;399900;north\\n1600;;south\\n"))
+        >>> table.names, table.rows, table.numbers("price"), table.texts("district")
+        (['sqft', 'price', 'district'], 2, array([399900.,     nan]), ['north', 'south'])
+        >>> table.notes
+        ['columns are separated by ";"']
+    """
+    with open_text(source, name) as file:
+        rows, notes = CsvRows(file.text, file.name, quoting), file.notes
+        sample = _sample(rows, file.name)
+        if header is None:
+            header = _has_header(sample.cells, notes)
+        given = _names(sample.cells[0], file.name) if header else [""] * rows.width
+        names = [name or f"column_{position}" for position, name in enumerate(given, 1)]
+        builders = [ColumnBuilder(name, as_text=text is True or (text is not False and name in text)) for name in names]
+        lines, first = [], 1 if header else 0
+        block: Block | None = Block(sample.lines[first:], sample.cells[first:])
+        while block is not None:
+            # Transposing takes no columns from no rows, as below a header that fills the sample alone.
+            columns = block.cells.T if isinstance(block.cells, np.ndarray) else zip(*block.cells, strict=True)
+            for builder, cells in zip(builders, columns, strict=False):
+                builder.add(cells, block.lines)
+            lines.append(block.lines)
+            if progress is not None:
+                progress(file.position, file.size)
+            block = rows.block(fast=not any(builder.is_text for builder in builders))
+        table = Table(
+            file.name,
+            file.sha256,
+            {builder.name: builder.column() for builder in builders},
+            np.concatenate(lines),
+            notes,
+            rows.delimiter,
+            header,
+        )
+    if not table.rows:
+        what = "has no data rows" + " below its header" * header
+        raise InputError(what, where=table.name, fix=_NO_ROWS)
+    _tell(table, [name for name, own in zip(names, given, strict=True) if not own], rows.blank_lines)
+    return table
+
+
+_NO_ROWS = "name a file with a table in it"
+_DELIMITER_NAMES = {";": '";"', "|": '"|"', "\t": "tabs"}
+
+
+def _tell(table: Table, unnamed: list[str], blank_lines: int) -> None:
+    """Leave out the columns that have neither a name nor values, and note what was recognised in the file."""
+    if table.delimiter != ",":
+        table.notes.append(f"columns are separated by {_DELIMITER_NAMES[table.delimiter]}")
+    if not table.header:
+        table.notes.append("no header: the first line is data, and the columns are called column_1, column_2, ...")
+    for name in unnamed:
+        if table.columns[name].is_empty:
+            del table.columns[name]
+            table.notes.append(f"{name} has neither a name nor values and is left out")
+        elif table.header:
+            table.notes.append(f"a column without a name is called {name}")
+    if not table.columns:
+        raise InputError("has no data rows: all cells are empty", where=table.name, fix=_NO_ROWS)
+    if blank_lines:
+        table.notes.append(f"{blank_lines} blank line{'s' * (blank_lines != 1)} skipped")
+
+
+def _sample(rows: CsvRows, name: str) -> Block:
+    """The first row and some below it, by which the header and the kind of each column are recognised."""
+    sample = rows.block()
+    while sample is not None and len(sample.cells) < 2 and (more := rows.block()) is not None:
+        sample = Block(np.concatenate([sample.lines, more.lines]), sample.cells + more.cells)
+    if sample is None or not sample.cells:
+        raise InputError("has no data rows: it is empty", where=name, fix=_NO_ROWS)
+    return sample
+
+
+def _has_header(rows: list[list[str]], notes: list[str]) -> bool:
+    """Whether the first row names the columns: not if it holds numbers where the rows below it do."""
+    below = list(zip(*rows[1:], strict=True)) or [()] * len(rows[0])
+    cells = [cell for cell, column in zip(rows[0], below, strict=True) if holds_text(column) is not True]
+    values = [numerals.number(cell) for cell in cells]
+    if not any(value is not None and not math.isnan(value) for value in values):
+        return True
+    if None not in values:
+        return False
+    odd = next(cell for cell, value in zip(cells, values, strict=True) if value is not None and not math.isnan(value))
+    notes.append(f'the header holds a number, "{printable(odd, 40)}"; if the first line is data, use --no-header')
+    return True
+
+
+def _names(cells: list[str], file: str) -> list[str]:
+    """The names in a header, empty where there is none."""
+    if cells[0].startswith(("b'", 'b"')):
+        what = f"the header looks like str(bytes): {printable(cells[0], 40)}"
+        fix = "the program that wrote it printed bytes: let it write bytes.decode() instead"
+        raise InputError(what, where=f"{file} line 1", fix=fix)
+    names = [cell.strip() for cell in cells]
+    full = [name or f"column_{position}" for position, name in enumerate(names, 1)]
+    if len(set(full)) < len(full):
+        twice = next(name for name, count in Counter(full).items() if count > 1)
+        first, second = [position for position, name in enumerate(full, 1) if name == twice][:2]
+        what = f'columns {first} and {second} have the same name "{printable(twice, 80)}"'
+        raise InputError(what, where=file, fix="rename one of them")
+    return names

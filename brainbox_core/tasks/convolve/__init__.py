@@ -1,0 +1,1 @@
+"""Filtering a picture with a kernel."""

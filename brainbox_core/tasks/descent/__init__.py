@@ -1,0 +1,1 @@
+"""Walking downhill on a landscape."""

@@ -1,0 +1,1 @@
+"""Reading digits: the task of `mnist` and `cnn`."""

@@ -1,0 +1,260 @@
+"""Reading digits (or any ten kinds of 28x28 pictures): the task behind the commands mnist and cnn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from brainbox_core import layers, metrics, optimizers
+from brainbox_core.data import DataLoader, stratified_split
+from brainbox_core.datasets import catalog
+from brainbox_core.errors import InputError, UsageError
+from brainbox_core.images.augment import Warp
+from brainbox_core.kernels.convolution import softmax
+from brainbox_core.loss import CrossEntropy
+from brainbox_core.model import training
+from brainbox_core.model.callbacks import Callback, EarlyStopping
+from brainbox_core.model.sequential import Sequential
+from brainbox_core.rng import stream
+from brainbox_core.schedules import OneCycle
+from brainbox_core.tasks.digits.settings import CLASSES, KERNEL, PIXELS, Settings
+from brainbox_core.tensor import Tensor
+
+# How far the training images are moved with augment=True. A dense network has to learn every place anew, so it gets
+# less; a convolutional one is to read digits that are well off the centre. The warp is what helps most on MNIST.
+WARPS = {
+    "mlp": Warp(shift=1.5, rotation=10, scale=0.1, shear=0.15, elastic=0.6),
+    "conv": Warp(shift=3, rotation=12, scale=0.12, shear=0.2, elastic=1),
+}
+
+
+@dataclass(frozen=True)
+class Data:
+    """Pictures (n, 28, 28) of uint8 with labels (n,): to learn from, to choose the epoch by, and to judge by."""
+
+    name: str
+    sha256: str
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    val_images: np.ndarray
+    val_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many pictures each part has."""
+        return {"train": len(self.train_labels), "val": len(self.val_labels), "test": len(self.test_labels)}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training or an evaluation found.
+
+    Attributes:
+        metrics: numbers by name; `primary` names the one that counts.
+        history: the logs of every epoch, empty after an evaluation.
+        best_epoch: whose weights were kept, 0 after an evaluation.
+        notes: what a user should know of the training; what is odd about the data is in `Data.notes`.
+        confusion: how often each true class (row) was read as each class (column).
+        probabilities: for every test picture, (n, classes).
+    """
+
+    metrics: dict[str, str | float]
+    history: list[dict] = field(default_factory=list)
+    best_epoch: int = 0
+    notes: tuple[str, ...] = ()
+    confusion: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a picture was read as: the likeliest class, its probability, and the likeliest few with theirs."""
+
+    label: str
+    probability: float
+    top: list[tuple[str, float]]
+
+
+def load_data(settings: Settings, progress: Callable[[int, int], object] | None = None) -> Data:
+    """The pictures that the settings name, with a part of the training pictures set aside for validation.
+
+    Args:
+        progress: called with (bytes done, bytes in all) during a download.
+
+    Raises:
+        InputError: the data is missing, bad, or not 28x28.
+        UsageError: too few pictures for the parts.
+    """
+    source = catalog.load_images(settings.data, progress=progress)
+    if source.train_images.shape[1:] != (PIXELS, PIXELS):
+        raise InputError(
+            "the pictures have another size",
+            where=settings.data,
+            expected=f"{PIXELS}x{PIXELS}",
+            got="x".join(map(str, source.train_images.shape[1:])),
+            fix="resize them, or train a bb.Sequential of your own",
+        )
+    rows = stream(settings.seed, "limit").permutation(len(source.train_labels))[: settings.limit]
+    train, val = stratified_split(source.train_labels[rows], settings.val_split, settings.seed)
+    train, val = rows[train], rows[val]
+    return Data(
+        source.name,
+        source.sha256,
+        source.classes,
+        source.notes,
+        source.train_images[train],
+        source.train_labels[train],
+        source.train_images[val],
+        source.train_labels[val],
+        source.test_images,
+        source.test_labels,
+    )
+
+
+def load_test_data(model: Sequential, name: str, progress: Callable[[int, int], object] | None = None) -> Data:
+    """What a model is judged by: the test pictures of a data set.
+
+    Args:
+        name: of the data set.
+        progress: called with (bytes done, bytes in all) during a download.
+
+    Raises:
+        InputError: as `load_data`.
+    """
+    return load_data(Settings.mnist(data=name, seed=model.seed), progress)
+
+
+def build_model(settings: Settings, data: Data) -> Sequential:
+    """The network, built and compiled with a one-cycle learning rate over the whole training.
+
+    Raises:
+        UsageError: pictures get too small for another convolution, or the parameters do not fit into memory.
+    """
+    chain: list[layers.Layer] = []
+    for filters in settings.filters:
+        chain += [layers.Conv2D(filters, kernel=KERNEL), layers.ReLU(), layers.MaxPool(2)]
+    chain.append(layers.Flatten())
+    for width in settings.hidden:
+        chain += [layers.Linear(width), layers.ReLU()]
+    chain.append(layers.Linear(CLASSES, initializer="lecun"))
+    steps = math.ceil(len(data.train_labels) / settings.batch_size) * settings.epochs
+    schedule = OneCycle(settings.lr, steps)
+    kind = optimizers.KINDS[settings.optimizer]
+    model = Sequential(chain, settings.seed)
+    model.compile(kind(schedule, momentum=0.9) if settings.optimizer == "sgd" else kind(schedule), CrossEntropy())
+    model.build((PIXELS, PIXELS))
+    model.meta = {
+        "kind": "mnist" if settings.network == "mlp" else "cnn",
+        "classes": list(data.classes),
+        "data": {"name": data.name, "sha256": data.sha256},
+    }
+    return model
+
+
+def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
+    """Train, restore the best epoch, and judge it by the test pictures, which nothing before has looked at.
+
+    Raises:
+        ConvergenceError: the loss or a gradient was not finite.
+    """
+    warp = WARPS[settings.network] if settings.augment else None
+    loader = DataLoader(data.train_images, data.train_labels, settings.batch_size, settings.seed, augment=warp)
+    if settings.patience is not None:
+        callbacks = [*callbacks, EarlyStopping("val_loss", settings.patience)]
+    history = training.train(model, loader, settings.epochs, (data.val_images, data.val_labels), callbacks)
+    best = min(history, key=lambda logs: logs["val_loss"])
+    judged = evaluate(model, data)
+    found = {**judged.metrics, **{name: best[name] for name in ("train_loss", "val_loss", "val_accuracy")}}
+    notes = ()
+    if best["val_accuracy"] < 2 / CLASSES:
+        notes = (
+            f"accuracy is stuck at {best['val_accuracy']:.0%}, as if guessing: try another learning rate or more data",
+        )
+    model.meta["metrics"] = found
+    return Result(found, history, best["epoch"], notes, judged.confusion, judged.probabilities)
+
+
+def evaluate(
+    model: Sequential, data: Data, shift: int = 0, progress: Callable[[int, int], object] | None = None
+) -> Result:
+    """Judge a model by the test pictures.
+
+    Args:
+        shift: move every picture by up to so many pixels first, down and across, each by its own random amounts.
+        progress: called with (pictures done, pictures in all).
+    """
+    if not 0 <= shift < PIXELS:
+        raise UsageError("shift", expected=f"a whole number from 0 to {PIXELS - 1}", got=shift)
+    images = shifted(data.test_images, shift, model.seed) if shift else data.test_images
+    parts = []
+    for start in range(0, len(images), 1000):
+        parts.append(model.predict(images[start : start + 1000]))
+        if progress is not None:
+            progress(min(start + 1000, len(images)), len(images))
+    logits, labels = np.concatenate(parts), data.test_labels
+    return Result(
+        metrics={
+            "primary": "test_accuracy",
+            "test_accuracy": metrics.accuracy(labels, logits.argmax(axis=1)),
+            "test_loss": CrossEntropy()(Tensor(logits), labels).item(),
+        },
+        confusion=metrics.confusion_matrix(labels, logits.argmax(axis=1), logits.shape[1]),
+        probabilities=softmax(logits),
+    )
+
+
+def predict(model: Sequential, images: np.ndarray, top: int = 3) -> list[Prediction]:
+    """Read pictures (n, 28, 28) of uint8, light ink on black, centred as `images.digit_from_image` does it.
+
+    Args:
+        top: how many of the likeliest classes to tell for each.
+    """
+    classes = model.meta["classes"]
+    predictions = []
+    for probabilities in softmax(model.predict(images)):
+        order = np.argsort(-probabilities, kind="stable")[:top]
+        ranked = [(classes[i], float(probabilities[i])) for i in order]
+        predictions.append(Prediction(*ranked[0], ranked))
+    return predictions
+
+
+def load_model(path: str | Path, kind: str) -> Sequential:
+    """A digit reader from its file.
+
+    Args:
+        kind: "mnist" or "cnn".
+
+    Raises:
+        InputError: the file is missing, damaged, or another command's, or its classes do not fit its outputs.
+    """
+    model = Sequential.load(path, kind)
+    classes, outputs = model.meta.get("classes"), model.output_shape
+    if not isinstance(classes, list) or (len(classes),) != outputs or len(set(map(str, classes))) != len(classes):
+        raise InputError("its class names do not fit its outputs", where=str(path), fix="train it again")
+    if model.input_shape not in ((PIXELS, PIXELS), (PIXELS, PIXELS, 1)):
+        raise InputError(f"it does not read {PIXELS}x{PIXELS} pictures", where=str(path), fix="train it again")
+    return model
+
+
+def shifted(images: np.ndarray, most: int, seed: int = 0) -> np.ndarray:
+    """Pictures (n, height, width), each moved by whole pixels of its own, uniform from -most to most; 0 comes in.
+
+    Example:
+        >>> shifted(np.full((1, 2, 2), 9, np.uint8), 0)
+        array([[[9, 9],
+                [9, 9]]], dtype=uint8)
+    """
+    n, h, w = images.shape
+    framed = np.zeros((n, h + 2 * most, w + 2 * most), images.dtype)
+    framed[:, most : most + h, most : most + w] = images
+    down, right = stream(seed, "shift").integers(0, 2 * most + 1, (2, n))
+    rows, columns = down[:, None] + np.arange(h), right[:, None] + np.arange(w)
+    return framed[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -1,0 +1,1 @@
+"""Finding frauds among payments."""

@@ -1,0 +1,263 @@
+"""The transactions of a fraud detector: read, put in order, and made into features."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from brainbox_core.datasets.catalog import builtin
+from brainbox_core.errors import InputError
+from brainbox_core.files.reading import printable
+from brainbox_core.model.sequential import Sequential
+from brainbox_core.tables.columns import Column
+from brainbox_core.tables.features import FeatureEncoder, NumberColumn, Outside, TextColumn
+from brainbox_core.tables.table import Table, read_table
+from brainbox_core.tasks.fraud.settings import AUTO, BUILT_IN, STRATIFIED, TIME, Settings, folds_in_time
+from brainbox_core.tasks.fraud.split import Parts, apart, divide, straddling
+
+Progress = Callable[[int, int], object]
+
+DAY = 86_400  # seconds
+AMOUNT, CLOCK = "log1p(Amount)", "time of day"  # what the columns below become
+SOURCES = {AMOUNT: "Amount", CLOCK: "Time"}
+UNIT = 3  # deviations
+
+
+@dataclass(frozen=True)
+class Data:
+    """A table of transactions and what is done with its rows.
+
+    Attributes:
+        source: as it was read.
+        table: the columns that may be features, see `derived`.
+        labels: (n,), 1 for a fraud.
+        encoder: makes the features of any rows, as measured on the training rows.
+        parts: row numbers.
+        split: how the rows were divided: `time` or `stratified`.
+        duplicates: how many test rows also are among the others.
+    """
+
+    name: str
+    sha256: str
+    notes: tuple[str, ...]
+    source: Table
+    table: Table
+    labels: np.ndarray
+    encoder: FeatureEncoder
+    parts: Parts
+    split: str
+    duplicates: int = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows each part has."""
+        return {name: len(rows) for name, rows in self.parts._asdict().items()}
+
+    def part(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The features (n, features) and labels (n, 1) of some rows, float32."""
+        return self.encoder.transform(self.table.take(rows), np.float32), self.labels[rows, None].astype(np.float32)
+
+
+def load_data(settings: Settings, progress: Progress | None = None) -> Data:
+    """The transactions that the settings name, their rows divided.
+
+    Args:
+        progress: called with (bytes done, bytes in all) while reading.
+
+    Raises:
+        InputError: the table is missing or bad, a value in it is missing, or a part is left without frauds.
+        UsageError: rows in order of time are to be cross-validated.
+    """
+    table = _read(settings.data, progress)
+    labels, notes = labels_of(table, settings.target), list(table.notes)
+    time = _time(table, settings.split, notes)
+    if settings.folds and time is not None:
+        raise folds_in_time()
+    numbering = [name for name in table.names if name != settings.target and _counts_rows(table, name)]
+    notes += [f"column {printable(name, 80)} numbers the rows: left out" for name in numbering]
+    for name in settings.drop:
+        table.is_text(name)  # there is such a column
+    left_out = {settings.target, *numbering, *settings.drop}
+    inputs = derived(table, [name for name in table.names if name not in left_out], notes)
+    require_complete(inputs)
+    split, parts = STRATIFIED if time is None else TIME, divide(labels, time, settings, table.name)
+    encoder = _fit(inputs.take(parts.train))
+    notes += encoder.notes
+    return _counted(Data(table.name, table.sha256, tuple(notes), table, inputs, labels, encoder, parts, split))
+
+
+def redivided(data: Data, parts: Parts) -> Data:
+    """The same transactions divided in another way, the features measured anew on what is now the training part."""
+    return replace(data, encoder=_fit(data.table.take(parts.train)), parts=parts)
+
+
+def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
+    """What a model is judged by: the rows of its own table that it never saw, or all rows of another one.
+
+    Args:
+        name: of the table.
+        progress: called with (bytes done, bytes in all) while reading.
+
+    Raises:
+        InputError: as `load_data`, or the table has no frauds.
+    """
+    kept, encoder = model.meta["settings"], FeatureEncoder.from_config(model.meta["features"])
+    table = _read(name, progress)
+    labels, notes = labels_of(table, kept["target"]), list(table.notes)
+    inputs = derived(table, sources(encoder), notes)
+    require_complete(inputs)
+    none, learned, test = np.arange(0), np.arange(0), np.arange(table.rows)
+    if table.sha256 == model.meta["data"]["sha256"] or name == model.meta["data"]["name"] != "-":
+        learned, test = apart(labels, _time(table, kept["split"], notes), model.seed)
+    if not labels[test].any():
+        raise InputError("has no frauds to find", where=table.name, fix="name transactions with some of both kinds")
+    parts = Parts(learned, none, test)
+    data = Data(table.name, table.sha256, tuple(notes), table, inputs, labels, encoder, parts, kept["split"])
+    return replace(_counted(data), parts=Parts(none, none, test))
+
+
+def labels_of(table: Table, target: str) -> np.ndarray:
+    """The column that tells the frauds, (n,) of 0 and 1.
+
+    Raises:
+        InputError: there is no such column, or it holds something else.
+    """
+    values = table.numbers(target)
+    wrong = np.flatnonzero((values != 0) & (values != 1))
+    if len(wrong):
+        got = "nothing" if np.isnan(values[wrong[0]]) else f"{values[wrong[0]]:g}"
+        fix = "name the column that tells the frauds with --target"
+        raise InputError(
+            "is no class",
+            where=table.where(wrong[0], target),
+            expected="0 (honest) or 1 (fraud)",
+            got=got,
+            fix=fix,
+        )
+    return values.astype(np.int64)
+
+
+def derived(table: Table, names: list[str], notes: list[str] | None = None) -> Table:
+    """Some columns of a table, with the Time as the time of day and the logarithm of the Amount.
+
+    Yesterday's Time never comes again, but its hour does. Amounts reach from cents to fortunes: log(1 + amount); of a
+    negative one, a refund, the size counts and the sign is kept.
+
+    Args:
+        table: as it was read.
+        names: of the columns.
+        notes: takes up what a user should know.
+
+    Raises:
+        InputError: there is no such column, or Amount or Time is not a number.
+    """
+    columns = {}
+    for name in names:
+        if name == SOURCES[CLOCK]:
+            columns[CLOCK] = Column(CLOCK, table.numbers(name) % DAY)
+        elif name == SOURCES[AMOUNT]:
+            amounts = table.numbers(name)
+            if notes is not None and (count := np.count_nonzero(amounts < 0)):
+                notes.append(f"{count:,} negative amounts: taken as refunds, -log1p of their size")
+            columns[AMOUNT] = Column(AMOUNT, np.sign(amounts) * np.log1p(np.abs(amounts)))
+        else:
+            table.is_text(name)  # there is such a column
+            columns[name] = table.columns[name]
+    return replace(table, columns=columns)
+
+
+def sources(encoder: FeatureEncoder) -> list[str]:
+    """The columns of a file that an encoder of derived columns needs."""
+    return [SOURCES.get(column.name, column.name) for column in encoder.columns]
+
+
+def in_own_unit(found: Outside) -> Outside:
+    """Values outside the training range as they stand in the file."""
+    if found.column != AMOUNT:
+        return found._replace(column=SOURCES.get(found.column, found.column))
+    values, low, high = (np.sign(logs) * np.expm1(np.abs(logs)) for logs in (found.values, found.low, found.high))
+    return found._replace(column=SOURCES[AMOUNT], values=values, low=float(low), high=float(high))
+
+
+def require_complete(table: Table, encoder: FeatureEncoder | None = None, lacking: Sequence[str] = ()) -> None:
+    """Refuse derived columns with a value missing.
+
+    Args:
+        table: see `derived`.
+        encoder: of the model, which knows which columns hold numbers: as text, `NaN` would be a value.
+        lacking: the columns of the file that may.
+
+    Raises:
+        InputError: names the first one.
+    """
+    text = {column.name for column in encoder.columns if isinstance(column, TextColumn)} if encoder else None
+    for name in table.names:
+        if SOURCES.get(name, name) in lacking:
+            continue
+        if table.is_text(name) if text is None else name in text:
+            missing = np.array([not cell.strip() for cell in table.texts(name)])
+        else:
+            missing = np.isnan(table.numbers(name))
+        if missing.any():
+            row = int(missing.argmax())
+            fix = "fill it in or remove the row: a guess could hide a fraud"
+            raise InputError("is empty", where=table.where(row, SOURCES.get(name, name)), fix=fix)
+
+
+def _read(name: str, progress: Progress | None) -> Table:
+    if name == BUILT_IN:
+        with gzip.open(builtin("transactions.csv.gz")) as file:
+            return read_table(file, name=BUILT_IN)
+    if name != "-":
+        return read_table(name, progress=progress)
+    if sys.stdin is None:
+        raise InputError("standard input is closed", fix="pipe a table into the command")
+    return replace(read_table(sys.stdin.buffer, progress=progress), name="-")
+
+
+def _time(table: Table, split: str, notes: list[str]) -> np.ndarray | None:
+    """By what the rows are put in order; None if they are divided at random."""
+    name = SOURCES[CLOCK]
+    if split == STRATIFIED or (split == AUTO and name not in table.names):
+        return None
+    time = table.numbers(name)
+    if len(missing := np.flatnonzero(np.isnan(time))):
+        where, fix = table.where(missing[0], name), f"fill it in, or use --split {STRATIFIED}"
+        raise InputError("is empty, so the rows cannot be put in order of time", where=where, fix=fix)
+    if (np.diff(time) < 0).any():
+        notes.append("the rows were not in order of Time: sorted")
+    return time
+
+
+def _counts_rows(table: Table, name: str) -> bool:
+    """Whether a column is nothing but 0, 1, 2, ... or 1, 2, 3, ...: in a sorted table it would give the class away."""
+    if table.is_text(name):
+        return False
+    values = table.numbers(name)
+    return values[0] in (0, 1) and bool((np.diff(values) == 1).all())
+
+
+def _counted(data: Data) -> Data:
+    """With the test rows counted that are among the others, too."""
+    parts = data.parts
+    seen = np.concatenate([parts.train, parts.val])
+    if not (count := straddling(data.part(seen)[0], data.part(parts.test)[0])):
+        return data
+    note = f"{count:,} of the {len(parts.test):,} test rows are duplicates of rows that the model may learn from"
+    return replace(data, notes=(*data.notes, note), duplicates=count)
+
+
+def _fit(table: Table) -> FeatureEncoder:
+    """Measure the training rows; a feature of 1 is 3 deviations off the mean, where the tanh that follows bends."""
+    encoder = FeatureEncoder.fit(table, table.names)
+    widened = [
+        replace(column, scale=UNIT * column.scale)
+        if isinstance(column, NumberColumn)
+        else replace(column, scales=[UNIT * scale for scale in column.scales])
+        for column in encoder.columns
+    ]
+    return FeatureEncoder(widened, encoder.notes)

@@ -1,0 +1,378 @@
+"""Finding the few frauds among many honest transactions: the task behind the command fraud.
+
+Where one row in a hundred is a fraud, a model that finds none is right in 99 % of the cases. So nothing here is chosen
+by accuracy: rare rows weigh more in the loss, the threshold is chosen by precision and recall on held-out rows, and the
+main figure is the average precision, which no answer that is the same for all can raise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from brainbox_core import layers, metrics, optimizers
+from brainbox_core.data import DataLoader
+from brainbox_core.errors import InputError
+from brainbox_core.exact import bfloat16
+from brainbox_core.loss import BinaryCrossEntropy
+from brainbox_core.model import training
+from brainbox_core.model.callbacks import Callback, EarlyStopping
+from brainbox_core.model.sequential import Sequential
+from brainbox_core.schedules import OneCycle
+from brainbox_core.tables.features import FeatureEncoder
+from brainbox_core.tables.table import Table
+from brainbox_core.tasks.fraud import threshold
+from brainbox_core.tasks.fraud.bootstrap import average_precision_interval
+from brainbox_core.tasks.fraud.data import (
+    Data,
+    derived,
+    in_own_unit,
+    load_data,
+    load_test_data,
+    require_complete,
+    sources,
+)
+from brainbox_core.tasks.fraud.folds import Folds, cross_validate
+from brainbox_core.tasks.fraud.settings import AUTO, BALANCED, FULL, NONE, STRATIFIED, TIME, Settings
+
+Progress = Callable[[int, int], object]
+
+BLOCK = 4096  # rows that are predicted at a time
+# Weight decay times the root of the number of updates, so that one value suits 500 updates and 50,000 (Loshchilov and
+# Hutter, Decoupled weight decay regularization, ICLR 2019, appendix B).
+NORMALIZED_DECAY = 8.0
+
+__all__ = [
+    "Data",
+    "Result",
+    "Scores",
+    "Settings",
+    "build_model",
+    "evaluate",
+    "inputs",
+    "load_data",
+    "load_model",
+    "load_test_data",
+    "outside",
+    "predict",
+    "probability",
+    "score",
+    "train",
+]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training or an evaluation found.
+
+    Attributes:
+        metrics: numbers by name; `primary` names the one that counts.
+        history: the logs of every epoch, empty after an evaluation.
+        best_epoch: whose weights were kept, 0 after an evaluation.
+        notes: what a user should know of the model; what is odd about the data is in `Data.notes`.
+        threshold: the logit from which on a transaction is called a fraud.
+        interval: the 95 % range of the average precision.
+        confusion: honest and fraud (rows) as they were called (columns).
+        labels, logits: of the rows that it is judged by.
+        duplicates: how many test rows also are among the others.
+        folds: of cross-validation, if it was asked for.
+    """
+
+    metrics: dict[str, str | float]
+    history: list[dict] = field(default_factory=list)
+    best_epoch: int = 0
+    notes: tuple[str, ...] = ()
+    threshold: float = math.nan
+    interval: tuple[float, float] = (math.nan, math.nan)
+    confusion: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    logits: np.ndarray | None = None
+    duplicates: int = 0
+    folds: Folds | None = None
+
+
+class Scores(NamedTuple):
+    """Of each transaction the probability of a fraud, (n,), and whether it is called one."""
+
+    probabilities: np.ndarray
+    frauds: np.ndarray
+
+
+def build_model(settings: Settings, data: Data) -> Sequential:
+    """The network, built and compiled: a tanh that takes outliers in, hidden layers with ReLU, one logit.
+
+    Raises:
+        UsageError: the parameters do not fit into memory.
+    """
+    chain: list[layers.Layer] = [layers.Tanh()]
+    for width in settings.hidden:
+        chain += [layers.Linear(width), layers.ReLU()]
+    chain.append(layers.Linear(1, initializer="lecun"))
+    rows = len(data.parts.train)
+    steps = math.ceil(rows / _batch_size(settings, rows)) * settings.epochs
+    schedule, kind = OneCycle(settings.lr, steps), optimizers.KINDS[settings.optimizer]
+    if settings.optimizer == "sgd":
+        optimizer = kind(schedule, momentum=0.9)
+    elif settings.optimizer == "adamw":
+        optimizer = kind(schedule, weight_decay=NORMALIZED_DECAY / math.sqrt(steps))
+    else:
+        optimizer = kind(schedule)
+    model = Sequential(chain, settings.seed)
+    model.compile(optimizer, BinaryCrossEntropy(_class_weights(settings, data.labels[data.parts.train])))
+    model.build((len(data.encoder.names),))
+    limit = 0.5 if isinstance(settings.threshold, str) else settings.threshold
+    model.meta = _described(settings, data, _logit(limit))  # a training that fails leaves a model, too
+    return model
+
+
+def _described(settings: Settings, data: Data, limit: float) -> dict:
+    """What a model's file says beside its weights."""
+    return {
+        "kind": "fraud",
+        "features": data.encoder.config(),
+        "threshold": limit,
+        "settings": {"target": settings.target, "split": data.split},
+        "data": {"name": data.name, "sha256": data.sha256},
+    }
+
+
+def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
+    """Train, choose epoch and threshold by the held-out rows, and judge by the test rows, which nothing looked at yet.
+
+    Raises:
+        ConvergenceError: the loss or a gradient was not finite.
+    """
+    detection = _learn(model, settings, data, callbacks)
+    best = detection.best
+    limit = _threshold(settings, data.labels[data.parts.val], score(model, detection.X))
+    model.meta = _described(settings, data, limit)
+    judged = evaluate(model, data)
+    notes = judged.notes
+    if best["failed"]:
+        notes = (*notes, f"epoch {best['epoch']}, the best, finds no fraud at a probability of one half")
+    kept = ("train_loss", "val_loss", "val_accuracy", "val_recall", "val_average_precision")
+    found = {**judged.metrics, **{name: best[name] for name in kept}}
+    folds = None
+    if settings.folds:
+        folds = cross_validate(settings, data, _fold)
+        found["cv_average_precision"] = float(np.mean(folds.average_precision))
+    model.meta["metrics"] = found
+    return replace(judged, metrics=found, history=model.history, best_epoch=best["epoch"], notes=notes, folds=folds)
+
+
+def evaluate(model: Sequential, data: Data, progress: Progress | None = None) -> Result:
+    """Judge a model by the test rows, with the threshold that it came with.
+
+    Args:
+        progress: called with (rows done, rows in all).
+    """
+    rows = data.parts.test
+    parts = []
+    for start in range(0, len(rows), BLOCK):
+        parts.append(score(model, data.part(rows[start : start + BLOCK])[0]))
+        if progress is not None:
+            progress(min(start + BLOCK, len(rows)), len(rows))
+    logits = np.concatenate(parts)
+    labels, flagged = data.labels[rows], (logits >= model.meta["threshold"]).astype(np.int64)
+    found = {
+        "primary": "test_average_precision",
+        "test_average_precision": metrics.average_precision(labels, logits),
+        "test_precision": metrics.precision(labels, flagged),
+        "test_recall": metrics.recall(labels, flagged),
+        "test_f1": metrics.f1(labels, flagged),
+        "test_accuracy": metrics.accuracy(labels, flagged),
+        "baseline_accuracy": metrics.accuracy(labels, np.zeros_like(labels)),
+    }
+    notes = ()
+    if logits.min() == logits.max():
+        notes = (
+            "the model ranks nothing: every transaction gets the same score, so its average precision is the share of"
+            " frauds; try another learning rate, class weight or seed",
+        )
+    return Result(
+        found,
+        notes=notes,
+        threshold=model.meta["threshold"],
+        interval=average_precision_interval(labels, logits, model.seed),
+        confusion=metrics.confusion_matrix(labels, flagged, 2),
+        labels=labels,
+        logits=logits,
+        duplicates=data.duplicates,
+    )
+
+
+def score(model: Sequential, X: np.ndarray) -> np.ndarray:
+    """The logits (n,) of features: the logarithm of the odds that a transaction is a fraud."""
+    return model.predict(X, BLOCK)[:, 0].astype(np.float64)
+
+
+def inputs(model: Sequential) -> list[str]:
+    """The columns that a transaction needs."""
+    return sources(FeatureEncoder.from_config(model.meta["features"]))
+
+
+def outside(model: Sequential, table: Table) -> list[str]:
+    """Which numbers are outside the range that the training had, and which texts it never saw, in words."""
+    encoder = FeatureEncoder.from_config(model.meta["features"])
+    rows = derived(table, sources(encoder))
+    return [*(str(in_own_unit(found)) for found in encoder.outside(rows)), *encoder.unseen(rows)]
+
+
+def predict(model: Sequential, table: Table, lacking: Sequence[str] = ()) -> Scores:
+    """Score transactions.
+
+    Args:
+        table: with at least the columns of the training, as they stand in the file.
+        lacking: columns whose missing values count as usual, the median of the training rows; elsewhere they are
+            refused.
+
+    Raises:
+        InputError: a column or a value is missing, or a cell is not a number.
+    """
+    encoder = FeatureEncoder.from_config(model.meta["features"])
+    rows = derived(table, sources(encoder))
+    require_complete(rows, encoder, lacking)
+    logits = score(model, encoder.transform(rows, np.float32))
+    return Scores(probability(logits), logits >= model.meta["threshold"])
+
+
+def load_model(path: str | Path, kind: str = "fraud") -> Sequential:
+    """A fraud detector from its file.
+
+    Raises:
+        InputError: the file is missing, damaged or another command's, or its description does not fit its network.
+    """
+    model = Sequential.load(path, kind)
+    meta = model.meta
+    try:
+        encoder = FeatureEncoder.from_config(meta.get("features"))
+    except InputError as error:
+        raise InputError(error.what, where=str(path), fix=error.fix) from error
+    settings, data, limit = meta.get("settings"), meta.get("data"), meta.get("threshold")
+    sound = (
+        isinstance(limit, float)
+        and isinstance(settings, dict)
+        and isinstance(settings.get("target"), str)
+        and settings.get("split") in (TIME, STRATIFIED)
+        and isinstance(data, dict)
+        and all(isinstance(data.get(name), str) for name in ("name", "sha256"))
+        and (model.input_shape, model.output_shape) == ((len(encoder.names),), (1,))
+    )
+    if not sound:
+        what = "its features, threshold or settings do not fit a fraud detector"
+        raise InputError(what, where=str(path), fix="train it again")
+    return model
+
+
+class Detection(Callback):
+    """Adds to each epoch's logs what accuracy hides, and keeps the weights of the epoch that ranks the frauds best.
+
+    All figures are those of the held-out rows and of the weights as they would be kept: rounded to bfloat16, so that a
+    device holds them in half the room; the training goes on with all digits. An epoch that finds no fraud at a
+    probability of one half is marked as failed, however accurate it is. Of epochs with the same average precision the
+    last is the best.
+
+    Args:
+        X: features of the held-out rows.
+        y: (n, 1) labels.
+        excess: by how much the class weights raise the logits.
+
+    Attributes:
+        best: the logs of the best epoch so far.
+        state: the weights after it.
+    """
+
+    def __init__(self, X: np.ndarray, y: np.ndarray, excess: float):
+        self.X, self.y, self.excess = X, y, excess
+        self.best: dict = {}
+        self.state: dict[str, np.ndarray] = {}
+
+    def on_epoch_end(self, model: Sequential, logs: dict) -> None:
+        learned = model.state()
+        for layer in model.layers:
+            if isinstance(layer, layers.Linear):
+                layer.weight.data[...] = bfloat16.rounded(layer.weight.data)
+        try:
+            self._look(model, logs)
+        finally:
+            model.load_state(learned)
+
+    def _look(self, model: Sequential, logs: dict) -> None:
+        """Measure the model as it is now, and keep it if it is the best so far."""
+        labels, logits = self.y[:, 0].astype(np.int64), score(model, self.X)
+        flagged = (logits > self.excess).astype(np.int64)
+        logs |= {
+            "val_loss": model.evaluate(self.X, self.y, BLOCK)["loss"],
+            "val_accuracy": metrics.accuracy(labels, flagged),
+            "val_recall": metrics.recall(labels, flagged),
+            "val_average_precision": metrics.average_precision(labels, logits),
+        }
+        logs["failed"] = logs["val_recall"] == 0
+        if not self.best or logs["val_average_precision"] >= self.best["val_average_precision"]:
+            self.best, self.state = logs, model.state()
+
+
+def _learn(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Detection:
+    """Train a model, and give it back its best weights."""
+    X, y = data.part(data.parts.train)
+    # A fraud that counts w times as much makes the learned odds w times too high.
+    honest, fraud = model.loss.class_weights
+    detection = Detection(*data.part(data.parts.val), excess=math.log(fraud / honest))
+    callbacks = [detection, *callbacks]
+    if settings.patience is not None:
+        callbacks.append(EarlyStopping("val_average_precision", settings.patience))
+    loader = DataLoader(X, y, _batch_size(settings, len(X)), settings.seed)
+    try:
+        training.train(model, loader, settings.epochs, None, callbacks)
+        model.load_state(detection.state)
+    finally:  # also of the weights that a training that fails leaves
+        model.layers[-1].bias.data -= np.float32(detection.excess)
+        model.params.touched()
+    return detection
+
+
+def _fold(settings: Settings, data: Data) -> np.ndarray:
+    """The logits of the test rows, by a model that learns from the training rows."""
+    model = build_model(settings, data)
+    _learn(model, settings, data)
+    return score(model, data.part(data.parts.test)[0])
+
+
+def _class_weights(settings: Settings, labels: np.ndarray) -> tuple[float, float]:
+    """How much an honest transaction and a fraud count."""
+    if settings.class_weight == BALANCED:  # both classes as much as half of all rows
+        frauds = int(labels.sum())
+        return len(labels) / (2 * (len(labels) - frauds)), len(labels) / (2 * frauds)
+    return (1.0, 1.0) if settings.class_weight == NONE else (1.0, float(settings.class_weight))
+
+
+def _batch_size(settings: Settings, rows: int) -> int:
+    return rows if settings.batch_size == FULL else settings.batch_size
+
+
+def _threshold(settings: Settings, labels: np.ndarray, logits: np.ndarray) -> float:
+    """The logit from which on a transaction is called a fraud, by the held-out rows."""
+    if settings.wanted_recall is not None:
+        return threshold.for_recall(labels, logits, settings.wanted_recall)
+    if settings.threshold == AUTO:
+        return threshold.best_f1(labels, logits)
+    return _logit(settings.threshold)
+
+
+def _logit(p: float) -> float:
+    return math.log(p / (1 - p))
+
+
+def probability(logits: np.ndarray | float) -> np.ndarray | float:
+    """1 / (1 + exp(-logit)), by a form that never overflows.
+
+    Example:
+        >>> float(probability(0)), float(probability(-1000))
+        (0.5, 0.0)
+    """
+    return 0.5 * np.tanh(0.5 * np.asarray(logits)) + 0.5

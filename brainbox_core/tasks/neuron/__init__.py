@@ -1,0 +1,1 @@
+"""One neuron and what it can learn."""

@@ -1,0 +1,1 @@
+"""Predicting a quantity."""

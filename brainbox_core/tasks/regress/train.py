@@ -1,0 +1,348 @@
+"""Predicting a quantity from the other columns of a table: the task behind the command regress."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from brainbox_core import metrics
+from brainbox_core.errors import InputError, UsageError
+from brainbox_core.files.reading import printable
+from brainbox_core.layers import Linear
+from brainbox_core.model.callbacks import Callback
+from brainbox_core.model.sequential import Sequential
+from brainbox_core.tables.table import Table
+from brainbox_core.tasks.regress.data import LEAST, Data, load_data, load_test_data
+from brainbox_core.tasks.regress.design import Design
+from brainbox_core.tasks.regress.fit import Fit, Line, learn, rescaled, set_weights, standard
+from brainbox_core.tasks.regress.settings import FULL, Settings
+from brainbox_core.tasks.regress.solver import Solution, least_squares, leverages
+
+Progress = Callable[[int, int], object]
+
+WILD_DEGREE = 5  # a polynomial above this swings between the rows
+HEAVY = 0.5  # the leverage above which a row decides more of its prediction than all others together
+
+__all__ = [
+    "Data",
+    "Line",
+    "Result",
+    "Settings",
+    "Weight",
+    "build_model",
+    "evaluate",
+    "load_data",
+    "load_model",
+    "load_test_data",
+    "predict",
+    "train",
+]
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What one feature counts for.
+
+    Attributes:
+        feature: its name; "intercept" is what is predicted where all others are 0.
+        weight: the change of the prediction for one more in the data's own units; None with a polynomial, whose terms
+            do not change alone.
+        deviation: the change for one more standard deviation of the feature; None for the intercept.
+        exact: what least squares has in the place of `weight` (of `deviation`, with a polynomial).
+    """
+
+    feature: str
+    weight: float | None
+    deviation: float | None
+    exact: float | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training or an evaluation found.
+
+    Attributes:
+        metrics: numbers by name; `primary` names the one that counts. Errors are in the target's unit.
+        history: the logs of epochs, more and more thinned out; empty for least squares and after an evaluation.
+        best_epoch: whose weights were kept, 0 without a history.
+        notes: what a user should know of the training; what is odd about the data is in `Data.notes`.
+        truth, predicted: of the rows that the model is judged by.
+        weights: the intercept and the features.
+        epochs: how many it took.
+        gradient: the largest derivative that was left; see `linear_regression.Epoch`.
+        converged: whether it counts as none.
+        exact: the answer of least squares.
+        distance: how far the model's predictions are from those of least squares, in deviations of the target.
+        folds: R² of each part in cross-validation.
+    """
+
+    metrics: dict[str, str | float]
+    history: list[dict] = field(default_factory=list)
+    best_epoch: int = 0
+    notes: tuple[str, ...] = ()
+    truth: np.ndarray | None = None
+    predicted: np.ndarray | None = None
+    weights: tuple[Weight, ...] = ()
+    epochs: int = 0
+    gradient: float | None = None
+    converged: bool = True
+    exact: Solution | None = None
+    distance: float | None = None
+    folds: tuple[float, ...] = ()
+
+
+def build_model(settings: Settings, data: Data) -> Sequential:
+    """One linear layer from the features to the target (or its logarithm), in the target's unit, all weights 0."""
+    model = Sequential([Linear(1, initializer="zeros")], settings.seed)
+    model.build((len(data.design.names),))
+    return model
+
+
+def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
+    """Learn the weights, judge them by rows that had no part in it, and set them beside the answer of least squares.
+
+    Raises:
+        ConvergenceError: the learning rate is too large.
+        UsageError: cross-validation needs more rows than there are.
+        InputError: a row lies so far from the others that its error is no number.
+    """
+    rows = np.concatenate([data.train, data.val])
+    if settings.folds > len(rows):
+        expected, fix = f"at most {len(rows):,}, the training rows", f"use --folds {len(rows)}, or add rows"
+        raise UsageError("folds", expected=expected, got=settings.folds, fix=fix)
+    X, t = data.part(data.train)
+    val = data.part(data.val) if len(data.val) else None
+    exact = least_squares(X, standard(t)[0], settings.ridge)
+    fit = learn(settings, X, t, val, model, callbacks)
+    best = rescaled(exact.weights, exact.intercept, t)
+    set_weights(model, fit.line)
+    found, folds = {}, ()
+    if settings.folds:
+        folds, guesses = _cross_validate(settings, data, rows)
+        with np.errstate(all="ignore"):
+            found |= {"cv_r2": float(np.mean(folds)), "cv_r2_sd": float(np.std(folds))} if folds else {}
+    if len(data.test):
+        truth, predicted = data.y[data.test], _predicted(fit.line, data, data.test)
+    else:
+        truth, predicted = data.y[rows], guesses
+    distance = float(np.sqrt(np.mean((fit.line(X) - best(X)) ** 2)) / t.std())
+    found |= _judge(truth, predicted, float(data.y[data.train].mean())) | fit.losses
+    _require_finite(found, data)
+    found = {"primary": "test_r2", **found}
+    model.meta = {
+        "kind": "regress",
+        **data.design.config(),
+        "target": {"name": data.target, "log": data.log_target},
+        "weights": fit.line.weights.tolist(),  # as they were learned; the layer has them in float32
+        "intercept": fit.line.intercept,
+        "mean": float(data.y[data.train].mean()),
+        "settings": {
+            "target": data.target,
+            "no_header": settings.no_header,
+            "log": list(settings.log),
+            "folds": settings.folds,
+            "test_split": settings.test_split,
+            "limit": settings.limit,
+            "val_split": settings.val_split,
+            "seed": settings.seed,
+        },
+        "data": {"name": data.name, "sha256": data.sha256},
+        "metrics": found,
+    }
+    return Result(
+        found,
+        fit.history,
+        fit.best_epoch,
+        tuple(_notes(settings, data, X, exact, fit, distance)),
+        truth,
+        predicted,
+        _weights(data.design, fit.line, best),
+        fit.epochs,
+        fit.gradient,
+        fit.converged,
+        exact,
+        distance,
+        tuple(folds),
+    )
+
+
+def evaluate(model: Sequential, data: Data, progress: Progress | None = None) -> Result:
+    """Judge a model by the rows of `data.test`, beside always predicting the mean of its training rows.
+
+    Raises:
+        InputError: as `predict`, or a target or a prediction is too large to be squared.
+    """
+    truth, predicted = data.y[data.test], predict(model, data.table.take(data.test))
+    found = _judge(truth, predicted, model.meta["mean"])
+    _require_finite(found, data)
+    return Result({"primary": "test_r2", **found}, truth=truth, predicted=predicted)
+
+
+def predict(model: Sequential, table: Table) -> np.ndarray:
+    """The predicted targets of rows, (n,), in float64.
+
+    Raises:
+        InputError: a column is missing, a cell is bad, or so far outside the training range that no number comes out.
+    """
+    line = Line(np.array(model.meta["weights"]), model.meta["intercept"])
+    return _targets(line, Design.from_config(model.meta), model.meta["target"]["log"], table)
+
+
+def inputs(model: Sequential) -> list[str]:
+    """The columns that it predicts from, in order."""
+    return Design.from_config(model.meta).inputs
+
+
+def target(model: Sequential) -> str:
+    """The column that it predicts."""
+    return model.meta["target"]["name"]
+
+
+def choices(model: Sequential, name: str) -> list[str]:
+    """The texts that an input had in training; empty for one of numbers."""
+    return next((column.values for column in Design.from_config(model.meta).texts if column.name == name), [])
+
+
+def remarks(model: Sequential, table: Table) -> list[str]:
+    """What to know about predictions for these rows: values outside the training range, unseen or missing."""
+    return Design.from_config(model.meta).remarks(table)
+
+
+def load_model(path: str | Path, kind: str = "regress") -> Sequential:
+    """A linear regression from its file.
+
+    Raises:
+        InputError: the file is missing, damaged, or another command's, or its parts do not fit each other.
+    """
+    model = Sequential.load(path, kind)
+    try:
+        design = Design.from_config(model.meta)
+        weights, target, kept = (model.meta.get(name) for name in ("weights", "target", "settings"))
+        numbers = [*(weights if isinstance(weights, list) else [None]), model.meta.get("intercept")]
+        if not all(type(number) is float for number in (*numbers, model.meta.get("mean"))):
+            raise InputError("the model's weights are no numbers")
+        if not len(weights) == len(design.names) == model.input_shape[0] or model.output_shape != (1,):
+            raise InputError("the model's weights do not fit its features")
+        if not isinstance(target, dict) or type(target.get("name")) is not str or type(target.get("log")) is not bool:
+            raise InputError("the model does not say what it predicts")
+        if not all(type(model.meta["data"][name]) is str for name in ("name", "sha256")):
+            raise InputError("the model does not say what it was trained on")
+        Settings(**{**kept, "log": tuple(kept["log"])})
+    except InputError as error:
+        raise InputError(error.what, where=str(path), fix="train it again") from error
+    except (UsageError, TypeError, KeyError) as error:
+        raise InputError("the model's settings are malformed", where=str(path), fix="train it again") from error
+    return model
+
+
+def _cross_validate(settings: Settings, data: Data, rows: np.ndarray) -> tuple[list[float], np.ndarray]:
+    """R² of each fold, learned anew from the encoding on without it, and the predictions of all rows so."""
+    guesses = np.empty(len(rows))
+    scores = []
+    places = np.array_split(np.arange(len(rows)), settings.folds)
+    for place in places:
+        kept, truth = np.delete(rows, place), data.y[rows[place]]
+        part = _refitted(data, kept, settings.degree)
+        if part is None:
+            guesses[place] = data.y[kept].mean()
+        else:
+            guesses[place] = _predicted(learn(settings, *part.part(kept)).line, part, rows[place])
+        if (truth != truth[0]).any() and truth.std() > LEAST:  # R² of one row, or of equal ones, does not exist
+            with np.errstate(all="ignore"):
+                scores.append(metrics.r2(truth, guesses[place]))
+    return scores, guesses
+
+
+def _refitted(data: Data, rows: np.ndarray, degree: int) -> Data | None:
+    """The data encoded anew by some rows; None if nothing varies in them, so that their mean is all there is."""
+    if not data.learned(rows).std() > LEAST:
+        return None
+    inputs, log = data.design.inputs, data.design.log
+    try:
+        return replace(data, design=Design.fit(data.table.take(rows), inputs, log, degree))
+    except InputError:
+        return None
+
+
+def _judge(truth: np.ndarray, predicted: np.ndarray, mean: float) -> dict[str, float]:
+    always = np.full(len(truth), mean)
+    with np.errstate(all="ignore"):
+        return {
+            "test_r2": metrics.r2(truth, predicted),
+            "test_rmse": metrics.rmse(truth, predicted),
+            "test_mae": metrics.mae(truth, predicted),
+            "baseline_rmse": metrics.rmse(truth, always),
+            "baseline_mae": metrics.mae(truth, always),
+        }
+
+
+def _require_finite(found: dict[str, float], data: Data) -> None:
+    if not all(map(math.isfinite, found.values())):
+        what = "no error can be measured: a target or a prediction is too large to be squared"
+        raise InputError(what, where=data.name, fix="look for rows far outside the training range")
+
+
+def _predicted(line: Line, data: Data, rows: np.ndarray) -> np.ndarray:
+    return _targets(line, data.design, data.log_target, data.table.take(rows))
+
+
+def _targets(line: Line, design: Design, log: bool, table: Table) -> np.ndarray:
+    """What a line predicts for rows, in the target's own unit."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = line(design.transform(table))
+        values = np.exp(values) if log else values
+    if len(bad := np.flatnonzero(~np.isfinite(values))):
+        what = "the row is so far outside the training range that no number can be predicted"
+        raise InputError(what, where=table.where(bad[0]), fix="look at its values again")
+    return values
+
+
+def _weights(design: Design, line: Line, exact: Line) -> tuple[Weight, ...]:
+    if design.polynomial is not None:
+        rows = zip(design.names, line.weights.tolist(), exact.weights.tolist(), strict=True)
+        return tuple(Weight(name, None, deviation, best) for name, deviation, best in rows)
+    own, intercept = design.encoder.own_units(line.weights, line.intercept)
+    best, best_intercept = design.encoder.own_units(exact.weights, exact.intercept)
+    rows = zip(design.names, own.tolist(), line.weights.tolist(), best.tolist(), strict=True)
+    return Weight("intercept", float(intercept), None, float(best_intercept)), *(Weight(*row) for row in rows)
+
+
+def _notes(settings: Settings, data: Data, X: np.ndarray, exact: Solution, fit: Fit, distance: float) -> list[str]:
+    """What a user should know of a training."""
+    notes, names = [], data.design.names
+    if not fit.converged and settings.batch_size == FULL and distance > 1e-6:
+        notes.append(
+            f"not converged after {fit.epochs:,} epochs: the predictions are still {distance:.2g} deviations away from"
+            " those of least squares; give it more --epochs, or take --closed-form"
+        )
+    if settings.degree > WILD_DEGREE:
+        notes.append(
+            f"a polynomial of degree {settings.degree} swings between the rows and runs away outside their range;"
+            " trust the cross-validation, not the training loss"
+        )
+    texts = {name for column in data.design.texts for name in column.features}
+    if data.design.polynomial is None and exact.rank < len(names) - len(data.design.texts):
+        # One value of every text column follows from the others; that is no news.
+        mixed = [name for name, share in zip(names, exact.dependent, strict=True) if share > 1e-6]
+        mixed = [printable(name, 40) for name in mixed if name not in texts] or [printable(name, 40) for name in mixed]
+        listed = ", ".join(mixed[:6]) + (", ..." if len(mixed) > 6 else "")
+        notes.append(
+            f"rank {exact.rank} of {len(names)}: {listed} follow from each other;"
+            " of all equally good weights the smallest are taken"
+        )
+    heights = leverages(X, exact)
+    heavy = np.argsort(-heights, kind="stable")[: np.count_nonzero(heights > HEAVY)]
+    for row in heavy[:3]:
+        feature = int(np.abs(X[row]).argmax())
+        notes.append(
+            f"{data.table.name} line {data.table.lines[data.train[row]]} is far from all others in"
+            f" {printable(names[feature], 80)} ({X[row, feature]:+.3g} deviations): it decides {heights[row]:.0%} of"
+            " its own prediction; check it"
+        )
+    if len(heavy) > 3:
+        notes.append(f"{len(heavy) - 3:,} more rows decide over half of their own predictions")
+    return notes

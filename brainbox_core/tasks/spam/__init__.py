@@ -1,0 +1,1 @@
+"""Telling spam from ham."""

@@ -1,0 +1,328 @@
+"""Telling spam from ham by the words of a message: the task behind the command spam."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from brainbox_core import layers, metrics, optimizers
+from brainbox_core.data import DataLoader
+from brainbox_core.errors import InputError
+from brainbox_core.kernels.sparse import SparseRows
+from brainbox_core.logistic import LOSSES, Penalised, derivative
+from brainbox_core.loss import BinaryCrossEntropy
+from brainbox_core.model import training
+from brainbox_core.model.callbacks import Callback, EarlyStopping
+from brainbox_core.model.sequential import Sequential
+from brainbox_core.rng import stream
+from brainbox_core.schedules import OneCycle
+from brainbox_core.tasks.spam.data import Data, bag_for, load_data, load_test_data
+from brainbox_core.tasks.spam.settings import USUAL_LENGTH, Settings
+from brainbox_core.tensor import Tensor
+from brainbox_core.text.bag_of_words import BagOfWords
+from brainbox_core.text.tokens import is_word, tokenize
+
+__all__ = [
+    "Data",
+    "Mistake",
+    "Prediction",
+    "Result",
+    "Settings",
+    "SpamFilter",
+    "build_model",
+    "evaluate",
+    "load_data",
+    "load_model",
+    "load_test_data",
+    "train",
+    "words",
+]
+
+AT_A_TIME = 4096  # messages that are turned into rows at once
+TELLING = 12  # features of each kind that a result names
+
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """The message that a model is most wrong about, of all parts, and how strongly each loss would pull it right.
+
+    Attributes:
+        text: the message.
+        label: what it is.
+        probability: of spam, as the model has it.
+        pulls: the derivative of each loss with respect to the logit.
+    """
+
+    text: str
+    label: str
+    probability: float
+    pulls: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training or an evaluation found.
+
+    Attributes:
+        metrics: numbers by name; `primary` names the one that counts.
+        history: the logs of every epoch, empty after an evaluation.
+        best_epoch: whose weights were kept, 0 after an evaluation.
+        notes: what a user should know of the training; what is odd about the data is in `Data.notes`.
+        threshold: from which probability on a message is called spam.
+        confusion: [[ham let through, ham blocked], [spam let through, spam blocked]].
+        probabilities, labels: of every test message, (n,).
+        telling: the words that speak most for spam and for ham, with their weights; empty if they are hashed.
+        loss: what it was trained with, "log" or "mse"; empty after an evaluation.
+        mistake: of a training, the message that it left the model most wrong about.
+    """
+
+    metrics: dict[str, str | float]
+    history: list[dict] = field(default_factory=list)
+    best_epoch: int = 0
+    notes: tuple[str, ...] = ()
+    threshold: float = 0.5
+    confusion: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    telling: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    loss: str = ""
+    mistake: Mistake | None = None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a message was taken for.
+
+    Attributes:
+        label: "spam" or "ham".
+        probability: of spam.
+        known: whether any of its words is known. If none is, the probability is the share of spam in the training.
+    """
+
+    label: str
+    probability: float
+    known: bool
+
+
+class SpamFilter:
+    """A trained model, ready to read messages.
+
+    Args:
+        model: as `train` left it or `load_model` gave it.
+        threshold: in the place of the one that the model came with.
+
+    Attributes:
+        threshold: from which probability on a message is called spam.
+        bias: the logit of a message without any known feature.
+    """
+
+    def __init__(self, model: Sequential, threshold: float | None = None):
+        self._model = model
+        self._bag = BagOfWords.from_config(model.meta["features"], "the model")
+        self._prior = model.meta["prior"]
+        self._weight = model.layers[0].weight.data[:, 0]
+        self.threshold = model.meta["threshold"] if threshold is None else threshold
+        self.bias = float(model.layers[0].bias.data[0])
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """What each of the messages is taken for."""
+        predictions = []
+        for start in range(0, len(texts), AT_A_TIME):
+            part = texts[start : start + AT_A_TIME]
+            for text, p in zip(part, probabilities(self._model, self._bag.transform(part)).tolist(), strict=True):
+                # No word that was never seen has a weight; in a hashed vocabulary it may share that of another.
+                known = any(self._weight[column] for column in self._bag.word_columns(text))
+                p = p if known else self._prior
+                predictions.append(Prediction("spam" if p >= self.threshold else "ham", p, known))
+        return predictions
+
+    def why(self, text: str) -> list[tuple[str, float]]:
+        """What each part of a message adds to its logit; the bias added too, the sum is the logit."""
+        return self._bag.contributions(text, self._weight)
+
+
+def words(text: str) -> list[str]:
+    """The words of a message as the model reads them, without its marks.
+
+    Example:
+        >>> words("Buy cheap meds now!! Click here")
+        ['buy', 'cheap', 'meds', 'now', 'click', 'here']
+    """
+    return [token for token in tokenize(text) if is_word(token)]
+
+
+def build_model(settings: Settings, data: Data) -> Sequential:
+    """One linear layer from the features to the logit, all weights 0, compiled with a one-cycle learning rate."""
+    model = _model(settings, data.rows.take(data.train))
+    model.meta = {
+        "kind": "spam",
+        "classes": ["ham", "spam"],
+        "features": data.bag.config(),
+        "threshold": settings.threshold,
+        "prior": float(data.labels[data.train].mean()),
+        "settings": {"loss": settings.loss, "l2": settings.l2, "epochs": settings.epochs},
+        "data": {"name": data.name, "sha256": data.sha256},
+    }
+    return model
+
+
+def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
+    """Train, restore the best epoch, and judge it by the test messages, which nothing before has looked at.
+
+    Raises:
+        ConvergenceError: the loss or a gradient was not finite.
+    """
+    if settings.patience is not None:
+        callbacks = [*callbacks, EarlyStopping("val_loss", settings.patience)]
+    y = data.labels[:, None].astype(np.float32)
+    loader = DataLoader(data.rows, y, settings.batch_size, settings.seed, data.train)
+    try:
+        history = training.train(model, loader, settings.epochs, (data.rows.take(data.val), y[data.val]), callbacks)
+    finally:  # whatever it was trained with, its probabilities are judged by log loss; no file holds a penalty
+        model.loss = BinaryCrossEntropy()
+    best = min(history, key=lambda logs: logs["val_loss"])
+    judged = evaluate(model, data)
+    found = {**judged.metrics, **{name: best[name] for name in ("train_loss", "val_loss", "val_accuracy")}}
+    if settings.folds:
+        found |= _cross_validate(settings, data)
+    model.meta["metrics"] = found
+    notes = ()
+    if not judged.confusion[:, 1].any():
+        notes = ("it calls nothing spam: try more epochs, another learning rate or a lower threshold",)
+    return Result(
+        found,
+        history,
+        best["epoch"],
+        notes,
+        judged.threshold,
+        judged.confusion,
+        judged.probabilities,
+        judged.labels,
+        judged.telling,
+        settings.loss,
+        _worst_mistake(model, data),
+    )
+
+
+def evaluate(model: Sequential, data: Data, threshold: float | None = None, progress: Progress | None = None) -> Result:
+    """Judge a model by the test messages.
+
+    Args:
+        threshold: from which probability on a message is called spam; the model's own if left out.
+        progress: called with (messages done, messages in all).
+    """
+    threshold = model.meta["threshold"] if threshold is None else threshold
+    rows, labels = data.rows.take(data.test), data.labels[data.test]
+    logits = model.predict(rows)
+    p = probabilities(model, rows)
+    if progress is not None:
+        progress(len(labels), len(labels))
+    found = _judge(labels, p, threshold)
+    found |= {
+        "test_average_precision": metrics.average_precision(labels, p),
+        "test_loss": BinaryCrossEntropy()(Tensor(logits), labels[:, None].astype(np.float32)).item(),
+        "baseline_accuracy": float(1 - labels.mean()),  # of calling everything ham
+    }
+    return Result(
+        metrics={"primary": "test_f1", **found},
+        threshold=threshold,
+        confusion=metrics.confusion_matrix(labels, p >= threshold, 2),
+        probabilities=p,
+        labels=labels,
+        telling=_telling(model, data.bag),
+    )
+
+
+def load_model(path: str | Path, kind: str = "spam") -> Sequential:
+    """A spam filter from its file.
+
+    Raises:
+        InputError: the file is missing, damaged, another command's, made by another tokenizer, or its parts do not fit
+            each other.
+    """
+    model = Sequential.load(path, kind)
+    bag = BagOfWords.from_config(model.meta.get("features"), str(path))
+    fix = "train it again: brainbox spam"
+    if not (len(model.layers) == 1 and isinstance(model.layers[0], layers.Linear) and model.output_shape == (1,)):
+        raise InputError("its layers are not those of a spam filter", where=str(path), fix=fix)
+    if model.input_shape != (bag.columns,):
+        raise InputError("its vocabulary does not fit its weights", where=str(path), fix=fix)
+    for name in ("threshold", "prior"):
+        value = model.meta.get(name)
+        if not isinstance(value, float) or not 0 <= value <= 1:
+            raise InputError(f"its {name} is no probability", where=str(path), fix=fix)
+    data = model.meta.get("data")
+    if not isinstance(data, dict) or not isinstance(data.get("sha256"), str):
+        raise InputError("it does not say what it was trained on", where=str(path), fix=fix)
+    return model
+
+
+def probabilities(model: Sequential, rows: SparseRows) -> np.ndarray:
+    """The probability of spam of each row, float64 (n,)."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-model.predict(rows, AT_A_TIME)[:, 0].astype(np.float64)))
+
+
+def _model(settings: Settings, rows: SparseRows) -> Sequential:
+    model = Sequential([layers.Linear(1, initializer="zeros")], settings.seed)
+    model.build(rows.shape[1:])
+    lr = settings.lr
+    if settings.optimizer == "sgd":  # a step moves a logit by the rate times the squared length of its row
+        lr *= USUAL_LENGTH * len(rows) / float(np.square(rows.data, dtype=np.float64).sum())
+    schedule = OneCycle(lr, math.ceil(len(rows) / settings.batch_size) * settings.epochs)
+    kind = optimizers.KINDS[settings.optimizer]
+    optimizer = kind(schedule, momentum=0.9) if settings.optimizer == "sgd" else kind(schedule)
+    model.compile(optimizer, Penalised(LOSSES[settings.loss](), model.layers[0].weight, settings.l2))
+    return model
+
+
+def _judge(labels: np.ndarray, p: np.ndarray, threshold: float, part: str = "test") -> dict[str, float]:
+    called = p >= threshold
+    return {
+        f"{part}_f1": metrics.f1(labels, called),
+        f"{part}_accuracy": metrics.accuracy(labels, called),
+        f"{part}_precision": metrics.precision(labels, called),
+        f"{part}_recall": metrics.recall(labels, called),
+        f"{part}_ham_blocked": float(called[labels == 0].mean()),
+    }
+
+
+def _cross_validate(settings: Settings, data: Data) -> dict[str, float]:
+    """Figures of all messages together, each judged by a model that was trained on the other parts without it."""
+    # Shuffled, sorted by kind and dealt out in turn: every part has the same share of spam.
+    shuffled = stream(settings.seed, "folds").permutation(len(data.labels))
+    dealt = shuffled[np.argsort(data.labels[shuffled], kind="stable")]
+    y, p = data.labels[:, None].astype(np.float32), np.empty(len(dealt))
+    for fold in range(settings.folds):
+        test = dealt[fold :: settings.folds]
+        rest = np.setdiff1d(dealt, test)
+        bag = bag_for(settings).fit([data.texts[number] for number in rest])
+        rows = bag.transform(data.texts)
+        model = _model(settings, rows.take(rest))
+        loader = DataLoader(rows, y, settings.batch_size, settings.seed, rest)
+        training.train(model, loader, settings.epochs, None, ())
+        p[test] = probabilities(model, rows.take(test))
+    return _judge(data.labels, p, settings.threshold, "cv")
+
+
+def _telling(model: Sequential, bag: BagOfWords) -> dict[str, list[tuple[str, float]]]:
+    if bag.vocabulary is None:
+        return {}
+    names, weight = list(bag.vocabulary), model.layers[0].weight.data[:, 0]
+    order = [place for place in np.argsort(weight, kind="stable").tolist() if not names[place].startswith("~")]
+    best = {"spam": order[: -TELLING - 1 : -1], "ham": order[:TELLING]}
+    return {label: [(names[place], float(weight[place])) for place in places] for label, places in best.items()}
+
+
+def _worst_mistake(model: Sequential, data: Data) -> Mistake:
+    p = probabilities(model, data.rows)
+    place = int(np.argmax(np.abs(p - data.labels)))
+    label, wrong = int(data.labels[place]), float(p[place])
+    pulls = {loss: derivative(loss, wrong, label) for loss in LOSSES}
+    return Mistake(data.texts[place], model.meta["classes"][label], wrong, pulls)

@@ -1,0 +1,98 @@
+import json
+
+import pytest
+
+from brainbox_cli.frame import run_folder
+from brainbox_core.errors import ConvergenceError, InputError
+from brainbox_core.layers import Linear
+from brainbox_core.loss import MSE
+from brainbox_core.model.sequential import Sequential
+from brainbox_core.optimizers import SGD
+
+
+def events(path) -> list[dict]:
+    return [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_events_are_there_as_soon_as_they_happen(tmp_path):
+    with run_folder.open_folder(tmp_path, ours=False) as folder:
+        folder.record("start", seed=0)
+        folder.on_epoch_end(None, {"epoch": 1, "val_loss": float("nan")})
+        assert events(tmp_path) == [{"event": "start", "seed": 0}, {"event": "epoch", "epoch": 1, "val_loss": None}]
+        folder.record("end", status="ok")
+    assert [event["event"] for event in events(tmp_path)] == ["start", "epoch", "end"]
+    assert {path.name for path in tmp_path.iterdir()} == {"metrics.jsonl"}  # no lock, no temporary file
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (ConvergenceError("loss is nan", where="step 3"), "error", "step 3: loss is nan"),
+        (KeyboardInterrupt(), "stopped", "KeyboardInterrupt()"),
+    ],
+)
+def test_a_failed_run_says_so(error, status, reason, tmp_path):
+    with pytest.raises(type(error)), run_folder.open_folder(tmp_path, ours=False):
+        raise error
+    assert events(tmp_path) == [{"event": "end", "status": status, "error": reason}]
+
+
+def test_only_a_new_folder_of_ours_is_hidden_from_git(tmp_path):
+    with run_folder.open_folder(tmp_path / "new" / "mnist", ours=True) as folder:
+        folder.record("end")
+    assert (tmp_path / "new" / ".gitignore").read_text() == "*\n"
+    with run_folder.open_folder(tmp_path / "mnist", ours=True) as folder:
+        folder.record("end")
+    assert not (tmp_path / ".gitignore").exists()
+
+
+def test_what_cannot_be_written_is_found_at_once(tmp_path):
+    (tmp_path / "run.json").mkdir()
+    with pytest.raises(InputError), run_folder.open_folder(tmp_path, ours=False):
+        pytest.fail("the work began")
+
+
+@pytest.fixture
+def model():
+    model = Sequential([Linear(2)])
+    model.compile(SGD(), MSE())
+    model.build((3,))
+    return model
+
+
+def test_a_training_that_cannot_go_on_leaves_a_checkpoint_if_it_took_a_step(model, tmp_path):
+    with run_folder.open_folder(tmp_path, ours=False) as folder:
+        assert folder.keep(model) is None and not (tmp_path / "checkpoint.safetensors").exists()
+        model.optimizer.steps = 1
+        assert folder.keep(model) == tmp_path / "checkpoint.safetensors"
+        folder.record("end")
+    kept = Sequential.load(tmp_path / "checkpoint.safetensors")
+    assert kept.params.values.tobytes() == model.params.values.tobytes()
+    assert not (tmp_path / "model.safetensors").exists()
+    uncompiled = Sequential([Linear(1)])  # what learns without an optimizer of ours keeps nothing
+    assert folder.keep(uncompiled) is None
+
+
+def test_a_model_that_is_saved_takes_an_old_checkpoint_away(model, tmp_path):
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"of an earlier run")
+    with run_folder.open_folder(tmp_path, ours=False) as folder:
+        assert (tmp_path / "checkpoint.safetensors").exists()  # this run may fail as well
+        folder.save(model)
+        folder.save(model)  # and where there is none
+        folder.record("end")
+    assert {path.name for path in tmp_path.iterdir()} == {"model.safetensors", "metrics.jsonl"}
+
+
+def test_a_checkpoint_that_cannot_be_written_is_found_at_once(tmp_path):
+    (tmp_path / "checkpoint.safetensors").mkdir()
+    with pytest.raises(InputError), run_folder.open_folder(tmp_path, ours=False):
+        pytest.fail("the work began")
+
+
+def test_what_a_model_may_be_called(tmp_path, monkeypatch):
+    monkeypatch.setenv("BRAINBOX_OUT", str(tmp_path))
+    there = tmp_path / "cnn" / "model.safetensors"
+    assert run_folder.model_path("cnn", None) == (there, True)
+    assert run_folder.model_path("mnist", "cnn") == (there, True)
+    assert run_folder.model_path("mnist", str(tmp_path)) == (tmp_path / "model.safetensors", False)
+    assert run_folder.model_path("mnist", str(there)) == (there, False)

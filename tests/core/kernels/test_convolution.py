@@ -1,0 +1,306 @@
+"""The kernels beside slow loops that anybody can check by eye, and beside PyTorch."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from brainbox_core.kernels import convolution as kernels
+
+RNG = np.random.default_rng(5)
+
+
+def images(n, h, w, c, dtype=np.float64):
+    return RNG.normal(size=(n, h, w, c)).astype(dtype)
+
+
+def slow_conv2d(x, kernel, bias, stride, padding, pool=(1, 1)):
+    """Window by window, then the maximum of every pool."""
+    x = np.pad(x, ((0, 0), *padding, (0, 0)))
+    kh, kw, _, f = kernel.shape
+    (sh, sw), (ph, pw) = stride, pool
+    oh, ow = (x.shape[1] - kh) // sh + 1, (x.shape[2] - kw) // sw + 1
+    y = np.zeros((len(x), oh, ow, f))
+    for i, j in np.ndindex(oh, ow):
+        y[:, i, j] = np.tensordot(x[:, i * sh : i * sh + kh, j * sw : j * sw + kw], kernel, 3) + bias
+    pooled = np.zeros((len(x), oh // ph, ow // pw, f))
+    for i, j in np.ndindex(oh // ph, ow // pw):
+        pooled[:, i, j] = y[:, i * ph : (i + 1) * ph, j * pw : (j + 1) * pw].max(axis=(1, 2))
+    return pooled
+
+
+def torch_conv2d(g, x, kernel, bias, stride, padding, pool):
+    """Result and gradients from PyTorch, which has the channels first."""
+    torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install torch==2.13.0")
+    (top, bottom), (left, right) = padding
+    tx, tk, tb = (torch.tensor(a, requires_grad=True) for a in (x, kernel, bias))
+    nn = torch.nn.functional
+    y = nn.conv2d(nn.pad(tx.permute(0, 3, 1, 2), (left, right, top, bottom)), tk.permute(3, 2, 0, 1), tb, stride)
+    y = nn.max_pool2d(y, pool).permute(0, 2, 3, 1)
+    y.backward(torch.tensor(g))
+    return y.detach().numpy(), tx.grad.numpy(), tk.grad.numpy(), tb.grad.numpy()
+
+
+KERNELS, STRIDES, POOLS = [(1, 1), (3, 3), (2, 4)], [(1, 1), (2, 2), (3, 1)], [(1, 1), (2, 2), (2, 1), (3, 2)]
+CASES = list(itertools.product(KERNELS, STRIDES, ["valid", "same"], POOLS, [1, 3]))
+
+
+def conv_case(kernel, stride, padding, channels, n=3):
+    sides = zip((9, 10), kernel, stride, strict=True)
+    zeros = ((0, 0), (0, 0))
+    if padding == "same":
+        zeros = tuple(kernels.same_padding(size, k, s) for size, k, s in sides)
+    return images(n, 9, 10, channels), RNG.normal(size=(*kernel, channels, 3)), RNG.normal(size=3), stride, zeros
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding", "pool", "channels"), CASES, ids=str)
+def test_conv2d_beside_loops_and_pytorch(kernel, stride, padding, pool, channels, monkeypatch):
+    """Whole, image by image, and in parts of two images as huge batches are."""
+    x, k, b, stride, zeros = conv_case(kernel, stride, padding, channels)
+    before = x.copy(), k.copy(), b.copy()
+    slow = slow_conv2d(x, k, b, stride, zeros, pool)
+    g = RNG.normal(size=slow.shape)
+    oracle = torch_conv2d(g, x, k, b, stride, zeros, pool)
+    one_image = cache_bytes(slow, k, pool) // len(x)
+    for limit in (kernels._MOST_COLUMNS, 1, 2 * one_image):
+        monkeypatch.setattr(kernels, "_MOST_COLUMNS", limit)
+        y, cache = kernels.conv2d(x, k, b, stride, zeros, pool)
+        assert (cache[1] is None) == (limit < 3 * one_image)
+        assert y.shape == slow.shape and np.allclose(y, slow, atol=1e-12)
+        dx, dk, db = kernels.conv2d_backward(g, cache, k, stride, zeros, pool)
+        assert dx.shape == x.shape and dk.shape == k.shape and db.shape == b.shape
+        for ours, theirs in zip((y, dx, dk, db), oracle, strict=True):
+            assert np.allclose(ours, theirs, atol=1e-11)
+        for array, old in zip((x, k, b), before, strict=True):
+            assert np.array_equal(array, old)
+        _, cache = kernels.conv2d(x, k, b, stride, zeros, pool)
+        without, dk_again, _ = kernels.conv2d_backward(g, cache, k, stride, zeros, pool, need_dx=False)
+        assert without is None and np.array_equal(dk_again, dk)
+
+
+def cache_bytes(y, k, pool):
+    n, oh, ow, _ = y.shape
+    return n * oh * ow * pool[0] * pool[1] * k[..., 0].size * 8
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_conv2d_takes_images_in_any_memory_order(channels):
+    x, k, b, stride, zeros = conv_case((3, 3), (1, 1), "valid", channels)
+    wanted, _ = kernels.conv2d(x, k, b, stride, zeros, (2, 2))
+    odd = np.asfortranarray(x), np.repeat(x, 2, axis=2)[:, :, ::2], x[::-1].copy()[::-1]
+    for strange in odd:
+        y, cache = kernels.conv2d(strange, k, b, stride, zeros, (2, 2))
+        assert np.array_equal(y, wanted)
+        g = np.asfortranarray(np.ones_like(y))
+        dx, _, _ = kernels.conv2d_backward(g, cache, k, stride, zeros, (2, 2))
+        assert dx.sum() == pytest.approx((k.sum(axis=(0, 1, 2)) * y.shape[0] * y.shape[1] * y.shape[2]).sum())
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_fused_pool_is_the_pool_behind_bit_for_bit_and_ties_go_to_the_first(channels):
+    x = RNG.integers(-1, 2, (4, 8, 8, channels)).astype(np.float32)  # many ties
+    k, b = RNG.integers(-1, 2, (3, 3, channels, 5)).astype(np.float32), np.zeros(5, np.float32)
+    zeros = ((0, 0), (0, 0))
+    fused, fused_cache = kernels.conv2d(x, k, b, (1, 1), zeros, (2, 2))
+    plain, cache = kernels.conv2d(x, k, b, (1, 1), zeros)
+    pooled = kernels.max_pool2d(plain, (2, 2), (2, 2))
+    assert np.array_equal(fused, pooled)
+    g = RNG.integers(-8, 9, fused.shape).astype(np.float32)
+    one = kernels.conv2d_backward(g, fused_cache, k, (1, 1), zeros, (2, 2))
+    between = kernels.max_pool2d_backward(g, plain, pooled, (2, 2), (2, 2))
+    two = kernels.conv2d_backward(between, cache, k, (1, 1), zeros)
+    for a, c in zip(one, two, strict=True):
+        assert np.array_equal(a, c)
+
+
+def test_columns_are_used_again_and_never_while_somebody_needs_them():
+    """Two forward passes before either backward; a cache that was dropped; one that was released."""
+    kernels._spare.free.clear()
+    x1, k, b, stride, zeros = conv_case((3, 3), (1, 1), "valid", 2)
+    x2 = images(*x1.shape)
+
+    def alone(x):
+        y, cache = kernels.conv2d(x, k, b, stride, zeros, (2, 2))
+        return y, kernels.conv2d_backward(np.ones_like(y), cache, k, stride, zeros, (2, 2))
+
+    wanted = [alone(x1), alone(x2)]
+    assert sum(map(len, kernels._spare.free.values())) == 1  # the second took what the first gave back
+    y1, cache1 = kernels.conv2d(x1, k, b, stride, zeros, (2, 2))
+    y2, cache2 = kernels.conv2d(x2, k, b, stride, zeros, (2, 2))
+    assert not np.shares_memory(cache1[1], cache2[1])
+    _, dropped = kernels.conv2d(x2, k, b, stride, zeros, (2, 2))
+    del dropped
+    _, given_back = kernels.conv2d(x1 * 9, k, b, stride, zeros, (2, 2))
+    kernels.release_columns(given_back)
+    y3, cache3 = kernels.conv2d(x2, k, b, stride, zeros, (2, 2))
+    for y, cache, (y_wanted, gradients) in ((y1, cache1, wanted[0]), (y3, cache3, wanted[1]), (y2, cache2, wanted[1])):
+        found = kernels.conv2d_backward(np.ones_like(y), cache, k, stride, zeros, (2, 2))
+        assert np.array_equal(y, y_wanted)
+        for a, c in zip(found, gradients, strict=True):
+            assert np.array_equal(a, c)
+    assert sum(map(len, kernels._spare.free.values())) == 3
+
+
+def test_spare_arrays_never_take_more_than_the_limit(monkeypatch):
+    monkeypatch.setattr(kernels, "_MOST_COLUMNS", 10_000)
+    spare = kernels._Spare()
+    for length in range(100, 1200, 7):
+        spare.give_back(np.zeros(length))
+        assert sum(a.nbytes for arrays in spare.free.values() for a in arrays) <= 10_000
+    kept = np.arange(1193.0)
+    assert np.array_equal(spare.copy(kept), kept) and not np.shares_memory(spare.copy(kept), kept)
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "valid", "same"),
+    [(28, 3, 1, 26, 28), (28, 3, 2, 13, 14), (5, 5, 1, 1, 5), (7, 2, 3, 2, 3), (1, 1, 1, 1, 1), (4, 1, 3, 2, 2)],
+)
+def test_window_counts_and_same_padding(size, kernel, stride, valid, same):
+    assert kernels.window_count(size, kernel, stride, "valid") == valid
+    assert kernels.window_count(size, kernel, stride, "same") == same
+    before, after = kernels.same_padding(size, kernel, stride)
+    assert (size + before + after - kernel) // stride + 1 == same and 0 <= after - before <= 1
+
+
+# --- pools -----------------------------------------------------------------------------------------------------------
+
+POOL_CASES = [
+    ((2, 2), (2, 2)),
+    ((3, 3), (2, 2)),
+    ((2, 3), (1, 1)),
+    ((2, 2), (3, 3)),
+    ((1, 1), (1, 1)),
+    ((7, 6), (1, 1)),
+]
+
+
+@pytest.mark.parametrize(("size", "stride"), POOL_CASES, ids=str)
+@pytest.mark.parametrize("ties", [False, True])
+def test_max_pool_beside_loops_with_the_first_maximum_winning(size, stride, ties):
+    x = RNG.integers(0, 3, (2, 7, 6, 3)).astype(float) if ties else images(2, 7, 6, 3)
+    y = kernels.max_pool2d(x, size, stride)
+    g = RNG.integers(-9, 10, y.shape).astype(float)
+    wanted, dx = np.zeros_like(y), np.zeros_like(x)
+    for n, i, j, c in np.ndindex(y.shape):
+        window = x[n, i * stride[0] : i * stride[0] + size[0], j * stride[1] : j * stride[1] + size[1], c]
+        a, b = np.unravel_index(np.argmax(window), window.shape)
+        wanted[n, i, j, c] = window[a, b]
+        dx[n, i * stride[0] + a, j * stride[1] + b, c] += g[n, i, j, c]
+    assert np.array_equal(y, wanted)
+    found = kernels.max_pool2d_backward(g, x, y, size, stride)
+    assert np.array_equal(found, dx) and found.sum() == g.sum()  # nothing is lost, nothing comes twice
+
+
+@pytest.mark.parametrize(("size", "stride"), POOL_CASES, ids=str)
+def test_pools_beside_pytorch(size, stride):
+    torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install torch==2.13.0")
+    x = images(2, 7, 6, 3)
+    for kind in ("max_pool2d", "avg_pool2d"):
+        tx = torch.tensor(x, requires_grad=True)
+        theirs = getattr(torch.nn.functional, kind)(tx.permute(0, 3, 1, 2), size, stride).permute(0, 2, 3, 1)
+        y = getattr(kernels, kind)(x, size, stride)
+        assert np.allclose(y, theirs.detach().numpy(), atol=1e-14)
+        g = RNG.normal(size=y.shape)
+        theirs.backward(torch.tensor(g))
+        back = (
+            kernels.max_pool2d_backward(g, x, y, size, stride)
+            if kind == "max_pool2d"
+            else kernels.avg_pool2d_backward(g, x.shape, size, stride)
+        )
+        assert np.allclose(back, tx.grad.numpy(), atol=1e-14)
+
+
+def test_complex_ties_go_to_the_first_too():
+    x = np.array([1, 1 + 2j, 1 + 3j, 0.5 + 9j]).reshape(1, 2, 2, 1)
+    y = kernels.max_pool2d(x, (2, 2), (2, 2))
+    assert y.item() == 1
+    back = kernels.max_pool2d_backward(np.ones_like(y), x, y, (2, 2), (2, 2))
+    assert back.reshape(-1).tolist() == [1, 0, 0, 0]
+
+
+def test_max_pool_lets_nan_through():
+    x = np.zeros((1, 4, 4, 1))
+    x[0, 1, 1] = np.nan
+    assert np.isnan(kernels.max_pool2d(x, (2, 2), (2, 2))).sum() == 1
+    k, b = np.ones((1, 1, 1, 1)), np.zeros(1)
+    assert np.isnan(kernels.conv2d(x, k, b, (1, 1), ((0, 0), (0, 0)), (2, 2))[0]).sum() == 1
+
+
+# --- the rest --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (1, 3), (4, 2, 2, 3)], ids=str)
+def test_batch_norm_beside_pytorch(shape):
+    torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install torch==2.13.0")
+    x, gain, shift = RNG.normal(3, 2, shape), RNG.normal(size=3), RNG.normal(size=3)
+    g = RNG.normal(size=shape)
+    y, mean, variance, cache = kernels.batch_norm(x, gain, shift, 1e-5)
+    assert np.allclose(mean, x.reshape(-1, 3).mean(axis=0)) and np.allclose(variance, x.reshape(-1, 3).var(axis=0))
+    dx, dgain, dshift = kernels.batch_norm_backward(g, cache, gain)
+    if len(x.reshape(-1, 3)) == 1:  # PyTorch refuses a single row; here it becomes the shift
+        assert np.allclose(y, shift) and np.allclose(dx, 0)
+        return
+    tensors = [torch.tensor(a, requires_grad=True) for a in (x.reshape(-1, 3), gain, shift)]
+    theirs = torch.nn.functional.batch_norm(tensors[0], None, None, tensors[1], tensors[2], training=True, eps=1e-5)
+    theirs.backward(torch.tensor(g.reshape(-1, 3)))
+    assert np.allclose(y.reshape(-1, 3), theirs.detach().numpy())
+    for ours, tensor in zip((dx.reshape(-1, 3), dgain, dshift), tensors, strict=True):
+        assert np.allclose(ours, tensor.grad.numpy(), atol=1e-12)
+
+
+def test_batch_norm_of_a_large_mean_keeps_its_digits_in_float32():
+    x = (1000 + RNG.normal(size=(4096, 2))).astype(np.float32)
+    y, *_ = kernels.batch_norm(x, np.ones(2, np.float32), np.zeros(2, np.float32), 1e-5)
+    exact = (x.astype(float) - x.astype(float).mean(axis=0)) / x.astype(float).std(axis=0)
+    assert y.dtype == np.float32 and abs(y - exact).max() < 5e-3
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 3), (0,), (1,)], ids=str)
+def test_embedding_backward_beside_add_at(shape):
+    indices, g = RNG.integers(0, 4, shape), RNG.normal(size=(*shape, 3))
+    wanted = np.zeros((4, 3))
+    np.add.at(wanted, indices, g)
+    assert np.allclose(kernels.embedding_backward(g, indices, 4), wanted)
+
+
+@pytest.mark.parametrize("scale", [1, 1e4, 1e30])
+def test_softmax_and_cross_entropy_are_finite_for_every_logit(scale):
+    logits = (np.array([[1, -1, 0], [0, 0, 0], [-1, -1, 1]]) * scale).astype(np.float32)
+    p = kernels.softmax(logits)
+    assert p.dtype == np.float32 and np.allclose(p.sum(axis=1), 1)
+    loss, gradient = kernels.softmax_cross_entropy(logits, np.eye(3, dtype=np.float32))
+    assert loss.dtype == gradient.dtype == np.float32
+    assert np.isfinite(loss) and np.isfinite(gradient).all() and np.allclose(gradient.sum(axis=1), 0, atol=1e-7)
+    flat, zeros = logits.reshape(-1, 1), np.zeros((9, 1), np.float32)
+    loss, gradient = kernels.binary_cross_entropy(flat, zeros, zeros + 1)
+    assert loss.dtype == gradient.dtype == np.float32 and np.isfinite(loss) and np.isfinite(gradient).all()
+    assert loss == pytest.approx(np.logaddexp(0, flat.astype(float)).mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0, 0.2])
+def test_cross_entropy_of_labels_is_that_of_their_probabilities(smoothing):
+    logits, labels = RNG.normal(size=(6, 4)), RNG.integers(0, 4, 6)
+    targets = np.eye(4)[labels] * (1 - smoothing) + smoothing / 4
+    pair = (
+        kernels.cross_entropy_of_labels(logits, labels, smoothing, None),
+        kernels.softmax_cross_entropy(logits, targets),
+    )
+    for one, two in zip(*pair, strict=True):
+        assert np.allclose(one, two, atol=1e-15)
+
+
+def test_linear_over_sequences_is_linear_over_their_steps():
+    x, w, b, g = images(2, 4, 3, 1)[..., 0], RNG.normal(size=(3, 5)), RNG.normal(size=5), RNG.normal(size=(2, 4, 5))
+    y, (dx, dw, db) = kernels.linear(x, w, b), kernels.linear_backward(g, x, w, need_dx=True)
+    rows = kernels.linear_backward(g.reshape(8, 5), x.reshape(8, 3), w, need_dx=True)
+    assert np.allclose(y, kernels.linear(x.reshape(8, 3), w, b).reshape(2, 4, 5))
+    assert np.allclose(dx, rows[0].reshape(2, 4, 3)) and np.allclose(dw, rows[1]) and np.allclose(db, rows[2])
+
+
+def test_linear_writes_its_gradient_where_it_is_told_to():
+    x, w, b, g = images(1, 4, 3, 1)[0, ..., 0], RNG.normal(size=(3, 2)), RNG.normal(size=2), RNG.normal(size=(4, 2))
+    place = np.full((3, 2), 9.0)
+    dx, dw, db = kernels.linear_backward(g, x, w, need_dx=True, out=place)
+    assert dw is place and np.allclose(dw, x.T @ g) and np.allclose(dx, g @ w.T) and np.allclose(db, g.sum(axis=0))
+    assert kernels.linear_backward(g, x, w, need_dx=False)[0] is None
+    assert np.allclose(kernels.linear(x, w, b), x @ w + b)

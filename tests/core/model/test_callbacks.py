@@ -1,0 +1,201 @@
+"""Callbacks: told in order and to the end, with state that a checkpoint can carry."""
+
+import json
+
+import numpy as np
+import pytest
+
+import braininabox as bb
+from brainbox_core.errors import ConvergenceError, InputError, UsageError
+from brainbox_core.model.callbacks import Callback, EarlyStopping, MetricsLog, ModelCheckpoint, lower_is_better
+
+X = np.linspace(-1, 1, 24, dtype=np.float32).reshape(12, 2)
+Y = X[:, :1] * 2 + 1
+
+
+def model(lr=0.01, seed=0):
+    made = bb.Sequential([bb.layers.Linear(4), bb.layers.Tanh(), bb.layers.Linear(1)], seed=seed)
+    made.compile(optimizer=bb.optimizers.SGD(lr=lr), loss=bb.loss.MSE())
+    return made
+
+
+class Diary(Callback):
+    def __init__(self, stop_at=None):
+        self.pages, self.stop_at = [], stop_at
+
+    def on_train_begin(self, model, logs):
+        self.pages.append(("begin", dict(logs)))
+
+    def on_batch_end(self, model, logs):
+        self.pages.append(("batch", dict(logs)))
+
+    def on_epoch_end(self, model, logs):
+        self.pages.append(("epoch", dict(logs)))
+        if logs["epoch"] == self.stop_at:
+            model.stop_training = True
+
+    def on_train_end(self, model, logs):
+        self.pages.append(("end", dict(logs)))
+
+
+def test_every_moment_is_told_in_order_with_its_logs():
+    diary, trained = Diary(), model()
+    history = trained.fit(X, Y, epochs=2, batch_size=5, validation_split=0.25, callbacks=[diary])
+    assert [name for name, _ in diary.pages] == ["begin", *["batch", "batch", "epoch"] * 2, "end"]
+    begin, *_, end = (logs for _, logs in diary.pages)
+    assert begin == {"epochs": 2, "epoch": 0, "batches": 2}
+    batches = [logs for name, logs in diary.pages if name == "batch"]
+    assert [(b["epoch"], b["batch"], b["step"]) for b in batches] == [(1, 1, 1), (1, 2, 2), (2, 1, 3), (2, 2, 4)]
+    assert all(b.keys() == {"epoch", "batch", "batches", "step", "train_loss", "lr", "gradient_norm"} for b in batches)
+    epochs = [logs for name, logs in diary.pages if name == "epoch"]
+    assert epochs == history and list(epochs[0]) == ["epoch", "train_loss", "val_loss", "lr", "time_s"]
+    assert batches[1]["train_loss"] == epochs[0]["train_loss"]
+    assert end["history"] == history and end["best_epoch"] in (1, 2)
+
+
+def test_a_second_fit_goes_on_counting():
+    diary, trained = Diary(), model()
+    trained.fit(X, Y, epochs=2)
+    trained.fit(X, Y, epochs=3, callbacks=[diary])
+    assert diary.pages[0][1] == {"epochs": 5, "epoch": 2, "batches": 1}
+    assert [logs["epoch"] for name, logs in diary.pages if name == "epoch"] == [3, 4, 5]
+    assert [logs["epoch"] for logs in trained.history] == [1, 2, 3, 4, 5]
+
+
+def test_the_end_is_told_also_when_training_fails():
+    one, two, trained = Diary(), Diary(), model()
+    bad = X.copy()
+    bad[3] = np.nan
+    with pytest.raises(ConvergenceError):
+        trained.fit(bad, Y, callbacks=[one, two])
+    assert [name for name, _ in one.pages] == [name for name, _ in two.pages] == ["begin", "end"]
+    assert one.pages[-1][1] == {"best_epoch": None, "history": []}
+
+
+def test_the_end_is_told_also_when_a_callback_fails_or_the_user_interrupts():
+    for error in (RuntimeError, KeyboardInterrupt):
+
+        class Broken(Callback):
+            def on_batch_end(self, model, logs, error=error):
+                raise error
+
+        diary = Diary()
+        with pytest.raises(error):
+            model().fit(X, Y, callbacks=[diary, Broken()])
+        assert diary.pages[-1][0] == "end"
+
+
+def test_any_callback_can_stop_and_the_next_fit_starts_fresh():
+    trained = model()
+    assert len(trained.fit(X, Y, epochs=9, callbacks=[Diary(stop_at=3)])) == 3
+    assert len(trained.fit(X, Y, epochs=2)) == 2
+
+
+class Script:
+    """Stands for a model: what callbacks touch of one."""
+
+    stop_training = False
+
+    def __init__(self):
+        self.saved = []
+
+    def save(self, path):
+        self.saved.append(path)
+
+
+def losses(callback, values, name="val_loss"):
+    """How many epochs a callback lets pass."""
+    script = Script()
+    for epoch, value in enumerate(values, start=1):
+        callback.on_epoch_end(script, {"epoch": epoch, name: value})
+        if script.stop_training:
+            return epoch
+    return None
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("patience", "values", "stops"),
+    [
+        (1, [3, 2, 1, 1, 0], 4), (2, [3, 2, 4, 5, 1], 4), (2, [3, 4, 2, 4, 1, 5], None), (3, [1, 1, 1, 1], 4),
+        (2, [NAN, NAN, 1], 2), (2, [2, NAN, 1, NAN, NAN], 5), (1, [1, 0.999999], None),
+    ],
+)  # fmt: skip
+def test_early_stopping_counts_epochs_without_improvement(patience, values, stops):
+    assert losses(EarlyStopping(patience=patience), values) == stops
+
+
+def test_more_is_better_for_scores_and_less_for_errors():
+    assert losses(EarlyStopping("val_accuracy", patience=1), [0.5, 0.6, 0.7, 0.6], "val_accuracy") == 4
+    assert all(lower_is_better(name) for name in ("train_loss", "val_rmse", "mae", "error_rate"))
+    assert not any(lower_is_better(name) for name in ("val_f1", "accuracy", "val_accuracy"))
+
+
+@pytest.mark.parametrize(
+    "callback", [EarlyStopping(), ModelCheckpoint("never.safetensors")], ids=lambda c: type(c).__name__
+)
+def test_a_metric_that_is_not_there_is_an_error_that_says_which_are(callback):
+    with pytest.raises(
+        UsageError, match=r"there is no metric 'val_loss': expected epoch, train_loss, .*validation data"
+    ):
+        model().fit(X, Y, callbacks=[callback])
+
+
+def test_early_stopping_goes_on_from_its_state():
+    values = [5, 4, 6, 6, 6, 6]
+    whole = EarlyStopping(patience=3)
+    assert losses(whole, values) == 5
+    first, second = EarlyStopping(patience=3), EarlyStopping(patience=3)
+    assert losses(first, values[:3]) is None
+    second.load_state(json.loads(json.dumps(first.state())))
+    assert losses(second, values[3:]) == 2 and second.state() == whole.state() == {"best": 4, "waited": 3}
+
+
+def test_early_stopping_in_a_real_run():
+    trained = model(lr=1e-12)  # learns nothing that float32 could hold
+    history = trained.fit(X, Y, epochs=50, validation_data=(X, Y), callbacks=[EarlyStopping(patience=2)])
+    assert len(history) < 10
+
+
+def test_a_checkpoint_is_saved_at_every_improvement_and_only_then():
+    script, callback = Script(), ModelCheckpoint("best.safetensors")
+    saved = []
+    for value in (3, 4, 2, NAN, 2, 1):
+        callback.on_epoch_end(script, {"val_loss": value})
+        saved.append(len(script.saved))
+    assert saved == [1, 1, 2, 2, 2, 3]
+    other = ModelCheckpoint("best.safetensors")
+    other.load_state(json.loads(json.dumps(callback.state())))
+    other.on_epoch_end(script, {"val_loss": 1.5})
+    assert len(script.saved) == 3 and other.state() == {"best": 1}
+
+
+def test_the_checkpoint_on_disk_is_the_best_model(tmp_path):
+    path, trained = tmp_path / "best.safetensors", model()
+    trained.fit(X, Y, epochs=5, validation_data=(X, Y), callbacks=[ModelCheckpoint(path)])
+    assert np.array_equal(bb.Sequential.load(path).predict(X), trained.predict(X))
+
+
+def test_the_log_gets_a_line_an_epoch_and_is_never_overwritten(tmp_path):
+    path, trained = tmp_path / "metrics.jsonl", model()
+    history = trained.fit(X, Y, epochs=2, callbacks=[MetricsLog(path)])
+    history += trained.fit(X, Y, epochs=1, callbacks=[MetricsLog(path)])
+    assert [json.loads(line) for line in path.read_text().splitlines()] == history
+
+
+def test_a_log_that_cannot_be_written_is_an_error_with_its_name(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere.metrics\.jsonl: cannot be written"):
+        model().fit(X, Y, callbacks=[MetricsLog(tmp_path / "nowhere" / "metrics.jsonl")])
+
+
+def test_settings_are_checked():
+    for patience in (0, -1, 1.5):
+        with pytest.raises(UsageError, match="patience"):
+            EarlyStopping(patience=patience)
+
+
+def test_a_plain_callback_does_nothing_and_has_no_state():
+    assert Callback().state() == {} and Callback().load_state({}) is None
+    assert len(model().fit(X, Y, callbacks=[Callback()])) == 1

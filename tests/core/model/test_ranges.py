@@ -1,0 +1,63 @@
+"""What a training tells of the network's numbers: ranges of some rows, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import braininabox as bb
+from brainbox_core.data import DataLoader
+from brainbox_core.model import ranges
+from brainbox_core.rng import stream
+
+L = bb.layers
+
+
+def trained(X: np.ndarray, *chain: L.Layer) -> bb.Sequential:
+    model = bb.Sequential(list(chain))
+    model.compile(optimizer=bb.optimizers.SGD(0.01), loss=bb.loss.CrossEntropy())
+    model.fit(X, np.arange(len(X)) % 2)
+    return model
+
+
+def test_training_records_ranges_of_the_final_weights(tmp_path):
+    X = stream(0, "ranges").integers(0, 256, (200, 6), np.uint8)
+    model = trained(X, L.Linear(5), L.ReLU(), L.BatchNorm(), L.Linear(2))
+    found = model.meta["ranges"]
+    assert list(found) == ["input", "linear_0", "relu_0", "batchnorm_0", "linear_1"] and model.meta["input"] == "uint8"
+    for name, values in {"input": X / 255, **model.activations(X)}.items():
+        np.testing.assert_allclose(found[name], [values.min(), values.max()], rtol=1e-6)
+    model.save(tmp_path / "model.safetensors")
+    assert bb.Sequential.load(tmp_path / "model.safetensors").meta["ranges"] == found
+
+
+def test_only_some_rows_of_many_are_looked_at(monkeypatch):
+    seen = []
+    monkeypatch.setattr(ranges, "activation_ranges", lambda model, X: seen.append(X) or {})
+    model = bb.Sequential([L.Linear(2)])
+    model.build((1,))
+    X = np.arange(3000, dtype=np.float32)[:, None]
+    rows = np.arange(1000, 3000)
+    ranges.record(model, DataLoader(X, X, indices=rows))
+    assert model.meta["input"] == "float32" and len(seen[0]) == ranges.MOST_ROWS == len(np.unique(seen[0]))
+    assert seen[0].min() >= 1000  # rows held out stay out
+
+
+def test_numbers_that_are_not_finite_are_not_recorded():
+    model = bb.Sequential([L.ReLU(), L.Flatten()])
+    model.build((2,))
+    X = np.ones((200, 2), np.float32)
+    X[3, 0] = np.nan
+    assert ranges.activation_ranges(model, X) == {}
+    X[3, 0] = np.inf
+    assert ranges.activation_ranges(model, X) == {}
+
+
+def test_layers_of_ones_own_are_left_alone():
+    class Mine(L.Layer):
+        def __call__(self, x, training=False):
+            assert training or len(x) == 1, "only trained with"
+            return x
+
+    assert "ranges" not in trained(np.ones((4, 2), np.float32), Mine(), L.Linear(2)).meta
+    ids = trained(np.ones((4, 2), np.float32), L.Embedding(3, 2), L.Flatten(), L.Linear(2))
+    assert "ranges" not in ids.meta
