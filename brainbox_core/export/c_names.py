@@ -73,16 +73,16 @@ def cleaned(text: str) -> str:
     return "_".join(words)[:LONGEST_NAME].strip("_")
 
 
-def constants(texts: list[str], longest: int) -> list[str]:
+def constants(texts: Iterable[Foreign], longest: int) -> list[str]:
     """Different ends of macros' names for any texts, such as the columns of a table, at most `longest` characters each.
 
     Example:
-        >>> constants(["price per m2", "Price-per-m2", "4", "é/", "??"], 20)
+        >>> constants(map(Foreign, ["price per m2", "Price-per-m2", "4", "é/", "??"]), 20)
         ['PRICE_PER_M2', 'PRICE_PER_M2_2', '4', 'E', 'X']
     """
     found: list[str] = []
     for text in texts:
-        plain = unicodedata.normalize("NFKD", text[: 8 * LONGEST_NAME]).upper()
+        plain = unicodedata.normalize("NFKD", text.plain()[: 8 * LONGEST_NAME]).upper()
         plain = "".join(c for c in plain if not unicodedata.combining(c))
         base = re.sub(r"[^A-Z0-9]+", "_", plain).strip("_")[:longest].strip("_") or "X"
         word, number = base, 1
@@ -93,33 +93,96 @@ def constants(texts: list[str], longest: int) -> list[str]:
     return found
 
 
-def comment(text: object, limit: int = 200) -> str:
-    """Text for the inside of a comment: one line of ASCII that cannot end it, nest another, or continue the line.
+class Foreign:
+    """A text from data or from a file, which anybody may have written.
+
+    It enters C only as the inside of a comment, as a string literal, or as the end of a macro's name (`constants`).
+    `str()` and an f-string raise TypeError: who forgets to escape it gets an error, and writes no code.
 
     Example:
-        >>> comment("a*/ int main(){} /*")
-        'a* / int main(){} / *'
+        >>> target = Foreign("a*/ int main(){} /*")
+        >>> f"/* {target.comment()} */"
+        '/* a* / int main(){} / * */'
+        >>> f"/* {target} */"
+        Traceback (most recent call last):
+        TypeError: a text from data enters C as .comment() or .string(), not as it is
     """
-    line = printable(str(text), limit).encode("ascii", "backslashreplace").decode()
-    line = line.replace("*/", "* /").replace("/*", "/ *").replace("*/", "* /")
-    return re.sub(r"\?(?=\?)", "? ", line).rstrip("\\")
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: object):
+        self._text = str(text)
+
+    def __str__(self) -> str:
+        raise TypeError("a text from data enters C as .comment() or .string(), not as it is")
+
+    def __format__(self, form: str) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return "Foreign(...)"  # as `!r` writes it into an f-string: without the text
+
+    @property
+    def size(self) -> int:
+        """Bytes in UTF-8."""
+        return len(self._bytes)
+
+    @property
+    def _bytes(self) -> bytes:
+        return self._text.encode("utf-8", "backslashreplace")
+
+    def plain(self) -> str:
+        """The text itself, for what escapes it in its own way: JSON, a table's columns."""
+        return self._text
+
+    def shown(self, limit: int) -> str:
+        """For a terminal; see `printable`."""
+        return printable(self._text, limit)
+
+    def comment(self, limit: int = 200) -> str:
+        r"""For the inside of a comment: one line of ASCII that cannot end it, nest another, or continue the line.
+
+        A compiler joins a line to the next after a backslash, even if blanks come after it.
+
+        Example:
+            >>> print(Foreign("a??/").comment(), Foreign("b\\ \\ ").comment(), Foreign("**//").comment())
+            a? ?/ b ** //
+        """
+        line = self.shown(limit).encode("ascii", "backslashreplace").decode()
+        line = line.replace("*/", "* /").replace("/*", "/ *")
+        return re.sub(r"\\[\\\s]*\Z", "", re.sub(r"\?(?=\?)", "? ", line))
+
+    def string(self) -> str:
+        r"""A string literal with the bytes of the text in UTF-8, at most 255 of them (whole characters).
+
+        What is not a plain character becomes octal, three digits, so that no digit after it can join in. Question marks
+        are octal too: two of them may begin a trigraph.
+
+        Example:
+            >>> print(Foreign('7 "seven"\n').string(), Foreign("??/").string())
+            "7 \042seven\042\012" "\077\077/"
+        """
+        data = self._bytes
+        if len(data) > LONGEST_STRING:
+            data = data[: LONGEST_STRING - 3].decode("utf-8", "ignore").encode() + b"..."
+        plain = "".join(chr(b) if 32 <= b < 127 and b not in b'"\\?' else f"\\{b:03o}" for b in data)
+        return f'"{plain}"'
 
 
-def string(text: object) -> str:
-    r"""A string literal with the bytes of the text in UTF-8, at most 255 of them (whole characters).
+def included(path: str) -> str:
+    """A header's path for the inside of `#include "..."`, or the error that says why it may not be there.
 
-    What is not a plain character becomes octal, three digits, so that no digit after it can join in. Question marks are
-    octal too: two of them may begin a trigraph.
+    Raises:
+        UsageError: it has other characters than plain ones, or some that mean something there.
 
     Example:
-        >>> print(string('7 "seven"\n'), string("??/"))
-        "7 \042seven\042\012" "\077\077/"
+        >>> included("../net.h")
+        '../net.h'
     """
-    data = str(text).encode("utf-8", "backslashreplace")
-    if len(data) > LONGEST_STRING:
-        data = data[: LONGEST_STRING - 3].decode("utf-8", "ignore").encode() + b"..."
-    plain = "".join(chr(b) if 32 <= b < 127 and b not in b'"\\?' else f"\\{b:03o}" for b in data)
-    return f'"{plain}"'
+    if re.search(r'[^ -~]|["\\]|\?\?', path):
+        what = "is no name that every C compiler can include"
+        raise UsageError(what, where=printable(path), fix="name it in plain letters")
+    return path
 
 
 def float_literal(value: float) -> str:

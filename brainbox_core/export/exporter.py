@@ -16,6 +16,7 @@ from brainbox_core.exact.stepper import is_recurrent
 from brainbox_core.export import board, c_names, verify
 from brainbox_core.export.network.memory import OPTIMIZE
 from brainbox_core.export.network.source import Vectors
+from brainbox_core.export.origin import kind_of
 from brainbox_core.export.programs import Programs
 from brainbox_core.export.report import Report, Row, kilobytes
 from brainbox_core.files.reading import atomic_write, check_writable
@@ -286,10 +287,10 @@ def _fit(
 ) -> None:
     if budget is None or needed <= budget:
         return
-    kind = str(model.meta.get("kind", "the model"))
+    who = kind_of(model, "the model").shown(40)
     held = "" if what == "flash" else f" with weights in {'RAM' if choices.weights == 'ram' else 'flash'}"
     raise BudgetError(
-        f"{kind} {draft.dtype}{held} needs {kilobytes(needed)} of {what}, the budget is {kilobytes(budget)} "
+        f"{who} {draft.dtype}{held} needs {kilobytes(needed)} of {what}, the budget is {kilobytes(budget)} "
         f"(short by {kilobytes(needed - budget)})",
         fix=" | ".join(draft.remedies(what, budget, code)) or "make the layers smaller",
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from brainbox_core.export import c_names
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,16 @@ class Programs:
     def filled(self, program: str, name: str, header: str) -> str:
         """One of them, by its attribute's name, for a prefix and a header's file.
 
+        Raises:
+            UsageError: the file has a name that cannot be included.
+
         Example:
             >>> NETWORK.filled("unit", "net", "a/net.h").splitlines()[0]
             '#include "a/net.h"'
         """
-        text = getattr(self, program).replace("NAME", name).replace("UPPER", name.upper())
-        return text.replace("HEADER", header)
+        words = {"NAME": name, "UPPER": name.upper(), "HEADER": c_names.included(header)}
+        # At one go: a prefix "header" in capitals is no place for the header's file.
+        return re.sub("|".join(words), lambda found: words[found[0]], getattr(self, program))
 
 
 _UNIT = """\

@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 
@@ -7,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainbox_core.errors import UsageError
-from brainbox_core.export.c_names import LONGEST_NAME, cleaned, comment, float_literal, identifier, string, table
+from brainbox_core.export.c_names import LONGEST_NAME, Foreign, cleaned, float_literal, identifier, included, table
+from brainbox_core.export.programs import NETWORK
 from tests.export.compiling import STRICT, tool
 
 HOSTILE = [
@@ -57,14 +59,52 @@ def test_anything_can_be_cleaned(text):
 
 @given(st.text())
 def test_a_comment_stays_one_line_of_one_comment(text):
-    inside = comment(text)
+    inside = Foreign(text).comment()
     assert inside.isascii() and "*/" not in inside and "/*" not in inside and "??" not in inside
-    assert "\n" not in inside and "\r" not in inside and not inside.endswith("\\")
+    assert "\n" not in inside and "\r" not in inside and not inside.rstrip().endswith("\\")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda text: f"/* {text} */",
+        lambda text: f"/* {text:>9} */",
+        lambda text: f"/* {text!s} */",
+        "/* {} */".format,
+        lambda text: "/* %s */" % text,  # noqa: UP031
+        lambda text: "/* " + text + " */",
+        lambda text: "".join(["/* ", text, " */"]),
+        lambda text: "/* TEXT */".replace("TEXT", text),
+        str,
+        json.dumps,
+        print,
+    ],
+)
+def test_a_text_from_data_that_is_not_escaped_is_an_error(write):
+    with pytest.raises(TypeError):
+        write(Foreign("*/ int main(void) { } /*"))
+
+
+def test_a_text_from_data_is_not_shown_by_mistake():
+    text = Foreign("*/ x /*")
+    assert f"{text!r} {[text]}" == "Foreign(...) [Foreign(...)]" and text.plain() == "*/ x /*"
+
+
+@pytest.mark.parametrize("path", ['a"b.h', "a\nb.h", "a\\b.h", "a??/b.h", "é.h", "a\0.h"])
+def test_a_file_that_cannot_be_included_is_refused(path):
+    with pytest.raises(UsageError, match="can include"):
+        included(path)
+    with pytest.raises(UsageError, match="can include"):
+        NETWORK.filled("main", "net", path)
+
+
+def test_any_prefix_is_filled_in():
+    assert '"net.h"' in (text := NETWORK.filled("main", "header", "net.h")) and "HEADER_OUTPUT_SIZE" in text
 
 
 @given(st.text(max_size=60))
 def test_a_string_means_its_text(text):
-    literal = string(text)
+    literal = Foreign(text).string()
     assert literal.isascii() and re.fullmatch(r'"(\\[0-7]{3}|[^"\\?\n\r])*"', literal)
     data = re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), literal[1:-1].encode())
     assert data == text.encode("utf-8", "backslashreplace")
@@ -72,9 +112,10 @@ def test_a_string_means_its_text(text):
 
 def test_hostile_texts_stay_what_they_are_in_a_compiler(tmp_path):
     kept = [text for text in HOSTILE if len(text) < 100]
-    program = "".join(f"/* {comment(text)} */\n" for text in HOSTILE)
+    program = "".join(f"/* {Foreign(text).comment()} */\n" for text in HOSTILE)
     program += "#include <stdio.h>\nint main(void)\n{\n"
-    program += "".join(f"    fwrite({string(text)}, 1, sizeof {string(text)}, stdout);\n" for text in HOSTILE)
+    strings = [Foreign(text).string() for text in HOSTILE]
+    program += "".join(f"    fwrite({literal}, 1, sizeof {literal}, stdout);\n" for literal in strings)
     program += "    return 0;\n}\n"
     for cc, standard in (("gcc", "-std=c99"), ("gcc", "-std=c11"), ("g++", "-std=c++11")):
         source = tmp_path / ("t.c" if cc == "gcc" else "t.cpp")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -170,10 +169,9 @@ def _check_places(model: Path, places: Mapping[str, Path]) -> None:
 
 def _include(place: Path, example: Path) -> str:
     """The header's name as an example includes it."""
-    way = os.path.relpath(place, example.parent).replace(os.sep, "/")
-    if re.search(r'[^ -~]|["\\]|\?\?', way):
-        raise UsageError("is no name that every C compiler can include", where=way, fix="name it in plain letters")
-    return way
+    from brainbox_core.export.c_names import included
+
+    return included(os.path.relpath(place, example.parent).replace(os.sep, "/"))
 
 
 # Data

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from brainbox_core.errors import AccuracyError, InputError, UsageError
-from brainbox_core.export import c_names, programs
+from brainbox_core.export import programs
 from brainbox_core.export.network import reference, reference_float
 from brainbox_core.export.network import source as c_source
 from brainbox_core.export.network.c_float import FloatKernels
@@ -20,6 +20,7 @@ from brainbox_core.export.network.lower import Program, lower
 from brainbox_core.export.network.quantize import IntProgram, quantize, recorded_range
 from brainbox_core.export.network.remedies import remedies
 from brainbox_core.export.network.source import Kernels, Vectors
+from brainbox_core.export.origin import kind_of
 from brainbox_core.export.report import Accuracy, Row
 from brainbox_core.model.ranges import MOST_ROWS, activation_ranges
 from brainbox_core.model.sequential import Sequential
@@ -246,5 +247,4 @@ def _title(model: Sequential, program: Program) -> str:
             words.append(step.kind if step.activation == "linear" else step.activation)
         if step.pool:
             words.append("pool")
-    kind = c_names.comment(model.meta.get("kind", "sequential"), 40)
-    return f"{kind}: {'-'.join(words)}"
+    return f"{kind_of(model).shown(40)}: {'-'.join(words)}"

@@ -22,6 +22,7 @@ from brainbox_core import __version__
 from brainbox_core.export import c_names
 from brainbox_core.export.network.lower import Program, Step
 from brainbox_core.export.network.memory import Plan
+from brainbox_core.export.origin import class_names, origin
 from brainbox_core.model.sequential import Sequential
 
 _STACK = 256  # bytes that a run takes at most, with what the compiler saves; measured on the boards
@@ -141,21 +142,18 @@ def header(
 def _comment(name: str, model: Sequential, kernels: Kernels, checked: str, weights: str) -> str:
     program, plan = kernels.program, kernels.plan
     inputs, outputs = math.prod(program.input_shape), math.prod(program.output_shape)
-    kind = c_names.comment(model.meta.get("kind", "sequential"))
-    data = model.meta.get("data")
-    trained = f", trained on {data['name']}" if isinstance(data, dict) and isinstance(data.get("name"), str) else ""
     ram, deep = ram_total(kernels, weights), stack(program)
     lines = [
         f"{name}: a neural network in one header, made by brainbox {__version__}",
         "",
-        f"model    {kind}{c_names.comment(trained)}, {len(model.params):,} parameters",
+        f"model    {origin(model)}, {len(model.params):,} parameters",
         f"         SHA-256 of layers and weights {fingerprint(model)}",
         f"input    const {kernels.input_type} x[{inputs}]: {shape_text(program.input_shape)}, {kernels.notes[0]}",
         f"output   {kernels.output_type} y[{outputs}]: {kernels.notes[1]}",
         f"RAM      {ram:,} bytes: arena {plan.arena:,}, input, output, about {deep} of stack"
         + (", and the weights" if weights == "ram" else ""),
         f"flash    {kernels.table_bytes:,} bytes of weights, and the code",
-        f"checked  {c_names.comment(checked)}",
+        f"checked  {checked}",
         "",
         f"    static {name}_arena_t arena;",
         f"    int best = {name}_predict(x, &arena);",
@@ -211,10 +209,9 @@ def _sizes(name: str, model: Sequential, kernels: Kernels, weights: str) -> str:
     }
     upper = name.upper()
     lines = [f"#define {upper}_{word} {value}" for word, value in values.items()]
-    classes = model.meta.get("classes")
-    if isinstance(classes, list) and len(classes) == values["OUTPUT_SIZE"]:
+    if classes := class_names(model, values["OUTPUT_SIZE"]):
         lines += ["", "/* static const char *const names[] = " + f"{upper}_CLASS_NAMES; */"]
-        strings = ", \\\n".join("    " + c_names.string(text) for text in classes)
+        strings = ", \\\n".join("    " + text.string() for text in classes)
         lines.append(f"#define {upper}_CLASS_NAMES {{ \\\n{strings} \\\n}}")
     return "\n".join(lines) + "\n"
 

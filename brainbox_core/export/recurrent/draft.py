@@ -15,8 +15,10 @@ from brainbox_core.exact.int_stepper import IntChain, IntStepper, quantized
 from brainbox_core.exact.sampling import Sampler
 from brainbox_core.exact.stepper import Chain, Stepper, chain_of
 from brainbox_core.export import c_names
+from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.network import source as c_source
 from brainbox_core.export.network.source import Vectors
+from brainbox_core.export.origin import kind_of, origin
 from brainbox_core.export.recurrent import programs as recurrent_programs
 from brainbox_core.export.recurrent import sampling
 from brainbox_core.export.recurrent.source import RecurrentText
@@ -55,7 +57,7 @@ class RecurrentDraft:
         self.chain: Chain | IntChain = self.real if self.dtype == "float32" else quantized(self.real)
         self.characters, self.lines = _characters(model, self.real), bool(model.meta.get("lines"))
         self.source = RecurrentText(name, self.chain, choices.weights)
-        self.title = f"{c_names.comment(model.meta.get('kind', 'sequential'), 40)}: {_words(self.real)}"
+        self.title = f"{kind_of(model).shown(40)}: {_words(self.real)}"
         self.parameters, self.multiply_adds = len(model.params), self.real.multiply_adds
         self.arena, self.state, self.stack = self.source.arena, self.source.state, _STACK
         self.input = 4 * self.real.inputs + (8 if self.characters else 0)  # with the state of the random numbers
@@ -139,17 +141,14 @@ class RecurrentDraft:
 
     def _comment(self, checked: str) -> str:
         name, model, chain = self.name, self.model, self.real
-        data = model.meta.get("data")
-        trained = f", trained on {data['name']}" if isinstance(data, dict) and isinstance(data.get("name"), str) else ""
         given = f"const float *x: {chain.inputs} numbers"
         if chain.ids is not None:
             given = f"int token: 0 to {chain.ids - 1}"
         in_ram = self.choices.weights == "ram"
-        kind = c_names.comment(model.meta.get("kind", "sequential"))
         lines = [
             f"{name}: a recurrent network in one header, made by brainbox {__version__}",
             "",
-            f"model    {kind}{c_names.comment(trained)}, {self.parameters:,} parameters",
+            f"model    {origin(model)}, {self.parameters:,} parameters",
             f"         SHA-256 of layers and weights {c_source.fingerprint(model)}",
             f"input    {given}, one step of a sequence",
             f"output   float y[{chain.outputs}]: {'logits of the next one' if self.characters else 'after that step'}",
@@ -157,7 +156,7 @@ class RecurrentDraft:
             f"RAM      {self.ram:,} bytes: arena {self.arena:,}, state {self.state:,}, input, output, "
             f"about {self.stack} of stack{', and the weights' if in_ram else ''}",
             f"flash    {self.tables:,} bytes of weights, and the code",
-            f"checked  {c_names.comment(checked)}",
+            f"checked  {checked}",
             "",
             *(f"    {line}".rstrip() for line in self._usage()),
             "",
@@ -325,13 +324,13 @@ class RecurrentDraft:
             "name": self.name,
             "dtype": self.dtype,
             "network": asdict(self.chain),
-            "characters": self.characters,
+            "characters": [character.plain() for character in self.characters],
             "start": self.model.meta.get("start"),
         }
         return json.dumps(document, sort_keys=True, default=lambda array: array.tolist()) + "\n"
 
 
-def _characters(model: Sequential, chain: Chain) -> list[str]:
+def _characters(model: Sequential, chain: Chain) -> list[Foreign]:
     """What the ids stand for; empty where the model does not say."""
     found = model.meta.get("characters")
     if found is None or chain.ids is None:
@@ -341,7 +340,7 @@ def _characters(model: Sequential, chain: Chain) -> list[str]:
     fits = fits and all(isinstance(character, str) and len(character) == 1 for character in found)
     if not fits or type(start) is not int or not 0 <= start < chain.ids:
         raise InputError("the model's characters do not fit its layers", fix="train it again")
-    return found
+    return [Foreign(character) for character in found]
 
 
 def _narrowed(model: Sequential, units: int) -> Sequential:

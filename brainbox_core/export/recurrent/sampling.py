@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from brainbox_core.exact.sampling import MULTIPLIER, STREAM
-from brainbox_core.export import c_names
+from brainbox_core.export.c_names import Foreign
 
 
 def functions(name: str, size: int) -> str:
@@ -22,20 +22,20 @@ def functions(name: str, size: int) -> str:
     return text
 
 
-def table_bytes(characters: Sequence[str]) -> int:
+def table_bytes(characters: Sequence[Foreign]) -> int:
     """Of the table of the characters."""
     return len(characters) * _width(characters)
 
 
-def table(name: str, characters: Sequence[str]) -> str:
+def table(name: str, characters: Sequence[Foreign]) -> str:
     """The characters in UTF-8, and the function NAME_character that looks one up."""
-    strings = ",\n".join("    " + c_names.string(character) for character in characters)
+    strings = ",\n".join("    " + character.string() for character in characters)
     text = _CHARACTER.replace("NAME", name).replace("SIZE", str(len(characters)))
     return text.replace("WIDTH", str(_width(characters))).replace("STRINGS", strings)
 
 
-def _width(characters: Sequence[str]) -> int:
-    return 1 + max(len(character.encode("utf-8", "backslashreplace")) for character in characters)
+def _width(characters: Sequence[Foreign]) -> int:
+    return 1 + max(character.size for character in characters)
 
 
 _SAMPLE = """\

@@ -17,13 +17,14 @@ import numpy as np
 
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.export import c_math
+from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.network.source import Vectors, fingerprint
+from brainbox_core.export.origin import kind_of
 from brainbox_core.export.programs import Programs
 from brainbox_core.export.report import Row, kilobytes
 from brainbox_core.export.tabular import formula
 from brainbox_core.export.tabular.formula import Formula
 from brainbox_core.export.tabular.header import header
-from brainbox_core.files.reading import printable
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tables.table import Table
@@ -49,10 +50,14 @@ class Value:
         low, high: the training range.
     """
 
-    name: str
-    meaning: str
+    name: Foreign
+    meaning: Foreign
     low: float
     high: float
+
+    def record(self) -> dict:
+        """In JSON types."""
+        return asdict(self) | {"name": self.name.plain(), "meaning": self.meaning.plain()}
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class Subject:
 
     formulas: Sequence[Formula]
     values: Sequence[Value]
-    meaning: str
+    meaning: Foreign
     threshold: float | None
     probability: bool
     unit: float
@@ -102,13 +107,13 @@ class TabularDraft:
     def __init__(self, model: Sequential, name: str, choices: Choices, material: Material, subject: Subject):
         if choices.dtype == "int8":
             fix = "leave --dtype int8 out"
-            raise UsageError("int8 is for networks that read pictures", where=str(model.meta["kind"]), fix=fix)
+            raise UsageError("int8 is for networks that read pictures", where=kind_of(model).shown(40), fix=fix)
         if material.calibration is not None:
             raise UsageError("a table's header has no ranges to measure", where="--calib", fix="leave it out")
         self.model, self.name, self.choices, self.subject = model, name, choices, subject
         self.formula, self.gap = _precise(subject)
         self.programs, self.parameters = subject.programs, self.formula.parameters
-        self.title = f"{model.meta['kind']}: {subject.words}"
+        self.title = f"{kind_of(model).shown(40)}: {subject.words}"
         self.tables, self.arena, self.input = self.formula.table_bytes, self.formula.scratch, 4 * self.formula.inputs
         self.stack = STACK
         scaling = 0 if self.formula.factor is None else self.formula.inputs
@@ -215,7 +220,7 @@ class TabularDraft:
         document = {
             "name": self.name,
             "formula": asdict(self.formula),
-            "values": [asdict(value) for value in self.subject.values],
+            "values": [value.record() for value in self.subject.values],
             "threshold": self.subject.threshold,
         }
         return json.dumps(document, sort_keys=True, default=lambda array: array.tolist()) + "\n"
@@ -230,7 +235,7 @@ def _precise(subject: Subject) -> tuple[Formula, float]:
     tiny, largest = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
     for value in subject.values:
         if not tiny < max(abs(value.low), abs(value.high), value.high - value.low) < largest:
-            name, range_ = printable(value.name, 80), f"{value.low:.3g} to {value.high:.3g}"
+            name, range_ = value.name.shown(80), f"{value.low:.3g} to {value.high:.3g}"
             what = f'column "{name}" reaches from {range_}, which float32 does not hold'
             raise InputError(what, fix="use another unit for the column, and train again")
     rows = subject.sample(stream(0, "agreement"), SAMPLE, 1.0)
@@ -247,7 +252,7 @@ def _precise(subject: Subject) -> tuple[Formula, float]:
         if gap <= CLOSE:
             return candidate, gap
     worst = max(subject.values, key=_distance)
-    name = printable(worst.name, 80)
+    name = worst.name.shown(80)
     if _distance(worst) > 100:
         what = (
             f'column "{name}" reaches from {worst.low:,.10g} to {worst.high:,.10g}: float32 has too few digits for it'
@@ -270,7 +275,7 @@ def _step(value: Value) -> float:
 def _coarse(value: Value) -> str:
     step = np.spacing(np.float32(max(abs(value.low), abs(value.high))))
     return (
-        f"float32 knows {printable(value.name, 80)} to {step:g} only: subtract {value.low:,.10g} from the column, and"
+        f"float32 knows {value.name.shown(80)} to {step:g} only: subtract {value.low:,.10g} from the column, and"
         " train again"
     )
 

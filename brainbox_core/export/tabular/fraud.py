@@ -11,6 +11,7 @@ from brainbox_core import metrics
 from brainbox_core.errors import InputError
 from brainbox_core.exact import bfloat16
 from brainbox_core.export import programs
+from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.tabular.draft import Subject, TabularDraft
 from brainbox_core.export.tabular.formula import Formula, Layer
@@ -50,7 +51,7 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
     subject = Subject(
         formulas=formulas,
         values=rows.values,
-        meaning="the logarithm of the odds of a fraud, less the threshold: 0 or more is a fraud",
+        meaning=Foreign("the logarithm of the odds of a fraud, less the threshold: 0 or more is a fraud"),
         threshold=float(np.float32(threshold)),
         probability=True,
         unit=1.0,

@@ -8,6 +8,7 @@ from brainbox_core import __version__
 from brainbox_core.export import c_names
 from brainbox_core.export.c_names import SIGNIFICANT
 from brainbox_core.export.network.source import Vectors, closing, literals, opening, rows_of
+from brainbox_core.export.origin import origin
 from brainbox_core.export.tabular import source as c_formula
 from brainbox_core.export.tabular.formula import Formula
 from brainbox_core.model.sequential import Sequential
@@ -46,7 +47,6 @@ def header(
     places = c_names.constants([value.name for value in subject.values], longest)
     classifies = subject.threshold is not None
     function = "score" if classifies else "predict"
-    about = f"{subject.meaning}."
     needed = frozenset({"sigmoid"} if subject.probability else ())
     ram = formula.scratch + 4 * formula.inputs + 4 + stack + (formula.table_bytes if weights == "ram" else 0)
     sections = [
@@ -54,7 +54,7 @@ def header(
         opening(name, floats=True),
         _sizes(name, subject, formula, weights, places, ram),
         "/* What was learned */\n\n" + c_formula.tables(name, formula, weights),
-        "/* The steps */\n\n" + c_formula.functions(name, formula, function, about, needed),
+        "/* The steps */\n\n" + c_formula.functions(name, formula, function, subject.meaning, needed),
         _probability(name, subject, formula) if subject.probability else "",
         _classify(name, formula) if classifies else "",
         _selftest(name, function, carried),
@@ -76,9 +76,6 @@ def _comment(
     stack: int,
     close: str,
 ) -> str:
-    kind = c_names.comment(model.meta["kind"])
-    data = model.meta.get("data")
-    trained = f", trained on {data['name']}" if isinstance(data, dict) and isinstance(data.get("name"), str) else ""
     upper = name.upper()
     calls = [f"    float value = {name}_predict(features);"]
     if subject.threshold is not None:
@@ -87,14 +84,14 @@ def _comment(
     lines = [
         f"{name}: a model of the columns of a table in one header, made by brainbox {__version__}",
         "",
-        f"model    {kind}{c_names.comment(trained)}, {formula.parameters:,} parameters",
+        f"model    {origin(model)}, {formula.parameters:,} parameters",
         f"         SHA-256 of all that was learned {digest}",
         f"input    const float features[{formula.inputs}], in the data's own units; see below",
-        f"output   {c_names.comment(subject.meaning)}",
+        f"output   {subject.meaning.comment()}",
         f"RAM      {ram:,} bytes: {formula.scratch} of arrays and about {stack} more of stack, input, output"
         + (", and the weights" if weights == "ram" else ""),
         f"flash    {formula.table_bytes:,} bytes of tables, and the code of the functions that are called",
-        f"checked  {c_names.comment(checked)}",
+        f"checked  {checked}",
         f"         {close}",
         "",
         f"    float features[{upper}_INPUT_SIZE] = {{ 0 }};",
@@ -110,8 +107,8 @@ def _comment(
     ]
     width = max(map(len, places))
     for number, (place, value) in enumerate(zip(places, subject.values, strict=True)):
-        range_ = f", {value.low:.6g} to {value.high:.6g}" if value.meaning.startswith("a number") else ""
-        said = f"{c_names.comment(value.name, 60)}: {c_names.comment(value.meaning, 80)}{range_}"
+        range_ = f", {value.low:.6g} to {value.high:.6g}" if value.meaning.plain().startswith("a number") else ""
+        said = f"{value.name.comment(60)}: {value.meaning.comment(80)}{range_}"
         lines.append(f"{number:>5}  {place:<{width}}  {said}")
     return "/*\n" + "".join(f" * {line}".rstrip() + "\n" for line in lines) + " */\n"
 

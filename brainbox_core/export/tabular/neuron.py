@@ -11,6 +11,7 @@ import numpy as np
 
 from brainbox_core.errors import InputError
 from brainbox_core.export import programs
+from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.tabular.draft import Subject, TabularDraft, Value
 from brainbox_core.export.tabular.formula import Formula, Layer
 from brainbox_core.model.sequential import Sequential
@@ -39,11 +40,11 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
         return np.array([float(activation(whole, [Fraction(float(value)) for value in row])) for row in X])
 
     layer = Layer("neuron", np.array(whole[:-1], np.float32)[:, None], np.array(whole[-1:], np.float32))
-    inputs = len(rows[0])
+    inputs, meaning = len(rows[0]), Foreign("a number, 0 or 1 in training")
     subject = Subject(
         formulas=[Formula(("",) * inputs, (layer,))],
-        values=[Value(f"x{number}", "a number, 0 or 1 in training", 0.0, 1.0) for number in range(1, inputs + 1)],
-        meaning="the inputs times their weights and the bias, all in whole numbers: 0 or more is class 1",
+        values=[Value(Foreign(f"x{number}"), meaning, 0.0, 1.0) for number in range(1, inputs + 1)],
+        meaning=Foreign("the inputs times their weights and the bias, all in whole numbers: 0 or more is class 1"),
         threshold=0.0,
         probability=False,
         unit=1.0,

@@ -9,6 +9,7 @@ import numpy as np
 from brainbox_core import metrics
 from brainbox_core.errors import InputError
 from brainbox_core.export import programs
+from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.tabular.draft import Subject, TabularDraft
 from brainbox_core.export.tabular.formula import Formula, Layer
 from brainbox_core.export.tabular.rows import TableRows
@@ -48,7 +49,7 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
     subject = Subject(
         formulas=_formulas(design, np.array(meta["weights"]), meta["intercept"], rows.features, "exp" if log else ""),
         values=rows.values,
-        meaning=f"{printable(target, 80)} as predicted",
+        meaning=Foreign(f"{printable(target, 80)} as predicted"),
         threshold=None,
         probability=False,
         unit=0.0,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.tabular.draft import Value
 from brainbox_core.files.reading import printable
 from brainbox_core.tables.features import FeatureEncoder, NumberColumn, TextColumn
@@ -45,11 +46,11 @@ class TableRows:
         for column, source, transform in self._columns():
             if isinstance(column, TextColumn):
                 for text in column.values:
-                    meaning = f'1 if it is "{printable(text, 40)}", else 0'
-                    found.append(Value(f"{source}={text}", meaning, 0.0, 1.0))
+                    meaning = Foreign(f'1 if it is "{printable(text, 40)}", else 0')
+                    found.append(Value(Foreign(f"{source}={text}"), meaning, 0.0, 1.0))
             else:
                 low, high = (float(_BACK[transform](end)) for end in (column.low, column.high))
-                found.append(Value(source, f"a number{_NOTES[transform]}", low, high))
+                found.append(Value(Foreign(source), Foreign(f"a number{_NOTES[transform]}"), low, high))
         return found
 
     def rows(self, table: Table) -> tuple[np.ndarray, np.ndarray]:

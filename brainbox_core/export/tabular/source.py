@@ -9,7 +9,7 @@ import numpy as np
 
 from brainbox_core.exact.bfloat16 import upper_half
 from brainbox_core.export import c_math, c_names
-from brainbox_core.export.c_names import float_literal
+from brainbox_core.export.c_names import Foreign, float_literal
 from brainbox_core.export.network.source import literals
 from brainbox_core.export.tabular.formula import DAY, SECONDS, Formula
 
@@ -45,7 +45,7 @@ def tables(name: str, formula: Formula, weights: str) -> str:
     return "\n".join(texts)
 
 
-def functions(name: str, formula: Formula, function: str, about: str, needed: frozenset[str] = frozenset()) -> str:
+def functions(name: str, formula: Formula, function: str, about: Foreign, needed: frozenset[str] = frozenset()) -> str:
     """The function NAME_`function` from a row to the result, and those that it calls.
 
     Args:
@@ -64,7 +64,7 @@ def functions(name: str, formula: Formula, function: str, about: str, needed: fr
         parts.append(_layer(formula))
     body = _polynomial(formula) if formula.terms is not None else _layers(formula)
     parts.append(f"""\
-/* {about} */
+/* <ABOUT> */
 static inline float NAME_{function}(const float features[{formula.inputs}])
 {{
 {textwrap.indent(body, "    ")}}}
@@ -72,7 +72,7 @@ static inline float NAME_{function}(const float features[{formula.inputs}])
     text = "\n".join(part for part in parts if part)
     for called in ("void NAME_layer(", f"float {name}_log("):  # from several places; copies of them would take room
         text = text.replace(f"static inline {called}", f"NAME_SHARED {called}")
-    return (_SHARED + text).replace("NAME", name)
+    return (_SHARED + text).replace("NAME", name).replace("<ABOUT>", f"{about.comment()}.")
 
 
 _SHARED = """\

@@ -12,7 +12,9 @@ import numpy as np
 
 from brainbox_core import __version__
 from brainbox_core.export import c_math, c_names
+from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.network.source import closing, fingerprint, literals, opening
+from brainbox_core.export.origin import class_names, origin
 from brainbox_core.export.text import features as c_features
 from brainbox_core.export.text import state as c_text_state
 from brainbox_core.export.text import words as c_words
@@ -121,8 +123,6 @@ def header(
 def _comment(
     name: str, source: Sequential, model: TextModel, width: int, flash: int, constant: bool, checked: str
 ) -> str:
-    data = source.meta.get("data")
-    trained = f", trained on {data['name']}" if isinstance(data, dict) and isinstance(data.get("name"), str) else ""
     ram = c_text_state.size(model) + STACK + 4 + (0 if constant else flash)
     bag = model.bag
     how = "hashed" if bag.vocabulary is None else "by name"
@@ -130,7 +130,7 @@ def _comment(
     lines = [
         f"{name}: a filter of texts in one header, made by brainbox {__version__}",
         "",
-        f"model    {c_names.comment(source.meta['kind'])}{c_names.comment(trained)}, {bag.columns:,} features {how}",
+        f"model    {origin(source)}, {bag.columns:,} features {how}",
         f"         SHA-256 of all that was learned {_fingerprint(source)}",
         "input    a text in UTF-8, of any length, whole or in parts",
         f"output   the probability of spam; a text without any known word gets {model.prior:.4g}, the share of spam in",
@@ -141,7 +141,7 @@ def _comment(
         + ("" if constant else ", and the tables")
         + "; it does not grow with the text",
         f"flash    {flash:,} bytes of tables, and the code",
-        f"checked  {c_names.comment(checked)}",
+        f"checked  {checked}",
         "",
         f"    float p = {name}_score_text(text, strlen(text));        the state is on the stack",
         "",
@@ -186,7 +186,7 @@ def _sizes(name: str, source: Sequential, model: TextModel, flash: int, constant
         "FLASH_CONST": flash if constant else 0,
     }
     lines = [f"#define {name.upper()}_{word} {value}" for word, value in values.items()]
-    strings = ", ".join(c_names.string(label) for label in source.meta.get("classes", ["ham", "spam"]))
+    strings = ", ".join(label.string() for label in class_names(source, 2) or map(Foreign, ("ham", "spam")))
     lines.append(f"#define {name.upper()}_CLASS_NAMES {{ {strings} }}")
     lines += ["", _SHARED.replace("UPPER", name.upper()), "/* What a character can be */"]
     lines += [f"#define {name.upper()}_KIND_{word} {number}u" for number, word in enumerate(_KINDS, MARK)]

@@ -203,7 +203,7 @@ def test_fraud_scores_classifies_and_says_the_probability():
     model = detector()
     draft = drafted(model)
     X = draft.subject.sample(np.random.default_rng(3), 300, 1.0)
-    table = table_of({value.name: X[:, i] for i, value in enumerate(draft.subject.values)})
+    table = table_of({value.name.plain(): X[:, i] for i, value in enumerate(draft.subject.values)})
     wanted = fraud.predict(model, table)
     score, probability = draft.run(X).T
     assert ((score >= 0) == wanted.frauds).all() and 0 < wanted.frauds.sum() < 300
