@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +15,8 @@ from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files.reading import atomic_write, printable
+from brainbox_core.files.reading import printable, standard_input
+from brainbox_core.files.writing import atomic_write
 from brainbox_core.tasks.digits.settings import NAMED, Settings
 
 EXAMPLE = "example.png"
@@ -161,9 +161,7 @@ def _load(name: str) -> tuple[object, list[str]]:
     from brainbox_core.images.load import MAX_FILE_SIZE, load_image
 
     if name == "-":
-        if sys.stdin is None:
-            raise InputError("standard input is closed", fix="pipe a picture into the command")
-        name, source = "standard input", sys.stdin.buffer.read(MAX_FILE_SIZE + 1)
+        name, source = "standard input", standard_input("a picture").read(MAX_FILE_SIZE + 1)
     else:
         source = name
     try:

@@ -26,7 +26,7 @@ from brainbox_cli.frame.command import command as options_of
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.program import ParsingError
 from brainbox_core.errors import BrainboxError, UsageError
-from brainbox_core.files.reading import atomic_write, check_writable
+from brainbox_core.files.writing import atomic_write, check_writable
 
 STDOUT = Path("-")
 

@@ -13,7 +13,8 @@ from brainbox_cli.frame.document import plain
 from brainbox_cli.frame.lock import lock_folder
 from brainbox_cli.tour import NOUNS
 from brainbox_core.errors import BrainboxError, InputError
-from brainbox_core.files.reading import atomic_write, check_writable, explain, make_folder
+from brainbox_core.files.reading import explain
+from brainbox_core.files.writing import atomic_write, check_writable, make_folder
 from brainbox_core.model.callbacks import Callback
 
 if TYPE_CHECKING:

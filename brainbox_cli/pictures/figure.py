@@ -23,7 +23,7 @@ from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.patches import FancyArrowPatch, Rectangle  # noqa: E402
 from matplotlib.ticker import MaxNLocator, PercentFormatter  # noqa: E402
 
-from brainbox_core.files.reading import atomic_write  # noqa: E402
+from brainbox_core.files.writing import atomic_write  # noqa: E402
 
 __all__ = [
     "BLUE",

@@ -16,6 +16,7 @@ from brainbox_cli.frame.lesson import STDOUT, Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Choice
 from brainbox_core.errors import InputError, UsageError
+from brainbox_core.files.reading import standard_input
 from brainbox_core.tasks.convolve.kernels import EXAMPLE, NAMED, Kernel, parse_kernel
 
 DEFAULT_PICTURE = "bricks"
@@ -225,9 +226,7 @@ def _read(task: object, source: str, colour: bool | None) -> object:
 
     if source != "-":
         return task.read_picture(source, colour)
-    if sys.stdin is None:
-        raise InputError("standard input is closed", fix="pipe a picture into the command")
-    content = sys.stdin.buffer.read(MAX_FILE_SIZE + 1)
+    content = standard_input("a picture").read(MAX_FILE_SIZE + 1)
     try:
         return task.read_picture(content, colour)
     except InputError as error:

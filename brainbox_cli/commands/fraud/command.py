@@ -17,7 +17,8 @@ from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer, verbs
 from brainbox_core.errors import UsageError
-from brainbox_core.files.reading import atomic_write, printable
+from brainbox_core.files.reading import printable
+from brainbox_core.files.writing import atomic_write
 from brainbox_core.tasks.fraud.settings import (
     AUTO,
     BALANCED,

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from brainbox_cli import options, parsers
-from brainbox_cli.commands.spam.input import messages_from, standard_input
+from brainbox_cli.commands.spam.input import messages_from
 from brainbox_cli.commands.spam.view import MOST, reasons, show, show_vanishing_gradient
 from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer, verbs
-from brainbox_core.files.reading import printable
+from brainbox_core.files.reading import printable, standard_input
 from brainbox_core.tasks.spam.settings import (
     BUILT_IN,
     BUILT_IN_ROWS,
@@ -137,7 +137,7 @@ def _predict(
     """Typed messages are shown with their words; those of standard input are answered as they come."""
     spam_filter = task.SpamFilter(model, threshold)
     if texts == ["-"]:
-        for block in messages_from(standard_input(), reporter.note):
+        for block in messages_from(standard_input("messages, one a line,"), reporter.note):
             for text, prediction in zip(block, spam_filter.predict(block), strict=True):
                 yield _answer(reporter, spam_filter, text, prediction, why, in_stream=True)
         return
