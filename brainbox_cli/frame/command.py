@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import typer
 
@@ -38,18 +38,18 @@ def command(noun: str, verb: str | None, function: Callable, choices: Mapping[st
         choices: the options and arguments, by the names that their values have.
     """
 
-    def run(ctx: typer.Context, **values: object) -> ExitCode | None:
+    def run(ctx: typer.Context, **values: Any) -> ExitCode | None:
         if ctx.invoked_subcommand is not None:  # this is the group; its verb comes next
             return None
         reporter: Reporter = ctx.obj
-        display = {name: values.pop(name) for name in DISPLAY}
-        reporter.begin(noun, verb, **display)
-        given = {name for name in values if ctx.get_parameter_source(name).name in ("COMMANDLINE", "ENVIRONMENT")}
+        reporter.begin(noun, verb, **{name: values.pop(name) for name in DISPLAY})
+        sources = {name: ctx.get_parameter_source(name) for name in values}
+        given = {name for name, source in sources.items() if source and source.name in ("COMMANDLINE", "ENVIRONMENT")}
         return function(reporter, values, given)
 
     parameters = [inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
     for name, (option, default) in {**choices, **DISPLAY}.items():
         parameter = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
         parameters.append(parameter)
-    run.__signature__ = inspect.Signature(parameters)
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # which every function may have
     return run

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import typer
 from typer.core import TyperCommand
@@ -24,9 +24,12 @@ from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.command import command as options_of
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.program import ParsingError
+from brainbox_cli.program import ParsingError, unknown_option
 from brainbox_core.errors import BrainboxError, UsageError
 from brainbox_core.files.writing import atomic_write, check_writable
+
+if TYPE_CHECKING:  # not there in versions of Typer that use Click itself
+    from typer._click import Context
 
 STDOUT = Path("-")
 
@@ -100,7 +103,7 @@ def command(lesson: Lesson, summary: str, epilog: str = "") -> typer.Typer:
 class _Command(TyperCommand):
     """A command with options whose value may be left out, such as `--plot [FILE]`; Typer has no such thing."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         suffixes = {
             flag: options.IMPLIED[flag] for param in self.params for flag in param.opts if flag in options.IMPLIED
         }
@@ -112,13 +115,13 @@ class _Command(TyperCommand):
                 break
             following = args[index + 1 : index + 2]
             if word in suffixes and (not following or (following[0].startswith("-") and following[0] != "-")):
-                words.append(ctx.info_name + suffixes[word])
+                words.append(f"{ctx.info_name}{suffixes[word]}")
         try:
             return super().parse_args(ctx, words)
         except ParsingError as error:
             argument = next((param for param in self.params if param.param_type_name == "argument"), None)
-            option = getattr(error, "option_name", None)
-            if not (argument and option and error.message.lower().startswith("no such option")):
+            option = unknown_option(error)
+            if argument is None or option is None:
                 raise
             word = next((word for word in args if word.startswith(option)), option)
             if word.startswith("--"):

@@ -12,9 +12,9 @@ import typer
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.convolve.view import show_kernel, show_list, show_preview, show_result, show_step
+from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.lesson import STDOUT, Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.frame.trainer import Choice
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import standard_input
 from brainbox_core.tasks.convolve.kernels import EXAMPLE, NAMED, Kernel, parse_kernel

@@ -15,7 +15,8 @@ from brainbox_cli import options, parsers
 from brainbox_cli.commands.fraud.view import CLASSES, show
 from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.frame.trainer import Answer, Trainer, verbs
+from brainbox_cli.frame.trainer import Answer, Trainer
+from brainbox_cli.frame.verbs import verbs
 from brainbox_core.errors import UsageError
 from brainbox_core.files.reading import printable
 from brainbox_core.files.writing import atomic_write

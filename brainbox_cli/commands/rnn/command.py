@@ -12,7 +12,8 @@ import typer
 from brainbox_cli import options, parsers
 from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.frame.trainer import Trainer, verbs
+from brainbox_cli.frame.trainer import Trainer
+from brainbox_cli.frame.verbs import verbs
 from brainbox_core.tasks.rnn.settings import BUILT_IN, RATES, SIZE, TITLE, Settings
 
 Lines = Annotated[

@@ -14,7 +14,8 @@ from brainbox_cli.commands.spam.input import messages_from
 from brainbox_cli.commands.spam.view import MOST, reasons, show, show_vanishing_gradient
 from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.frame.trainer import Answer, Trainer, verbs
+from brainbox_cli.frame.trainer import Answer, Trainer
+from brainbox_cli.frame.verbs import verbs
 from brainbox_core.files.reading import printable, standard_input
 from brainbox_core.tasks.spam.settings import (
     BUILT_IN,
