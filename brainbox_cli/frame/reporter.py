@@ -13,7 +13,8 @@ from brainbox_cli.frame.document import Document
 from brainbox_core.errors import BrainboxError
 from brainbox_core.files.reading import printable
 from brainbox_core.model.callbacks import Callback
-from brainbox_core.screen.progress import MAX_LINE, Part, Progress, Screen
+from brainbox_core.screen.progress import Progress
+from brainbox_core.screen.screen import MAX_LINE, Part, Screen
 
 _KINDS = {code: code.name.lower() for code in ExitCode}
 

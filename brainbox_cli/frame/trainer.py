@@ -11,7 +11,7 @@ from brainbox_cli import options
 from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.model.callbacks import Callback
-from brainbox_core.screen.progress import Part
+from brainbox_core.screen.screen import Part
 
 
 class Answer(NamedTuple):

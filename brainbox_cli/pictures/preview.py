@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 from PIL import Image
 
-from brainbox_core.screen.progress import Part, Screen
+from brainbox_core.screen.screen import Part, Screen
 
 SHADES = " .:-=+*#%@"  # from black to white; Unicode has five at most
 UPPER_HALF = "▀"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brainbox_core.screen.progress import Part, Screen
+from brainbox_core.screen.screen import Part, Screen
 from brainbox_core.tasks.descent.walk import Descent
 
 WIDTH, HEIGHT = 64, 18  # characters of the largest map

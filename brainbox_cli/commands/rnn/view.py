@@ -12,7 +12,7 @@ from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.files.reading import printable
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.screen.display import columns, cut, fitted, number
-from brainbox_core.screen.progress import REFRESH, Part, Screen
+from brainbox_core.screen.screen import REFRESH, Part, Screen
 
 SHORTEST, LONGEST, GROWTH = 12, 48, 4  # columns of the sample in a row
 FRAME = len(': "..."')
@@ -72,7 +72,7 @@ class Rows(Callback):
             rate = step / (now - self._begin)
             details = [f"loss {loss:.4f}", f"{rate:,.0f} steps/s" if rate >= 10 else f"{rate:.1f} steps/s"]
             left = (self._steps - step) / rate
-        self._screen.show(*self._screen.gauge("training", step, self._steps, *details, left=left))
+        self._screen.show_gauge("training", step, self._steps, *details, left=left)
 
     def _print_header(self) -> None:
         """The titles, and the baselines in the column that they belong to."""

@@ -1,34 +1,20 @@
 import io
-import os
+import re
 import time
 
 import pytest
 
-from brainbox_core.screen.progress import Progress, Screen
-
-
-class Terminal(io.StringIO):
-    """A terminal without a size, in a chosen encoding."""
-
-    encoding = "utf-8"
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch):
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
+from brainbox_core.screen.progress import Progress
+from brainbox_core.screen.screen import Screen
+from tests.core.screen.terminal import Terminal
 
 
 def epoch(number: int, **metrics: float) -> dict:
     return {"epoch": number, **metrics, "lr": 0.001, "time_s": 0.6}
 
 
-def train(stream, *epochs: dict) -> str:
-    progress = Progress(stream)
+def train(stream, *epochs: dict, live: bool = True) -> str:
+    progress = Progress(stream, live)
     progress.on_train_begin(None, {"epochs": len(epochs), "batches": 10, "epoch": 0})
     for logs in epochs:
         progress.on_epoch_end(None, logs)
@@ -93,74 +79,12 @@ def test_an_end_without_a_begin_is_no_second_error():
     Progress(io.StringIO()).on_train_end(None, {})
 
 
-@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_text_is_never_markup_and_never_controls_the_terminal(stream):
-    screen = Screen(stream())
-    screen.print("[bold]x[/bold] :smile: \x1b[2J\r\x07\u202e", ("[red]", "bold"))
-    text = screen.stream.getvalue()
-    assert "[bold]x[/bold] :smile: \\x1b[2J\\r\\x07\\u202e" in text and "[red]" in text
-    assert "\x1b[2J" not in text and "\r" not in text and "\u202e" not in text
-
-
-def test_colours_follow_the_environment(monkeypatch):
-    assert Screen(Terminal()).colour and not Screen(io.StringIO()).colour
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    assert Screen(io.StringIO()).colour and not Screen(io.StringIO()).animated
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert not Screen(Terminal()).colour and Screen(Terminal()).animated
-    monkeypatch.setenv("TERM", "dumb")
-    assert not Screen(Terminal()).animated
-
-
 def test_unicode_follows_the_encoding():
     class Old(Terminal):
         encoding = "ascii"
 
     assert Screen(Terminal()).unicode and not Screen(Old()).unicode
     assert train(Old(), epoch(1, val_loss=0.5), epoch(2, val_loss=0.4)).isascii()
-
-
-@pytest.mark.parametrize("width", range(1, 90))
-def test_a_gauge_never_exceeds_the_terminal_and_loses_whole_parts(width, monkeypatch):
-    monkeypatch.setattr(Screen, "width", width)
-    parts = Screen(Terminal()).gauge("epoch 2/5", 88, 141, "loss 0.2017", "120 batches/s", left=62.4)
-    text = "".join(part if isinstance(part, str) else part[0] for part in parts)
-    assert len(text) < width or not text
-    words = {"epoch", "2/5", "88/141", "loss", "0.2017", "120", "batches/s", "0:01:02", "left"}
-    assert {word for word in text.split() if set(word) != {"━"}} <= words
-
-
-def test_other_long_work_shows_where_it_is(monkeypatch):
-    clock = iter(float(second) for second in range(100))
-    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
-    terminal, file = Screen(Terminal()), Screen(io.StringIO())
-    with terminal.working("downloading mnist") as report:
-        report(25, 100)
-    assert "25/100" in terminal.stream.getvalue() and terminal.stream.getvalue().endswith("\x1b[2K")
-    with file.working("downloading mnist") as report:
-        for done in range(0, 100, 5):
-            report(done, 100)
-    lines = file.stream.getvalue().splitlines()
-    assert 1 <= len(lines) <= 3  # one in ten seconds
-    assert all(line.startswith("downloading mnist: ") and line.endswith("%") for line in lines)
-
-
-def test_the_live_line_goes_when_the_work_fails():
-    screen = Screen(Terminal())
-    with pytest.raises(ZeroDivisionError), screen.working("loading"):
-        raise ZeroDivisionError
-    assert screen.stream.getvalue().endswith("\x1b[1A\x1b[2K")
-
-
-def test_a_closed_pipe_stays_a_closed_pipe_in_colour(monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    reader, writer = os.pipe()
-    os.close(reader)
-    stream = os.fdopen(writer, "w")
-    with pytest.raises(BrokenPipeError):
-        Screen(stream).print("x")
-    with pytest.raises(BrokenPipeError):
-        stream.close()
 
 
 @pytest.mark.parametrize("name", ["val_loss", "rmse", "val_bits_per_char"])
@@ -186,3 +110,46 @@ def test_a_failed_epoch_is_marked_behind_its_row(monkeypatch):
     monkeypatch.setattr(Screen, "width", 40)
     for line in train(io.StringIO(), *epochs).splitlines():
         assert len(line) <= 40  # columns make room for the mark
+
+
+FRAUD = {"train_loss": 0.5, "val_loss": 0.4, "val_accuracy": 0.99, "val_recall": 0.5, "val_average_precision": 0.75}
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (5, ["epoch"]),  # nothing else fits
+        (12, ["val_AP"]),
+        (20, ["val_AP"]),
+        (25, ["epoch", "val_AP"]),
+        (40, ["epoch", "val_recall", "val_AP"]),
+        (50, ["epoch", "val_acc", "val_recall", "val_AP"]),
+        (80, ["epoch", "train_loss", "val_loss", "val_acc", "val_recall", "val_AP", "time"]),
+        (120, ["epoch", "train_loss", "val_loss", "val_acc", "val_recall", "val_AP", "lr", "time"]),
+    ],
+)
+def test_narrow_terminals_keep_the_main_figure_and_its_trend(width, titles, monkeypatch):
+    monkeypatch.setattr(Screen, "width", width)
+    better = {**FRAUD, "val_average_precision": 0.8}
+    text = train(Terminal(), epoch(1, **FRAUD, failed=True), epoch(2, **better, failed=False), live=False)
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).splitlines()
+    assert lines[0].split() == titles
+    rows = lines[2:]
+    assert len(rows) == 2 and all(len(line) <= max(width, 20) for line in rows)
+    assert ("↑" in rows[1] and "0.8000 ↑" in rows[1]) is (width > 5)
+
+
+def test_a_number_wider_than_its_column_is_not_cut(monkeypatch):
+    monkeypatch.setattr(Screen, "width", 30)
+    for stream in (Terminal(), io.StringIO()):
+        text = train(stream, epoch(1, val_steps=5), epoch(2, val_steps=123_456_789_012))
+        assert "123,456,789,012" in text
+
+
+@pytest.mark.parametrize("width", [40, 50, 80, 120])
+def test_the_width_makes_no_difference_in_a_pipe(width, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = train(io.StringIO(), epoch(1, **FRAUD), epoch(2, **FRAUD))
+    assert "\x1b" not in text and "\r" not in text
+    assert len({len(line) for line in text.splitlines()}) == 1
+    assert text.split()[:8] == ["epoch", "train_loss", "val_loss", "val_acc", "val_recall", "val_AP", "lr", "time"]

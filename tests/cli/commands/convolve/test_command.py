@@ -15,7 +15,7 @@ from brainbox_cli.program import invoke
 from brainbox_core.datasets.catalog import builtin
 from brainbox_core.errors import BrainboxError
 from brainbox_core.images.filter import correlate
-from brainbox_core.screen.progress import Screen
+from brainbox_core.screen.screen import Screen
 from brainbox_core.tasks.convolve.apply import PICTURES
 from brainbox_core.tasks.convolve.kernels import NAMED
 from tests.cli.shell import COMMAND, brainbox, document, environment, in_terminal, python, screen

@@ -17,7 +17,7 @@ from brainbox_cli.commands.descent.picture import draw, open_window
 from brainbox_cli.commands.descent.view import HEIGHT, WIDTH, box, moments, play
 from brainbox_cli.parsers import as_typed
 from brainbox_core.errors import UsageError
-from brainbox_core.screen.progress import Screen
+from brainbox_core.screen.screen import Screen
 from brainbox_core.tasks.descent.landscape import Landscape
 from brainbox_core.tasks.descent.walk import descend
 from tests.cli.shell import SCHEMA, brainbox, in_terminal, jsonschema, python

@@ -12,7 +12,7 @@ from brainbox_cli.commands.rnn import picture as rnn_picture
 from brainbox_cli.commands.rnn import view as rnn_view
 from brainbox_cli.frame import run as trainer_run
 from brainbox_core.screen.display import columns
-from brainbox_core.screen.progress import Screen
+from brainbox_core.screen.screen import Screen
 from brainbox_core.tasks.rnn import train as rnn
 from brainbox_core.tasks.rnn.settings import Settings
 from tests.cli.shell import brainbox, document, in_terminal, python, run_here, screen
