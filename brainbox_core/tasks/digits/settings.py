@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
 
 PIXELS, CLASSES, KERNEL = 28, 10, 5
 # The peak learning rate of each optimizer, the best of a coarse grid for both networks on `digits` and MNIST.
@@ -63,17 +62,17 @@ class Settings:
         if self.optimizer not in RATES:
             raise UsageError("optimizer is unknown", expected=", ".join(RATES), got=self.optimizer)
         for width in self.hidden:
-            checks.whole("hidden", width)
+            whole("hidden", width)
         for width in self.filters:
-            checks.whole("filters", width)
-        checks.whole("epochs", self.epochs)
-        checks.whole("batch_size", self.batch_size)
-        checks.whole("seed", self.seed, 0)
-        checks.between("lr", self.lr, 0, above=True)
-        checks.between("val_split", self.val_split, 0, 1, above=True, below=True)
+            whole("filters", width)
+        whole("epochs", self.epochs)
+        whole("batch_size", self.batch_size)
+        whole("seed", self.seed, 0)
+        between("lr", self.lr, 0, above=True)
+        between("val_split", self.val_split, 0, 1, above=True, below=True)
         for name in ("patience", "limit"):
             if getattr(self, name) is not None:
-                checks.whole(name, getattr(self, name))
+                whole(name, getattr(self, name))
 
     @classmethod
     def mnist(cls, **changes: object) -> Settings:

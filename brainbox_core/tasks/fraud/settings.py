@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
 
 BUILT_IN, BUILT_IN_ROWS, BUILT_IN_INPUTS = "transactions", 50_000, 30
 TARGET = "Class"  # 1 is a fraud; as the ULB data set has it
@@ -76,24 +75,24 @@ class Settings:
         if self.target in self.drop:
             raise UsageError(f"{self.target} is what is predicted", where="drop", fix="drop other columns")
         for width in self.hidden:
-            checks.whole("hidden", width)
+            whole("hidden", width)
         if self.class_weight not in (BALANCED, NONE):
-            checks.between("class_weight", self.class_weight, 0, above=True)
+            between("class_weight", self.class_weight, 0, above=True)
         if self.wanted_recall is None and self.threshold != AUTO:
-            checks.between("threshold", self.threshold, 0, 1, above=True, below=True)
-        checks.whole("epochs", self.epochs)
+            between("threshold", self.threshold, 0, 1, above=True, below=True)
+        whole("epochs", self.epochs)
         if self.batch_size != FULL:
-            checks.whole("batch_size", self.batch_size)
-        checks.between("lr", self.lr, 0, above=True)
-        if checks.whole("folds", self.folds, 0) == 1:
+            whole("batch_size", self.batch_size)
+        between("lr", self.lr, 0, above=True)
+        if whole("folds", self.folds, 0) == 1:
             raise UsageError("folds", expected="2 or more, or 0 for no cross-validation", got=1)
         if self.folds and self.split == TIME:
             raise folds_in_time()
-        checks.between("val_split", self.val_split, 0, 1, above=True, below=True)
-        checks.whole("seed", self.seed, 0)
+        between("val_split", self.val_split, 0, 1, above=True, below=True)
+        whole("seed", self.seed, 0)
         for name in ("patience", "limit"):
             if getattr(self, name) is not None:
-                checks.whole(name, getattr(self, name))
+                whole(name, getattr(self, name))
 
     @classmethod
     def suited(cls, **changes: object) -> Settings:
@@ -119,7 +118,7 @@ class Settings:
             share = float(self.threshold.removeprefix(RECALL))
         except ValueError:
             share = None
-        return checks.between("the recall of threshold", share, 0, 1, above=True)
+        return between("the recall of threshold", share, 0, 1, above=True)
 
     @property
     def title(self) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
 
 BUILT_IN = "houses"
 FULL = "full"  # a batch of all rows
@@ -65,25 +64,25 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if checks.whole("degree", self.degree) > MAX_DEGREE:
+        if whole("degree", self.degree) > MAX_DEGREE:
             raise UsageError("degree", expected=f"a whole number from 1 to {MAX_DEGREE}", got=self.degree)
-        checks.between("ridge", self.ridge, 0)
-        checks.whole("epochs", self.epochs)
+        between("ridge", self.ridge, 0)
+        whole("epochs", self.epochs)
         if self.batch_size != FULL:
-            checks.whole("batch_size", self.batch_size)
+            whole("batch_size", self.batch_size)
         if self.lr is not None:
-            checks.between("lr", self.lr, 0, above=True)
-        if checks.whole("folds", self.folds, 0) == 1:
+            between("lr", self.lr, 0, above=True)
+        if whole("folds", self.folds, 0) == 1:
             raise UsageError("folds", expected="2 or more, or 0 for no cross-validation", got=1)
         if self.test_split not in (AUTO, NONE):
-            checks.between("test_split", self.test_split, 0, 1, above=True, below=True)
+            between("test_split", self.test_split, 0, 1, above=True, below=True)
         if self.test_split == NONE and not self.folds:
             raise UsageError("nothing is left to judge the model by", fix="leave --folds or --test-split as it was")
-        checks.between("val_split", self.val_split, 0, 1, below=True)
-        checks.whole("seed", self.seed, 0)
+        between("val_split", self.val_split, 0, 1, below=True)
+        whole("seed", self.seed, 0)
         for name in ("patience", "limit"):
             if getattr(self, name) is not None:
-                checks.whole(name, getattr(self, name))
+                whole(name, getattr(self, name))
 
     def quick(self) -> Settings:
         """The same for a first look: done within 5 seconds."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
 
 BUILT_IN = "play"
 TITLE, SIZE = "The Light at Sorrel Head (built in)", 64_381  # of the built-in text; its characters are bytes, too
@@ -72,16 +71,16 @@ class Settings:
         if self.cell not in RATES:
             raise UsageError("cell is unknown", expected=", ".join(RATES), got=self.cell)
         for name in ("hidden", "layers", "seq_len", "steps", "batch_size", "sample_every"):
-            checks.whole(name, getattr(self, name))
-        checks.whole("embedding", self.embedding, 0)
-        checks.whole("seed", self.seed, 0)
-        checks.between("lr", self.lr, 0, above=True)
-        checks.between("clip", self.clip, 0)
-        checks.between("dropout", self.dropout, 0, 1, below=True)
-        checks.between("val_split", self.val_split, 0, 1, above=True, below=True)
+            whole(name, getattr(self, name))
+        whole("embedding", self.embedding, 0)
+        whole("seed", self.seed, 0)
+        between("lr", self.lr, 0, above=True)
+        between("clip", self.clip, 0)
+        between("dropout", self.dropout, 0, 1, below=True)
+        between("val_split", self.val_split, 0, 1, above=True, below=True)
         for name in ("patience", "limit"):
             if getattr(self, name) is not None:
-                checks.whole(name, getattr(self, name))
+                whole(name, getattr(self, name))
 
     @classmethod
     def suited(cls, **changes: object) -> Settings:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
 
 BUILT_IN, BUILT_IN_ROWS = "messages", 4600
 # The peak learning rate of each optimizer. That of sgd was chosen with l2, by F1 and ham blocked in five folds of the
@@ -78,7 +77,7 @@ class Settings:
             ("vocabulary", 1, LARGEST_VOCABULARY),
             ("folds", 0, MOST_FOLDS),
         ):
-            if checks.whole(name, getattr(self, name), least) > most:
+            if whole(name, getattr(self, name), least) > most:
                 raise UsageError(name, expected=f"a whole number from {least} to {most}", got=getattr(self, name))
         if self.folds == 1:
             raise UsageError("folds", expected="2 or more, or 0 for no cross-validation", got=1)
@@ -86,16 +85,16 @@ class Settings:
             raise UsageError("loss is unknown", expected="log or mse", got=self.loss)
         if self.optimizer not in RATES:
             raise UsageError("optimizer is unknown", expected=", ".join(RATES), got=self.optimizer)
-        checks.between("l2", self.l2, 0)
-        checks.whole("epochs", self.epochs)
-        checks.whole("batch_size", self.batch_size)
-        checks.whole("seed", self.seed, 0)
-        checks.between("lr", self.lr, 0, above=True)
+        between("l2", self.l2, 0)
+        whole("epochs", self.epochs)
+        whole("batch_size", self.batch_size)
+        whole("seed", self.seed, 0)
+        between("lr", self.lr, 0, above=True)
         for name in ("threshold", "val_split"):
-            checks.between(name, getattr(self, name), 0, 1, above=True, below=True)
+            between(name, getattr(self, name), 0, 1, above=True, below=True)
         for name in ("patience", "limit"):
             if getattr(self, name) is not None:
-                checks.whole(name, getattr(self, name))
+                whole(name, getattr(self, name))
 
     @classmethod
     def suited(cls, **changes: object) -> Settings:
