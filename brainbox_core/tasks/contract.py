@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
-from brainbox_core import checks
-from brainbox_core.errors import InputError, UsageError
+from brainbox_core.errors import InputError, UsageError, between, whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,14 +56,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.batch_size != self.also.get("batch_size"):
-            checks.whole("batch_size", self.batch_size)
+            whole("batch_size", self.batch_size)
         if self.lr is not None or "lr" not in self.also:
-            checks.between("lr", self.lr, 0, above=True)
-        checks.between("val_split", self.val_split, 0, 1, above="val_split" not in self.also, below=True)
-        checks.whole("seed", self.seed, 0)
+            between("lr", self.lr, 0, above=True)
+        between("val_split", self.val_split, 0, 1, above="val_split" not in self.also, below=True)
+        whole("seed", self.seed, 0)
         for name, value in (("patience", self.patience), ("limit", self.limit)):
             if value is not None:
-                checks.whole(name, value)
+                whole(name, value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +84,7 @@ class EpochSettings(Settings):
         super().__post_init__()
         if self.optimizer not in self.rates:
             raise UsageError("optimizer is unknown", expected=", ".join(self.rates), got=self.optimizer)
-        checks.whole("epochs", self.epochs)
+        whole("epochs", self.epochs)
 
     @classmethod
     def suited(cls, **changes: Any) -> Self:
@@ -96,7 +95,7 @@ class EpochSettings(Settings):
 
 def check_folds(folds: int) -> None:
     """Refuse a number of parts that cross-validation cannot use; 0 leaves it out."""
-    if checks.whole("folds", folds, 0) == 1:
+    if whole("folds", folds, 0) == 1:
         raise UsageError("folds", expected="2 or more, or 0 for no cross-validation", got=1)
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, whole
 from brainbox_core.tasks import contract
 
 PIXELS, CLASSES, KERNEL = 28, 10, 5
@@ -55,9 +54,9 @@ class Settings(contract.EpochSettings):
         if self.network not in ("mlp", "conv"):
             raise UsageError("network is unknown", expected="mlp or conv", got=self.network)
         for width in self.hidden:
-            checks.whole("hidden", width)
+            whole("hidden", width)
         for width in self.filters:
-            checks.whole("filters", width)
+            whole("filters", width)
 
     @classmethod
     def mnist(cls, **changes: Any) -> Settings:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import ClassVar
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
 from brainbox_core.tasks import contract
 from brainbox_core.tasks.contract import FULL
 
@@ -72,11 +71,11 @@ class Settings(contract.EpochSettings):
         if self.target in self.drop:
             raise UsageError(f"{self.target} is what is predicted", where="drop", fix="drop other columns")
         for width in self.hidden:
-            checks.whole("hidden", width)
+            whole("hidden", width)
         if self.class_weight not in (BALANCED, NONE):
-            checks.between("class_weight", self.class_weight, 0, above=True)
+            between("class_weight", self.class_weight, 0, above=True)
         if self.wanted_recall is None and self.threshold != AUTO:
-            checks.between("threshold", self.threshold, 0, 1, above=True, below=True)
+            between("threshold", self.threshold, 0, 1, above=True, below=True)
         contract.check_folds(self.folds)
         if self.folds and self.split == TIME:
             raise folds_in_time()
@@ -99,7 +98,7 @@ class Settings(contract.EpochSettings):
             share = float(self.threshold.removeprefix(RECALL))
         except ValueError:
             share = None
-        return checks.between("the recall of threshold", share, 0, 1, above=True)
+        return between("the recall of threshold", share, 0, 1, above=True)
 
     @property
     def title(self) -> str:

@@ -23,6 +23,7 @@ from brainbox_core.exact import bfloat16
 from brainbox_core.loss import BinaryCrossEntropy
 from brainbox_core.model import training
 from brainbox_core.model.callbacks import Callback, EarlyStopping
+from brainbox_core.model.network import Logs, Network
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.schedules import OneCycle
 from brainbox_core.tables.features import FeatureEncoder
@@ -198,7 +199,7 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
     )
 
 
-def score(model: Sequential, X: np.ndarray) -> np.ndarray:
+def score(model: Network, X: np.ndarray) -> np.ndarray:
     """The logits (n,) of features: the logarithm of the odds that a transaction is a fraud."""
     return model.predict(X, BLOCK)[:, 0].astype(np.float64)
 
@@ -289,7 +290,7 @@ class Detection(Callback):
         self.best: dict = {}
         self.state: dict[str, np.ndarray] = {}
 
-    def on_epoch_end(self, model: Sequential, logs: dict) -> None:
+    def on_epoch_end(self, model: Network, logs: Logs) -> None:
         learned = model.state()
         for layer in model.layers:
             if isinstance(layer, layers.Linear):
@@ -299,7 +300,7 @@ class Detection(Callback):
         finally:
             model.load_state(learned)
 
-    def _look(self, model: Sequential, logs: dict) -> None:
+    def _look(self, model: Network, logs: Logs) -> None:
         """Measure the model as it is now, and keep it if it is the best so far."""
         labels, logits = self.y[:, 0].astype(np.int64), score(model, self.X)
         flagged = (logits > self.excess).astype(np.int64)

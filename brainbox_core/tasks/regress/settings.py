@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
 from brainbox_core.tasks import contract
 from brainbox_core.tasks.contract import FULL
 
@@ -65,13 +64,13 @@ class Settings(contract.Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if checks.whole("degree", self.degree) > MAX_DEGREE:
+        if whole("degree", self.degree) > MAX_DEGREE:
             raise UsageError("degree", expected=f"a whole number from 1 to {MAX_DEGREE}", got=self.degree)
-        checks.between("ridge", self.ridge, 0)
-        checks.whole("epochs", self.epochs)
+        between("ridge", self.ridge, 0)
+        whole("epochs", self.epochs)
         contract.check_folds(self.folds)
         if self.test_split not in (AUTO, NONE):
-            checks.between("test_split", self.test_split, 0, 1, above=True, below=True)
+            between("test_split", self.test_split, 0, 1, above=True, below=True)
         if self.test_split == NONE and not self.folds:
             raise UsageError("nothing is left to judge the model by", fix="leave --folds or --test-split as it was")
 

@@ -6,8 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
 from brainbox_core.tasks import contract
 
 BUILT_IN = "play"
@@ -69,10 +68,10 @@ class Settings(contract.Settings):
         if self.cell not in RATES:
             raise UsageError("cell is unknown", expected=", ".join(RATES), got=self.cell)
         for name in ("hidden", "layers", "seq_len", "steps", "sample_every"):
-            checks.whole(name, getattr(self, name))
-        checks.whole("embedding", self.embedding, 0)
-        checks.between("clip", self.clip, 0)
-        checks.between("dropout", self.dropout, 0, 1, below=True)
+            whole(name, getattr(self, name))
+        whole("embedding", self.embedding, 0)
+        between("clip", self.clip, 0)
+        between("dropout", self.dropout, 0, 1, below=True)
 
     @classmethod
     def suited(cls, **changes: Any) -> Settings:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbox_core import checks, layers
-from brainbox_core.errors import ConvergenceError, InputError
+from brainbox_core import layers
+from brainbox_core.errors import ConvergenceError, InputError, check_memory
 from brainbox_core.layers.recurrent import Recurrent, carried, gradient_flow
 from brainbox_core.loss import CrossEntropy
 from brainbox_core.model import training
 from brainbox_core.model.callbacks import Callback, EarlyStopping
+from brainbox_core.model.network import Logs, Network
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.optimizers import AdamW
 from brainbox_core.schedules import OneCycle
@@ -66,7 +67,7 @@ def build_model(settings: Settings, data: Data) -> Sequential:
     time = min(settings.seq_len, len(data.train))
     numbers = settings.layers * 8 * settings.hidden + 3 * size  # of a character, all in all
     what = f"{rows} windows of {time:,} characters side by side"
-    checks.memory(what, 4 * rows * time * numbers, "use a smaller --seq-len, --batch-size or --hidden")
+    check_memory(what, 4 * rows * time * numbers, "use a smaller --seq-len, --batch-size or --hidden")
     chain: list[layers.Layer] = [layers.Embedding(size, settings.embedding)] if settings.embedding else []
     first = {} if settings.embedding else {"ids": size}
     for number in range(settings.layers):
@@ -168,7 +169,7 @@ class _Watch(Callback):
         self.settings, self.guessing = settings, math.log(size)
         self.norms: list[float] = []
 
-    def on_batch_end(self, model: Sequential, logs: dict) -> None:
+    def on_batch_end(self, model: Network, logs: Logs) -> None:
         self.norms.append(logs["gradient_norm"])
         if logs["train_loss"] > 3 * self.guessing:  # no step in a good direction leads there
             raise ConvergenceError(
@@ -179,7 +180,7 @@ class _Watch(Callback):
                 + ("" if self.settings.clip else ", or clip the gradient: --clip 1"),
             )
 
-    def on_epoch_end(self, model: Sequential, logs: dict) -> None:
+    def on_epoch_end(self, model: Network, logs: Logs) -> None:
         logs["step"] = len(self.norms)
         logs["bits_per_char"] = logs["val_loss"] / math.log(2)
         logs["gradient_norm"] = float(np.median(self.norms[-self.settings.sample_every :]))

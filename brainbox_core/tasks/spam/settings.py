@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
 from brainbox_core.tasks import contract
 
 BUILT_IN, BUILT_IN_ROWS = "messages", 4600
@@ -74,13 +73,13 @@ class Settings(contract.EpochSettings):
             ("vocabulary", 1, LARGEST_VOCABULARY),
             ("folds", 0, MOST_FOLDS),
         ):
-            if checks.whole(name, getattr(self, name), least) > most:
+            if whole(name, getattr(self, name), least) > most:
                 raise UsageError(name, expected=f"a whole number from {least} to {most}", got=getattr(self, name))
         contract.check_folds(self.folds)
         if self.loss not in LOSSES:
             raise UsageError("loss is unknown", expected="log or mse", got=self.loss)
-        checks.between("l2", self.l2, 0)
-        checks.between("threshold", self.threshold, 0, 1, above=True, below=True)
+        between("l2", self.l2, 0)
+        between("threshold", self.threshold, 0, 1, above=True, below=True)
 
     def quick(self) -> Settings:
         """The same for a first look: done within 5 seconds."""
