@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -14,10 +14,10 @@ from brainbox_cli.frame.reporter import Reporter
 
 
 class Choice(NamedTuple):
-    """An option or argument of a verb: its annotated type and its default."""
+    """An option or argument of a verb, and its default."""
 
-    option: object
-    default: object = None
+    option: options.Option
+    default: Any = None
 
 
 DISPLAY = {
@@ -49,7 +49,9 @@ def command(noun: str, verb: str | None, function: Callable, choices: Mapping[st
 
     parameters = [inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
     for name, (option, default) in {**choices, **DISPLAY}.items():
-        parameter = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
+        parameter = inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[option.kind, option.info]
+        )
         parameters.append(parameter)
     run.__signature__ = inspect.Signature(parameters)
     return run

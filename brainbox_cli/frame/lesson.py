@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
 
 import typer
 from typer.core import TyperCommand
@@ -190,7 +189,7 @@ def _reproduce(lesson: Lesson, values: Mapping, given: set[str]) -> str:
         value = values[name]
         if name != "seed" and (name not in given or value is None):
             continue
-        if isinstance(_info(choice), typer.models.ArgumentInfo):
+        if isinstance(choice.option.info, typer.models.ArgumentInfo):
             argument = [parsers.as_typed(value)]
         elif isinstance(value, bool):
             words.append(options.switch_of(choice.option, value))
@@ -201,9 +200,5 @@ def _reproduce(lesson: Lesson, values: Mapping, given: set[str]) -> str:
     return shlex.join([*words[:2], *argument, *words[2:]])
 
 
-def _info(choice: Choice) -> typer.models.ParameterInfo:
-    return get_args(choice.option)[1]
-
-
 def _panel(choice: Choice) -> str | None:
-    return _info(choice).rich_help_panel
+    return choice.option.info.rich_help_panel

@@ -75,7 +75,7 @@ class Trainer:
     noun: str
     task: str
     settings: Callable
-    choices: Mapping[str, object]
+    choices: Mapping[str, options.Option]
     metric: str
     headline: Callable[[object], list[str]]
     predict: Callable[..., Iterable[Answer]]
@@ -93,7 +93,7 @@ class Trainer:
     progress: Callable[..., Callback] | None = None
 
     @property
-    def setting_options(self) -> dict[str, object]:
+    def setting_options(self) -> dict[str, options.Option]:
         """The options that decide what is learned, by the name of their setting: the noun's own and the shared ones."""
         shared = {
             "limit": options.Limit,
@@ -125,7 +125,7 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
     use, about_use = _USES[trainer.verb]
     predict = {**trainer.predict_choices, "model": Choice(options.Model)}
     evaluate = {
-        "data": Choice(options.defaulting(trainer.choices["data"], "what the model was trained on")),
+        "data": Choice(options.changed(trainer.choices["data"], show_default="what the model was trained on")),
         "model": Choice(options.Model),
         **trainer.evaluate_choices,
         **_gate(trainer.metric),
@@ -156,7 +156,7 @@ def _gate(metric: str, besides: str = "") -> dict[str, Choice]:
     example = " (0.95 or 95%)" if is_share(metric) else ""
     sides = (("fail_under", options.FailUnder, "<"), ("fail_over", options.FailOver, ">"))
     return {
-        name: Choice(options.reworded(option, f"Exit with code 5 if {shown(metric)} {side} X{example}.{besides}"))
+        name: Choice(options.changed(option, help=f"Exit with code 5 if {shown(metric)} {side} X{example}.{besides}"))
         for name, option, side in sides
     }
 
