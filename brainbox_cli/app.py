@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -37,7 +38,8 @@ def main() -> None:
         if sys.stdout is None:
             raise BrokenPipeError
         for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(errors="backslashreplace")  # any name can be shown in any encoding
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # any name can be shown in any encoding
         code = _run(sys.argv[1:])
     except BrokenPipeError:  # whoever read our output has seen enough
         code = ExitCode.CLOSED_PIPE
@@ -54,7 +56,7 @@ def main() -> None:
         if error.errno not in _FULL:
             raise
         _discard_output()
-        reason = error.strerror.lower()
+        reason = (error.strerror or "").lower()
         sys.stderr.write(f"error: standard output: {reason}\nhint: free some space or write somewhere else\n")
         code = ExitCode.INPUT
     sys.exit(int(code))
@@ -75,8 +77,9 @@ def _run(argv: list[str]) -> ExitCode:
     reporter = Reporter(argv)
     warnings.showwarning = lambda message, *rest: reporter.warn(str(message))
     try:
-        from brainbox_cli.program import invoke
+        from brainbox_cli.program import invoke, noun_of
 
+        reporter.document.set(command=noun_of(argv))
         code = invoke(argv, reporter)
     except Stopped as stop:
         code = reporter.stopped(stop.code, stop.name)

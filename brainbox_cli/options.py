@@ -1,6 +1,6 @@
 """Every shared option, declared once: spelling, help, environment variable, and what it accepts.
 
-The default comes with the command that uses an option.
+The default of most comes with the command that uses them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,17 @@ DATA, NETWORK, TRAINING, OUTPUT, DISPLAY = "Data", "Network", "Training", "Outpu
 
 
 class Option(NamedTuple):
-    """An option or argument in the two parts that Typer wants: the type of its value, and all else about it."""
+    """An option or argument of a command, in the parts of which Typer makes one.
+
+    Attributes:
+        kind: the type of its value.
+        info: its names, its help and so on.
+        default: its value where it is not given; ... where it has to be.
+    """
 
     kind: type
     info: ParameterInfo
+    default: Any = None
 
 
 def option(
@@ -30,6 +37,7 @@ def option(
     help: str,
     parser: Callable[[object], object] | None = None,
     *,
+    default: Any = None,
     shown: str | bool = True,
     repeated: bool = False,
     env: str | None = None,
@@ -41,6 +49,7 @@ def option(
         panel: where the help shows it; None for the first panel.
         help: what it does.
         parser: from the text of the value to the value; a text is taken as it is if left out.
+        default: as one would type it. A switch is off unless it has two sides, such as `--rgb/--gray`.
         shown: the default in words, or whether the help shows it.
         repeated: it may be given several times, and its value is a list of texts.
         env: the environment variable that stands in for it.
@@ -62,19 +71,23 @@ def option(
         show_default=shown,
         envvar=env,
     )
-    return Option(kind, info)
+    return Option(kind, info, False if is_switch and "/" not in last else default)
 
 
-def argument(metavar: str, help: str, *, shown: str | bool = True, repeated: bool = False) -> Option:
+def argument(
+    metavar: str, help: str, *, default: Any = None, shown: str | bool = True, repeated: bool = False
+) -> Option:
     """What follows a noun or verb without a name: one text, or several if it is `repeated`."""
-    return Option(list[str] if repeated else str, typer.Argument(metavar=metavar, help=help, show_default=shown))
+    kind = list[str] if repeated else str
+    return Option(kind, typer.Argument(metavar=metavar, help=help, show_default=shown), default)
 
 
-def changed(option: Option, **changes: Any) -> Option:
-    """The same option with other words in the help, where a command means something more precise.
+def changed(option: Option, *, default: Any = None, **changes: str | None) -> Option:
+    """The same option with another default, or other words in the help where a command means something more precise.
 
     Args:
         option: as it is everywhere else.
+        default: None leaves it as it is.
         changes: `help`, `show_default` (the default in words) or `rich_help_panel`.
 
     Example:
@@ -83,7 +96,7 @@ def changed(option: Option, **changes: Any) -> Option:
     """
     info = copy.copy(option.info)
     vars(info).update(changes)
-    return Option(option.kind, info)
+    return Option(option.kind, info, option.default if default is None else default)
 
 
 def flag_of(option: Option) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -15,29 +16,29 @@ from brainbox_cli.tour import NOUNS, tour
 from brainbox_core import __version__
 from brainbox_core.errors import UsageError
 
-if TYPE_CHECKING:
-    from brainbox_cli.frame.reporter import Reporter
+if TYPE_CHECKING:  # not there in versions of Typer that use Click itself
+    from typer._click import Command, Context
 
 COMPLETION = "_BRAINBOX_COMPLETE"  # set by the shell's completion script
 
-# Typer has Click's classes or its own copies of them, by version; both are reached through this one.
-ParsingError = typer.BadParameter.__base__
+# What all complaints about a command line descend from: by version, Typer has Click's classes or its own copies.
+ParsingError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
 
 class Nouns(TyperGroup):
     """The commands of the tour."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Context) -> list[str]:
         return list(NOUNS)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str):
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         if cmd_name not in NOUNS:
             return None
         command = typer.main.get_command(importlib.import_module(module_of(cmd_name)).app)
         command.name = cmd_name
         return command
 
-    def resolve_command(self, ctx: typer.Context, args: list[str]):
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         if args[0] not in NOUNS and not ctx.resilient_parsing:
             raise UsageError(f'there is no command "{args[0]}"', fix=suggestion(args[0], NOUNS, "brainbox "))
         return super().resolve_command(ctx, args)
@@ -70,8 +71,17 @@ def _brainbox(
         typer.echo(tour(), nl=False)
 
 
-def invoke(argv: list[str], reporter: Reporter) -> ExitCode:
+def noun_of(argv: list[str]) -> str | None:
+    """The command that a command line begins with."""
+    return argv[0] if argv and argv[0] in NOUNS else None
+
+
+def invoke(argv: list[str], obj: Any) -> ExitCode:
     """Parse the command line and run the command.
+
+    Args:
+        argv: the command line after `brainbox`.
+        obj: what the command finds in its context.
 
     Raises:
         UsageError: the command line is wrong.
@@ -79,19 +89,22 @@ def invoke(argv: list[str], reporter: Reporter) -> ExitCode:
     command = typer.main.get_command(program)
     if COMPLETION in os.environ:
         command.main(argv, prog_name="brainbox", complete_var=COMPLETION)  # prints the words and exits
-    if argv and argv[0] in NOUNS:
-        reporter.document.set(command=argv[0])
     try:
         # Not command.main(), which has an exit code of its own for a closed pipe.
-        with command.make_context("brainbox", argv, obj=reporter) as ctx:
+        with command.make_context("brainbox", argv, obj=obj) as ctx:
             return ExitCode(command.invoke(ctx) or 0)
     except typer.Exit as stop:
         return ExitCode(stop.exit_code)
     except ParsingError as error:
-        raise _usage_error(error, reporter.document.fields["command"]) from error
+        raise _usage_error(error, noun_of(argv)) from error
 
 
-def suggestion(word: str, known: list[str] | dict[str, str], before: str = "") -> str:
+def unknown_option(error: typer.BadParameter) -> str | None:
+    """The option that a complaint says is unknown; None if it is about something else."""
+    return getattr(error, "option_name", None) if error.message.lower().startswith("no such option") else None
+
+
+def suggestion(word: str, known: Collection[str], before: str = "") -> str:
     """A hint for a word that is not known."""
     close = difflib.get_close_matches(word, known, n=2, cutoff=0.5)
     if close:
@@ -99,15 +112,15 @@ def suggestion(word: str, known: list[str] | dict[str, str], before: str = "") -
     return f"there are: {', '.join(known)}"
 
 
-def _usage_error(error: Exception, noun: str | None) -> UsageError:
+def _usage_error(error: typer.BadParameter, noun: str | None) -> UsageError:
     """Typer's complaint in our words."""
     ctx = error.ctx
     path = ctx.command_path if ctx else f"brainbox {noun}" if noun else "brainbox"
     fix = f"{path} --help lists the options"
     message = error.message[:1].lower() + error.message[1:].rstrip(".")
-    if message.startswith("no such option"):
-        close = difflib.get_close_matches(error.option_name, error.possibilities or (), n=1, cutoff=0.7)
-        return UsageError(f"there is no option {error.option_name}", fix=f"did you mean {close[0]}?" if close else fix)
+    if option := unknown_option(error):
+        close = difflib.get_close_matches(option, getattr(error, "possibilities", None) or (), n=1, cutoff=0.7)
+        return UsageError(f"there is no option {option}", fix=f"did you mean {close[0]}?" if close else fix)
     if (param := getattr(error, "param", None)) is None:
         return UsageError(message, fix=fix)
     where = next((option for option in param.opts if option.startswith("--")), param.metavar or param.name)

@@ -19,7 +19,7 @@ from PIL import Image
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # so that the program runs from any folder
 
-from brainbox_core.files.reading import atomic_write  # noqa: E402
+from brainbox_core.files.writing import atomic_write  # noqa: E402
 from brainbox_core.rng import stream  # noqa: E402
 
 SEED = 0

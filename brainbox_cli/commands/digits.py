@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
 from brainbox_cli import options, parsers
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files.reading import atomic_write, printable
+from brainbox_core.files.reading import printable, standard_input
+from brainbox_core.files.writing import atomic_write
 from brainbox_core.tasks.digits.settings import NAMED, Settings
 
 EXAMPLE = "example.png"
@@ -30,10 +29,14 @@ Images = options.argument(
 MoreImages = options.option(
     "--image --data IMAGE", None, "Another way to name a picture; may be repeated.", repeated=True
 )
-Top = options.option("--top N", None, "Also name the next most likely ones.", parsers.whole_number(1, 10))
+Top = options.option("--top N", None, "Also name the next most likely ones.", parsers.whole_number(1, 10), default=1)
 Show = options.option("--show", None, "Print the 28x28 pixels that the network saw.")
 Shift = options.option(
-    "--shift N", None, "Move every test picture by up to N pixels first.", parsers.whole_number(0, LARGEST_SHIFT)
+    "--shift N",
+    None,
+    "Move every test picture by up to N pixels first.",
+    parsers.whole_number(0, LARGEST_SHIFT),
+    default=0,
 )
 
 
@@ -65,12 +68,12 @@ def digit_reader(noun: str, settings: Callable[..., Settings], network: Mapping[
         headline=_headline,
         predict=_predict,
         predict_choices={
-            "images": Choice(Images),
-            "more_images": Choice(MoreImages),
-            "top": Choice(Top, 1),
-            "show": Choice(Show, False),
+            "images": Images,
+            "more_images": MoreImages,
+            "top": Top,
+            "show": Show,
         },
-        evaluate_choices={"shift": Choice(Shift, 0)},
+        evaluate_choices={"shift": Shift},
         show=_show,
         record=_record,
         draw=_draw,
@@ -144,9 +147,7 @@ def _load(name: str) -> tuple[object, list[str]]:
     from brainbox_core.images.load import MAX_FILE_SIZE, load_image
 
     if name == "-":
-        if sys.stdin is None:
-            raise InputError("standard input is closed", fix="pipe a picture into the command")
-        name, source = "standard input", sys.stdin.buffer.read(MAX_FILE_SIZE + 1)
+        name, source = "standard input", standard_input("a picture").read(MAX_FILE_SIZE + 1)
     else:
         source = name
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brainbox_cli import options
 from brainbox_cli.commands.digits import digit_reader
-from brainbox_cli.frame.trainer import verbs
+from brainbox_cli.frame.verbs import verbs
 from brainbox_core.tasks.digits.settings import Settings
 
 app = verbs(

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
 from brainbox_cli import options
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.options import Option
+
+DISPLAY = {"json": options.Json, "quiet": options.Quiet, "verbose": options.Verbose}
 
 
-class Choice(NamedTuple):
-    """An option or argument of a verb, and its default."""
-
-    option: options.Option
-    default: Any = None
-
-
-DISPLAY = {
-    "json": Choice(options.Json, False),
-    "quiet": Choice(options.Quiet, False),
-    "verbose": Choice(options.Verbose, False),
-}
-
-
-def command(noun: str, verb: str | None, function: Callable, choices: Mapping[str, Choice]) -> Callable:
+def command(noun: str, verb: str | None, function: Callable, choices: Mapping[str, Option]) -> Callable:
     """A function whose signature Typer can read: the declared options, and those of the display.
 
     Args:
@@ -38,20 +27,19 @@ def command(noun: str, verb: str | None, function: Callable, choices: Mapping[st
         choices: the options and arguments, by the names that their values have.
     """
 
-    def run(ctx: typer.Context, **values: object) -> ExitCode | None:
+    def run(ctx: typer.Context, **values: Any) -> ExitCode | None:
         if ctx.invoked_subcommand is not None:  # this is the group; its verb comes next
             return None
         reporter: Reporter = ctx.obj
-        display = {name: values.pop(name) for name in DISPLAY}
-        reporter.begin(noun, verb, **display)
-        given = {name for name in values if ctx.get_parameter_source(name).name in ("COMMANDLINE", "ENVIRONMENT")}
+        reporter.begin(noun, verb, **{name: values.pop(name) for name in DISPLAY})
+        sources = {name: ctx.get_parameter_source(name) for name in values}
+        given = {name for name, source in sources.items() if source and source.name in ("COMMANDLINE", "ENVIRONMENT")}
         return function(reporter, values, given)
 
     parameters = [inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
-    for name, (option, default) in {**choices, **DISPLAY}.items():
-        parameter = inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[option.kind, option.info]
+    for name, (kind, info, default) in {**choices, **DISPLAY}.items():
+        parameters.append(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
         )
-        parameters.append(parameter)
-    run.__signature__ = inspect.Signature(parameters)
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # which every function may have
     return run

@@ -14,18 +14,22 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from typer.core import TyperCommand
 
 from brainbox_cli import options, parsers
 from brainbox_cli.exit_codes import ExitCode
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.command import command as options_of
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.program import ParsingError
+from brainbox_cli.options import Option
+from brainbox_cli.program import ParsingError, unknown_option
 from brainbox_core.errors import BrainboxError, UsageError
-from brainbox_core.files.reading import atomic_write, check_writable
+from brainbox_core.files.writing import atomic_write, check_writable
+
+if TYPE_CHECKING:  # not there in versions of Typer that use Click itself
+    from typer._click import Context
 
 STDOUT = Path("-")
 
@@ -66,19 +70,19 @@ class Lesson:
     """
 
     noun: str
-    choices: Mapping[str, Choice]
+    choices: Mapping[str, Option]
     headline: Callable[..., list[str]]
     run: Callable[..., Outcome]
     instead: Mapping[str, Callable[..., Outcome]] = field(default_factory=dict)
 
     @property
-    def settings(self) -> dict[str, Choice]:
+    def settings(self) -> dict[str, Option]:
         """The choices that decide what is computed, by name."""
         shown = (options.OUTPUT, options.DISPLAY)
         return {name: choice for name, choice in self.choices.items() if _panel(choice) not in shown} | _SEED
 
 
-_SEED = {"seed": Choice(options.Seed, 0)}
+_SEED = {"seed": options.changed(options.Seed, default=0)}
 
 
 def command(lesson: Lesson, summary: str, epilog: str = "") -> typer.Typer:
@@ -99,7 +103,7 @@ def command(lesson: Lesson, summary: str, epilog: str = "") -> typer.Typer:
 class _Command(TyperCommand):
     """A command with options whose value may be left out, such as `--plot [FILE]`; Typer has no such thing."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         suffixes = {
             flag: options.IMPLIED[flag] for param in self.params for flag in param.opts if flag in options.IMPLIED
         }
@@ -111,13 +115,13 @@ class _Command(TyperCommand):
                 break
             following = args[index + 1 : index + 2]
             if word in suffixes and (not following or (following[0].startswith("-") and following[0] != "-")):
-                words.append(ctx.info_name + suffixes[word])
+                words.append(f"{ctx.info_name}{suffixes[word]}")
         try:
             return super().parse_args(ctx, words)
         except ParsingError as error:
             argument = next((param for param in self.params if param.param_type_name == "argument"), None)
-            option = getattr(error, "option_name", None)
-            if not (argument and option and error.message.lower().startswith("no such option")):
+            option = unknown_option(error)
+            if argument is None or option is None:
                 raise
             word = next((word for word in args if word.startswith(option)), option)
             if word.startswith("--"):
@@ -152,7 +156,7 @@ def _check_files(lesson: Lesson, reporter: Reporter, files: Mapping[str, Path]) 
     """Find out before the work whether every file can be written; make way on standard output if it takes one."""
     flags: dict[str, str] = {}
     for name, path in files.items():
-        flag = options.flag_of(lesson.choices[name].option)
+        flag = options.flag_of(lesson.choices[name])
         if other := flags.get(os.path.realpath(path)):
             raise UsageError(
                 f"names the same file as {other}", where=f"{flag} {path}", fix="give each a name of its own"
@@ -189,16 +193,16 @@ def _reproduce(lesson: Lesson, values: Mapping, given: set[str]) -> str:
         value = values[name]
         if name != "seed" and (name not in given or value is None):
             continue
-        if isinstance(choice.option.info, typer.models.ArgumentInfo):
+        if isinstance(choice.info, typer.models.ArgumentInfo):
             argument = [parsers.as_typed(value)]
         elif isinstance(value, bool):
-            words.append(options.switch_of(choice.option, value))
+            words.append(options.switch_of(choice, value))
         else:
-            words += [options.flag_of(choice.option), parsers.as_typed(value)]
+            words += [options.flag_of(choice), parsers.as_typed(value)]
     if argument and argument[0].startswith("-"):
         return shlex.join([*words, "--", *argument])
     return shlex.join([*words[:2], *argument, *words[2:]])
 
 
-def _panel(choice: Choice) -> str | None:
-    return choice.option.info.rich_help_panel
+def _panel(choice: Option) -> str | None:
+    return choice.info.rich_help_panel

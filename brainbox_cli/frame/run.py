@@ -18,7 +18,7 @@ from brainbox_cli.frame.gate import Gate, shown
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.run_folder import METRICS, MODEL, RUN, RunFolder, default_folder, model_path, open_folder
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
-from brainbox_core.files.reading import atomic_write
+from brainbox_core.files.writing import atomic_write
 from brainbox_core.screen.display import fitted, number, sparkline
 
 if TYPE_CHECKING:

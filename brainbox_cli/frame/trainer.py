@@ -1,26 +1,14 @@
-"""What a trainer's command says about itself, and the verbs that come of it.
-
-A command's module declares a `Trainer`: its options, its task, and how its results are shown. `verbs` makes of it the
-group with `train`, `predict` (or `sample`) and `evaluate`, where the bare noun is `train`; what they do is in
-`trainer_run`, once for all of them.
-"""
+"""What a trainer's command says about itself: its options, its task, and how its results are shown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import typer
-
-from brainbox_cli import options, parsers
-from brainbox_cli.frame import run as trainer_run
-from brainbox_cli.frame.command import Choice, command
-from brainbox_cli.frame.gate import is_share, shown
+from brainbox_cli import options
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.frame.verbs import Texts, TextVerbs, Values, Verbs
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.screen.progress import Part
 
@@ -79,13 +67,13 @@ class Trainer:
     metric: str
     headline: Callable[[object], list[str]]
     predict: Callable[..., Iterable[Answer]]
-    predict_choices: Mapping[str, Choice]
-    evaluate_choices: Mapping[str, Choice]
+    predict_choices: Mapping[str, options.Option]
+    evaluate_choices: Mapping[str, options.Option]
     show: Callable[[Reporter, str, object, object], None]
     record: Callable[[object], dict]
     draw: Callable[..., dict[str, Path]]
     try_next: Callable[..., tuple[list[str], dict[str, Path]]]
-    train_choices: Mapping[str, Choice] = field(default_factory=dict)
+    train_choices: Mapping[str, options.Option] = field(default_factory=dict)
     afterwards: Callable[..., None] | None = None
     of_texts: bool = False
     verb: str = "predict"
@@ -102,66 +90,3 @@ class Trainer:
             "seed": options.Seed,
         }
         return {**self.choices, **{name: option for name, option in shared.items() if name not in self.choices}}
-
-
-_USES = {
-    "predict": (trainer_run.predict, "Use a trained model."),
-    "sample": (trainer_run.sample, "Let a trained model write; prints nothing but the text."),
-}
-
-
-def verbs(trainer: Trainer, summary: str) -> typer.Typer:
-    """The command of a trainer: one function is both the bare noun and `train`."""
-    defaults = trainer.settings()
-    train = {
-        **{name: Choice(option, _default(defaults, name)) for name, option in trainer.setting_options.items()},
-        "quick": Choice(options.Quick, False),
-        "out": Choice(options.Out),
-        **_gate(trainer.metric, " The model is saved all the same."),
-        "plot": Choice(options.Plot, False),
-        "dry_run": Choice(options.DryRun, False),
-        **trainer.train_choices,
-    }
-    use, about_use = _USES[trainer.verb]
-    predict = {**trainer.predict_choices, "model": Choice(options.Model)}
-    evaluate = {
-        "data": Choice(options.changed(trainer.choices["data"], show_default="what the model was trained on")),
-        "model": Choice(options.Model),
-        **trainer.evaluate_choices,
-        **_gate(trainer.metric),
-    }
-    app = typer.Typer(
-        cls=TextVerbs if trainer.of_texts else Verbs,
-        help=summary,
-        invoke_without_command=True,
-        add_completion=False,
-        rich_markup_mode="rich",
-        subcommand_metavar="[VERB] [INPUT]...",
-    )
-    inputs = Texts if trainer.of_texts else Values
-    for verb, function, choices, help in (
-        ("train", trainer_run.train, train, "Learn, and keep the best weights; the same as without a verb."),
-        (trainer.verb, use, predict, about_use),
-        ("evaluate", trainer_run.evaluate, evaluate, "Measure a trained model on data it never saw."),
-    ):
-        run = command(trainer.noun, verb, partial(function, trainer), choices)
-        app.command(verb, cls=inputs if verb == "predict" else None, help=help)(run)
-        if verb == "train":
-            app.callback()(run)
-    return app
-
-
-def _gate(metric: str, besides: str = "") -> dict[str, Choice]:
-    """The options that fail a run by its main figure, which their help names."""
-    example = " (0.95 or 95%)" if is_share(metric) else ""
-    sides = (("fail_under", options.FailUnder, "<"), ("fail_over", options.FailOver, ">"))
-    return {
-        name: Choice(options.changed(option, help=f"Exit with code 5 if {shown(metric)} {side} X{example}.{besides}"))
-        for name, option, side in sides
-    }
-
-
-def _default(settings: object, name: str) -> object:
-    """A setting's default as the option takes it."""
-    value = getattr(settings, name)
-    return parsers.as_typed(value) if isinstance(value, tuple) else value

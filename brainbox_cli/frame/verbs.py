@@ -1,4 +1,4 @@
-"""The group of a noun: its verbs, and what is said when a word is none or an option stands before one."""
+"""The verbs of a trainer, and what is said when a word is none of them or an option stands before one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ import os
 import re
 import shlex
 from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from brainbox_cli.program import ParsingError, suggestion
+from brainbox_cli import options, parsers
+from brainbox_cli.frame import run
+from brainbox_cli.frame.command import command
+from brainbox_cli.frame.gate import is_share, shown
+from brainbox_cli.frame.trainer import Trainer
+from brainbox_cli.program import ParsingError, suggestion, unknown_option
 from brainbox_core.errors import UsageError
+
+if TYPE_CHECKING:  # not there in versions of Typer that use Click itself
+    from typer._click import Command, Context
 
 _GIVEN = "brainbox_cli.given"
 _NEGATIVE = re.compile(r"-[0-9.][0-9.eE+-]*")
@@ -22,23 +32,23 @@ _NEGATIVE = re.compile(r"-[0-9.][0-9.eE+-]*")
 class Verbs(TyperGroup):
     """A noun whose verb may be left out; options follow the verb, and no word is ever guessed to be one."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         ctx.meta[_GIVEN] = list(args)
         try:
             return super().parse_args(ctx, args)
         except ParsingError as error:
             # `mnist --top 3 predict x.png`: the option is unknown here only because its verb comes after it.
             given = ctx.meta[_GIVEN]
-            option = getattr(error, "option_name", None)
+            option = unknown_option(error)
             position = next((index for index, word in enumerate(given) if word in self.commands), 0)
             if option and position and any(option in param.opts for param in self.commands[given[position]].params):
                 raise self._misplaced(ctx, given[:position], given[position:]) from error
             raise
 
-    def resolve_command(self, ctx: typer.Context, args: list[str]):
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         if ctx.resilient_parsing:  # completing a line that is not finished
             return super().resolve_command(ctx, args)
-        noun, word = ctx.info_name, args[0]
+        noun, word = str(ctx.info_name), args[0]
         if word not in self.commands:
             raise UsageError(f'{noun} has no verb "{word}"', fix=self._remedy(noun, word))
         given = ctx.meta[_GIVEN]
@@ -51,7 +61,7 @@ class Verbs(TyperGroup):
             return f"to read it: {shlex.join(['brainbox', noun, 'predict', word])}"
         return suggestion(word, self.commands, f"brainbox {noun} ")
 
-    def _misplaced(self, ctx: typer.Context, before: list[str], after: list[str]) -> UsageError:
+    def _misplaced(self, ctx: Context, before: list[str], after: list[str]) -> UsageError:
         """The line with the options behind the verb, without those that the verb has not."""
         verb, *rest = after
         command = self.commands[verb]
@@ -66,7 +76,7 @@ class Verbs(TyperGroup):
                 kept += part
             else:
                 foreign.append(option)
-        corrected = shlex.join(["brainbox", ctx.info_name, verb, *kept, *rest])
+        corrected = shlex.join(["brainbox", str(ctx.info_name), verb, *kept, *rest])
         fix = f"{corrected} ({verb} has no {' and no '.join(foreign)})" if foreign else corrected
         return UsageError(f'options follow the verb "{verb}"', got=shlex.join(before), fix=fix)
 
@@ -77,16 +87,16 @@ class TextVerbs(Verbs):
     One word that is close to a verb, or is a file, might be meant otherwise and is refused with both readings.
     """
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:
-            args = self._with_verb(ctx.info_name, args)
+            args = self._with_verb(str(ctx.info_name), args)
         try:
             return super().parse_args(ctx, args)
         except ParsingError as error:
-            option = getattr(error, "option_name", None)
+            option = unknown_option(error)
             if option and any(option in param.opts for param in self.commands["predict"].params):
                 words = [word for word in _sorted(self.commands["predict"], ctx.meta[_GIVEN], _is_text) if word != "--"]
-                corrected = shlex.join(["brainbox", ctx.info_name, "predict", *words])
+                corrected = shlex.join(["brainbox", str(ctx.info_name), "predict", *words])
                 raise UsageError("options follow the text", got=option, fix=corrected) from error
             raise
 
@@ -132,7 +142,7 @@ class Values(TyperCommand):
 
     _is_value = staticmethod(_is_negative)
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing and any(map(self._is_value, args)):
             args = _sorted(self, args, self._is_value)
         return super().parse_args(ctx, args)
@@ -144,23 +154,89 @@ class Texts(Values):
     _is_value = staticmethod(_is_text)
 
 
-def _sorted(command: TyperCommand, args: list[str], is_value: Callable[[str], bool]) -> list[str]:
+def _sorted(command: Command, args: list[str], is_value: Callable[[str], bool]) -> list[str]:
     """The options of a verb and what belongs to them, then `--`, then all other words in their order."""
     valued = _valued(command)
-    options, words = [], []
+    flags: list[str] = []
+    words: list[str] = []
     rest = iter(args)
     for word in rest:
         if word == "--":
             words += rest
         elif word.startswith("-") and word != "-" and not is_value(word):
-            options.append(word)
+            flags.append(word)
             if word in valued:
-                options += [value for value in [next(rest, None)] if value is not None]
+                flags += [value for value in [next(rest, None)] if value is not None]
         else:
             words.append(word)
-    return [*options, "--", *words]
+    return [*flags, "--", *words]
 
 
-def _valued(command: TyperCommand | TyperGroup) -> set[str]:
+def _valued(command: Command) -> set[str]:
     """The options of a command that take a value."""
     return {flag for param in command.params if not getattr(param, "is_flag", True) for flag in param.opts}
+
+
+# From what a trainer says about itself to its verbs
+
+_USES = {
+    "predict": (run.predict, "Use a trained model."),
+    "sample": (run.sample, "Let a trained model write; prints nothing but the text."),
+}
+
+
+def verbs(trainer: Trainer, summary: str) -> typer.Typer:
+    """The command of a trainer: one function is both the bare noun and `train`."""
+    defaults = trainer.settings()
+    train = {
+        **{name: option._replace(default=_default(defaults, name)) for name, option in trainer.setting_options.items()},
+        "quick": options.Quick,
+        "out": options.Out,
+        **_gate(trainer.metric, " The model is saved all the same."),
+        "plot": options.Plot,
+        "dry_run": options.DryRun,
+        **trainer.train_choices,
+    }
+    use, about_use = _USES[trainer.verb]
+    predict = {**trainer.predict_choices, "model": options.Model}
+    evaluate = {
+        "data": options.changed(trainer.choices["data"], show_default="what the model was trained on"),
+        "model": options.Model,
+        **trainer.evaluate_choices,
+        **_gate(trainer.metric),
+    }
+    app = typer.Typer(
+        cls=TextVerbs if trainer.of_texts else Verbs,
+        help=summary,
+        invoke_without_command=True,
+        add_completion=False,
+        rich_markup_mode="rich",
+        subcommand_metavar="[VERB] [INPUT]...",
+    )
+    inputs = Texts if trainer.of_texts else Values
+    for verb, function, choices, help in (
+        ("train", run.train, train, "Learn, and keep the best weights; the same as without a verb."),
+        (trainer.verb, use, predict, about_use),
+        ("evaluate", run.evaluate, evaluate, "Measure a trained model on data it never saw."),
+    ):
+        call = command(trainer.noun, verb, partial(function, trainer), choices)
+        app.command(verb, cls=inputs if verb == "predict" else None, help=help)(call)
+        if verb == "train":
+            app.callback()(call)
+    return app
+
+
+def _gate(metric: str, besides: str = "") -> dict[str, options.Option]:
+    """The options that fail a run by its main figure, which their help names."""
+    example = " (0.95 or 95%)" if is_share(metric) else ""
+    sides = (("fail_under", options.FailUnder, "<"), ("fail_over", options.FailOver, ">"))
+    return {
+        name: options.changed(option, help=f"Exit with code 5 if {shown(metric)} {side} X{example}.{besides}")
+        for name, option, side in sides
+    }
+
+
+def _default(settings: object, name: str) -> object:
+    """A setting's default as the option takes it."""
+    value = getattr(settings, name)
+    return parsers.as_typed(value) if isinstance(value, tuple) else value

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbox_cli.pictures.figure import (
+from brainbox_core.files.reading import printable
+from brainbox_core.screen.plotting import (
     BLUE,
     GRID,
     INK,
@@ -24,7 +25,6 @@ from brainbox_cli.pictures.figure import (
     new_figure,
     save,
 )
-from brainbox_core.files.reading import printable
 
 NAME_LENGTH = 16  # characters of a class's name
 MOST = 40  # filters, units or feature maps of a layer

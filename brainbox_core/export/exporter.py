@@ -19,7 +19,7 @@ from brainbox_core.export.network.source import Vectors
 from brainbox_core.export.origin import kind_of
 from brainbox_core.export.programs import Programs
 from brainbox_core.export.report import Report, Row, kilobytes
-from brainbox_core.files.reading import atomic_write, check_writable
+from brainbox_core.files.writing import atomic_write, check_writable
 from brainbox_core.model.sequential import Sequential
 
 RAM = 128 << 10  # bytes, of the boards that this is made for

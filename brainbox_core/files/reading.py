@@ -1,10 +1,4 @@
-"""Files that may be anything when they are read, and are whole or untouched when they are written.
-
-Reading: missing, a folder, a pipe that never ends, a web page under a wrong name. Writing: after a crash, a full disk
-or a power cut a file holds its old or its new bytes, never something between. The order that guarantees it (temporary
-file in the same folder, fsync, rename, fsync of the folder) is that of Pillai et al., "All File Systems Are Not
-Created Equal", OSDI 2014.
-"""
+"""Files that may be anything when they are read: missing, a folder, a pipe that never ends, a web page."""
 
 from __future__ import annotations
 
@@ -12,9 +6,8 @@ import contextlib
 import errno
 import os
 import stat
-import warnings
+import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 from brainbox_core.errors import InputError
@@ -43,7 +36,7 @@ SIGNATURES = (
     (b"SIMPLE  =", "a FITS picture"),
 )
 
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows translates line ends without it
+BINARY = getattr(os, "OBINARY", 0)  # Windows translates line ends without it
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 _REASONS = {
@@ -60,10 +53,6 @@ _REASONS = {
     errno.EFBIG: ("disk full: the file size limit is reached", "raise the limit (ulimit -f) or choose another place"),
     errno.EIO: ("the disk reports an input/output error", "choose another disk"),
 }
-
-
-class DurabilityWarning(UserWarning):
-    """A file was saved, but the system would not confirm that it survives a power cut."""
 
 
 def printable(text: str | os.PathLike, limit: int = 500) -> str:
@@ -98,13 +87,10 @@ def explain(error: OSError | ValueError, path: str | os.PathLike, size: int | No
     """
     if not isinstance(error, OSError):  # a NUL, or a character that the file system cannot encode
         return InputError("is not a valid path", where=printable(path), fix="remove the unprintable characters")
-    what, fix = _REASONS.get(error.errno, (error.strerror or str(error), ""))
+    what, fix = _REASONS.get(error.errno or 0, (error.strerror or str(error), ""))
     if size is not None and what.startswith("disk full"):
         what += f" while writing (needs {size / 1e6:.1f} MB)"
     return InputError(what, where=printable(path), fix=fix)
-
-
-# Reading
 
 
 def open_regular(path: str | os.PathLike) -> BinaryIO:
@@ -117,16 +103,16 @@ def open_regular(path: str | os.PathLike) -> BinaryIO:
         InputError: the file is missing, is a folder or a device, or may not be read.
     """
     try:
-        _require_regular(os.stat(path), path)  # before opening: that alone can rewind a tape or wake a device
+        require_regular(os.stat(path), path)  # before opening: that alone can rewind a tape or wake a device
         # Without O_NONBLOCK, a named pipe put there in between would wait for ever.
-        descriptor = os.open(path, os.O_RDONLY | _BINARY | _NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | BINARY | _NONBLOCK)
     except PermissionError as error:
         raise InputError("may not be read", where=printable(path), fix="check the file's permissions") from error
     except (OSError, ValueError) as error:
         raise explain(error, path) from error
     file = os.fdopen(descriptor, "rb")
     try:
-        _require_regular(os.fstat(descriptor), path)
+        require_regular(os.fstat(descriptor), path)
     except InputError:
         file.close()
         raise
@@ -195,156 +181,22 @@ def kind_of(head: bytes) -> str:
     return next((name for signature, name in SIGNATURES if head.startswith(signature)), "")
 
 
-# Writing
-
-
-def atomic_write(path: str | os.PathLike, data: bytes) -> None:
-    """Write a whole file, or leave what was there untouched.
-
-    A symbolic link is written through. An existing file keeps its mode bits and, where the system allows it, its owner;
-    a new one follows the umask. What a killed process left behind while writing the same file is removed.
+def standard_input(what: str) -> BinaryIO:
+    """The bytes of standard input.
 
     Args:
-        path: the file; its folder exists.
-        data: all of its bytes.
+        what: what is expected there, such as "a table".
 
     Raises:
-        InputError: the place cannot be written, or the disk is full or failing; no temporary file remains.
-
-    Warns:
-        DurabilityWarning: the file is saved, but the folder could not be synchronised.
+        InputError: the caller closed it.
     """
-    target, existing = _resolve_target(path)
-    try:
-        descriptor, temporary = _create_temporary(target, 0o666 if existing is None else 0o600)
-        try:
-            try:
-                if existing is not None:
-                    _copy_ownership(existing, descriptor)
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            os.replace(temporary, target)
-        except BaseException:  # a Ctrl-C, too, leaves no temporary file
-            _remove(temporary)
-            raise
-    except OSError as error:
-        raise explain(error, path, size=len(data)) from error
-    _sync_folder(target.parent, path)
+    if sys.stdin is None:
+        raise InputError("standard input is closed", fix=f"pipe {what} into the command")
+    return sys.stdin.buffer
 
 
-def check_writable(path: str | os.PathLike) -> None:
-    """Find out before the work whether `atomic_write` can write this file, by creating and removing a temporary one.
-
-    Raises:
-        InputError: it is a folder, not a regular file or protected, or its folder is missing or cannot be written.
-    """
-    target, existing = _resolve_target(path)
-    try:
-        if existing is not None:
-            os.close(os.open(target, os.O_WRONLY))  # read-only and immutable files refuse
-        _probe(target)
-    except OSError as error:
-        raise explain(error, path) from error
-
-
-def make_folder(path: str | os.PathLike) -> None:
-    """Create a folder and its parents if they are missing, and find out whether files can be created in it.
-
-    Raises:
-        InputError: it is a file, or it cannot be created or written.
-    """
-    try:
-        os.makedirs(path, exist_ok=True)
-        _probe(Path(path) / "probe")
-    except FileExistsError as error:
-        raise InputError("is a file, not a folder", where=printable(path), fix="name a folder") from error
-    except (OSError, ValueError) as error:
-        raise explain(error, path) from error
-
-
-def _resolve_target(path: str | os.PathLike) -> tuple[Path, os.stat_result | None]:
-    """Where writing to `path` ends up after all symbolic links, and the status of the file that is there now."""
-    try:
-        target = Path(os.path.realpath(path))
-        try:
-            status = os.stat(target)
-        except FileNotFoundError:
-            os.stat(target.parent)
-            return target, None
-    except FileNotFoundError as error:
-        what = f"folder {printable(target.parent)} does not exist"
-        raise InputError(what, where=printable(path), fix="create the folder first") from error
-    except (OSError, ValueError) as error:
-        raise explain(error, path) from error
-    _require_regular(status, path)
-    return target, status
-
-
-def _create_temporary(target: Path, mode: int) -> tuple[int, Path]:
-    """Create `.NAME.tmp-PID` beside the target, after removing those that processes now dead left there."""
-    stem = f".{target.name[:60]}.tmp-"  # cut, so that it stays under 255 bytes, the longest name of most file systems
-    with contextlib.suppress(OSError):  # a folder that can be written but not listed keeps its leftovers
-        for name in os.listdir(target.parent):
-            pid = name[len(stem) :]
-            if name.startswith(stem) and pid.isdecimal() and not _is_running(int(pid)):
-                _remove(target.parent / name)
-    temporary = target.parent / f"{stem}{os.getpid()}"
-    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode), temporary
-
-
-def _probe(target: Path) -> None:
-    descriptor, temporary = _create_temporary(target, 0o600)
-    os.close(descriptor)
-    os.unlink(temporary)
-
-
-def _is_running(pid: int) -> bool:
-    """Whether another process has this id; a leftover with our own id is from an earlier process."""
-    if pid == os.getpid():
-        return False
-    if os.name == "nt":  # os.kill ends the process there, whatever the signal
-        return True
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (ProcessLookupError, OverflowError):
-        return False
-    return True
-
-
-def _copy_ownership(existing: os.stat_result, descriptor: int) -> None:
-    if os.name == "nt":
-        return
-    with contextlib.suppress(PermissionError):  # only root may give a file away
-        os.fchown(descriptor, existing.st_uid, existing.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(existing.st_mode))  # after fchown, which clears the set-user-id bit
-
-
-def _sync_folder(folder: Path, path: str | os.PathLike) -> None:
-    if os.name == "nt":  # folders cannot be opened there
-        return
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        text = f"{printable(path)}: saved, durability not confirmed ({error.strerror})"
-        warnings.warn(text, DurabilityWarning, stacklevel=3)
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):  # already gone, or the reason why we clean up also forbids it
-        os.unlink(path)
-
-
-def _require_regular(status: os.stat_result, path: str | os.PathLike) -> None:
+def require_regular(status: os.stat_result, path: str | os.PathLike) -> None:
+    """Refuse a folder, a pipe or a device."""
     if stat.S_ISDIR(status.st_mode):
         raise InputError("is a folder, not a file", where=printable(path), fix="name a file")
     if not stat.S_ISREG(status.st_mode):

@@ -24,7 +24,8 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files.reading import atomic_write, kind_of, open_unchanging, printable
+from brainbox_core.files.reading import kind_of, open_unchanging, printable
+from brainbox_core.files.writing import atomic_write
 from brainbox_core.model.strict_json import read_json
 
 FORMAT = 1

@@ -10,7 +10,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -31,30 +31,23 @@ class Text(NamedTuple):
     sha256: str
 
 
-def read_text(source: str | os.PathLike) -> Text:
+def read_text(source: str | os.PathLike | BinaryIO) -> Text:
     """Read a UTF-8 text.
 
     Args:
-        source: a file, or - for standard input.
+        source: a file, or a binary stream such as standard input.
 
     Raises:
         InputError: it is missing, empty, too large, not a text, or not UTF-8.
     """
-    if source == "-":
-        name, content = "standard input", _standard_input()
-    else:
+    if isinstance(source, str | os.PathLike):
         name, content = printable(source), read_regular(source, MOST_BYTES)
+    else:
+        name, content = "standard input", source.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            what = f"is too large: at most {MOST_BYTES:,} bytes are read"
+            raise InputError(what, where=name, fix="take a part of it")
     return Text(_decoded(content, name), name, hashlib.sha256(content).hexdigest())
-
-
-def _standard_input() -> bytes:
-    if sys.stdin is None:
-        raise InputError("standard input is closed", fix="pipe a text into the command")
-    content = sys.stdin.buffer.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        what = f"is too large: at most {MOST_BYTES:,} bytes are read"
-        raise InputError(what, where="standard input", fix="take a part of it")
-    return content
 
 
 def _decoded(content: bytes, name: str) -> str:

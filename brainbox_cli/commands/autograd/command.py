@@ -10,7 +10,6 @@ from pathlib import Path
 import typer
 
 from brainbox_cli import options, parsers
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.lesson import Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.errors import ConvergenceError, UsageError
@@ -44,33 +43,24 @@ def point(text: object) -> Mapping[str, float]:
 
 
 CHOICES = {
-    "expression": Choice(
-        options.argument("EXPR", "A formula: numbers, names, + - * / ^, sin, exp, ...", shown=EXPRESSION)
+    "expression": options.argument("EXPR", "A formula: numbers, names, + - * / ^, sin, exp, ...", shown=EXPRESSION),
+    "at": options.option("--at X=N,...", options.DATA, "Where to take it.", point, shown=POINT),
+    "dataset": options.option(
+        "--dataset NAME",
+        options.DATA,
+        f"Instead of a formula, teach a network of single numbers to tell points apart: {', '.join(SETS)}.",
+        parsers.one_of(*SETS),
     ),
-    "at": Choice(options.option("--at X=N,...", options.DATA, "Where to take it.", point, shown=POINT)),
-    "dataset": Choice(
-        options.option(
-            "--dataset NAME",
-            options.DATA,
-            f"Instead of a formula, teach a network of single numbers to tell points apart: {', '.join(SETS)}.",
-            parsers.one_of(*SETS),
-        )
+    "check": options.option(
+        "--check/--no-check", None, "Compare the gradient with finite differences (exit code 4 if wrong).", default=True
     ),
-    "check": Choice(
-        options.option(
-            "--check/--no-check", None, "Compare the gradient with finite differences (exit code 4 if wrong)."
-        ),
-        True,
+    "dot": options.option(
+        "--dot FILE",
+        options.OUTPUT,
+        "Write the graph in the language of Graphviz; - for standard output.",
+        parsers.file(".dot", ".gv"),
     ),
-    "dot": Choice(
-        options.option(
-            "--dot FILE",
-            options.OUTPUT,
-            "Write the graph in the language of Graphviz; - for standard output.",
-            parsers.file(".dot", ".gv"),
-        )
-    ),
-    "plot": Choice(options.picture("--plot", "Draw the graph, or what the network learned.")),
+    "plot": options.picture("--plot", "Draw the graph, or what the network learned."),
 }
 
 

@@ -7,7 +7,9 @@ from itertools import pairwise
 import numpy as np
 
 from brainbox_cli.commands.autograd.layout import Edge, Layout, layout
-from brainbox_cli.pictures.figure import (
+from brainbox_core.scalar.graph import label
+from brainbox_core.scalar.value import Value
+from brainbox_core.screen.plotting import (
     BLUE,
     GRID,
     INK,
@@ -23,8 +25,6 @@ from brainbox_cli.pictures.figure import (
     new_figure,
     png,
 )
-from brainbox_core.scalar.graph import label
-from brainbox_core.scalar.value import Value
 from brainbox_core.tasks.autograd.formula import Result
 from brainbox_core.tasks.autograd.network import EXTENT, Training, boundary
 

@@ -11,11 +11,11 @@ import typer
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.convolve.view import show_kernel, show_list, show_preview, show_result, show_step
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.lesson import STDOUT, Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.options import DATA, DISPLAY, OUTPUT, option
 from brainbox_core.errors import InputError, UsageError
+from brainbox_core.files.reading import standard_input
 from brainbox_core.tasks.convolve.kernels import EXAMPLE, NAMED, Kernel, parse_kernel
 
 DEFAULT_PICTURE = "bricks"
@@ -35,74 +35,57 @@ def _place(text: object) -> tuple[int, int]:
 
 
 CHOICES = {
-    "image": Choice(
-        options.argument(
-            "IMAGE|-",
-            "A picture file, - for standard input, or bricks or portrait (built in).",
-            shown=DEFAULT_PICTURE,
-        )
+    "image": options.argument(
+        "IMAGE|-",
+        "A picture file, - for standard input, or bricks or portrait (built in).",
+        shown=DEFAULT_PICTURE,
     ),
-    "more_image": Choice(option("--image --data IMAGE", DATA, "Another way to name the picture.")),
-    "colour": Choice(
-        option(
-            "--rgb/--gray",
-            DATA,
-            "Filter red, green and blue apart, or the picture in gray.",
-            shown="as the picture is",
-        )
+    "more_image": option("--image --data IMAGE", DATA, "Another way to name the picture."),
+    "colour": option(
+        "--rgb/--gray",
+        DATA,
+        "Filter red, green and blue apart, or the picture in gray.",
+        shown="as the picture is",
     ),
-    "kernel": Choice(
-        option(
-            "--kernel -k NAME|MATRIX",
-            FILTER,
-            f"One of {', '.join(NAMED)}; or numbers (also 1/9), rows between semicolons: {EXAMPLE}.",
-        ),
-        "vertical-edge",
+    "kernel": option(
+        "--kernel -k NAME|MATRIX",
+        FILTER,
+        f"One of {', '.join(NAMED)}; or numbers (also 1/9), rows between semicolons: {EXAMPLE}.",
+        default="vertical-edge",
     ),
-    "padding": Choice(
-        option(
-            "--padding same|valid",
-            FILTER,
-            "same keeps the size and makes up what lies beyond the border; valid keeps the kernel inside.",
-            parsers.one_of("same", "valid"),
-        ),
-        "same",
+    "padding": option(
+        "--padding same|valid",
+        FILTER,
+        "same keeps the size and makes up what lies beyond the border; valid keeps the kernel inside.",
+        parsers.one_of("same", "valid"),
+        default="same",
     ),
-    "border": Choice(
-        option(
-            "--border constant|reflect|edge",
-            FILTER,
-            "What lies beyond the border: black, the picture mirrored, or its outermost pixels repeated.",
-            parsers.one_of("constant", "reflect", "edge"),
-        ),
-        "reflect",
+    "border": option(
+        "--border constant|reflect|edge",
+        FILTER,
+        "What lies beyond the border: black, the picture mirrored, or its outermost pixels repeated.",
+        parsers.one_of("constant", "reflect", "edge"),
+        default="reflect",
     ),
-    "stride": Choice(
-        option("--stride N", FILTER, "Keep every N-th pixel of the result.", parsers.whole_number(1, MOST_STRIDE)),
-        1,
+    "stride": option(
+        "--stride N", FILTER, "Keep every N-th pixel of the result.", parsers.whole_number(1, MOST_STRIDE), default=1
     ),
-    "flip": Choice(
-        option("--flip", FILTER, "Turn the kernel by 180 degrees first: convolution as in mathematics."), False
+    "flip": option("--flip", FILTER, "Turn the kernel by 180 degrees first: convolution as in mathematics."),
+    "out": option(
+        "--out -o FILE|-",
+        OUTPUT,
+        "Where the picture goes; - writes it to standard output as PNG.",
+        parsers.file(*FORMATS),
+        default="output.png",
     ),
-    "out": Choice(
-        option(
-            "--out -o FILE|-",
-            OUTPUT,
-            "Where the picture goes; - writes it to standard output as PNG.",
-            parsers.file(*FORMATS),
-        ),
-        "output.png",
+    "plot": options.picture("--plot", "Draw before, kernel and after, as a PNG picture."),
+    "explain": option(
+        "--explain X,Y",
+        DISPLAY,
+        "Show how the pixel in column X and row Y (from 0) of the result came about.",
+        _place,
     ),
-    "plot": Choice(options.picture("--plot", "Draw before, kernel and after, as a PNG picture.")),
-    "explain": Choice(
-        option(
-            "--explain X,Y",
-            DISPLAY,
-            "Show how the pixel in column X and row Y (from 0) of the result came about.",
-            _place,
-        )
-    ),
-    "list": Choice(option("--list", DISPLAY, "Show all named kernels, and what each does."), False),
+    "list": option("--list", DISPLAY, "Show all named kernels, and what each does."),
 }
 
 
@@ -202,9 +185,7 @@ def _read(task: object, source: str, colour: bool | None) -> object:
 
     if source != "-":
         return task.read_picture(source, colour)
-    if sys.stdin is None:
-        raise InputError("standard input is closed", fix="pipe a picture into the command")
-    content = sys.stdin.buffer.read(MAX_FILE_SIZE + 1)
+    content = standard_input("a picture").read(MAX_FILE_SIZE + 1)
     try:
         return task.read_picture(content, colour)
     except InputError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from brainbox_cli.pictures.figure import SIGNED, Figure, new_figure, png
+from brainbox_core.screen.plotting import SIGNED, Figure, new_figure, png
 from brainbox_core.tasks.convolve.kernels import Kernel
 
 MOST_NUMBERS = 9  # rows and columns of a kernel whose weights are written into it

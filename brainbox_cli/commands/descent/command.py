@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.descent.report import answer_at, count, show_comparison, show_end, show_landscape, show_steps
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.lesson import Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.options import DATA, DISPLAY, OUTPUT, TRAINING, changed, option
@@ -52,44 +51,36 @@ def _coordinates(text: object) -> tuple[float, ...]:
 
 
 CHOICES = {
-    "func": Choice(
-        option("--func -f FORMULA", DATA, f"What to minimise: a formula, or {', '.join(CLASSICS)}."), FUNCTION
+    "func": option(
+        "--func -f FORMULA", DATA, f"What to minimise: a formula, or {', '.join(CLASSICS)}.", default=FUNCTION
     ),
-    "start": Choice(
-        option(
-            "--start X,Y",
-            DATA,
-            "Where to begin: a number for each variable, in alphabetical order.",
-            _coordinates,
-            shown="3,4",
-        )
+    "start": option(
+        "--start X,Y",
+        DATA,
+        "Where to begin: a number for each variable, in alphabetical order.",
+        _coordinates,
+        shown="3,4",
     ),
-    "lr": Choice(changed(options.Lr, help="Learning rate.", show_default=f"{LR}")),
-    "optimizer": Choice(
-        option(
-            "--optimizer NAME",
-            TRAINING,
-            f"Rule of the steps: {', '.join(RULES)}; {ALL} compares them.",
-            parsers.one_of(*RULES, ALL),
-        ),
-        "gd",
+    "lr": changed(options.Lr, help="Learning rate.", show_default=f"{LR}"),
+    "optimizer": option(
+        "--optimizer NAME",
+        TRAINING,
+        f"Rule of the steps: {', '.join(RULES)}; {ALL} compares them.",
+        parsers.one_of(*RULES, ALL),
+        default="gd",
     ),
-    "steps": Choice(
-        option("--steps N", TRAINING, "The most steps to take.", parsers.whole_number(1, 10**6), shown=f"{STEPS}")
+    "steps": option("--steps N", TRAINING, "The most steps to take.", parsers.whole_number(1, 10**6), shown=f"{STEPS}"),
+    "tol": option(
+        "--tol X",
+        TRAINING,
+        "The length of the gradient that counts as level ground.",
+        parsers.real_number(0, above=True),
+        default=TOL,
     ),
-    "tol": Choice(
-        option(
-            "--tol X",
-            TRAINING,
-            "The length of the gradient that counts as level ground.",
-            parsers.real_number(0, above=True),
-        ),
-        TOL,
-    ),
-    "plot": Choice(options.picture("--plot", "Draw contour and surface with the path, as a PNG picture.")),
-    "gif": Choice(options.picture("--gif", "Draw the descent as an animation.")),
-    "show": Choice(option("--show", OUTPUT, "Open the picture of --plot in a window."), False),
-    "explain": Choice(option("--explain K", DISPLAY, "Show the arithmetic of step K.", parsers.whole_number())),
+    "plot": options.picture("--plot", "Draw contour and surface with the path, as a PNG picture."),
+    "gif": options.picture("--gif", "Draw the descent as an animation."),
+    "show": option("--show", OUTPUT, "Open the picture of --plot in a window."),
+    "explain": option("--explain K", DISPLAY, "Show the arithmetic of step K.", parsers.whole_number()),
 }
 
 

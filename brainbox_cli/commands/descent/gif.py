@@ -11,7 +11,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from brainbox_cli.commands.descent.picture import contour, curve
 from brainbox_cli.commands.descent.view import FRAMES, TRAILS, box, moments
-from brainbox_cli.pictures.figure import INK, matplotlib, new_figure, style
+from brainbox_core.screen.plotting import INK, matplotlib, new_figure, style
 from brainbox_core.tasks.descent.walk import Descent
 
 DURATION, LAST = 80, 1500  # milliseconds that a frame stays, and the last one

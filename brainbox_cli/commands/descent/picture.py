@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from brainbox_cli.commands.descent.view import TRAILS, box, inside
-from brainbox_cli.pictures.figure import GRID, INK, INKS, MUTED, STYLE, Figure, matplotlib, new_figure, png
 from brainbox_core.errors import UsageError
 from brainbox_core.files.reading import printable
+from brainbox_core.screen.plotting import GRID, INK, INKS, MUTED, STYLE, Figure, matplotlib, new_figure, png, pyplot
 from brainbox_core.tasks.descent.landscape import Landscape
 from brainbox_core.tasks.descent.walk import Descent
 
@@ -30,8 +30,7 @@ def open_window() -> Callable[[Sequence[Descent]], None]:
     Raises:
         UsageError: there is no display or nothing to draw windows with.
     """
-    import matplotlib.pyplot as plt
-
+    plt = pyplot()
     reason = "no display, or no toolkit such as Tk or Qt, was found"
     try:
         figure = plt.figure(figsize=(11, 5.2), layout="constrained")

@@ -19,7 +19,7 @@ from brainbox_cli.frame.document import plain
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.run_folder import MODEL, default_folder, keep_from_git, model_path
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files.reading import atomic_write, check_writable, make_folder
+from brainbox_core.files.writing import atomic_write, check_writable, make_folder
 
 TRAINED_FIRST = "cnn"  # what a bare `brainbox export` trains if there is no model at all
 UNTRAINED = "neuron"  # keeps no model unless it is asked to, and learns in no time

@@ -8,7 +8,6 @@ from pathlib import Path
 import typer
 
 from brainbox_cli import options, parsers
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.options import OUTPUT, argument, option
 
 STDOUT = Path("-")
@@ -34,108 +33,82 @@ def _count(text: object) -> int:
 
 
 CHOICES = {
-    "source": Choice(
-        argument("MODEL|NOUN", "A model file, its folder, or the command that trained it; else the newest.")
+    "source": argument("MODEL|NOUN", "A model file, its folder, or the command that trained it; else the newest."),
+    "model": options.Model,
+    "dtype": option(
+        "--dtype float32|int8",
+        DEVICE,
+        "How numbers are computed with.",
+        parsers.one_of("float32", "int8"),
+        shown="int8 for networks that read pictures, 16 bits for spam, else float32",
     ),
-    "model": Choice(options.Model),
-    "dtype": Choice(
-        option(
-            "--dtype float32|int8",
-            DEVICE,
-            "How numbers are computed with.",
-            parsers.one_of("float32", "int8"),
-            shown="int8 for networks that read pictures, 16 bits for spam, else float32",
-        )
+    "ram_budget": option(
+        "--ram-budget SIZE", DEVICE, "RAM that there is; exit code 6 if it is not enough.", size, default="128KB"
     ),
-    "ram_budget": Choice(
-        option("--ram-budget SIZE", DEVICE, "RAM that there is; exit code 6 if it is not enough.", size), "128KB"
+    "flash_budget": option("--flash-budget SIZE", DEVICE, "Flash that there is for weights and code.", size),
+    "weights": option(
+        "--weights flash|ram",
+        DEVICE,
+        "Where the weights lie while the model runs.",
+        parsers.one_of("flash", "ram"),
+        default="flash",
     ),
-    "flash_budget": Choice(option("--flash-budget SIZE", DEVICE, "Flash that there is for weights and code.", size)),
-    "weights": Choice(
-        option(
-            "--weights flash|ram",
-            DEVICE,
-            "Where the weights lie while the model runs.",
-            parsers.one_of("flash", "ram"),
-        ),
-        "flash",
+    "optimize": option(
+        "--optimize ram|speed|size",
+        DEVICE,
+        "What to be sparing with.",
+        parsers.one_of("ram", "speed", "size"),
+        default="ram",
     ),
-    "optimize": Choice(
-        option(
-            "--optimize ram|speed|size",
-            DEVICE,
-            "What to be sparing with.",
-            parsers.one_of("ram", "speed", "size"),
-        ),
-        "ram",
+    "calib": option(
+        "--calib DATA",
+        DEVICE,
+        "Measure the ranges for int8 on these pictures (a data set or a folder), not on those of the training.",
     ),
-    "calib": Choice(
-        option(
-            "--calib DATA",
-            DEVICE,
-            "Measure the ranges for int8 on these pictures (a data set or a folder), not on those of the training.",
-        )
+    "verify": option("--verify N|off", CHECK, "How many inputs to compare between C and Python.", _count, default=256),
+    "max_drop": option(
+        "--max-drop POINTS",
+        CHECK,
+        "Accuracy that int8 may lose, in points of a percent; exit code 5 if it loses more.",
+        parsers.real_number(0, 100),
+        default=0.5,
     ),
-    "verify": Choice(option("--verify N|off", CHECK, "How many inputs to compare between C and Python.", _count), 256),
-    "max_drop": Choice(
-        option(
-            "--max-drop POINTS",
-            CHECK,
-            "Accuracy that int8 may lose, in points of a percent; exit code 5 if it loses more.",
-            parsers.real_number(0, 100),
-        ),
-        0.5,
+    "qemu": option("--qemu", CHECK, "Also run it on an emulated board: instructions of an inference, and stack."),
+    "out": option(
+        "--out -o FILE|-",
+        OUTPUT,
+        "Where the header goes; - writes it to standard output.",
+        parsers.file(".h", ".hpp", ".json"),
+        shown="NOUN.h",
     ),
-    "qemu": Choice(
-        option("--qemu", CHECK, "Also run it on an emulated board: instructions of an inference, and stack."), False
+    "name": option("--name NAME", OUTPUT, "What every C identifier begins with.", shown="the file's name"),
+    "format": option(
+        "--format c|json",
+        OUTPUT,
+        "A C header, or the same numbers as JSON for a program of yours.",
+        parsers.one_of("c", "json"),
+        default="c",
     ),
-    "out": Choice(
-        option(
-            "--out -o FILE|-",
-            OUTPUT,
-            "Where the header goes; - writes it to standard output.",
-            parsers.file(".h", ".hpp", ".json"),
-            shown="NOUN.h",
-        )
+    "selftest": option(
+        "--selftest K",
+        OUTPUT,
+        "Inputs with their outputs that the header carries to test itself.",
+        parsers.whole_number(0, 1000),
+        default=2,
     ),
-    "name": Choice(option("--name NAME", OUTPUT, "What every C identifier begins with.", shown="the file's name")),
-    "format": Choice(
-        option(
-            "--format c|json",
-            OUTPUT,
-            "A C header, or the same numbers as JSON for a program of yours.",
-            parsers.one_of("c", "json"),
-        ),
-        "c",
+    "example": option("--example FILE", OUTPUT, "Also write a main.c that uses the header.", parsers.file(".c")),
+    "board": option(
+        f"--board {'|'.join(BOARDS)}",
+        OUTPUT,
+        "Make the example one for this board, with start-up code and a linker script beside it.",
+        parsers.one_of(*BOARDS),
     ),
-    "selftest": Choice(
-        option(
-            "--selftest K",
-            OUTPUT,
-            "Inputs with their outputs that the header carries to test itself.",
-            parsers.whole_number(0, 1000),
-        ),
-        2,
-    ),
-    "example": Choice(
-        option("--example FILE", OUTPUT, "Also write a main.c that uses the header.", parsers.file(".c"))
-    ),
-    "board": Choice(
-        option(
-            f"--board {'|'.join(BOARDS)}",
-            OUTPUT,
-            "Make the example one for this board, with start-up code and a linker script beside it.",
-            parsers.one_of(*BOARDS),
-        )
-    ),
-    "dry_run": Choice(options.DryRun, False),
-    "report": Choice(
-        option(
-            "--report text|json",
-            options.DISPLAY,
-            "The figures for people, or for programs.",
-            parsers.one_of("text", "json"),
-        ),
-        "text",
+    "dry_run": options.DryRun,
+    "report": option(
+        "--report text|json",
+        options.DISPLAY,
+        "The figures for people, or for programs.",
+        parsers.one_of("text", "json"),
+        default="text",
     ),
 }

@@ -10,12 +10,13 @@ from types import ModuleType
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.fraud.view import CLASSES, show
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.frame.trainer import Answer, Trainer, verbs
+from brainbox_cli.frame.trainer import Answer, Trainer
+from brainbox_cli.frame.verbs import verbs
 from brainbox_cli.options import DATA, TRAINING, argument, changed, option
 from brainbox_core.errors import UsageError
-from brainbox_core.files.reading import atomic_write, printable
+from brainbox_core.files.reading import printable
+from brainbox_core.files.writing import atomic_write
 from brainbox_core.tasks.fraud.settings import (
     AUTO,
     BALANCED,
@@ -187,7 +188,7 @@ TRAINER = Trainer(
     metric="test_average_precision",
     headline=_headline,
     predict=_predict,
-    predict_choices={"words": Choice(Transactions), "tables": Choice(MoreTransactions)},
+    predict_choices={"words": Transactions, "tables": MoreTransactions},
     evaluate_choices={},
     show=show,
     record=_record,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files.reading import printable
+from brainbox_core.errors import UsageError
+from brainbox_core.files.reading import printable, standard_input
 from brainbox_core.tables.table import Table, closest, read_table, table_of
 
 
@@ -24,9 +23,7 @@ def transactions(columns: Sequence[str], source: str) -> tuple[Table, list[str]]
         UsageError: what was typed is no transaction.
     """
     if source == "-":
-        if sys.stdin is None:
-            raise InputError("standard input is closed", fix="pipe a table into the command")
-        return replace(read_table(sys.stdin.buffer), name="-"), []
+        return replace(read_table(standard_input("a table")), name="-"), []
     if "=" not in source or os.path.exists(source):
         return read_table(source), []
     return typed(columns, source)

@@ -8,7 +8,8 @@ import numpy as np
 
 from brainbox_cli.commands.fraud.view import CLASSES
 from brainbox_cli.pictures.classifier import confusion_matrix
-from brainbox_cli.pictures.figure import (
+from brainbox_core.metrics import precision_recall_curve
+from brainbox_core.screen.plotting import (
     BLUE,
     GRID,
     MUTED,
@@ -20,7 +21,6 @@ from brainbox_cli.pictures.figure import (
     new_figure,
     save,
 )
-from brainbox_core.metrics import precision_recall_curve
 
 BINS = 60
 

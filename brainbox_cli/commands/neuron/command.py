@@ -8,7 +8,6 @@ from fractions import Fraction
 from pathlib import Path
 
 from brainbox_cli import options, parsers
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.lesson import Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.errors import UsageError
@@ -37,7 +36,9 @@ Table = options.option(
     options.DATA,
     "Any truth table: the answers to 00, 01, 10, 11, such as 0110; 8 digits for three inputs, 16 for four.",
 )
-Lr = options.option("--lr --learning-rate X", options.TRAINING, "Learning rate.", parsers.real_number(1e-4, 1e4))
+Lr = options.option(
+    "--lr --learning-rate X", options.TRAINING, "Learning rate.", parsers.real_number(1e-4, 1e4), default=0.1
+)
 Save = options.option(
     "--save FILE|-",
     options.OUTPUT,
@@ -255,13 +256,13 @@ app = command(
     Lesson(
         noun="neuron",
         choices={
-            "gate": Choice(Gate),
-            "table": Choice(Table),
-            "lr": Choice(Lr, 0.1),
-            "epochs": Choice(options.Epochs, EPOCHS),
-            "plot": Choice(options.picture("--plot", "Draw how the boundary moved, as a PNG picture.")),
-            "save": Choice(Save),
-            "explain": Choice(Explain, False),
+            "gate": Gate,
+            "table": Table,
+            "lr": Lr,
+            "epochs": options.changed(options.Epochs, default=EPOCHS),
+            "plot": options.picture("--plot", "Draw how the boundary moved, as a PNG picture."),
+            "save": Save,
+            "explain": Explain,
         },
         headline=_headline,
         run=_run,

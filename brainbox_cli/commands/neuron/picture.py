@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from brainbox_cli.pictures.figure import BLUE, GRID, INK, MUTED, ORANGE, Figure, MaxNLocator, new_figure, png
+from brainbox_core.screen.plotting import BLUE, GRID, INK, MUTED, ORANGE, Figure, MaxNLocator, new_figure, png
 from brainbox_core.tasks.neuron.learn import Result, activation
 
 MOST_LINES, MOST_NAMES = 40, 8

@@ -9,9 +9,9 @@ from types import ModuleType
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.regress.view import amount, show
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.frame.trainer import Answer, Trainer, verbs
+from brainbox_cli.frame.trainer import Answer, Trainer
+from brainbox_cli.frame.verbs import verbs
 from brainbox_cli.options import DATA, TRAINING, argument, changed, option
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable
@@ -224,17 +224,17 @@ TRAINER = Trainer(
     headline=_headline,
     predict=_predict,
     predict_choices={
-        "values": Choice(InputValues),
-        "settings": Choice(Set),
-        "rows": Choice(Rows),
-        "no_input": Choice(NoInput, False),
+        "values": InputValues,
+        "settings": Set,
+        "rows": Rows,
+        "no_input": NoInput,
     },
     evaluate_choices={},
     show=show,
     record=_record,
     draw=_draw,
     try_next=_try_next,
-    train_choices={"no_input": Choice(NoInput, False)},
+    train_choices={"no_input": NoInput},
     afterwards=_ask,
 )
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files.reading import printable
+from brainbox_core.files.reading import printable, standard_input
 from brainbox_core.tables.table import Table, closest, read_table, table_of
 
 _MOST = 20  # inputs that a hint lists
@@ -67,9 +66,7 @@ def table_rows(inputs: Sequence[str], source: str) -> Table:
     Raises:
         InputError: it cannot be read, has no rows, or lacks an input.
     """
-    if source == "-" and sys.stdin is None:
-        raise InputError("standard input is closed", fix="pipe rows into the command")
-    raw = read_table(sys.stdin.buffer if source == "-" else source, header=False, text=True)
+    raw = read_table(standard_input("rows") if source == "-" else source, header=False, text=True)
     cells = [raw.texts(name)[0].strip() for name in raw.names]
     first = dict(zip(cells, raw.names, strict=True))
     if {name.casefold() for name in inputs} & {cell.casefold() for cell in cells}:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbox_cli.pictures.figure import BLUE, GRID, INK, MUTED, ORANGE, Figure, MaxNLocator, new_figure, save
 from brainbox_core.files.reading import printable
 from brainbox_core.rng import stream
+from brainbox_core.screen.plotting import BLUE, GRID, INK, MUTED, ORANGE, Figure, MaxNLocator, new_figure, save
 
 POINTS = 4000  # of a cloud; more would be one blot
 BARS = 15

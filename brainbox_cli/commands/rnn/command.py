@@ -7,9 +7,9 @@ from pathlib import Path
 from types import ModuleType
 
 from brainbox_cli import options, parsers
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.frame.trainer import Trainer, verbs
+from brainbox_cli.frame.trainer import Trainer
+from brainbox_cli.frame.verbs import verbs
 from brainbox_cli.options import DATA, NETWORK, TRAINING, changed, option
 from brainbox_core.tasks.rnn.settings import BUILT_IN, RATES, SIZE, TITLE, Settings
 
@@ -74,42 +74,34 @@ CHOICES = {
     ),
 }
 SAMPLE_CHOICES = {
-    "prime": Choice(option("--prime TEXT", None, "How the text begins."), ""),
-    "length": Choice(
-        option(
-            "--length N",
-            None,
-            "How many characters to write; with a model of lines, how many lines.",
-            parsers.whole_number(1, 1_000_000),
-            shown="500; 20 lines",
-        )
+    "prime": option("--prime TEXT", None, "How the text begins.", default=""),
+    "length": option(
+        "--length N",
+        None,
+        "How many characters to write; with a model of lines, how many lines.",
+        parsers.whole_number(1, 1_000_000),
+        shown="500; 20 lines",
     ),
-    "temperature": Choice(
-        option(
-            "--temperature X",
-            None,
-            "0.01 to 100: below 1 safer, above 1 wilder; 0 always takes the likeliest character.",
-            parsers.real_number(0, 100),
-        ),
-        0.7,
+    "temperature": option(
+        "--temperature X",
+        None,
+        "0.01 to 100: below 1 safer, above 1 wilder; 0 always takes the likeliest character.",
+        parsers.real_number(0, 100),
+        default=0.7,
     ),
-    "top_k": Choice(option("--top-k N", None, "Choose among the N likeliest characters only.", parsers.whole_number())),
-    "dtype": Choice(
-        option(
-            "--dtype float32|int8",
-            None,
-            "How numbers are computed with: int8 writes what an export with --dtype int8 writes.",
-            parsers.one_of("float32", "int8"),
-        ),
-        "float32",
+    "top_k": option("--top-k N", None, "Choose among the N likeliest characters only.", parsers.whole_number()),
+    "dtype": option(
+        "--dtype float32|int8",
+        None,
+        "How numbers are computed with: int8 writes what an export with --dtype int8 writes.",
+        parsers.one_of("float32", "int8"),
+        default="float32",
     ),
-    "seed": Choice(
-        changed(
-            options.Seed,
-            help="Start of the choices: the same seed writes the same text.",
-            rich_help_panel="Options",
-        ),
-        0,
+    "seed": changed(
+        options.Seed,
+        help="Start of the choices: the same seed writes the same text.",
+        rich_help_panel="Options",
+        default=0,
     ),
 }
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbox_cli.pictures.figure import BLUE, GRID, INK, MUTED, ORANGE, RED, SIGNED, Figure, new_figure, save
 from brainbox_core.files.reading import printable
+from brainbox_core.screen.plotting import BLUE, GRID, INK, MUTED, ORANGE, RED, SIGNED, Figure, new_figure, save
 from brainbox_core.tensor import Tensor, no_grad
 
 ROWS, COLUMNS = 6, 72  # of the text over which units are shown

@@ -7,13 +7,13 @@ from pathlib import Path
 from types import ModuleType
 
 from brainbox_cli import options, parsers
-from brainbox_cli.commands.spam.input import messages_from, standard_input
+from brainbox_cli.commands.spam.input import messages_from
 from brainbox_cli.commands.spam.view import MOST, reasons, show, show_vanishing_gradient
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.frame.trainer import Answer, Trainer, verbs
+from brainbox_cli.frame.trainer import Answer, Trainer
+from brainbox_cli.frame.verbs import verbs
 from brainbox_cli.options import TRAINING, argument, changed, option
-from brainbox_core.files.reading import printable
+from brainbox_core.files.reading import printable, standard_input
 from brainbox_core.tasks.spam.settings import (
     BUILT_IN,
     BUILT_IN_ROWS,
@@ -60,7 +60,7 @@ def _predict(
     """Typed messages are shown with their words; those of standard input are answered as they come."""
     spam_filter = task.SpamFilter(model, threshold)
     if texts == ["-"]:
-        for block in messages_from(standard_input(), reporter.note):
+        for block in messages_from(standard_input("messages, one a line,"), reporter.note):
             for text, prediction in zip(block, spam_filter.predict(block), strict=True):
                 yield _answer(reporter, spam_filter, text, prediction, why, in_stream=True)
         return
@@ -182,8 +182,8 @@ TRAINER = Trainer(
     metric="test_f1",
     headline=_headline,
     predict=_predict,
-    predict_choices={"texts": Choice(InputTexts, ...), "why": Choice(Why, False), "threshold": Choice(OtherThreshold)},
-    evaluate_choices={"threshold": Choice(OtherThreshold)},
+    predict_choices={"texts": changed(InputTexts, default=...), "why": Why, "threshold": OtherThreshold},
+    evaluate_choices={"threshold": OtherThreshold},
     show=_show,
     record=_record,
     draw=_draw,

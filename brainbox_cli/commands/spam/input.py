@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -11,13 +10,6 @@ from brainbox_core.errors import InputError
 LONGEST = 2**20  # bytes of one message
 BLOCK = 2**16  # bytes
 WHERE = "standard input"
-
-
-def standard_input() -> BinaryIO:
-    """The bytes that are piped into the command."""
-    if sys.stdin is None:
-        raise InputError("standard input is closed", fix="pipe messages into the command, one a line")
-    return sys.stdin.buffer
 
 
 def messages_from(stream: BinaryIO, note: Callable[[str], object]) -> Iterator[list[str]]:

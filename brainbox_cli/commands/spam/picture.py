@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from brainbox_cli.pictures.classifier import loss_curve
-from brainbox_cli.pictures.figure import BLUE, GRID, INK, MUTED, ORANGE, Figure, PercentFormatter, new_figure, save
 from brainbox_core.files.reading import printable
 from brainbox_core.metrics import precision_recall_curve
+from brainbox_core.screen.plotting import BLUE, GRID, INK, MUTED, ORANGE, Figure, PercentFormatter, new_figure, save
 
 BINS = 40
 WORD_LENGTH = 20  # characters

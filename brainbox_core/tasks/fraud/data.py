@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from brainbox_core.datasets.catalog import builtin
 from brainbox_core.errors import InputError
-from brainbox_core.files.reading import printable
+from brainbox_core.files.reading import printable, standard_input
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.columns import Column
 from brainbox_core.tables.features import FeatureEncoder, NumberColumn, Outside, TextColumn
@@ -214,9 +213,7 @@ def _read(name: str, progress: Progress | None) -> Table:
             return read_table(file, name=BUILT_IN)
     if name != "-":
         return read_table(name, progress=progress)
-    if sys.stdin is None:
-        raise InputError("standard input is closed", fix="pipe a table into the command")
-    return replace(read_table(sys.stdin.buffer, progress=progress), name="-")
+    return replace(read_table(standard_input("a table"), progress=progress), name="-")
 
 
 def _time(table: Table, split: str, notes: list[str]) -> np.ndarray | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from brainbox_core.datasets.catalog import builtin
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files.reading import printable
+from brainbox_core.files.reading import printable, standard_input
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tables.table import Table, read_table
@@ -154,9 +153,7 @@ def _read(name: str, no_header: bool, progress: Progress | None, text: Collectio
         return read_table(builtin("houses.csv"), name=BUILT_IN)
     if name != "-":
         return read_table(name, header=header, progress=progress, text=text)
-    if sys.stdin is None:
-        raise InputError("standard input is closed", fix="pipe a table into the command")
-    return replace(read_table(sys.stdin.buffer, header=header, progress=progress, text=text), name="-")
+    return replace(read_table(standard_input("a table"), header=header, progress=progress, text=text), name="-")
 
 
 def _target(table: Table, name: str | None) -> str:

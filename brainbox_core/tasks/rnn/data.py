@@ -10,6 +10,7 @@ import numpy as np
 
 from brainbox_core.datasets import catalog
 from brainbox_core.errors import InputError
+from brainbox_core.files.reading import standard_input
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tasks.rnn.settings import BUILT_IN, Settings
@@ -83,7 +84,8 @@ def load_test_data(model: Sequential, name: str, progress: Callable[[int, int], 
 
 
 def _split(name: str, settings: Settings, alphabet: Alphabet | None) -> Data:
-    text = read_text(catalog.builtin("play.txt") if name == BUILT_IN else name)
+    source = standard_input("a text") if name == "-" else catalog.builtin("play.txt") if name == BUILT_IN else name
+    text = read_text(source)
     name = BUILT_IN if name == BUILT_IN else text.name
     notes = []
     characters = text.characters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import numpy as np
 from brainbox_core.data import stratified_split
 from brainbox_core.datasets.catalog import builtin
 from brainbox_core.errors import InputError, UsageError
+from brainbox_core.files.reading import standard_input
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tasks.spam.settings import BUILT_IN, Settings
@@ -114,9 +114,7 @@ def _read(name: str, progress: Progress | None) -> tuple[list[str], np.ndarray, 
     Texts are the same if their words and marks are: a repetition in the test part would have been learned by heart.
     """
     if name == "-":
-        if sys.stdin is None:
-            raise InputError("standard input is closed", fix="pipe messages into the command")
-        found = read_messages(sys.stdin.buffer, progress=progress)
+        found = read_messages(standard_input("messages"), progress=progress)
     else:
         found = read_messages(builtin("messages.tsv") if name == BUILT_IN else name, name=name, progress=progress)
     first: dict[tuple[str, ...], int] = {}

@@ -1,7 +1,5 @@
 """The pictures of --plot: that they are drawn, and with which care; how they look was judged by eye."""
 
-import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -73,12 +71,6 @@ def test_no_display_no_home_and_another_backend_make_no_difference(words, pictur
     done = brainbox(*words, cwd=tmp_path, MPLBACKEND="TkAgg", DISPLAY="", **nowhere)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / picture).exists()
-
-
-def test_matplotlib_is_loaded_where_it_is_silenced_and_nowhere_else():
-    for path in Path(classifier.__file__).parent.rglob("*.py"):
-        found = re.findall(r"^(?:from|import) matplotlib", path.read_text(), re.MULTILINE)
-        assert not found or path.name == "figure.py", path.name
 
 
 def test_no_accuracy_is_drawn_above_all_right():

@@ -1,12 +1,15 @@
 """Opening files: what is not a regular file is refused, at once and in words."""
 
+import io
 import os
 import socket
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from brainbox_core.errors import InputError
-from brainbox_core.files.reading import kind_of, open_regular
+from brainbox_core.files.reading import kind_of, open_regular, standard_input
 
 
 def test_reads_a_file_through_a_symbolic_link(tmp_path):
@@ -68,3 +71,18 @@ def test_a_file_without_permission_is_refused(tmp_path):
 )
 def test_kinds_are_told_by_the_first_bytes(head, kind):
     assert kind_of(head) == kind
+
+
+def test_standard_input_or_that_it_is_closed(monkeypatch):
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"to be")))
+    assert standard_input("a text").read() == b"to be"
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match="standard input is closed") as raised:
+        standard_input("a text")
+    assert raised.value.fix == "pipe a text into the command"
+
+
+def test_standard_input_is_guarded_in_one_place():
+    for package in ("brainbox_core", "brainbox_cli"):
+        for path in (Path(__file__).parents[3] / package).rglob("*.py"):
+            assert "stdin.buffer" not in path.read_text() or path.match("files/reading.py"), path

@@ -13,16 +13,9 @@ from pathlib import Path
 import pytest
 
 from brainbox_core.errors import InputError
-from brainbox_core.files import reading
-from brainbox_core.files.reading import (
-    DurabilityWarning,
-    atomic_write,
-    check_writable,
-    make_folder,
-    open_unchanging,
-    printable,
-    read_regular,
-)
+from brainbox_core.files import writing
+from brainbox_core.files.reading import open_unchanging, printable, read_regular
+from brainbox_core.files.writing import DurabilityWarning, atomic_write, check_writable, make_folder
 
 posix = pytest.mark.skipif(os.name == "nt", reason="mode bits, links and mounts are POSIX")
 OLD, NEW = b"old " * 10, b"new " * 10
@@ -57,7 +50,7 @@ ON_A_DISK = """
 import os, subprocess, sys
 from pathlib import Path
 from brainbox_core.errors import InputError
-from brainbox_core.files.reading import atomic_write, check_writable, make_folder
+from brainbox_core.files.writing import atomic_write, check_writable, make_folder
 
 folder = Path(sys.argv[1])
 target = folder / "model"
@@ -215,7 +208,7 @@ attempt(atomic_write, target, bytes(900_000))  # what was taken is free again
 @posix
 def test_w05_a_real_limit_of_the_file_size(target):
     program = (
-        "import resource, sys; from brainbox_core.files.reading import atomic_write;"
+        "import resource, sys; from brainbox_core.files.writing import atomic_write;"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY));"
         "atomic_write(sys.argv[1], bytes(3_000_000))"
     )
@@ -251,7 +244,7 @@ def test_w02_disk_full_only_at_close(target, monkeypatch):
         close(descriptor)
         fail(errno.ENOSPC)()
 
-    monkeypatch.setattr(reading.os, "close", close_and_fail)
+    monkeypatch.setattr(writing.os, "close", close_and_fail)
     with refused(target, "disk full"):
         atomic_write(target, NEW)
 

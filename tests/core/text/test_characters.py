@@ -1,7 +1,6 @@
 import hashlib
 import io
 import os
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -75,19 +74,14 @@ def test_a_text_that_is_too_large_is_never_read(tmp_path, monkeypatch):
         read_text(tmp_path / "large")
     assert raised.value.fix
     monkeypatch.setattr(characters, "MOST_BYTES", 5)
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"123456")))
     with pytest.raises(InputError, match="standard input: is too large") as raised:
-        read_text("-")
+        read_text(io.BytesIO(b"123456"))
     assert raised.value.fix
 
 
-def test_standard_input(monkeypatch):
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"to be\r\n")))
-    text = read_text("-")
+def test_a_stream():
+    text = read_text(io.BytesIO(b"to be\r\n"))
     assert (text.characters, text.name) == ("to be\n", "standard input")
-    monkeypatch.setattr("sys.stdin", None)
-    with pytest.raises(InputError, match="closed"):
-        read_text("-")
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1))

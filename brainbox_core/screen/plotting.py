@@ -1,7 +1,7 @@
 """What every picture is made with: Matplotlib, colours, a style.
 
-Figures are drawn by Agg alone: no display, no pyplot, whatever MPLBACKEND says. Nothing of Matplotlib is imported
-anywhere else, as it has to be silenced before.
+Figures are drawn by Agg alone, without a display, whatever MPLBACKEND says. No other module imports Matplotlib, as it
+has to be silenced first.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 # It warns on standard error when it has to build its font cache or finds no home folder; that is nobody's business.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -23,7 +25,7 @@ from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.patches import FancyArrowPatch, Rectangle  # noqa: E402
 from matplotlib.ticker import MaxNLocator, PercentFormatter  # noqa: E402
 
-from brainbox_core.files.reading import atomic_write  # noqa: E402
+from brainbox_core.files.writing import atomic_write  # noqa: E402
 
 __all__ = [
     "BLUE",
@@ -43,6 +45,7 @@ __all__ = [
     "matplotlib",
     "new_figure",
     "png",
+    "pyplot",
     "save",
     "style",
 ]
@@ -53,7 +56,7 @@ INKS = LinearSegmentedColormap.from_list("inks", ["#ffffff", "#9fb8ee", BLUE, "#
 SIGNED = LinearSegmentedColormap.from_list(
     "signed", ["#b8500d", ORANGE, "#fff7ee", "#ffffff", "#eef3ff", BLUE, "#12296b"]
 )
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "text.color": INK,
@@ -106,6 +109,13 @@ def save(folder: Path, figures: Mapping[str, Callable[[], Figure | None]]) -> di
                 paths[name] = folder / f"{name}.png"
                 atomic_write(paths[name], _encoded(figure))
     return paths
+
+
+def pyplot() -> ModuleType:
+    """The part of Matplotlib that opens windows; loaded for those who want one."""
+    import matplotlib.pyplot
+
+    return matplotlib.pyplot
 
 
 @contextlib.contextmanager
