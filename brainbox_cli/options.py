@@ -1,59 +1,116 @@
 """Every shared option, declared once: spelling, help, environment variable, and what it accepts.
 
-An option is an annotated type; the default comes with the command that uses it.
+The default of most comes with the command that uses them.
 """
 
 from __future__ import annotations
 
 import copy
-from pathlib import Path
-from typing import Annotated, get_args
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import typer
+from typer.models import ParameterInfo
 
 from brainbox_cli import parsers
 
 DATA, NETWORK, TRAINING, OUTPUT, DISPLAY = "Data", "Network", "Training", "Output", "Display"  # panels of the help
 
 
-def reworded(option: object, help: str, panel: str | None = None) -> object:
-    """The same option with a help of its own, where a command means something more precise.
+class Option(NamedTuple):
+    """An option or argument of a command, in the parts of which Typer makes one.
+
+    Attributes:
+        kind: the type of its value.
+        info: its names, its help and so on.
+        default: its value where it is not given; ... where it has to be.
+    """
+
+    kind: type
+    info: ParameterInfo
+    default: Any = None
+
+
+def option(
+    spelling: str,
+    panel: str | None,
+    help: str,
+    parser: Callable[[object], object] | None = None,
+    *,
+    default: Any = None,
+    shown: str | bool = True,
+    repeated: bool = False,
+    env: str | None = None,
+) -> Option:
+    """An option, spelled as the help shows it.
 
     Args:
-        option: the annotated option.
-        help: what it means there.
-        panel: where the help shows it, if not where it always does.
+        spelling: its names, then what stands for its value, such as `--epochs -e N`. A switch has no value.
+        panel: where the help shows it; None for the first panel.
+        help: what it does.
+        parser: from the text of the value to the value; a text is taken as it is if left out.
+        default: as one would type it. A switch is off unless it has two sides, such as `--rgb/--gray`.
+        shown: the default in words, or whether the help shows it.
+        repeated: it may be given several times, and its value is a list of texts.
+        env: the environment variable that stands in for it.
 
     Example:
-        >>> flag_of(reworded(BatchSize, "Sentences per update."))
-        '--batch-size'
+        >>> flag_of(option("--lr --learning-rate X", TRAINING, "Learning rate.", parsers.real_number(0)))
+        '--lr'
     """
-    kind, info = get_args(option)
-    info = copy.copy(info)
-    info.help, info.rich_help_panel = help, panel or info.rich_help_panel
-    return Annotated[kind, info]
+    *names, last = spelling.split()
+    is_switch = last.startswith("-")
+    kind = bool if is_switch else list[str] if repeated else object if parser else str
+    info = typer.Option(
+        *names,
+        *([last] if is_switch else []),
+        metavar=None if is_switch else last,
+        parser=parser,
+        rich_help_panel=panel,
+        help=help,
+        show_default=shown,
+        envvar=env,
+    )
+    return Option(kind, info, False if is_switch and "/" not in last else default)
 
 
-def defaulting(option: object, shown: str) -> object:
-    """The same option where something else is the default, in words."""
-    kind, info = get_args(option)
-    info = copy.copy(info)
-    info.show_default = shown
-    return Annotated[kind | None, info]
+def argument(
+    metavar: str, help: str, *, default: Any = None, shown: str | bool = True, repeated: bool = False
+) -> Option:
+    """What follows a noun or verb without a name: one text, or several if it is `repeated`."""
+    kind = list[str] if repeated else str
+    return Option(kind, typer.Argument(metavar=metavar, help=help, show_default=shown), default)
 
 
-def flag_of(option: object) -> str:
-    """The long spelling of an annotated option: `--batch-size`.
+def changed(option: Option, *, default: Any = None, **changes: str | None) -> Option:
+    """The same option with another default, or other words in the help where a command means something more precise.
+
+    Args:
+        option: as it is everywhere else.
+        default: None leaves it as it is.
+        changes: `help`, `show_default` (the default in words) or `rich_help_panel`.
+
+    Example:
+        >>> changed(BatchSize, help="Sentences per update.").info.help
+        'Sentences per update.'
+    """
+    info = copy.copy(option.info)
+    vars(info).update(changes)
+    return Option(option.kind, info, option.default if default is None else default)
+
+
+def flag_of(option: Option) -> str:
+    """The long spelling of an option: `--batch-size`.
 
     Example:
         >>> flag_of(BatchSize)
         '--batch-size'
     """
-    info = get_args(option)[1]
+    info = option.info
     return next(name for name in (info.default, *(info.param_decls or ())) if str(name).startswith("--"))
 
 
-def switch_of(option: object, on: bool) -> str:
+def switch_of(option: Option, on: bool) -> str:
     """The spelling that turns a switch such as `--check/--no-check` on or off."""
     positive, _, negative = flag_of(option).partition("/")
     return positive if on else negative
@@ -62,12 +119,12 @@ def switch_of(option: object, on: bool) -> str:
 # What is learned from
 
 
-def data(metavar: str, help: str, *also: str) -> object:
+def data(metavar: str, help: str, *also: str) -> Option:
     """The option `--data` of one command, with what that command takes, and further names for it."""
-    return Annotated[str, typer.Option("--data", *also, metavar=metavar, help=help, rich_help_panel=DATA)]
+    return option(" ".join(("--data", *also, metavar)), DATA, help)
 
 
-def folds(help: str, most: int = parsers.LARGEST_WHOLE) -> object:
+def folds(help: str, most: int = parsers.LARGEST_WHOLE) -> Option:
     """The option `--folds` of one command, with what is cross-validated there: in 2 parts or more, 0 for none."""
 
     def parse(text: object) -> int:
@@ -75,222 +132,91 @@ def folds(help: str, most: int = parsers.LARGEST_WHOLE) -> object:
             raise typer.BadParameter("expected 2 or more, or 0 for none, got 1")
         return count
 
-    return Annotated[int, typer.Option("--folds", metavar="K", parser=parse, rich_help_panel=DATA, help=help)]
+    return option("--folds K", DATA, help, parse)
 
 
-Limit = Annotated[
-    int | None,
-    typer.Option(
-        "--limit",
-        metavar="N",
-        parser=parsers.whole_number(),
-        rich_help_panel=DATA,
-        help="Only the first N training rows after the seeded shuffle.",
-    ),
-]
-ValSplit = Annotated[
-    float,
-    typer.Option(
-        "--val-split",
-        metavar="F",
-        parser=parsers.real_number(0, 1, above=True, below=True),
-        rich_help_panel=DATA,
-        help="Share of the training rows that is held out to choose the best epoch.",
-    ),
-]
+Limit = option("--limit N", DATA, "Only the first N training rows after the seeded shuffle.", parsers.whole_number())
+ValSplit = option(
+    "--val-split F",
+    DATA,
+    "Share of the training rows that is held out to choose the best epoch.",
+    parsers.real_number(0, 1, above=True, below=True),
+)
 
 # The network
 
 
-Hidden = Annotated[
-    tuple,
-    typer.Option(
-        "--hidden", metavar="N[,N]", parser=parsers.sizes, rich_help_panel=NETWORK, help="Width of each hidden layer."
-    ),
-]
-Filters = Annotated[
-    tuple,
-    typer.Option(
-        "--filters",
-        metavar="N[,N]",
-        parser=parsers.sizes,
-        rich_help_panel=NETWORK,
-        help="Filters of each convolution.",
-    ),
-]
+Hidden = option("--hidden N[,N]", NETWORK, "Width of each hidden layer.", parsers.sizes)
+Filters = option("--filters N[,N]", NETWORK, "Filters of each convolution.", parsers.sizes)
 
 # Training
 
 
-Epochs = Annotated[
-    int,
-    typer.Option(
-        "--epochs",
-        "-e",
-        metavar="N",
-        parser=parsers.whole_number(),
-        rich_help_panel=TRAINING,
-        help="How often every training row is seen.",
-    ),
-]
-BatchSize = Annotated[
-    int,
-    typer.Option(
-        "--batch-size",
-        "-b",
-        metavar="N",
-        parser=parsers.whole_number(),
-        rich_help_panel=TRAINING,
-        help="Rows per update.",
-    ),
-]
-BatchSizeOrFull = Annotated[
-    object,
-    typer.Option(
-        "--batch-size",
-        "-b",
-        metavar="N|full",
-        parser=parsers.word_or(parsers.whole_number(), "full"),
-        rich_help_panel=TRAINING,
-        help="Rows per update: 1 is stochastic gradient descent, full takes all of them at once.",
-    ),
-]
-Lr = Annotated[
-    float,
-    typer.Option(
-        "--lr",
-        "--learning-rate",
-        metavar="X",
-        parser=parsers.real_number(0, above=True),
-        rich_help_panel=TRAINING,
-        help="Learning rate; if not given, one that suits the optimizer.",
-    ),
-]
+Epochs = option("--epochs -e N", TRAINING, "How often every training row is seen.", parsers.whole_number())
+BatchSize = option("--batch-size -b N", TRAINING, "Rows per update.", parsers.whole_number())
+BatchSizeOrFull = option(
+    "--batch-size -b N|full",
+    TRAINING,
+    "Rows per update: 1 is stochastic gradient descent, full takes all of them at once.",
+    parsers.word_or(parsers.whole_number(), "full"),
+)
+Lr = option(
+    "--lr --learning-rate X",
+    TRAINING,
+    "Learning rate; if not given, one that suits the optimizer.",
+    parsers.real_number(0, above=True),
+)
 OPTIMIZERS = ("sgd", "rmsprop", "adagrad", "adam", "adamw")
-Optimizer = Annotated[
-    str,
-    typer.Option(
-        "--optimizer",
-        metavar="NAME",
-        parser=parsers.one_of(*OPTIMIZERS),
-        rich_help_panel=TRAINING,
-        help=f"Rule of the updates: {', '.join(OPTIMIZERS)}.",
-    ),
-]
-Patience = Annotated[
-    int | None,
-    typer.Option(
-        "--patience",
-        metavar="N",
-        parser=parsers.whole_number(),
-        rich_help_panel=TRAINING,
-        help="Stop after N epochs without a new best. The best weights are kept in any case.",
-    ),
-]
-Seed = Annotated[
-    int,
-    typer.Option(
-        "--seed",
-        metavar="N",
-        envvar="BRAINBOX_SEED",
-        parser=parsers.whole_number(0, 2**64 - 1),
-        rich_help_panel=TRAINING,
-        help="Start of all randomness: the same seed gives the same run.",
-    ),
-]
-Quick = Annotated[
-    bool,
-    typer.Option(
-        "--quick",
-        rich_help_panel=TRAINING,
-        help="Finish within 5 seconds, for a first look and for CI; says what it changes.",
-    ),
-]
+Optimizer = option(
+    "--optimizer NAME", TRAINING, f"Rule of the updates: {', '.join(OPTIMIZERS)}.", parsers.one_of(*OPTIMIZERS)
+)
+Patience = option(
+    "--patience N",
+    TRAINING,
+    "Stop after N epochs without a new best. The best weights are kept in any case.",
+    parsers.whole_number(),
+)
+Seed = option(
+    "--seed N",
+    TRAINING,
+    "Start of all randomness: the same seed gives the same run.",
+    parsers.whole_number(0, 2**64 - 1),
+    env="BRAINBOX_SEED",
+)
+Quick = option("--quick", TRAINING, "Finish within 5 seconds, for a first look and for CI; says what it changes.")
 
 # What comes out
 
 
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        "-o",
-        metavar="FOLDER",
-        parser=parsers.folder,
-        show_default="brainbox-out/NOUN, env var: BRAINBOX_OUT for brainbox-out",
-        rich_help_panel=OUTPUT,
-        help="Where the model and the records of the run go.",
-    ),
-]
-Model = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        "-m",
-        metavar="PATH|NOUN",
-        show_default="the one trained last without --out",
-        help="The model file, its folder, or the command that trained it.",
-    ),
-]
-FailUnder = Annotated[
-    float | None,
-    typer.Option(
-        "--fail-under",
-        metavar="X",
-        parser=parsers.share,
-        rich_help_panel=OUTPUT,
-        help="Exit with code 5 if the main figure < X.",
-    ),
-]
-FailOver = Annotated[
-    float | None,
-    typer.Option(
-        "--fail-over",
-        metavar="X",
-        parser=parsers.share,
-        rich_help_panel=OUTPUT,
-        help="Exit with code 5 if the main figure > X.",
-    ),
-]
-Plot = Annotated[
-    bool, typer.Option("--plot", rich_help_panel=OUTPUT, help="Also draw PNG pictures into the output folder.")
-]
+Out = option(
+    "--out -o FOLDER",
+    OUTPUT,
+    "Where the model and the records of the run go.",
+    parsers.folder,
+    shown="brainbox-out/NOUN, env var: BRAINBOX_OUT for brainbox-out",
+)
+Model = option(
+    "--model -m PATH|NOUN",
+    None,
+    "The model file, its folder, or the command that trained it.",
+    shown="the one trained last without --out",
+)
+FailUnder = option("--fail-under X", OUTPUT, "Exit with code 5 if the main figure < X.", parsers.share)
+FailOver = option("--fail-over X", OUTPUT, "Exit with code 5 if the main figure > X.", parsers.share)
+Plot = option("--plot", OUTPUT, "Also draw PNG pictures into the output folder.")
+DryRun = option("--dry-run -n", OUTPUT, "Show data, layers and what would be written; write nothing.")
 # A lesson is run for what it shows; a picture of it gets a name of its own. Where the name is left out it is the
 # command's, with the suffix below.
 IMPLIED = {"--plot": ".png", "--gif": ".gif"}
 
 
-def picture(flag: str, help: str) -> object:
+def picture(flag: str, help: str) -> Option:
     """The option `--plot [FILE]` or `--gif [FILE]` of a command without verbs."""
-    return Annotated[
-        Path | None,
-        typer.Option(
-            flag,
-            metavar="[FILE]",
-            parser=parsers.file(IMPLIED[flag]),
-            rich_help_panel=OUTPUT,
-            show_default=False,
-            help=f"{help} [dim]Without a name: NOUN{IMPLIED[flag]}.[/dim]",
-        ),
-    ]
+    suffix = IMPLIED[flag]
+    about = f"{help} [dim]Without a name: NOUN{suffix}.[/dim]"
+    return option(f"{flag} [FILE]", OUTPUT, about, parsers.file(suffix), shown=False)
 
 
-DryRun = Annotated[
-    bool,
-    typer.Option(
-        "--dry-run", "-n", rich_help_panel=OUTPUT, help="Show data, layers and what would be written; write nothing."
-    ),
-]
-Json = Annotated[
-    bool,
-    typer.Option(
-        "--json", rich_help_panel=DISPLAY, help="One JSON object on standard output, the text on standard error."
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=DISPLAY, help="Only the answer.")]
-Verbose = Annotated[
-    bool,
-    typer.Option(
-        "--verbose", "-v", rich_help_panel=DISPLAY, help="Every batch, step or update; and tracebacks with errors."
-    ),
-]
+Json = option("--json", DISPLAY, "One JSON object on standard output, the text on standard error.")
+Quiet = option("--quiet -q", DISPLAY, "Only the answer.")
+Verbose = option("--verbose -v", DISPLAY, "Every batch, step or update; and tracebacks with errors.")

@@ -6,12 +6,8 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
-
-import typer
 
 from brainbox_cli import options, parsers
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer
 from brainbox_core.errors import InputError, UsageError
@@ -22,39 +18,29 @@ from brainbox_core.tasks.digits.settings import NAMED, Settings
 EXAMPLE = "example.png"
 LARGEST_SHIFT = 14  # pixels; half the picture
 
-Augment = Annotated[
-    bool,
-    typer.Option(
-        "--augment",
-        rich_help_panel=options.TRAINING,
-        help="Show each digit moved, turned, scaled and warped a little, anew in every epoch; takes more epochs.",
-    ),
-]
-Images = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="IMAGE|-", help="Pictures of one digit each: a drawing, a scan, a photo; - reads one."),
-]
-MoreImages = Annotated[
-    list[str] | None,
-    typer.Option("--image", "--data", metavar="IMAGE", help="Another way to name a picture; may be repeated."),
-]
-Top = Annotated[
-    int,
-    typer.Option("--top", metavar="N", parser=parsers.whole_number(1, 10), help="Also name the next most likely ones."),
-]
-Show = Annotated[bool, typer.Option("--show", help="Print the 28x28 pixels that the network saw.")]
-Shift = Annotated[
-    int,
-    typer.Option(
-        "--shift",
-        metavar="N",
-        parser=parsers.whole_number(0, LARGEST_SHIFT),
-        help="Move every test picture by up to N pixels first.",
-    ),
-]
+Augment = options.option(
+    "--augment",
+    options.TRAINING,
+    "Show each digit moved, turned, scaled and warped a little, anew in every epoch; takes more epochs.",
+)
+Images = options.argument(
+    "IMAGE|-", "Pictures of one digit each: a drawing, a scan, a photo; - reads one.", repeated=True
+)
+MoreImages = options.option(
+    "--image --data IMAGE", None, "Another way to name a picture; may be repeated.", repeated=True
+)
+Top = options.option("--top N", None, "Also name the next most likely ones.", parsers.whole_number(1, 10), default=1)
+Show = options.option("--show", None, "Print the 28x28 pixels that the network saw.")
+Shift = options.option(
+    "--shift N",
+    None,
+    "Move every test picture by up to N pixels first.",
+    parsers.whole_number(0, LARGEST_SHIFT),
+    default=0,
+)
 
 
-def digit_reader(noun: str, settings: Callable[..., Settings], network: Mapping[str, object]) -> Trainer:
+def digit_reader(noun: str, settings: Callable[..., Settings], network: Mapping[str, options.Option]) -> Trainer:
     """The trainer of one of the two networks.
 
     Args:
@@ -82,12 +68,12 @@ def digit_reader(noun: str, settings: Callable[..., Settings], network: Mapping[
         headline=_headline,
         predict=_predict,
         predict_choices={
-            "images": Choice(Images),
-            "more_images": Choice(MoreImages),
-            "top": Choice(Top, 1),
-            "show": Choice(Show, False),
+            "images": Images,
+            "more_images": MoreImages,
+            "top": Top,
+            "show": Show,
         },
-        evaluate_choices={"shift": Choice(Shift, 0)},
+        evaluate_choices={"shift": Shift},
         show=_show,
         record=_record,
         draw=_draw,

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
 from brainbox_cli import options
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.options import Option
+
+DISPLAY = {"json": options.Json, "quiet": options.Quiet, "verbose": options.Verbose}
 
 
-class Choice(NamedTuple):
-    """An option or argument of a verb: its annotated type and its default."""
-
-    option: object
-    default: object = None
-
-
-DISPLAY = {
-    "json": Choice(options.Json, False),
-    "quiet": Choice(options.Quiet, False),
-    "verbose": Choice(options.Verbose, False),
-}
-
-
-def command(noun: str, verb: str | None, function: Callable, choices: Mapping[str, Choice]) -> Callable:
+def command(noun: str, verb: str | None, function: Callable, choices: Mapping[str, Option]) -> Callable:
     """A function whose signature Typer can read: the declared options, and those of the display.
 
     Args:
@@ -48,8 +37,9 @@ def command(noun: str, verb: str | None, function: Callable, choices: Mapping[st
         return function(reporter, values, given)
 
     parameters = [inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
-    for name, (option, default) in {**choices, **DISPLAY}.items():
-        parameter = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
-        parameters.append(parameter)
+    for name, (kind, info, default) in {**choices, **DISPLAY}.items():
+        parameters.append(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
+        )
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # which every function may have
     return run

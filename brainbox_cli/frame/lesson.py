@@ -14,16 +14,16 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import typer
 from typer.core import TyperCommand
 
 from brainbox_cli import options, parsers
 from brainbox_cli.exit_codes import ExitCode
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.command import command as options_of
 from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.options import Option
 from brainbox_cli.program import ParsingError, unknown_option
 from brainbox_core.errors import BrainboxError, UsageError
 from brainbox_core.files.writing import atomic_write, check_writable
@@ -70,19 +70,19 @@ class Lesson:
     """
 
     noun: str
-    choices: Mapping[str, Choice]
+    choices: Mapping[str, Option]
     headline: Callable[..., list[str]]
     run: Callable[..., Outcome]
     instead: Mapping[str, Callable[..., Outcome]] = field(default_factory=dict)
 
     @property
-    def settings(self) -> dict[str, Choice]:
+    def settings(self) -> dict[str, Option]:
         """The choices that decide what is computed, by name."""
         shown = (options.OUTPUT, options.DISPLAY)
         return {name: choice for name, choice in self.choices.items() if _panel(choice) not in shown} | _SEED
 
 
-_SEED = {"seed": Choice(options.Seed, 0)}
+_SEED = {"seed": options.changed(options.Seed, default=0)}
 
 
 def command(lesson: Lesson, summary: str, epilog: str = "") -> typer.Typer:
@@ -156,7 +156,7 @@ def _check_files(lesson: Lesson, reporter: Reporter, files: Mapping[str, Path]) 
     """Find out before the work whether every file can be written; make way on standard output if it takes one."""
     flags: dict[str, str] = {}
     for name, path in files.items():
-        flag = options.flag_of(lesson.choices[name].option)
+        flag = options.flag_of(lesson.choices[name])
         if other := flags.get(os.path.realpath(path)):
             raise UsageError(
                 f"names the same file as {other}", where=f"{flag} {path}", fix="give each a name of its own"
@@ -193,20 +193,16 @@ def _reproduce(lesson: Lesson, values: Mapping, given: set[str]) -> str:
         value = values[name]
         if name != "seed" and (name not in given or value is None):
             continue
-        if isinstance(_info(choice), typer.models.ArgumentInfo):
+        if isinstance(choice.info, typer.models.ArgumentInfo):
             argument = [parsers.as_typed(value)]
         elif isinstance(value, bool):
-            words.append(options.switch_of(choice.option, value))
+            words.append(options.switch_of(choice, value))
         else:
-            words += [options.flag_of(choice.option), parsers.as_typed(value)]
+            words += [options.flag_of(choice), parsers.as_typed(value)]
     if argument and argument[0].startswith("-"):
         return shlex.join([*words, "--", *argument])
     return shlex.join([*words[:2], *argument, *words[2:]])
 
 
-def _info(choice: Choice) -> typer.models.ParameterInfo:
-    return get_args(choice.option)[1]
-
-
-def _panel(choice: Choice) -> str | None:
-    return _info(choice).rich_help_panel
+def _panel(choice: Option) -> str | None:
+    return choice.info.rich_help_panel

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from brainbox_cli import options
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.screen.screen import Part
@@ -64,17 +63,17 @@ class Trainer:
     noun: str
     task: str
     settings: Callable
-    choices: Mapping[str, object]
+    choices: Mapping[str, options.Option]
     metric: str
     headline: Callable[[object], list[str]]
     predict: Callable[..., Iterable[Answer]]
-    predict_choices: Mapping[str, Choice]
-    evaluate_choices: Mapping[str, Choice]
+    predict_choices: Mapping[str, options.Option]
+    evaluate_choices: Mapping[str, options.Option]
     show: Callable[[Reporter, str, object, object], None]
     record: Callable[[object], dict]
     draw: Callable[..., dict[str, Path]]
     try_next: Callable[..., tuple[list[str], dict[str, Path]]]
-    train_choices: Mapping[str, Choice] = field(default_factory=dict)
+    train_choices: Mapping[str, options.Option] = field(default_factory=dict)
     afterwards: Callable[..., None] | None = None
     of_texts: bool = False
     verb: str = "predict"
@@ -82,7 +81,7 @@ class Trainer:
     progress: Callable[..., Callback] | None = None
 
     @property
-    def setting_options(self) -> dict[str, object]:
+    def setting_options(self) -> dict[str, options.Option]:
         """The options that decide what is learned, by the name of their setting: the noun's own and the shared ones."""
         shared = {
             "limit": options.Limit,

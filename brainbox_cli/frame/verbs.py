@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from brainbox_cli import options, parsers
 from brainbox_cli.frame import run
-from brainbox_cli.frame.command import Choice, command
+from brainbox_cli.frame.command import command
 from brainbox_cli.frame.gate import is_share, shown
 from brainbox_cli.frame.trainer import Trainer
 from brainbox_cli.program import ParsingError, suggestion, unknown_option
@@ -189,19 +189,19 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
     """The command of a trainer: one function is both the bare noun and `train`."""
     defaults = trainer.settings()
     train = {
-        **{name: Choice(option, _default(defaults, name)) for name, option in trainer.setting_options.items()},
-        "quick": Choice(options.Quick, False),
-        "out": Choice(options.Out),
+        **{name: option._replace(default=_default(defaults, name)) for name, option in trainer.setting_options.items()},
+        "quick": options.Quick,
+        "out": options.Out,
         **_gate(trainer.metric, " The model is saved all the same."),
-        "plot": Choice(options.Plot, False),
-        "dry_run": Choice(options.DryRun, False),
+        "plot": options.Plot,
+        "dry_run": options.DryRun,
         **trainer.train_choices,
     }
     use, about_use = _USES[trainer.verb]
-    predict = {**trainer.predict_choices, "model": Choice(options.Model)}
+    predict = {**trainer.predict_choices, "model": options.Model}
     evaluate = {
-        "data": Choice(options.defaulting(trainer.choices["data"], "what the model was trained on")),
-        "model": Choice(options.Model),
+        "data": options.changed(trainer.choices["data"], show_default="what the model was trained on"),
+        "model": options.Model,
         **trainer.evaluate_choices,
         **_gate(trainer.metric),
     }
@@ -226,12 +226,12 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
     return app
 
 
-def _gate(metric: str, besides: str = "") -> dict[str, Choice]:
+def _gate(metric: str, besides: str = "") -> dict[str, options.Option]:
     """The options that fail a run by its main figure, which their help names."""
     example = " (0.95 or 95%)" if is_share(metric) else ""
     sides = (("fail_under", options.FailUnder, "<"), ("fail_over", options.FailOver, ">"))
     return {
-        name: Choice(options.reworded(option, f"Exit with code 5 if {shown(metric)} {side} X{example}.{besides}"))
+        name: options.changed(option, help=f"Exit with code 5 if {shown(metric)} {side} X{example}.{besides}")
         for name, option, side in sides
     }
 

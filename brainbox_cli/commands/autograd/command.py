@@ -6,12 +6,10 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from brainbox_cli import options, parsers
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.lesson import Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.errors import ConvergenceError, UsageError
@@ -44,45 +42,26 @@ def point(text: object) -> Mapping[str, float]:
     return found
 
 
-Expression = Annotated[
-    str | None,
-    typer.Argument(metavar="EXPR", show_default=EXPRESSION, help="A formula: numbers, names, + - * / ^, sin, exp, ..."),
-]
-At = Annotated[
-    str | None,
-    typer.Option(
-        "--at",
-        metavar="X=N,...",
-        parser=point,
-        show_default=POINT,
-        rich_help_panel=options.DATA,
-        help="Where to take it.",
+CHOICES = {
+    "expression": options.argument("EXPR", "A formula: numbers, names, + - * / ^, sin, exp, ...", shown=EXPRESSION),
+    "at": options.option("--at X=N,...", options.DATA, "Where to take it.", point, shown=POINT),
+    "dataset": options.option(
+        "--dataset NAME",
+        options.DATA,
+        f"Instead of a formula, teach a network of single numbers to tell points apart: {', '.join(SETS)}.",
+        parsers.one_of(*SETS),
     ),
-]
-Dataset = Annotated[
-    str | None,
-    typer.Option(
-        "--dataset",
-        metavar="NAME",
-        parser=parsers.one_of(*SETS),
-        rich_help_panel=options.DATA,
-        help=f"Instead of a formula, teach a network of single numbers to tell points apart: {', '.join(SETS)}.",
+    "check": options.option(
+        "--check/--no-check", None, "Compare the gradient with finite differences (exit code 4 if wrong).", default=True
     ),
-]
-Check = Annotated[
-    bool,
-    typer.Option("--check/--no-check", help="Compare the gradient with finite differences (exit code 4 if wrong)."),
-]
-Dot = Annotated[
-    Path | None,
-    typer.Option(
-        "--dot",
-        metavar="FILE",
-        parser=parsers.file(".dot", ".gv"),
-        rich_help_panel=options.OUTPUT,
-        help="Write the graph in the language of Graphviz; - for standard output.",
+    "dot": options.option(
+        "--dot FILE",
+        options.OUTPUT,
+        "Write the graph in the language of Graphviz; - for standard output.",
+        parsers.file(".dot", ".gv"),
     ),
-]
+    "plot": options.picture("--plot", "Draw the graph, or what the network learned."),
+}
 
 
 def _headline(
@@ -298,14 +277,7 @@ def _picture(training: Training, columns: int, unicode: bool) -> list[list]:
 app = command(
     Lesson(
         noun="autograd",
-        choices={
-            "expression": Choice(Expression),
-            "at": Choice(At),
-            "dataset": Choice(Dataset),
-            "check": Choice(Check, True),
-            "dot": Choice(Dot),
-            "plot": Choice(options.picture("--plot", "Draw the graph, or what the network learned.")),
-        },
+        choices=CHOICES,
         headline=_headline,
         run=_run,
     ),

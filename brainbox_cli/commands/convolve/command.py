@@ -6,15 +6,14 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.convolve.view import show_kernel, show_list, show_preview, show_result, show_step
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.lesson import STDOUT, Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.options import DATA, DISPLAY, OUTPUT, option
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import standard_input
 from brainbox_core.tasks.convolve.kernels import EXAMPLE, NAMED, Kernel, parse_kernel
@@ -35,99 +34,59 @@ def _place(text: object) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-ImageFile = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="IMAGE|-",
-        show_default=DEFAULT_PICTURE,
-        help="A picture file, - for standard input, or bricks or portrait (built in).",
+CHOICES = {
+    "image": options.argument(
+        "IMAGE|-",
+        "A picture file, - for standard input, or bricks or portrait (built in).",
+        shown=DEFAULT_PICTURE,
     ),
-]
-MoreImage = Annotated[
-    str | None,
-    typer.Option(
-        "--image", "--data", metavar="IMAGE", rich_help_panel=options.DATA, help="Another way to name the picture."
-    ),
-]
-Colour = Annotated[
-    bool | None,
-    typer.Option(
+    "more_image": option("--image --data IMAGE", DATA, "Another way to name the picture."),
+    "colour": option(
         "--rgb/--gray",
-        show_default="as the picture is",
-        rich_help_panel=options.DATA,
-        help="Filter red, green and blue apart, or the picture in gray.",
+        DATA,
+        "Filter red, green and blue apart, or the picture in gray.",
+        shown="as the picture is",
     ),
-]
-KernelText = Annotated[
-    str,
-    typer.Option(
-        "--kernel",
-        "-k",
-        metavar="NAME|MATRIX",
-        rich_help_panel=FILTER,
-        help=f"One of {', '.join(NAMED)}; or numbers (also 1/9), rows between semicolons: {EXAMPLE}.",
+    "kernel": option(
+        "--kernel -k NAME|MATRIX",
+        FILTER,
+        f"One of {', '.join(NAMED)}; or numbers (also 1/9), rows between semicolons: {EXAMPLE}.",
+        default="vertical-edge",
     ),
-]
-Padding = Annotated[
-    str,
-    typer.Option(
-        "--padding",
-        metavar="same|valid",
-        parser=parsers.one_of("same", "valid"),
-        rich_help_panel=FILTER,
-        help="same keeps the size and makes up what lies beyond the border; valid keeps the kernel inside.",
+    "padding": option(
+        "--padding same|valid",
+        FILTER,
+        "same keeps the size and makes up what lies beyond the border; valid keeps the kernel inside.",
+        parsers.one_of("same", "valid"),
+        default="same",
     ),
-]
-Border = Annotated[
-    str,
-    typer.Option(
-        "--border",
-        metavar="constant|reflect|edge",
-        parser=parsers.one_of("constant", "reflect", "edge"),
-        rich_help_panel=FILTER,
-        help="What lies beyond the border: black, the picture mirrored, or its outermost pixels repeated.",
+    "border": option(
+        "--border constant|reflect|edge",
+        FILTER,
+        "What lies beyond the border: black, the picture mirrored, or its outermost pixels repeated.",
+        parsers.one_of("constant", "reflect", "edge"),
+        default="reflect",
     ),
-]
-Stride = Annotated[
-    int,
-    typer.Option(
-        "--stride",
-        metavar="N",
-        parser=parsers.whole_number(1, MOST_STRIDE),
-        rich_help_panel=FILTER,
-        help="Keep every N-th pixel of the result.",
+    "stride": option(
+        "--stride N", FILTER, "Keep every N-th pixel of the result.", parsers.whole_number(1, MOST_STRIDE), default=1
     ),
-]
-Flip = Annotated[
-    bool,
-    typer.Option(
-        "--flip", rich_help_panel=FILTER, help="Turn the kernel by 180 degrees first: convolution as in mathematics."
+    "flip": option("--flip", FILTER, "Turn the kernel by 180 degrees first: convolution as in mathematics."),
+    "out": option(
+        "--out -o FILE|-",
+        OUTPUT,
+        "Where the picture goes; - writes it to standard output as PNG.",
+        parsers.file(*FORMATS),
+        default="output.png",
     ),
-]
-Out = Annotated[
-    Path,
-    typer.Option(
-        "--out",
-        "-o",
-        metavar="FILE|-",
-        parser=parsers.file(*FORMATS),
-        rich_help_panel=options.OUTPUT,
-        help="Where the picture goes; - writes it to standard output as PNG.",
+    "plot": options.picture("--plot", "Draw before, kernel and after, as a PNG picture."),
+    "explain": option(
+        "--explain X,Y",
+        DISPLAY,
+        "Show how the pixel in column X and row Y (from 0) of the result came about.",
+        _place,
     ),
-]
-Explain = Annotated[
-    tuple | None,
-    typer.Option(
-        "--explain",
-        metavar="X,Y",
-        parser=_place,
-        rich_help_panel=options.DISPLAY,
-        help="Show how the pixel in column X and row Y (from 0) of the result came about.",
-    ),
-]
-List = Annotated[
-    bool, typer.Option("--list", rich_help_panel=options.DISPLAY, help="Show all named kernels, and what each does.")
-]
+    "list": option("--list", DISPLAY, "Show all named kernels, and what each does."),
+}
 
 
 def _source(image: str | None, more_image: str | None) -> str:
@@ -284,20 +243,7 @@ def _picture(reporter: Reporter, before: object, kernel: Kernel, after: object) 
 app = command(
     Lesson(
         noun="convolve",
-        choices={
-            "image": Choice(ImageFile),
-            "more_image": Choice(MoreImage),
-            "colour": Choice(Colour),
-            "kernel": Choice(KernelText, "vertical-edge"),
-            "padding": Choice(Padding, "same"),
-            "border": Choice(Border, "reflect"),
-            "stride": Choice(Stride, 1),
-            "flip": Choice(Flip, False),
-            "out": Choice(Out, "output.png"),
-            "plot": Choice(options.picture("--plot", "Draw before, kernel and after, as a PNG picture.")),
-            "explain": Choice(Explain),
-            "list": Choice(List, False),
-        },
+        choices=CHOICES,
         headline=_headline,
         run=_run,
         instead={"list": _list},

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.descent.report import answer_at, count, show_comparison, show_end, show_landscape, show_steps
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.lesson import Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.options import DATA, DISPLAY, OUTPUT, TRAINING, changed, option
 from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.tasks.descent.settings import CLASSICS, LR, RULES, STEPS, TOL, Settings, choose
 
@@ -52,83 +50,38 @@ def _coordinates(text: object) -> tuple[float, ...]:
     return tuple(number(part.strip()) for part in str(text).split(","))
 
 
-Func = Annotated[
-    str,
-    typer.Option(
-        "--func",
-        "-f",
-        metavar="FORMULA",
-        rich_help_panel=options.DATA,
-        help=f"What to minimise: a formula, or {', '.join(CLASSICS)}.",
+CHOICES = {
+    "func": option(
+        "--func -f FORMULA", DATA, f"What to minimise: a formula, or {', '.join(CLASSICS)}.", default=FUNCTION
     ),
-]
-Start = Annotated[
-    tuple | None,
-    typer.Option(
-        "--start",
-        metavar="X,Y",
-        parser=_coordinates,
-        show_default="3,4",
-        rich_help_panel=options.DATA,
-        help="Where to begin: a number for each variable, in alphabetical order.",
+    "start": option(
+        "--start X,Y",
+        DATA,
+        "Where to begin: a number for each variable, in alphabetical order.",
+        _coordinates,
+        shown="3,4",
     ),
-]
-Lr = Annotated[
-    float | None,
-    typer.Option(
-        "--lr",
-        "--learning-rate",
-        metavar="X",
-        parser=parsers.real_number(0, above=True),
-        show_default=f"{LR}",
-        rich_help_panel=options.TRAINING,
-        help="Learning rate.",
+    "lr": changed(options.Lr, help="Learning rate.", show_default=f"{LR}"),
+    "optimizer": option(
+        "--optimizer NAME",
+        TRAINING,
+        f"Rule of the steps: {', '.join(RULES)}; {ALL} compares them.",
+        parsers.one_of(*RULES, ALL),
+        default="gd",
     ),
-]
-Steps = Annotated[
-    int | None,
-    typer.Option(
-        "--steps",
-        metavar="N",
-        parser=parsers.whole_number(1, 10**6),
-        show_default=f"{STEPS}",
-        rich_help_panel=options.TRAINING,
-        help="The most steps to take.",
+    "steps": option("--steps N", TRAINING, "The most steps to take.", parsers.whole_number(1, 10**6), shown=f"{STEPS}"),
+    "tol": option(
+        "--tol X",
+        TRAINING,
+        "The length of the gradient that counts as level ground.",
+        parsers.real_number(0, above=True),
+        default=TOL,
     ),
-]
-Rule = Annotated[
-    str,
-    typer.Option(
-        "--optimizer",
-        metavar="NAME",
-        parser=parsers.one_of(*RULES, ALL),
-        rich_help_panel=options.TRAINING,
-        help=f"Rule of the steps: {', '.join(RULES)}; {ALL} compares them.",
-    ),
-]
-Tol = Annotated[
-    float,
-    typer.Option(
-        "--tol",
-        metavar="X",
-        parser=parsers.real_number(0, above=True),
-        rich_help_panel=options.TRAINING,
-        help="The length of the gradient that counts as level ground.",
-    ),
-]
-Show = Annotated[
-    bool, typer.Option("--show", rich_help_panel=options.OUTPUT, help="Open the picture of --plot in a window.")
-]
-Explain = Annotated[
-    int | None,
-    typer.Option(
-        "--explain",
-        metavar="K",
-        parser=parsers.whole_number(),
-        rich_help_panel=options.DISPLAY,
-        help="Show the arithmetic of step K.",
-    ),
-]
+    "plot": options.picture("--plot", "Draw contour and surface with the path, as a PNG picture."),
+    "gif": options.picture("--gif", "Draw the descent as an animation."),
+    "show": option("--show", OUTPUT, "Open the picture of --plot in a window."),
+    "explain": option("--explain K", DISPLAY, "Show the arithmetic of step K.", parsers.whole_number()),
+}
 
 
 def _headline(
@@ -321,18 +274,7 @@ def _window():
 app = command(
     Lesson(
         noun="descent",
-        choices={
-            "func": Choice(Func, FUNCTION),
-            "start": Choice(Start),
-            "lr": Choice(Lr),
-            "optimizer": Choice(Rule, "gd"),
-            "steps": Choice(Steps),
-            "tol": Choice(Tol, TOL),
-            "plot": Choice(options.picture("--plot", "Draw contour and surface with the path, as a PNG picture.")),
-            "gif": Choice(options.picture("--gif", "Draw the descent as an animation.")),
-            "show": Choice(Show, False),
-            "explain": Choice(Explain),
-        },
+        choices=CHOICES,
         headline=_headline,
         run=_run,
     ),

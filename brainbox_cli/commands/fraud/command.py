@@ -7,16 +7,13 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
-
-import typer
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.fraud.view import CLASSES, show
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer
 from brainbox_cli.frame.verbs import verbs
+from brainbox_cli.options import DATA, TRAINING, argument, changed, option
 from brainbox_core.errors import UsageError
 from brainbox_core.files.reading import printable
 from brainbox_core.files.writing import atomic_write
@@ -46,85 +43,42 @@ def threshold(text: object) -> float | str:
     return parsers.word_or(parsers.real_number(0, 1, above=True, below=True), AUTO, f"{RECALL}R")(text)
 
 
-Target = Annotated[
-    str,
-    typer.Option("--target", metavar="COL", rich_help_panel=options.DATA, help="Column with 1 for a fraud, 0 if not."),
-]
-Drop = Annotated[
-    tuple,
-    typer.Option(
-        "--drop",
-        metavar="COL[,COL]",
-        parser=parsers.columns,
-        rich_help_panel=options.DATA,
-        show_default=False,
-        help="Columns to leave out of the features.",
-    ),
-]
-Split = Annotated[
-    str,
-    typer.Option(
-        "--split",
-        metavar="time|stratified",
-        parser=parsers.one_of(AUTO, TIME, STRATIFIED),
-        rich_help_panel=options.DATA,
-        show_default="time where there is a Time column",
-        help="Learn from the earlier rows and judge by the last fifth; or any rows, with as many frauds in each part.",
-    ),
-]
-ValSplit = Annotated[
-    float,
-    typer.Option(
-        "--val-split",
-        metavar="F",
-        parser=parsers.real_number(0, 1, above=True, below=True),
-        rich_help_panel=options.DATA,
-        help="Share of the training rows that is held out to choose the best epoch and the threshold.",
-    ),
-]
-ClassWeight = Annotated[
-    object,
-    typer.Option(
-        "--class-weight",
-        metavar="balanced|none|X",
-        parser=parsers.word_or(parsers.real_number(0, above=True), BALANCED, NONE),
-        rich_help_panel=options.TRAINING,
-        help="How many honest transactions a fraud counts for; balanced: for as many as there are of them.",
-    ),
-]
-Threshold = Annotated[
-    object,
-    typer.Option(
-        "--threshold",
-        metavar="auto|P|recall=R",
-        parser=threshold,
-        rich_help_panel=options.TRAINING,
-        help="A fraud from probability P on; auto: the best F1 on held-out rows; recall=0.92: finds that share.",
-    ),
-]
-Transactions = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="CSV|-|NAME=VALUE,...", help="Tables of transactions, or one that is typed."),
-]
-MoreTransactions = Annotated[
-    list[str] | None, typer.Option("--data", metavar="CSV|-", help="Another way to name a table; may be repeated.")
-]
-
 CHOICES = {
     "data": options.data("CSV|-", f"A file such as creditcard.csv, - for standard input, or {BUILT_IN} (built in)."),
-    "target": Target,
-    "drop": Drop,
-    "split": Split,
+    "target": option("--target COL", DATA, "Column with 1 for a fraud, 0 if not."),
+    "drop": option("--drop COL[,COL]", DATA, "Columns to leave out of the features.", parsers.columns, shown=False),
+    "split": option(
+        "--split time|stratified",
+        DATA,
+        "Learn from the earlier rows and judge by the last fifth; or any rows, with as many frauds in each part.",
+        parsers.one_of(AUTO, TIME, STRATIFIED),
+        shown="time where there is a Time column",
+    ),
     "folds": options.folds("Also cross-validate in K parts of all rows; needs --split stratified."),
-    "val_split": ValSplit,
+    "val_split": changed(
+        options.ValSplit,
+        help="Share of the training rows that is held out to choose the best epoch and the threshold.",
+    ),
     "hidden": options.Hidden,
-    "class_weight": ClassWeight,
-    "threshold": Threshold,
+    "class_weight": option(
+        "--class-weight balanced|none|X",
+        TRAINING,
+        "How many honest transactions a fraud counts for; balanced: for as many as there are of them.",
+        parsers.word_or(parsers.real_number(0, above=True), BALANCED, NONE),
+    ),
+    "threshold": option(
+        "--threshold auto|P|recall=R",
+        TRAINING,
+        "A fraud from probability P on; auto: the best F1 on held-out rows; recall=0.92: finds that share.",
+        threshold,
+    ),
     "epochs": options.Epochs,
     "batch_size": options.BatchSizeOrFull,
     "lr": options.Lr,
     "optimizer": options.Optimizer,
 }
+Transactions = argument("CSV|-|NAME=VALUE,...", "Tables of transactions, or one that is typed.", repeated=True)
+MoreTransactions = option("--data CSV|-", None, "Another way to name a table; may be repeated.", repeated=True)
 
 
 def _headline(settings: Settings) -> list[str]:
@@ -234,7 +188,7 @@ TRAINER = Trainer(
     metric="test_average_precision",
     headline=_headline,
     predict=_predict,
-    predict_choices={"words": Choice(Transactions), "tables": Choice(MoreTransactions)},
+    predict_choices={"words": Transactions, "tables": MoreTransactions},
     evaluate_choices={},
     show=show,
     record=_record,

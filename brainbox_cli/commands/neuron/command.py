@@ -6,12 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from brainbox_cli import options, parsers
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.lesson import Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.errors import UsageError
@@ -32,51 +28,25 @@ MOST_UPDATES = 60  # shown without --verbose; a small learning rate makes thousa
 MOST_STATES = 8  # weights shown of a cycle
 BOUNDARY = {2: "line", 3: "plane", 4: "hyperplane"}
 
-Gate = Annotated[
-    str | None,
-    typer.Option(
-        "--gate",
-        metavar="NAME",
-        parser=parsers.one_of(*GATES),
-        show_default="or",
-        rich_help_panel=options.DATA,
-        help=f"What to learn: {', '.join(GATES)}.",
-    ),
-]
-Table = Annotated[
-    str | None,
-    typer.Option(
-        "--table",
-        metavar="DIGITS",
-        rich_help_panel=options.DATA,
-        help="Any truth table: the answers to 00, 01, 10, 11, such as 0110; 8 digits for three inputs, 16 for four.",
-    ),
-]
-Lr = Annotated[
-    float,
-    typer.Option(
-        "--lr",
-        "--learning-rate",
-        metavar="X",
-        parser=parsers.real_number(1e-4, 1e4),
-        rich_help_panel=options.TRAINING,
-        help="Learning rate.",
-    ),
-]
-Save = Annotated[
-    Path | None,
-    typer.Option(
-        "--save",
-        metavar="FILE|-",
-        parser=parsers.file(".safetensors"),
-        rich_help_panel=options.OUTPUT,
-        show_default=False,
-        help="Write the neuron as a model file, which brainbox export turns into C.",
-    ),
-]
-Explain = Annotated[
-    bool, typer.Option("--explain", rich_help_panel=options.DISPLAY, help="Show the arithmetic of every update.")
-]
+Gate = options.option(
+    "--gate NAME", options.DATA, f"What to learn: {', '.join(GATES)}.", parsers.one_of(*GATES), shown="or"
+)
+Table = options.option(
+    "--table DIGITS",
+    options.DATA,
+    "Any truth table: the answers to 00, 01, 10, 11, such as 0110; 8 digits for three inputs, 16 for four.",
+)
+Lr = options.option(
+    "--lr --learning-rate X", options.TRAINING, "Learning rate.", parsers.real_number(1e-4, 1e4), default=0.1
+)
+Save = options.option(
+    "--save FILE|-",
+    options.OUTPUT,
+    "Write the neuron as a model file, which brainbox export turns into C.",
+    parsers.file(".safetensors"),
+    shown=False,
+)
+Explain = options.option("--explain", options.DISPLAY, "Show the arithmetic of every update.")
 
 
 def _digits(gate: str | None, table: str | None) -> str:
@@ -286,13 +256,13 @@ app = command(
     Lesson(
         noun="neuron",
         choices={
-            "gate": Choice(Gate),
-            "table": Choice(Table),
-            "lr": Choice(Lr, 0.1),
-            "epochs": Choice(options.Epochs, EPOCHS),
-            "plot": Choice(options.picture("--plot", "Draw how the boundary moved, as a PNG picture.")),
-            "save": Choice(Save),
-            "explain": Choice(Explain, False),
+            "gate": Gate,
+            "table": Table,
+            "lr": Lr,
+            "epochs": options.changed(options.Epochs, default=EPOCHS),
+            "plot": options.picture("--plot", "Draw how the boundary moved, as a PNG picture."),
+            "save": Save,
+            "explain": Explain,
         },
         headline=_headline,
         run=_run,

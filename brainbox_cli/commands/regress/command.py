@@ -6,16 +6,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
-
-import typer
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.regress.view import amount, show
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer
 from brainbox_cli.frame.verbs import verbs
+from brainbox_cli.options import DATA, TRAINING, argument, changed, option
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable
 from brainbox_core.tables.numerals import number
@@ -24,123 +21,57 @@ from brainbox_core.tasks.regress.settings import AUTO, BUILT_IN, MAX_DEGREE, NON
 FEATURES = "Features"  # a panel of the help
 
 
-Target = Annotated[
-    str | None,
-    typer.Option(
-        "--target", metavar="COL", rich_help_panel=options.DATA, show_default="the last one", help="Column to predict."
-    ),
-]
-NoHeader = Annotated[
-    bool,
-    typer.Option("--no-header", rich_help_panel=options.DATA, help="The first line is data, not the columns' names."),
-]
-TestSplit = Annotated[
-    object,
-    typer.Option(
-        "--test-split",
-        metavar="F|none",
-        parser=parsers.word_or(parsers.real_number(0, 1, above=True, below=True), AUTO, NONE),
-        rich_help_panel=options.DATA,
-        show_default="0.2; none below 100 rows",
-        help="Share of the rows that is held out to judge by; none trains on all, judged by cross-validation.",
-    ),
-]
-ValSplit = Annotated[
-    float,
-    typer.Option(
-        "--val-split",
-        metavar="F",
-        parser=parsers.real_number(0, 1, below=True),
-        rich_help_panel=options.DATA,
-        help="Share of the training rows that is held out to choose the best epoch; 0 takes the last.",
-    ),
-]
-Log = Annotated[
-    tuple,
-    typer.Option(
-        "--log",
-        metavar="COL[,COL]",
-        parser=parsers.columns,
-        rich_help_panel=FEATURES,
-        show_default=False,
-        help="Take the logarithm of these columns first; the target may be one of them.",
-    ),
-]
-Degree = Annotated[
-    int,
-    typer.Option(
-        "--degree",
-        metavar="N",
-        parser=parsers.whole_number(1, MAX_DEGREE),
-        rich_help_panel=FEATURES,
-        help="Powers and products of the features, by up to N; 2 adds squares and products by twos.",
-    ),
-]
-Ridge = Annotated[
-    float,
-    typer.Option(
-        "--ridge",
-        metavar="X",
-        parser=parsers.real_number(0),
-        rich_help_panel=options.TRAINING,
-        help="Penalty on the sum of the squared weights, with features and target standardised.",
-    ),
-]
-ClosedForm = Annotated[
-    bool,
-    typer.Option(
-        "--closed-form", rich_help_panel=options.TRAINING, help="Solve by least squares, without gradient descent."
-    ),
-]
-Lr = Annotated[
-    float | None,
-    typer.Option(
-        "--lr",
-        "--learning-rate",
-        metavar="X",
-        parser=parsers.real_number(0, above=True),
-        rich_help_panel=options.TRAINING,
-        show_default="the largest that is safe",
-        help="Learning rate, with features and target standardised.",
-    ),
-]
-Plain = Annotated[
-    bool,
-    typer.Option("--plain", rich_help_panel=options.TRAINING, help="Gradient descent without Nesterov's momentum."),
-]
-NoInput = Annotated[
-    bool,
-    typer.Option("--no-input", rich_help_panel=options.DISPLAY, help="Never ask for values on a terminal."),
-]
-InputValues = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="VALUE|-", help="One value for each input, in their order; - reads rows of a table."),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="COL=VALUE", help="A value by the name of its column; may be repeated."),
-]
-Rows = Annotated[
-    str | None,
-    typer.Option("--data", metavar="FILE|-", help="A CSV file of rows to predict, or - for standard input."),
-]
-
 CHOICES = {
     "data": options.data("FILE|-", f"A CSV file, - for standard input, or {BUILT_IN} (built in).", "--train"),
-    "target": Target,
-    "no_header": NoHeader,
-    "test_split": TestSplit,
-    "val_split": ValSplit,
+    "target": option("--target COL", DATA, "Column to predict.", shown="the last one"),
+    "no_header": option("--no-header", DATA, "The first line is data, not the columns' names."),
+    "test_split": option(
+        "--test-split F|none",
+        DATA,
+        "Share of the rows that is held out to judge by; none trains on all, judged by cross-validation.",
+        parsers.word_or(parsers.real_number(0, 1, above=True, below=True), AUTO, NONE),
+        shown="0.2; none below 100 rows",
+    ),
+    "val_split": option(
+        "--val-split F",
+        DATA,
+        "Share of the training rows that is held out to choose the best epoch; 0 takes the last.",
+        parsers.real_number(0, 1, below=True),
+    ),
     "folds": options.folds("Parts of the training rows for cross-validation; 0 for none."),
-    "log": Log,
-    "degree": Degree,
-    "ridge": Ridge,
-    "closed_form": ClosedForm,
+    "log": option(
+        "--log COL[,COL]",
+        FEATURES,
+        "Take the logarithm of these columns first; the target may be one of them.",
+        parsers.columns,
+        shown=False,
+    ),
+    "degree": option(
+        "--degree N",
+        FEATURES,
+        "Powers and products of the features, by up to N; 2 adds squares and products by twos.",
+        parsers.whole_number(1, MAX_DEGREE),
+    ),
+    "ridge": option(
+        "--ridge X",
+        TRAINING,
+        "Penalty on the sum of the squared weights, with features and target standardised.",
+        parsers.real_number(0),
+    ),
+    "closed_form": option("--closed-form", TRAINING, "Solve by least squares, without gradient descent."),
     "epochs": options.Epochs,
     "batch_size": options.BatchSizeOrFull,
-    "lr": Lr,
-    "plain": Plain,
+    "lr": changed(
+        options.Lr,
+        help="Learning rate, with features and target standardised.",
+        show_default="the largest that is safe",
+    ),
+    "plain": option("--plain", TRAINING, "Gradient descent without Nesterov's momentum."),
 }
+NoInput = option("--no-input", options.DISPLAY, "Never ask for values on a terminal.")
+InputValues = argument("VALUE|-", "One value for each input, in their order; - reads rows of a table.", repeated=True)
+Set = option("--set COL=VALUE", None, "A value by the name of its column; may be repeated.", repeated=True)
+Rows = option("--data FILE|-", None, "A CSV file of rows to predict, or - for standard input.")
 
 
 def _headline(settings: Settings) -> list[str]:
@@ -293,17 +224,17 @@ TRAINER = Trainer(
     headline=_headline,
     predict=_predict,
     predict_choices={
-        "values": Choice(InputValues),
-        "settings": Choice(Set),
-        "rows": Choice(Rows),
-        "no_input": Choice(NoInput, False),
+        "values": InputValues,
+        "settings": Set,
+        "rows": Rows,
+        "no_input": NoInput,
     },
     evaluate_choices={},
     show=show,
     record=_record,
     draw=_draw,
     try_next=_try_next,
-    train_choices={"no_input": Choice(NoInput, False)},
+    train_choices={"no_input": NoInput},
     afterwards=_ask,
 )
 

@@ -5,162 +5,105 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
-
-import typer
 
 from brainbox_cli import options, parsers
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Trainer
 from brainbox_cli.frame.verbs import verbs
+from brainbox_cli.options import DATA, NETWORK, TRAINING, changed, option
 from brainbox_core.tasks.rnn.settings import BUILT_IN, RATES, SIZE, TITLE, Settings
 
-Lines = Annotated[
-    bool,
-    typer.Option(
-        "--lines",
-        rich_help_panel=options.DATA,
-        help="Take every line as a sequence of its own, of any length, such as one name a line.",
+CHOICES = {
+    "data": options.data("FILE|-", "play (built in), a UTF-8 text, or - for standard input.", "--text"),
+    "lines": option(
+        "--lines", DATA, "Take every line as a sequence of its own, of any length, such as one name a line."
     ),
-]
-Cell = Annotated[
-    str,
-    typer.Option(
-        "--cell",
-        metavar="NAME",
-        parser=parsers.one_of(*RATES),
-        rich_help_panel=options.NETWORK,
-        help="Recurrent cell: rnn (tanh), gru or lstm.",
+    "limit": changed(options.Limit, help="Learn from the first N characters (or N random lines) only."),
+    "val_split": changed(
+        options.ValSplit, help="Share of the text that is held out to measure by: its end, or random lines."
     ),
-]
-Hidden = Annotated[
-    int,
-    typer.Option(
-        "--hidden",
-        metavar="N",
-        parser=parsers.whole_number(),
-        rich_help_panel=options.NETWORK,
-        help="Width of each recurrent layer.",
+    "cell": option("--cell NAME", NETWORK, "Recurrent cell: rnn (tanh), gru or lstm.", parsers.one_of(*RATES)),
+    "hidden": option("--hidden N", NETWORK, "Width of each recurrent layer.", parsers.whole_number()),
+    "layers": option("--layers N", NETWORK, "Recurrent layers, one on top of the other.", parsers.whole_number()),
+    "embedding": option(
+        "--embedding N",
+        NETWORK,
+        "Numbers to learn for each character, which stand for it at the input; 0 for a one-hot input.",
+        parsers.whole_number(0),
     ),
-]
-Layers = Annotated[
-    int,
-    typer.Option(
-        "--layers",
-        metavar="N",
-        parser=parsers.whole_number(),
-        rich_help_panel=options.NETWORK,
-        help="Recurrent layers, one on top of the other.",
+    "dropout": option(
+        "--dropout P",
+        NETWORK,
+        "Leave out this share of each layer's outputs at random, so that less is learned by heart.",
+        parsers.real_number(0, 1, below=True),
     ),
-]
-Embedding = Annotated[
-    int,
-    typer.Option(
-        "--embedding",
-        metavar="N",
-        parser=parsers.whole_number(0),
-        rich_help_panel=options.NETWORK,
-        help="Numbers to learn for each character, which stand for it at the input; 0 for a one-hot input.",
+    "seq_len": option(
+        "--seq-len N",
+        TRAINING,
+        "Characters through which the gradient flows back; the state is carried further.",
+        parsers.whole_number(),
     ),
-]
-Dropout = Annotated[
-    float,
-    typer.Option(
-        "--dropout",
-        metavar="P",
-        parser=parsers.real_number(0, 1, below=True),
-        rich_help_panel=options.NETWORK,
-        help="Leave out this share of each layer's outputs at random, so that less is learned by heart.",
+    "steps": option(
+        "--steps N",
+        TRAINING,
+        "Updates of the weights; if not given, more for a longer text.",
+        parsers.whole_number(),
     ),
-]
-SeqLen = Annotated[
-    int,
-    typer.Option(
-        "--seq-len",
-        metavar="N",
-        parser=parsers.whole_number(),
-        rich_help_panel=options.TRAINING,
-        help="Characters through which the gradient flows back; the state is carried further.",
+    "batch_size": changed(options.BatchSize, help="Windows (or lines) side by side in an update."),
+    "lr": changed(
+        options.Lr,
+        help="The highest learning rate, which rises and falls in one cycle; if not given, it suits the cell.",
     ),
-]
-Steps = Annotated[
-    int,
-    typer.Option(
-        "--steps",
-        metavar="N",
-        parser=parsers.whole_number(),
-        rich_help_panel=options.TRAINING,
-        help="Updates of the weights; if not given, more for a longer text.",
+    "clip": option(
+        "--clip X",
+        TRAINING,
+        "Shorten gradients that are longer than X; 0 never does.",
+        parsers.real_number(0),
     ),
-]
-Clip = Annotated[
-    float,
-    typer.Option(
-        "--clip",
-        metavar="X",
-        parser=parsers.real_number(0),
-        rich_help_panel=options.TRAINING,
-        help="Shorten gradients that are longer than X; 0 never does.",
+    "sample_every": option(
+        "--sample-every N",
+        TRAINING,
+        "Steps between two looks at the held-out part, each with a sample; if not given, a tenth of the steps.",
+        parsers.whole_number(),
     ),
-]
-SampleEvery = Annotated[
-    int,
-    typer.Option(
-        "--sample-every",
-        metavar="N",
-        parser=parsers.whole_number(),
-        rich_help_panel=options.TRAINING,
-        help="Steps between two looks at the held-out part, each with a sample; if not given, a tenth of the steps.",
+    "patience": changed(
+        options.Patience, help="Stop after N looks without a new best. The best weights are kept in any case."
     ),
-]
-Explain = Annotated[
-    bool,
-    typer.Option(
-        "--explain",
-        rich_help_panel=options.OUTPUT,
-        help="Show how much of the gradient is left as it flows back through time.",
+    "explain": option(
+        "--explain", options.OUTPUT, "Show how much of the gradient is left as it flows back through time."
     ),
-]
-Prime = Annotated[str, typer.Option("--prime", metavar="TEXT", help="How the text begins.")]
-Length = Annotated[
-    int | None,
-    typer.Option(
-        "--length",
-        metavar="N",
-        parser=parsers.whole_number(1, 1_000_000),
-        show_default="500; 20 lines",
-        help="How many characters to write; with a model of lines, how many lines.",
+}
+SAMPLE_CHOICES = {
+    "prime": option("--prime TEXT", None, "How the text begins.", default=""),
+    "length": option(
+        "--length N",
+        None,
+        "How many characters to write; with a model of lines, how many lines.",
+        parsers.whole_number(1, 1_000_000),
+        shown="500; 20 lines",
     ),
-]
-Temperature = Annotated[
-    float,
-    typer.Option(
-        "--temperature",
-        metavar="X",
-        parser=parsers.real_number(0, 100),
-        help="0.01 to 100: below 1 safer, above 1 wilder; 0 always takes the likeliest character.",
+    "temperature": option(
+        "--temperature X",
+        None,
+        "0.01 to 100: below 1 safer, above 1 wilder; 0 always takes the likeliest character.",
+        parsers.real_number(0, 100),
+        default=0.7,
     ),
-]
-TopK = Annotated[
-    int | None,
-    typer.Option(
-        "--top-k",
-        metavar="N",
-        parser=parsers.whole_number(),
-        help="Choose among the N likeliest characters only.",
+    "top_k": option("--top-k N", None, "Choose among the N likeliest characters only.", parsers.whole_number()),
+    "dtype": option(
+        "--dtype float32|int8",
+        None,
+        "How numbers are computed with: int8 writes what an export with --dtype int8 writes.",
+        parsers.one_of("float32", "int8"),
+        default="float32",
     ),
-]
-Dtype = Annotated[
-    str,
-    typer.Option(
-        "--dtype",
-        metavar="float32|int8",
-        parser=parsers.one_of("float32", "int8"),
-        help="How numbers are computed with: int8 writes what an export with --dtype int8 writes.",
+    "seed": changed(
+        options.Seed,
+        help="Start of the choices: the same seed writes the same text.",
+        rich_help_panel="Options",
+        default=0,
     ),
-]
-Seed = options.reworded(options.Seed, "Start of the choices: the same seed writes the same text.", "Options")
+}
 
 
 def _headline(settings: Settings) -> list[str]:
@@ -231,43 +174,11 @@ TRAINER = Trainer(
     noun="rnn",
     task="brainbox_core.tasks.rnn.train",
     settings=Settings.suited,
-    choices={
-        "data": options.data("FILE|-", "play (built in), a UTF-8 text, or - for standard input.", "--text"),
-        "lines": Lines,
-        "limit": options.reworded(options.Limit, "Learn from the first N characters (or N random lines) only."),
-        "val_split": options.reworded(
-            options.ValSplit, "Share of the text that is held out to measure by: its end, or random lines."
-        ),
-        "cell": Cell,
-        "hidden": Hidden,
-        "layers": Layers,
-        "embedding": Embedding,
-        "dropout": Dropout,
-        "seq_len": SeqLen,
-        "steps": Steps,
-        "batch_size": options.reworded(options.BatchSize, "Windows (or lines) side by side in an update."),
-        "lr": options.reworded(
-            options.Lr,
-            "The highest learning rate, which rises and falls in one cycle; if not given, it suits the cell.",
-        ),
-        "clip": Clip,
-        "sample_every": SampleEvery,
-        "patience": options.reworded(
-            options.Patience, "Stop after N looks without a new best. The best weights are kept in any case."
-        ),
-        "explain": Explain,
-    },
+    choices=CHOICES,
     metric="bits_per_char",
     headline=_headline,
     predict=_write,
-    predict_choices={
-        "prime": Choice(Prime, ""),
-        "length": Choice(Length),
-        "temperature": Choice(Temperature, 0.7),
-        "top_k": Choice(TopK),
-        "dtype": Choice(Dtype, "float32"),
-        "seed": Choice(Seed, 0),
-    },
+    predict_choices=SAMPLE_CHOICES,
     evaluate_choices={},
     show=_show,
     record=_record,

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
-
-import typer
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.spam.input import messages_from
 from brainbox_cli.commands.spam.view import MOST, reasons, show, show_vanishing_gradient
-from brainbox_cli.frame.command import Choice
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer
 from brainbox_cli.frame.verbs import verbs
+from brainbox_cli.options import TRAINING, argument, changed, option
 from brainbox_core.files.reading import printable, standard_input
 from brainbox_core.tasks.spam.settings import (
     BUILT_IN,
@@ -34,90 +31,15 @@ TOP = 5  # parts of a message that the document names without --why
 WORDS = 30  # of a message that are shown
 
 
-_probability = parsers.real_number(0, 1, above=True, below=True)
-Ngrams = Annotated[
-    int,
-    typer.Option(
-        "--ngrams",
-        metavar="N",
-        parser=parsers.whole_number(1, MOST_NGRAMS),
-        rich_help_panel=FEATURES,
-        help="Up to N words in a row make a feature; 1 for single words only.",
-    ),
-]
-Chars = Annotated[
-    int,
-    typer.Option(
-        "--chars",
-        metavar="N",
-        parser=parsers.whole_number(0, MOST_CHARS),
-        rich_help_panel=FEATURES,
-        help="Up to N characters in a row of a word make a feature; 0 for none.",
-    ),
-]
-Vocabulary = Annotated[
-    int,
-    typer.Option(
-        "--vocabulary",
-        metavar="N",
-        parser=parsers.whole_number(1, LARGEST_VOCABULARY),
-        rich_help_panel=FEATURES,
-        help="Features that are kept by name; if there are more, all are hashed into N columns.",
-    ),
-]
-Counts = Annotated[
-    bool,
-    typer.Option(
-        "--counts",
-        rich_help_panel=FEATURES,
-        help="Count how often a feature occurs in a message, instead of whether it does.",
-    ),
-]
-Loss = Annotated[
-    str,
-    typer.Option(
-        "--loss",
-        metavar="NAME",
-        parser=parsers.one_of(*LOSSES),
-        rich_help_panel=options.TRAINING,
-        help="log (cross-entropy); or mse, and be shown why that is wrong here.",
-    ),
-]
-L2 = Annotated[
-    float,
-    typer.Option(
-        "--l2",
-        metavar="X",
-        parser=parsers.real_number(0),
-        rich_help_panel=options.TRAINING,
-        help="Penalty on the squares of the weights.",
-    ),
-]
-Threshold = Annotated[
-    float,
-    typer.Option(
-        "--threshold",
-        metavar="P",
-        parser=_probability,
-        rich_help_panel=options.TRAINING,
-        help="Call a message spam from this probability on.",
-    ),
-]
-OtherThreshold = Annotated[
-    float | None,
-    typer.Option(
-        "--threshold",
-        metavar="P",
-        parser=_probability,
-        show_default="the model's",
-        help="Call a message spam from this probability on.",
-    ),
-]
-InputTexts = Annotated[
-    list[str],
-    typer.Argument(metavar="TEXT|-", help="Messages, each in quotes; or - to read one a line from standard input."),
-]
-Why = Annotated[bool, typer.Option("--why", help="Also list what each word adds.")]
+Threshold = option(
+    "--threshold P",
+    TRAINING,
+    "Call a message spam from this probability on.",
+    parsers.real_number(0, 1, above=True, below=True),
+)
+OtherThreshold = changed(Threshold, rich_help_panel=None, show_default="the model's")
+InputTexts = argument("TEXT|-", "Messages, each in quotes; or - to read one a line from standard input.", repeated=True)
+Why = option("--why", None, "Also list what each word adds.")
 
 
 def _headline(settings: Settings) -> list[str]:
@@ -223,12 +145,34 @@ TRAINER = Trainer(
         "folds": options.folds(
             "Also train K times, to judge all messages by models that did not see them; 0 for not.", MOST_FOLDS
         ),
-        "ngrams": Ngrams,
-        "chars": Chars,
-        "vocabulary": Vocabulary,
-        "counts": Counts,
-        "loss": Loss,
-        "l2": L2,
+        "ngrams": option(
+            "--ngrams N",
+            FEATURES,
+            "Up to N words in a row make a feature; 1 for single words only.",
+            parsers.whole_number(1, MOST_NGRAMS),
+        ),
+        "chars": option(
+            "--chars N",
+            FEATURES,
+            "Up to N characters in a row of a word make a feature; 0 for none.",
+            parsers.whole_number(0, MOST_CHARS),
+        ),
+        "vocabulary": option(
+            "--vocabulary N",
+            FEATURES,
+            "Features that are kept by name; if there are more, all are hashed into N columns.",
+            parsers.whole_number(1, LARGEST_VOCABULARY),
+        ),
+        "counts": option(
+            "--counts", FEATURES, "Count how often a feature occurs in a message, instead of whether it does."
+        ),
+        "loss": option(
+            "--loss NAME",
+            TRAINING,
+            "log (cross-entropy); or mse, and be shown why that is wrong here.",
+            parsers.one_of(*LOSSES),
+        ),
+        "l2": option("--l2 X", TRAINING, "Penalty on the squares of the weights.", parsers.real_number(0)),
         "threshold": Threshold,
         "epochs": options.Epochs,
         "batch_size": options.BatchSize,
@@ -238,8 +182,8 @@ TRAINER = Trainer(
     metric="test_f1",
     headline=_headline,
     predict=_predict,
-    predict_choices={"texts": Choice(InputTexts, ...), "why": Choice(Why, False), "threshold": Choice(OtherThreshold)},
-    evaluate_choices={"threshold": Choice(OtherThreshold)},
+    predict_choices={"texts": changed(InputTexts, default=...), "why": Why, "threshold": OtherThreshold},
+    evaluate_choices={"threshold": OtherThreshold},
     show=_show,
     record=_record,
     draw=_draw,
