@@ -61,7 +61,6 @@ def digit_reader(noun: str, settings: Callable[..., Settings], network: Mapping[
     }
     return Trainer(
         noun=noun,
-        task="brainbox_core.tasks.digits.train",
         settings=settings,
         choices=choices,
         metric="test_accuracy",

@@ -7,6 +7,7 @@ import math
 import platform
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from brainbox_core import __version__
 
@@ -27,7 +28,8 @@ class Document:
     """
 
     def __init__(self, argv: list[str]):
-        self.fields = {
+        self.warnings: list[str] = []
+        self.fields: dict[str, Any] = {
             "schema": SCHEMA,
             "command": None,
             "verb": None,
@@ -45,11 +47,11 @@ class Document:
             "artifacts": {},
             "result": None,
             "timing": {},
-            "warnings": [],
+            "warnings": self.warnings,
             "error": None,
         }
 
-    def set(self, **fields: object) -> None:
+    def set(self, **fields: Any) -> None:
         """Fill in fields; a mapping is added to what is there, anything else replaces it."""
         for name, value in fields.items():
             old = self.fields[name]
@@ -68,7 +70,7 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def plain(value: object) -> object:
+def plain(value: Any) -> Any:
     """The value in JSON types; a number that is not finite becomes None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}

@@ -134,7 +134,7 @@ def _run(lesson: Lesson, reporter: Reporter, values: dict, given: set[str]) -> E
     if switch := next((name for name in lesson.instead if values[name]), None):
         outcome = lesson.instead[switch](reporter, **values)
         reporter.document.set(result=outcome.result)
-        _row(reporter, "next", shlex.join(["brainbox", *outcome.try_next]))
+        reporter.row("next", shlex.join(["brainbox", *outcome.try_next]))
         return ExitCode.OK
     seed = values["seed"]
     files = {name: values[name] for name, choice in lesson.choices.items() if _panel(choice) == options.OUTPUT}
@@ -147,8 +147,8 @@ def _run(lesson: Lesson, reporter: Reporter, values: dict, given: set[str]) -> E
     for name, content in outcome.files.items():
         _save(reporter, name, files[name], content)
     if outcome.try_next and not outcome.failure:  # the hint of a failure says what to try
-        _row(reporter, "next", shlex.join(["brainbox", *outcome.try_next]))
-    _row(reporter, "reproduce", _reproduce(lesson, values, given))
+        reporter.row("next", shlex.join(["brainbox", *outcome.try_next]))
+    reporter.row("reproduce", _reproduce(lesson, values, given))
     return reporter.fail(outcome.failure) if outcome.failure else ExitCode.OK
 
 
@@ -179,11 +179,7 @@ def _save(reporter: Reporter, name: str, path: Path, content: bytes) -> None:
     else:
         atomic_write(path, content)
         reporter.document.set(artifacts={name: path})
-        _row(reporter, "saved", str(path))
-
-
-def _row(reporter: Reporter, name: str, text: str) -> None:
-    reporter.say((f"{name:<10} ", "cyan"), text)
+        reporter.row("saved", str(path))
 
 
 def _reproduce(lesson: Lesson, values: Mapping, given: set[str]) -> str:

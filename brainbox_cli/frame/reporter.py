@@ -5,16 +5,19 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 from brainbox_cli.exit_codes import ExitCode, code_of
 from brainbox_cli.frame.document import Document
 from brainbox_core.errors import BrainboxError
 from brainbox_core.files.reading import printable
 from brainbox_core.model.callbacks import Callback
-from brainbox_core.screen.progress import Progress
 from brainbox_core.screen.screen import MAX_LINE, Part, Screen
+
+if TYPE_CHECKING:
+    from brainbox_core.model.network import Logs, Network
 
 _KINDS = {code: code.name.lower() for code in ExitCode}
 
@@ -53,6 +56,11 @@ class Reporter:
         if not self.quiet:
             self.side.print(*parts, wrap=wrap)
 
+    def row(self, name: str, text: str, wrap: bool = False) -> None:
+        """A named line, if there is anything to say."""
+        if text:
+            self.say((f"{name:<10} ", "cyan"), text, wrap=wrap)
+
     def answer(self, *parts: Part, wrap: bool = False) -> None:
         """One line of what was asked for."""
         self.text.print(*parts, wrap=wrap)
@@ -79,15 +87,15 @@ class Reporter:
 
     def warn(self, text: str) -> None:
         """Something that may be wrong with the result; part of the document."""
-        self.document.fields["warnings"].append(text)
+        self.document.warnings.append(text)
         self._beside(("warning: ", "yellow"), text)
 
     def working(self, label: str) -> AbstractContextManager[Callable[[int, int], None]]:
         """A live line for long work that is not training; see `Screen.working`."""
-        return _Silent() if self.quiet else self.side.working(label)
+        return nullcontext(lambda done, total: None) if self.quiet else self.side.working(label)
 
     def doing(self, label: str) -> None:
-        """What the live line says from now on; in a `with` of `working`."""
+        """Change the label of the live line, inside a `with` block of `working`."""
         if not self.quiet:
             self.side.show((label, "bold"), " ...")
 
@@ -106,15 +114,11 @@ class Reporter:
             self.text.stream.write("\n")
         self.text.stream.flush()
 
-    def training(self, show: Callable[[Screen], Callback] | None = None) -> list[Callback]:
-        """The callbacks that show a training.
-
-        Args:
-            show: makes the one that shows its rows; the usual ones if left out.
-        """
+    def training(self, progress: Callback) -> list[Callback]:
+        """The callbacks that show a training: the one that shows its rows and, for --verbose, one for its batches."""
         if self.quiet:
             return []
-        return [(show or Progress)(self.text), *([_Batches(self.text)] if self.verbose else [])]
+        return [progress, _Batches(self.text)] if self.verbose else [progress]
 
     def fail(self, error: BrainboxError) -> ExitCode:
         """Say what the user can mend, in two lines."""
@@ -189,16 +193,6 @@ class _Batches(Callback):
     def __init__(self, screen: Screen):
         self._screen = screen
 
-    def on_batch_end(self, model: object, logs: Mapping) -> None:
+    def on_batch_end(self, model: Network, logs: Logs) -> None:
         text = "  epoch {epoch} batch {batch}/{batches}  step {step}  loss {train_loss:.4f}  lr {lr:.3g}"
         self._screen.print((text.format_map(logs), "bright_black"))
-
-
-class _Silent:
-    """Work that nobody wants to watch."""
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        return lambda done, total: None
-
-    def __exit__(self, *error: object) -> None:
-        return None

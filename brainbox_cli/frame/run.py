@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from brainbox_cli import options, parsers
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.gate import Gate, shown
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.run_folder import METRICS, MODEL, RUN, RunFolder, default_folder, model_path, open_folder
+from brainbox_cli.frame.trainer import Trainer
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
 from brainbox_core.files.writing import atomic_write
 from brainbox_core.screen.display import fitted, number, sparkline
+from brainbox_core.tasks.contract import Data, Result, Settings, Task
 
 if TYPE_CHECKING:
-    from brainbox_cli.frame.trainer import Trainer
+    from brainbox_core.model.sequential import Sequential
+    from brainbox_core.model.summary import Summary
+
+AnyTask = Task[Any, Any, Any]
 
 
 def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
@@ -41,9 +44,9 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
     with open_folder(path, ours=out is None) as folder:
         task, data, model = _prepare(trainer, reporter, settings)
         folder.record("start", command=trainer.noun, **asdict(settings))
-        show = trainer.progress and (lambda screen: trainer.progress(screen, settings, data))
+        progress = trainer.progress(reporter.text, settings, data)
         try:
-            result = task.train(model, settings, data, callbacks=[folder, *reporter.training(show)])
+            result = task.train(model, settings, data, callbacks=[folder, *reporter.training(progress)])
         except ConvergenceError:
             _keep(reporter, folder, model)
             raise
@@ -59,14 +62,11 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         words, examples = trainer.try_next(path, data)
         own = {"model": path / MODEL, "run": path / RUN, "metrics": path / METRICS}
         reporter.document.set(artifacts={**own, **pictures, **examples})
-        _show_table(
-            reporter,
-            loss=_loss_curve(reporter, result.history),
-            saved=path / MODEL,
-            pictures=", ".join(place.name for place in pictures.values()),
-            next=_next_command(trainer, path, words),
-            reproduce=_reproduce(trainer, settings),
-        )
+        reporter.row("loss", _loss_curve(reporter, result.history))
+        reporter.row("saved", str(path / MODEL))
+        reporter.row("pictures", ", ".join(place.name for place in pictures.values()))
+        reporter.row("next", _next_command(trainer, path, words))
+        reporter.row("reproduce", _reproduce(trainer, settings))
         code = _gate(reporter, gate, result.metrics)
         reporter.finish(code)
         atomic_write(path / RUN, (reporter.document.text() + "\n").encode())
@@ -76,7 +76,7 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
     return code
 
 
-def _settings(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> object:
+def _settings(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> Settings:
     """What was asked for; the rest is the noun's choice, which may depend on it. `--quick` changes only that rest."""
     names = trainer.setting_options
     asked = {name: values[name] for name in names if name in given}
@@ -93,24 +93,24 @@ def _settings(trainer: Trainer, reporter: Reporter, values: dict, given: set[str
     return quick
 
 
-def _prepare(trainer: Trainer, reporter: Reporter, settings: object) -> tuple[ModuleType, object, object]:
+def _prepare(trainer: Trainer, reporter: Reporter, settings: Settings) -> tuple[AnyTask, Data, Sequential]:
     """Load the data and build the model, and show both."""
     with reporter.working(f"loading {settings.data}") as progress:
-        task = importlib.import_module(trainer.task)
+        task = trainer.task
         data = task.load_data(settings, progress)
         model = task.build_model(settings, data)
     for note in data.notes:
         reporter.warn(note)
     _show_layers(reporter, model.summary())
     counts = data.counts
-    rows = f"{counts['train']:,} {_unit(data)} to train on, {counts['val']:,} held out"
+    rows = f"{counts['train']:,} {data.unit} to train on, {counts['val']:,} held out"
     reporter.say(rows, f", {counts['test']:,} to test on" if counts["test"] else "", wrap=True)
     reporter.say()
     reporter.document.set(data=_data_record(data), model=model_record(model))
     return task, data, model
 
 
-def _keep(reporter: Reporter, folder: RunFolder, model: object) -> None:
+def _keep(reporter: Reporter, folder: RunFolder, model: Sequential) -> None:
     """Keep what a training that diverged had learned until then; why it diverged is the error, whatever comes of it."""
     try:
         kept = folder.keep(model)
@@ -122,7 +122,7 @@ def _keep(reporter: Reporter, folder: RunFolder, model: object) -> None:
         reporter.note(f"the last finite weights of this training are in {kept}")
 
 
-def _show_layers(reporter: Reporter, summary: object) -> None:
+def _show_layers(reporter: Reporter, summary: Summary) -> None:
     table = [["layer", "output", "parameters", "multiply-adds"]]
     for row in summary.rows:
         output = "x".join(map(str, row.output_shape))
@@ -132,7 +132,7 @@ def _show_layers(reporter: Reporter, summary: object) -> None:
         reporter.say((line, "bright_black"))
 
 
-def _dry_run(trainer: Trainer, reporter: Reporter, settings: object, path: Path, plot: bool) -> ExitCode:
+def _dry_run(trainer: Trainer, reporter: Reporter, settings: Settings, path: Path, plot: bool) -> ExitCode:
     _prepare(trainer, reporter, settings)
     pictures = " and pictures" if plot else ""
     reporter.answer(f"would write {path / MODEL}, {RUN}, {METRICS}{pictures}; nothing was trained or written")
@@ -146,7 +146,7 @@ def _next_command(trainer: Trainer, path: Path, words: list[str]) -> str:
     return shlex.join(words)
 
 
-def _reproduce(trainer: Trainer, settings: object) -> str:
+def _reproduce(trainer: Trainer, settings: Settings) -> str:
     """The shortest command that gives the same model; epochs and seed are named in any case."""
     told = {name: getattr(settings, name) for name in trainer.setting_options}
     for name in [name for name in told if name not in ("epochs", "seed")]:
@@ -205,7 +205,7 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
         reporter.warn(note)
     changed = "".join(f", {name} {parsers.as_typed(extra[name])}" for name in extra if name in given)
     measured = data.counts["test"] or data.counts["val"]  # where there is no third part, what was held out
-    about = f"  ({measured:,} {_unit(data)} of {name}{changed})"
+    about = f"  ({measured:,} {data.unit} of {name}{changed})"
     _show_metrics(trainer, reporter, "evaluate", result, data, about, model.seed)
     return _gate(reporter, gate, result.metrics)
 
@@ -223,7 +223,7 @@ def sample(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) 
     return ExitCode.OK
 
 
-def _trained_on(model: object) -> str:
+def _trained_on(model: Sequential) -> str:
     """The name of the data that a model was trained on, as its file says."""
     data = model.meta.get("data")
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):
@@ -231,18 +231,18 @@ def _trained_on(model: object) -> str:
     return data["name"]
 
 
-def _load_model(trainer: Trainer, reporter: Reporter, model: str | None) -> tuple[ModuleType, object]:
+def _load_model(trainer: Trainer, reporter: Reporter, model: str | None) -> tuple[AnyTask, Sequential]:
     path, is_ours = model_path(trainer.noun, model)
     if is_ours and not os.path.exists(path):
         if trainer.of_texts and path.parent == default_folder(trainer.noun):
             return _train_first(trainer, reporter, path)
         raise InputError("there is no model yet", where=str(path), fix=f"train one first: brainbox {path.parent.name}")
     with reporter.working("loading the model"):
-        task = importlib.import_module(trainer.task)
+        task = trainer.task
         return task, task.load_model(path, trainer.noun)
 
 
-def _train_first(trainer: Trainer, reporter: Reporter, path: Path) -> tuple[ModuleType, object]:
+def _train_first(trainer: Trainer, reporter: Reporter, path: Path) -> tuple[AnyTask, Sequential]:
     """A model trained on the built-in data with the noun's defaults, and kept if its folder can be written."""
     settings = trainer.settings()
     reporter.note(f"there is no model yet: training one on {settings.data} (built in) first")
@@ -253,7 +253,7 @@ def _train_first(trainer: Trainer, reporter: Reporter, path: Path) -> tuple[Modu
             folder = None
             reporter.note(f"it is not kept: {error.line}")
         with reporter.working("training"):
-            task = importlib.import_module(trainer.task)
+            task = trainer.task
             data = task.load_data(settings)
             model = task.build_model(settings, data)
             if folder is None:
@@ -270,10 +270,10 @@ def _train_first(trainer: Trainer, reporter: Reporter, path: Path) -> tuple[Modu
 
 
 def _show_metrics(
-    trainer: Trainer, reporter: Reporter, verb: str, result: object, data: object, about: str, seed: int
+    trainer: Trainer, reporter: Reporter, verb: str, result: Result, data: Data, about: str, seed: int
 ) -> None:
     """The line with the main figure, and what the noun adds; both also go into the document."""
-    metrics = {name: value for name, value in result.metrics.items() if name != "primary"}
+    metrics = result.figures
     history = [{name: value for name, value in row.items() if name != "time_s"} for row in result.history]
     reporter.document.set(
         metrics={"primary": trainer.metric, **metrics},
@@ -290,17 +290,6 @@ def _show_metrics(
         (left, "bold green"), about, " " * max(2, 60 - len(left) - len(about)), (right, "bright_black"), wrap=True
     )
     trainer.show(reporter, verb, result, data)
-
-
-def _unit(data: object) -> str:
-    """What the parts of the data are counted in."""
-    return getattr(data, "unit", "rows")
-
-
-def _show_table(reporter: Reporter, **rows: object) -> None:
-    for name, text in rows.items():
-        if text:
-            reporter.say((f"{name:<10} ", "cyan"), str(text))
 
 
 def _loss_curve(reporter: Reporter, history: list[dict]) -> str:
@@ -320,11 +309,11 @@ def _gate(reporter: Reporter, gate: Gate, metrics: Mapping) -> ExitCode:
     return ExitCode.OK
 
 
-def _data_record(data: object) -> dict:
+def _data_record(data: Data) -> dict:
     return {"source": data.name, "sha256": data.sha256, **data.counts}
 
 
-def model_record(model: object) -> dict:
+def model_record(model: Sequential) -> dict:
     """The document's part on a model."""
     summary = model.summary()
     layers = [

@@ -6,9 +6,10 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 from brainbox_cli.frame.document import plain
 from brainbox_cli.tour import NOUNS
@@ -18,6 +19,7 @@ from brainbox_core.files.writing import atomic_write, check_writable, make_folde
 from brainbox_core.model.callbacks import Callback
 
 if TYPE_CHECKING:
+    from brainbox_core.model.network import Logs, Network
     from brainbox_core.model.sequential import Sequential
 
 try:
@@ -147,7 +149,7 @@ class RunFolder(Callback):
             raise explain(error, self.path / METRICS) from error
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, traceback: object) -> None:
+    def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         if not self._finished:
             status = "error" if isinstance(error, Exception) else "stopped"
             reason = error.line if isinstance(error, BrainboxError) else repr(error)
@@ -155,7 +157,7 @@ class RunFolder(Callback):
                 self.record("end", status=status, error=reason)
         self._metrics.close()
 
-    def record(self, event: str, **fields: object) -> None:
+    def record(self, event: str, **fields: Any) -> None:
         """Append one event to `metrics.jsonl`."""
         self._finished = event == "end"
         try:
@@ -183,5 +185,5 @@ class RunFolder(Callback):
         model.save(self.path / CHECKPOINT)
         return self.path / CHECKPOINT
 
-    def on_epoch_end(self, model: object, logs: Mapping) -> None:
+    def on_epoch_end(self, model: Network, logs: Logs) -> None:
         self.record("epoch", **logs)

@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -21,6 +21,7 @@ from brainbox_cli.frame.gate import is_share, shown
 from brainbox_cli.frame.trainer import Trainer
 from brainbox_cli.program import ParsingError, suggestion, unknown_option
 from brainbox_core.errors import UsageError
+from brainbox_core.tasks.contract import Settings
 
 if TYPE_CHECKING:  # not there in versions of Typer that use Click itself
     from typer._click import Command, Context
@@ -236,7 +237,7 @@ def _gate(metric: str, besides: str = "") -> dict[str, options.Option]:
     }
 
 
-def _default(settings: object, name: str) -> object:
+def _default(settings: Settings, name: str) -> Any:
     """A setting's default as the option takes it."""
     value = getattr(settings, name)
     return parsers.as_typed(value) if isinstance(value, tuple) else value

@@ -11,7 +11,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from brainbox_core.errors import InputError
 from brainbox_core.files.reading import explain, kind_of, open_unchanging, printable
@@ -50,6 +50,7 @@ class TextFile:
         encoding: the codec that reads it: `utf-8`, `utf-8-sig`, `utf-16`, `utf-32` or `cp1252`.
         size: in bytes.
         notes: what the user should know about how it is read.
+        bytes: from the start, below the text.
         text: the characters from the start; only \\n, \\r\\n and \\r end a line, and they are left as they are.
     """
 
@@ -58,12 +59,13 @@ class TextFile:
     encoding: str
     size: int
     notes: list[str]
+    bytes: BinaryIO
     text: io.TextIOWrapper
 
     @property
     def position(self) -> int:
         """How many bytes have been read, for showing progress."""
-        return self.text.buffer.tell()
+        return self.bytes.tell()
 
 
 @contextlib.contextmanager
@@ -91,7 +93,8 @@ def open_text(source: str | os.PathLike | BinaryIO, name: str | None = None) -> 
             yield text  # held here as well, for it closes the file when nobody holds it any more
     else:
         name = printable(name or "standard input")
-        with tempfile.SpooledTemporaryFile(max_size=2**24) as file:
+        with tempfile.SpooledTemporaryFile(max_size=2**24) as spool:
+            file = cast(BinaryIO, spool)  # which it is, but for its type
             yield _check(file, _copy(source, file, name), name)
 
 
@@ -125,7 +128,7 @@ def _check(file: BinaryIO, size: int, name: str) -> TextFile:
         notes.append(f"{place}: {byte} is not UTF-8; the file is read as Windows-1252")
         encoding, sha256 = "cp1252", _survey_as_windows(file, name)
     file.seek(0)
-    return TextFile(name, sha256, encoding, size, notes, io.TextIOWrapper(file, encoding=encoding, newline=""))
+    return TextFile(name, sha256, encoding, size, notes, file, io.TextIOWrapper(file, encoding=encoding, newline=""))
 
 
 def _survey_as_windows(file: BinaryIO, name: str) -> str:

@@ -65,6 +65,10 @@ class Settings:
             if value is not None:
                 whole(name, value)
 
+    def quick(self) -> Settings:
+        """The same for a first look: done within 5 seconds."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, kw_only=True)
 class EpochSettings(Settings):

@@ -26,7 +26,7 @@ def show_kernel(reporter: Reporter, kernel: Kernel) -> None:
         balance += ", so even surfaces become black"
     elif abs(total - 1) < 1e-9:
         balance += ", so even surfaces stay as they are"
-    reporter.say((f"{'kernel':<10} ", "cyan"), about + balance, wrap=True)
+    reporter.row("kernel", about + balance, wrap=True)
 
 
 def show_step(reporter: Reporter, kernel: Kernel, step: object, place: tuple[int, int], absolute: bool) -> None:
@@ -85,7 +85,7 @@ def show_result(reporter: Reporter, result: object) -> None:
     clipped = [f"{_share(count, total)} {what}" for count, what in parts if count]
     rows.append(("clipped", "; ".join(clipped) or "nothing: all values fit into 0 to 255"))
     for name, text in rows:
-        reporter.say((f"{name:<10} ", "cyan"), text, wrap=True)
+        reporter.row(name, text, wrap=True)
 
 
 def show_list(reporter: Reporter) -> None:

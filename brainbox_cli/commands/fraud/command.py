@@ -182,7 +182,6 @@ def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
 
 TRAINER = Trainer(
     noun="fraud",
-    task="brainbox_core.tasks.fraud.train",
     settings=Settings.suited,
     choices=CHOICES,
     metric="test_average_precision",

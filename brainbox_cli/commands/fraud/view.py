@@ -31,7 +31,7 @@ def show(reporter: Reporter, verb: str, result: object, data: object) -> None:
             f" precision {result.folds.precision:.4f} at recall 0.90"
         )
     for name, text in rows.items():
-        reporter.say((f"{name:<10} ", "cyan"), text, wrap=True)
+        reporter.row(name, text, wrap=True)
     table = [["", *(f"called {name}" for name in CLASSES)]]
     table += [[name, *(f"{count:,}" for count in row)] for name, row in zip(CLASSES, (honest, frauds), strict=True)]
     head, *lines = fitted(table, reporter.text.width)

@@ -175,7 +175,7 @@ def _show_reason(reporter: Reporter, result: Result) -> None:
         "but on the left each must be 0 or more, and on the right each below 0",
     )
     for name, line in zip(("reason", "", "", ""), lines, strict=True):
-        reporter.say((f"{name:<10} ", "cyan"), line)
+        reporter.row(name, line)
 
 
 def _record(result: Result) -> dict:

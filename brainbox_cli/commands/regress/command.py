@@ -217,7 +217,6 @@ def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
 
 TRAINER = Trainer(
     noun="regress",
-    task="brainbox_core.tasks.regress.train",
     settings=Settings,
     choices=CHOICES,
     metric="test_r2",

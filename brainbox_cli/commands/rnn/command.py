@@ -172,7 +172,6 @@ def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
 
 TRAINER = Trainer(
     noun="rnn",
-    task="brainbox_core.tasks.rnn.train",
     settings=Settings.suited,
     choices=CHOICES,
     metric="bits_per_char",

@@ -120,7 +120,7 @@ def show_figures(reporter: Reporter, metrics: Mapping[str, float]) -> None:
         f"{metrics['bigram_bits']:.3f} knowing the one before (bigram)",
     }
     for name, text in rows.items():
-        reporter.say((f"{name:<10} ", "cyan"), text, wrap=True)
+        reporter.row(name, text, wrap=True)
 
 
 def show_flow(reporter: Reporter, flows: Mapping[str, Mapping[str, np.ndarray]]) -> None:

@@ -136,7 +136,6 @@ def _draw(folder: Path, model: object, data: object, result: object) -> dict[str
 
 TRAINER = Trainer(
     noun="spam",
-    task="brainbox_core.tasks.spam.train",
     settings=Settings.suited,
     choices={
         "data": options.data(

@@ -69,7 +69,7 @@ def show(reporter: Reporter, verb: str, result: object, data: object) -> None:
     for label, words in result.telling.items():
         rows[f"says {label}"] = " ".join(printable(name, 40) for name, _ in words[:SHOWN])
     for name, text in rows.items():
-        reporter.say((f"{name:<10} ", "cyan"), text, wrap=True)
+        reporter.row(name, text, wrap=True)
 
 
 def show_vanishing_gradient(reporter: Reporter, mistake: object) -> None:
