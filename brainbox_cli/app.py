@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Callable
+from types import FrameType
 
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_core import __version__
@@ -112,8 +114,8 @@ def _catch_signals() -> None:
             signal.signal(number, _stopper(code, name))
 
 
-def _stopper(code: ExitCode, name: str):
-    def stop(number: int, frame: object) -> None:
+def _stopper(code: ExitCode, name: str) -> Callable[[int, FrameType | None], None]:
+    def stop(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)  # the second one ends the program at once
         raise Stopped(code, name)
 

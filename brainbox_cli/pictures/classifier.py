@@ -6,6 +6,7 @@ Names of classes are drawn as they are, never as formulas.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,25 +20,32 @@ from brainbox_core.screen.plotting import (
     ORANGE,
     RED,
     SIGNED,
+    Axes,
+    Colormap,
     Figure,
     MaxNLocator,
     PercentFormatter,
+    SubFigure,
     new_figure,
     save,
 )
+
+if TYPE_CHECKING:
+    from brainbox_core.model.network import Network
+    from brainbox_core.tasks.digits.train import Data, Result
 
 NAME_LENGTH = 16  # characters of a class's name
 MOST = 40  # filters, units or feature maps of a layer
 
 
-def draw_classifier(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
+def draw_classifier(folder: Path, model: Network, data: Data, result: Result) -> dict[str, Path]:
     """Draw what a classifier of images learned, as PNG files in a folder.
 
     Args:
         folder: where the files go.
-        model: the trained `Sequential`.
-        data: what it was trained on, with `test_images`, `test_labels` and `classes`.
-        result: the training's result, with `history`, `best_epoch`, `confusion` and `probabilities`.
+        model: the trained network.
+        data: what it was trained on.
+        result: of the training.
 
     Returns:
         The files by name: loss, confusion, filters, feature_maps (of convolutions) and mistakes (if it made any).
@@ -113,7 +121,7 @@ def confusion_matrix(confusion: np.ndarray, names: list[str]) -> Figure:
     return figure
 
 
-def first_layer(model: object) -> Figure | None:
+def first_layer(model: Network) -> Figure | None:
     """What the first layer looks for: blue where it wants ink, orange where it wants none."""
     kernel = next(
         (p.data for name, p in model.params.named.items() if name.endswith("/kernel") and p.data.ndim == 4), None
@@ -134,7 +142,7 @@ def first_layer(model: object) -> Figure | None:
     return figure
 
 
-def feature_maps(model: object, image: np.ndarray) -> Figure | None:
+def feature_maps(model: Network, image: np.ndarray) -> Figure | None:
     """One digit, and what every convolution makes of it; None for a network without convolutions."""
     seen = model.activations(image[None])
     shown = {name: maps[0, ..., :MOST] for name, maps in seen.items() if name.startswith("conv")}
@@ -144,8 +152,8 @@ def feature_maps(model: object, image: np.ndarray) -> Figure | None:
     rows = [(f"{name}: {maps.shape[-1]} maps of {maps.shape[0]}x{maps.shape[1]}", maps) for name, maps in shown.items()]
     heights = [1.0] + [-(-maps.shape[-1] // columns) for _, maps in rows]
     figure = new_figure(columns * 1.05 + 0.4, sum(heights) * 1.05 + 0.5 * len(heights))
-    parts = figure.subfigures(len(heights), 1, height_ratios=[height + 0.45 for height in heights])
-    _tiles(parts[0], [image.reshape(image.shape[:2])], columns, "input", INKS)
+    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=[height + 0.45 for height in heights])[:, 0]
+    _tiles(parts[0], image.reshape(1, *image.shape[:2]), columns, "input", INKS)
     for part, (title, maps) in zip(parts[1:], rows, strict=True):
         _tiles(part, np.maximum(maps, 0).transpose(2, 0, 1), columns, title, INKS)  # what the ReLU lets through
     return figure
@@ -179,7 +187,7 @@ def _grid(count: int, columns: int, title: str, caption: bool = False) -> tuple[
     return figure, grid
 
 
-def _tiles(part: object, tiles: np.ndarray, columns: int, title: str, colours: object) -> None:
+def _tiles(part: SubFigure, tiles: np.ndarray, columns: int, title: str, colours: Colormap) -> None:
     part.suptitle(title, x=0.02, ha="left", fontsize=10, parse_math=False)
     grid = list(part.subplots(-(-len(tiles) // columns), columns, squeeze=False).flat)
     for axes, tile in zip(grid, tiles, strict=False):
@@ -189,7 +197,7 @@ def _tiles(part: object, tiles: np.ndarray, columns: int, title: str, colours: o
         axes.axis("off")
 
 
-def _frame(axes: object) -> None:
+def _frame(axes: Axes) -> None:
     """A thin line around a picture whose own border may be as white as the paper."""
     axes.set_xticks([])
     axes.set_yticks([])

@@ -7,12 +7,12 @@ from itertools import groupby
 import numpy as np
 from PIL import Image
 
-from brainbox_core.screen.screen import Part, Screen
+from brainbox_core.screen.screen import Screen
 
 SHADES = " .:-=+*#%@"  # from black to white; Unicode has five at most
 UPPER_HALF = "▀"
 
-Line = list[Part]
+Line = list[tuple[str, str]]  # texts and their styles
 
 
 def preview(pixels: np.ndarray, columns: int, rows: int, screen: Screen) -> list[Line]:
@@ -47,8 +47,8 @@ def side_by_side(pictures: list[tuple[str, list[Line]]], gap: int = 2) -> list[L
     height = max(len(lines) for _, lines in pictures)
     beside: list[Line] = [[] for _ in range(height + 1)]
     for (name, lines), width in zip(pictures, columns, strict=True):
-        blank = [[("", "")]] * (height - len(lines))
-        for target, line in zip(beside, [[(name, "bold cyan")], *lines, *blank], strict=True):
+        column = [[(name, "bold cyan")], *lines, *[[("", "")]] * (height - len(lines))]
+        for target, line in zip(beside, column, strict=True):
             target += [*([(" " * gap, "")] if target else []), *line, (" " * (width - _length(line)), "")]
     return beside
 

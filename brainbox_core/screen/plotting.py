@@ -19,9 +19,10 @@ from typing import Any
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 import matplotlib  # noqa: E402
+from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
-from matplotlib.colors import LinearSegmentedColormap  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.colors import Colormap, LinearSegmentedColormap  # noqa: E402
+from matplotlib.figure import Figure, SubFigure  # noqa: E402
 from matplotlib.patches import FancyArrowPatch, Rectangle  # noqa: E402
 from matplotlib.ticker import MaxNLocator, PercentFormatter  # noqa: E402
 
@@ -37,11 +38,14 @@ __all__ = [
     "RED",
     "SIGNED",
     "STYLE",
+    "Axes",
+    "Colormap",
     "FancyArrowPatch",
     "Figure",
     "MaxNLocator",
     "PercentFormatter",
     "Rectangle",
+    "SubFigure",
     "matplotlib",
     "new_figure",
     "png",
