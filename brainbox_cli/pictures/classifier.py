@@ -136,7 +136,7 @@ def first_layer(model: Network) -> Figure | None:
         tiles, title = tiles[order], "strongest units of the first layer"
     columns = min(10, len(tiles))
     figure, grid = _grid(len(tiles), columns, f"{len(tiles)} {title} (blue: ink counts for it, orange: against it)")
-    for axes, tile in zip(grid, tiles, strict=False):
+    for axes, tile in zip(grid, tiles, strict=True):
         limit = np.abs(tile).max() or 1
         axes.imshow(tile, cmap=SIGNED, vmin=-limit, vmax=limit)
     return figure
@@ -168,38 +168,33 @@ def mistakes(probabilities: np.ndarray, images: np.ndarray, labels: np.ndarray, 
     wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:24]
     title = f"Most confident mistakes ({np.count_nonzero(answers != labels):,} of {len(labels):,})"
     figure, grid = _grid(len(wrong), min(8, len(wrong)), title, caption=True)
-    for axes, index in zip(grid, wrong, strict=False):
+    for axes, index in zip(grid, wrong, strict=True):
         axes.imshow(images[index].reshape(images.shape[1:3]), cmap=INKS, vmin=0, vmax=255)
         text = f"{names[labels[index]]} read as {names[answers[index]]}"
         axes.set_title(f"{text}\n{sure[index]:.0%} sure", fontsize=8, color=INK, parse_math=False)
     return figure
 
 
-def _grid(count: int, columns: int, title: str, caption: bool = False) -> tuple[Figure, list]:
-    rows = -(-count // columns)
-    figure = new_figure(max(4.0, columns * 1.05), rows * (1.5 if caption else 1.05) + 0.5)
+def _grid(count: int, columns: int, title: str, caption: bool = False) -> tuple[Figure, list[Axes]]:
+    figure = new_figure(max(4.0, columns * 1.05), -(-count // columns) * (1.5 if caption else 1.05) + 0.5)
     figure.suptitle(title, x=0.02, ha="left", fontweight="bold", fontsize=11)
-    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes in grid[count:]:
-        axes.axis("off")
-    for axes in grid[:count]:
-        _frame(axes)
-    return figure, grid
+    return figure, _places(figure, count, columns)
 
 
 def _tiles(part: SubFigure, tiles: np.ndarray, columns: int, title: str, colours: Colormap) -> None:
     part.suptitle(title, x=0.02, ha="left", fontsize=10, parse_math=False)
-    grid = list(part.subplots(-(-len(tiles) // columns), columns, squeeze=False).flat)
-    for axes, tile in zip(grid, tiles, strict=False):
+    for axes, tile in zip(_places(part, len(tiles), columns), tiles, strict=True):
         axes.imshow(tile, cmap=colours, vmin=0, vmax=float(np.max(tile)) or 1)
-        _frame(axes)
-    for axes in grid[len(tiles) :]:
+
+
+def _places(part: Figure | SubFigure, count: int, columns: int) -> list[Axes]:
+    """Places for so many pictures, row by row, each in a thin line: its own border may be as white as the paper."""
+    grid = list(part.subplots(-(-count // columns), columns, squeeze=False).flat)
+    for axes in grid[:count]:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for spine in axes.spines.values():
+            spine.set_visible(True)
+    for axes in grid[count:]:
         axes.axis("off")
-
-
-def _frame(axes: Axes) -> None:
-    """A thin line around a picture whose own border may be as white as the paper."""
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(True)
+    return grid[:count]

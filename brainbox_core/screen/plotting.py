@@ -4,6 +4,8 @@ Figures are drawn by Agg alone, without a display, whatever MPLBACKEND says. No 
 has to be silenced first.
 """
 
+# ruff: noqa: E402 (Matplotlib is silenced before it is imported)
+
 from __future__ import annotations
 
 import contextlib
@@ -18,41 +20,19 @@ from typing import Any
 # It warns on standard error when it has to build its font cache or finds no home folder; that is nobody's business.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
-import matplotlib  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
-from matplotlib.colors import Colormap, LinearSegmentedColormap  # noqa: E402
-from matplotlib.figure import Figure, SubFigure  # noqa: E402
-from matplotlib.patches import FancyArrowPatch, Rectangle  # noqa: E402
-from matplotlib.ticker import MaxNLocator, PercentFormatter  # noqa: E402
+import matplotlib
+from matplotlib.axes import Axes as Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap as Colormap
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure as Figure
+from matplotlib.figure import SubFigure as SubFigure
+from matplotlib.patches import FancyArrowPatch as FancyArrowPatch
+from matplotlib.patches import Rectangle as Rectangle
+from matplotlib.ticker import MaxNLocator as MaxNLocator
+from matplotlib.ticker import PercentFormatter as PercentFormatter
 
-from brainbox_core.files.writing import atomic_write  # noqa: E402
-
-__all__ = [
-    "BLUE",
-    "GRID",
-    "INK",
-    "INKS",
-    "MUTED",
-    "ORANGE",
-    "RED",
-    "SIGNED",
-    "STYLE",
-    "Axes",
-    "Colormap",
-    "FancyArrowPatch",
-    "Figure",
-    "MaxNLocator",
-    "PercentFormatter",
-    "Rectangle",
-    "SubFigure",
-    "matplotlib",
-    "new_figure",
-    "png",
-    "pyplot",
-    "save",
-    "style",
-]
+from brainbox_core.files.writing import atomic_write
 
 INK, MUTED, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 BLUE, ORANGE, RED = "#2f6fed", "#f08c2e", "#d64545"
