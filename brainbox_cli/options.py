@@ -12,6 +12,7 @@ from typing import Annotated, get_args
 import typer
 
 from brainbox_cli import parsers
+from brainbox_core.scalar.update_rules import NETWORK_OPTIMIZERS
 
 DATA, NETWORK, TRAINING, OUTPUT, DISPLAY = "Data", "Network", "Training", "Output", "Display"  # panels of the help
 
@@ -166,15 +167,14 @@ Lr = Annotated[
         help="Learning rate; if not given, one that suits the optimizer.",
     ),
 ]
-OPTIMIZERS = ("sgd", "rmsprop", "adagrad", "adam", "adamw")
 Optimizer = Annotated[
     str,
     typer.Option(
         "--optimizer",
         metavar="NAME",
-        parser=parsers.one_of(*OPTIMIZERS),
+        parser=parsers.one_of(*NETWORK_OPTIMIZERS),
         rich_help_panel=TRAINING,
-        help=f"Rule of the updates: {', '.join(OPTIMIZERS)}.",
+        help=f"Rule of the updates: {', '.join(NETWORK_OPTIMIZERS)}.",
     ),
 ]
 Patience = Annotated[

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from brainbox_core import checks
 from brainbox_core.errors import UsageError
+from brainbox_core.scalar.update_rules import learning_rates
 
 BUILT_IN, BUILT_IN_ROWS, BUILT_IN_INPUTS = "transactions", 50_000, 30
 TARGET = "Class"  # 1 is a fraud; as the ULB data set has it
@@ -14,7 +15,7 @@ AUTO, FULL, BALANCED, NONE = "auto", "full", "balanced", "none"
 TIME, STRATIFIED = "time", "stratified"
 RECALL = "recall="  # a threshold by the share of the frauds that it has to find
 # The peak learning rate of each optimizer, the best of a coarse grid on the built-in transactions.
-RATES = {"sgd": 0.1, "rmsprop": 0.01, "adagrad": 0.1, "adam": 0.02, "adamw": 0.01}
+RATES = learning_rates(sgd=0.1, rmsprop=0.01, adagrad=0.1, adam=0.02, adamw=0.01)
 
 
 @dataclass(frozen=True)
