@@ -13,6 +13,7 @@ import typer
 from typer.models import ParameterInfo
 
 from brainbox_cli import parsers
+from brainbox_core.scalar.update_rules import NETWORK_OPTIMIZERS
 
 DATA, NETWORK, TRAINING, OUTPUT, DISPLAY = "Data", "Network", "Training", "Output", "Display"  # panels of the help
 
@@ -166,9 +167,11 @@ Lr = option(
     "Learning rate; if not given, one that suits the optimizer.",
     parsers.real_number(0, above=True),
 )
-OPTIMIZERS = ("sgd", "rmsprop", "adagrad", "adam", "adamw")
 Optimizer = option(
-    "--optimizer NAME", TRAINING, f"Rule of the updates: {', '.join(OPTIMIZERS)}.", parsers.one_of(*OPTIMIZERS)
+    "--optimizer NAME",
+    TRAINING,
+    f"Rule of the updates: {', '.join(NETWORK_OPTIMIZERS)}.",
+    parsers.one_of(*NETWORK_OPTIMIZERS),
 )
 Patience = option(
     "--patience N",

@@ -20,6 +20,7 @@ import numpy as np
 
 from brainbox_core.errors import ConvergenceError, UsageError, between
 from brainbox_core.parameters import Parameters
+from brainbox_core.scalar.update_rules import RULES
 from brainbox_core.schedules import Constant, Schedule
 
 # Within these limits a gradient of finite length cannot become an update that is not: in float32 that length is below
@@ -300,7 +301,22 @@ class AdamW(Adam):
         return super()._is_safe(lr) and lr * self.weight_decay <= 2  # above it the weights grow
 
 
-# The names that options and model files use.
-KINDS: dict[str, type[Optimizer]] = {
-    optimizer.__name__.lower(): optimizer for optimizer in (SGD, RMSprop, Adagrad, Adam, AdamW)
-}
+def named(name: str, lr: float | Schedule, **options: float) -> Optimizer:
+    """An optimizer by the name that the command line uses.
+
+    Args:
+        name: a key of `scalar.update_rules.RULES`; a new optimizer gets a row there.
+        lr: learning rate, or a schedule of it.
+        options: of its class, besides those of the row.
+
+    Raises:
+        UsageError: there is no such optimizer.
+
+    Example:
+        >>> named("nesterov", 0.1).momentum
+        0.9
+    """
+    if name not in RULES:
+        raise UsageError("unknown optimizer", expected=", ".join(RULES), got=name)
+    rule = RULES[name]
+    return globals()[rule.kind](lr, **{**rule.options, **options})

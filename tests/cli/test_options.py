@@ -1,8 +1,9 @@
 from brainbox_cli import options
+from brainbox_core.scalar.update_rules import NETWORK_OPTIMIZERS
+from brainbox_core.tasks.digits.settings import RATES
 
 
-def test_every_optimizer_of_the_library_can_be_chosen():
-    from brainbox_core import optimizers
-    from brainbox_core.tasks.digits import settings as digit_settings
-
-    assert set(options.OPTIMIZERS) == set(optimizers.KINDS) == set(digit_settings.RATES)
+def test_every_optimizer_of_the_table_can_be_chosen_and_has_a_learning_rate():
+    option = options.Optimizer.info
+    assert [option.parser(name) for name in NETWORK_OPTIMIZERS] == list(NETWORK_OPTIMIZERS) == list(RATES)
+    assert ", ".join(NETWORK_OPTIMIZERS) in option.help

@@ -1,12 +1,16 @@
 """Optimizers beside their formulas and beside PyTorch's."""
 
+import inspect
+
 import numpy as np
 import pytest
 
 from brainbox_core import optimizers
 from brainbox_core.errors import ConvergenceError, UsageError
-from brainbox_core.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop, clip_by_global_norm
+from brainbox_core.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop, clip_by_global_norm, named
 from brainbox_core.parameters import Parameter, Parameters
+from brainbox_core.scalar.expression import parse
+from brainbox_core.scalar.update_rules import DESCENT_OPTIMIZERS, NETWORK_OPTIMIZERS, RULES
 from brainbox_core.schedules import Cosine, Step
 
 RNG = np.random.default_rng(11)
@@ -330,7 +334,36 @@ def test_settings_are_checked(make, names):
 
 
 def test_the_names_of_options():
-    assert set(optimizers.KINDS) == {"sgd", "rmsprop", "adagrad", "adam", "adamw"}
+    assert set(NETWORK_OPTIMIZERS) == {"sgd", "rmsprop", "adagrad", "adam", "adamw"}
+    assert DESCENT_OPTIMIZERS == ("gd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
+    with pytest.raises(UsageError, match=r"unknown optimizer: expected gd, .*, adamw, got newton"):
+        named("newton", 0.1)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_row_of_the_table_makes_the_optimizer_that_it_describes(name):
+    rule = RULES[name]
+    optimizer = named(name, 0.1, clip_norm=2.0)
+    assert type(optimizer).__name__ == rule.kind and (optimizer.lr, optimizer.clip_norm) == (0.1, 2.0)
+    assert {option: getattr(optimizer, option) for option in rule.options} == rule.options
+    assert rule.lr in (None, inspect.signature(type(optimizer)).parameters["lr"].default)
+    assert rule.help and "\n" not in rule.help
+
+
+@pytest.mark.parametrize("name", DESCENT_OPTIMIZERS)
+def test_the_formulas_of_the_table_are_what_the_optimizer_does(name):
+    optimizer, x, kept = named(name, 0.05), 2.0, {}
+    params, (weight,) = ready(optimizer, np.array([x]))
+    for k in range(1, 31):
+        g = x**3 - 1
+        for formula in RULES[name].formulas:
+            left, right = formula.split(" <- ")
+            expression = parse(right)
+            known = {"x": x, "g": g, "lr": 0.05, "k": k, **kept}
+            kept[left] = expression.evaluate({variable: known.get(variable, 0.0) for variable in expression.variables})
+        x = kept.pop("x")
+        stepped(optimizer, params, [weight], [g])
+        assert weight.data[0] == pytest.approx(x, rel=1e-12)
 
 
 def test_an_optimizer_that_changes_nothing_says_so():

@@ -12,7 +12,8 @@ from brainbox_cli.frame.lesson import Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.options import DATA, DISPLAY, OUTPUT, TRAINING, changed, option
 from brainbox_core.errors import ConvergenceError, UsageError
-from brainbox_core.tasks.descent.settings import CLASSICS, LR, RULES, STEPS, TOL, Settings, choose
+from brainbox_core.scalar.update_rules import DESCENT_OPTIMIZERS
+from brainbox_core.tasks.descent.settings import CLASSICS, LR, STEPS, TOL, Settings, choose
 
 if TYPE_CHECKING:
     from brainbox_core.tasks.descent.verdict import Verdict
@@ -65,8 +66,8 @@ CHOICES = {
     "optimizer": option(
         "--optimizer NAME",
         TRAINING,
-        f"Rule of the steps: {', '.join(RULES)}; {ALL} compares them.",
-        parsers.one_of(*RULES, ALL),
+        f"Rule of the steps: {', '.join(DESCENT_OPTIMIZERS)}; {ALL} compares them.",
+        parsers.one_of(*DESCENT_OPTIMIZERS, ALL),
         default="gd",
     ),
     "steps": option("--steps N", TRAINING, "The most steps to take.", parsers.whole_number(1, 10**6), shown=f"{STEPS}"),
@@ -177,13 +178,13 @@ def _walk(
         from brainbox_core.tasks.descent.walk import descend
 
         landscape, walks = Landscape(func), {}
-        for rule in RULES if optimizer == ALL else (optimizer,):
+        for rule in DESCENT_OPTIMIZERS if optimizer == ALL else (optimizer,):
             try:
                 descent = descend(landscape, settings.start, rule, settings.lr, settings.steps, tol)
             except ConvergenceError as error:
                 raise ConvergenceError(error.what, where="the start", fix=ELSEWHERE) from error
             walks[rule] = descent, judge(descent)
-            progress(len(walks), len(RULES))
+            progress(len(walks), len(DESCENT_OPTIMIZERS))
     return walks
 
 

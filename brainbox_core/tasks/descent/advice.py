@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brainbox_core.errors import ConvergenceError
+from brainbox_core.scalar.update_rules import RULES
 from brainbox_core.tasks.descent.verdict import Verdict, judge
 from brainbox_core.tasks.descent.walk import Descent, descend
 
@@ -122,7 +123,7 @@ def _trials(descent: Descent, verdict: Verdict) -> Generator[dict, str, None]:
 
 def _best_rate(descent: Descent) -> float:
     """1/L for the curvature L at the lowest point; infinite where that says nothing."""
-    if descent.optimizer in ("adagrad", "rmsprop", "adam"):  # they divide the curvature out
+    if RULES[descent.optimizer].adaptive:  # it divides the curvature out
         return math.inf
     try:
         curvature = np.abs(np.linalg.eigvalsh(descent.landscape.curvature(descent.points[descent.lowest]))).max()

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from brainbox_core.errors import ConvergenceError, UsageError
-from brainbox_core.optimizers import Optimizer
+from brainbox_core.scalar.expression import parse
+from brainbox_core.scalar.update_rules import RULES
 from brainbox_core.tasks.descent.landscape import Landscape
-from brainbox_core.tasks.descent.walk import Descent, Walker
-
-# For each rule: what it keeps from step to step, and how it moves the point. `x` is the variable's name.
-RULES = {
-    "gd": "x <- x - lr * g",
-    "momentum": "v <- 0.9 * v + g;  x <- x - lr * v",
-    "nesterov": "v <- 0.9 * v + g;  x <- x - lr * (g + 0.9 * v)",
-    "adagrad": "s <- s + g^2;  x <- x - lr * g / (sqrt(s) + 1e-08)",
-    "rmsprop": "s <- 0.9 * s + 0.1 * g^2;  x <- x - lr * g / (sqrt(s) + 1e-08)",
-    "adam": "m <- 0.9 * m + 0.1 * g;  s <- 0.999 * s + 0.001 * g^2;  "
-    "x <- x - lr * m / (1 - 0.9^k) / (sqrt(s / (1 - 0.999^k)) + 1e-08) at step k",
-}
+from brainbox_core.tasks.descent.walk import Descent
 
 
 def explain(descent: Descent, step: int) -> list[str]:
@@ -49,27 +40,20 @@ def explain(descent: Descent, step: int) -> list[str]:
     if not 1 <= step <= taken:
         expected = f"1 to {taken}" if taken else "none, as the walk took no step"
         raise UsageError("there is no such step", expected=expected, got=step, fix="name one that was taken")
-    landscape, lr = descent.landscape, f"{descent.lr:g}"
-    walker = Walker(descent.optimizer, descent.lr, descent.points[0])
-    for gradient in descent.gradients[: step - 1]:
-        walker.step(gradient)
-    old = {name: moment.copy() for name, moment in walker.optimizer.moments.items()}
-    point, gradient = descent.points[step - 1], descent.gradients[step - 1]
-    after = walker.step(gradient)
+    landscape, formulas = descent.landscape, RULES[descent.optimizer].formulas
+    point, gradients = descent.points[step - 1], descent.gradients[:step]
+    after = descent.points[step] if step <= descent.steps else descent.next_point
+    rule = ";  ".join(formulas) + " at step k" * ("^k" in formulas[-1])
     lines = [
-        f"{descent.optimizer}: {RULES[descent.optimizer]}, where g is the slope of f along x and lr = {lr}",
+        f"{descent.optimizer}: {rule}, where g is the slope of f along x and lr = {descent.lr:g}",
         f"f({landscape.text(point)}) = {_text(descent.values[step - 1])}",
     ]
     for index, name in enumerate(landscape.variables):
-        lines.append(f"g along {name} = {_text(gradient[index])}   {_check(landscape, point, index)}")
-    show = _SHOW[descent.optimizer]
+        lines.append(f"g along {name} = {_text(gradients[-1, index])}   {_check(landscape, point, index)}")
     for index, name in enumerate(landscape.variables):
-        before = {kept: values[index] for kept, values in old.items()}
-        now = {kept: values[index] for kept, values in walker.optimizer.moments.items()}
-        *kept, move = show(walker.optimizer, before, now, gradient[index], lr, step)
-        lines += [f"{line}   (for {name})" for line in kept]
-        lines.append(f"{name} <- {_text(point[index])} - {move} = {_text(after[index])}")
-    if step < len(descent.values):
+        *kept, move = _filled_in(formulas, name, point[index], gradients[:, index], descent.lr)
+        lines += [*kept, f"{move} = {_text(after[index])}"]
+    if step <= descent.steps:
         lines.append(f"f({landscape.text(after)}) = {_text(descent.values[step])}")
     return lines
 
@@ -86,59 +70,36 @@ def _check(landscape: Landscape, point: np.ndarray, index: int) -> str:
     return f"(f {distance:g} to the left and right: {_text(slope)})"
 
 
-# For each rule, from the optimizer, what it kept before and after, g, lr and the step: lines, the last one the move.
-# The optimizers keep sums that fade; averages, as the rules are written, are these times the share of a new gradient.
+def _filled_in(formulas: Sequence[str], variable: str, x: float, gradients: np.ndarray, lr: float) -> list[str]:
+    """The formulas of a rule for one variable, with the numbers of the last of the gradients in place of the names."""
+    *keeping, (_, move) = (formula.split(" <- ") for formula in formulas)
+    rules = {name: parse(side) for name, side in keeping}
+    kept, before = dict.fromkeys(rules, 0.0), {}
+    for g in gradients.tolist():
+        before = {"g": g, **kept}
+        kept = {name: rule.evaluate(before) for name, rule in rules.items()}
+    lines = [f"{name} = {_insert(before, side)} = {_text(kept[name])}   (for {variable})" for name, side in keeping]
+    now = {"x": x, "g": g, "lr": lr, "k": len(gradients), **kept}
+    return [*lines, f"{variable} <- {_insert(now, move)}"]
 
 
-def _gd(optimizer: Optimizer, before: dict, now: dict, g: float, lr: str, step: int) -> list[str]:
-    return [f"{lr} * {_signed(g)}"]
+def _insert(numbers: Mapping[str, float], formula: str) -> str:
+    """A formula with numbers for its names; negative ones in brackets, but not at the start of a sum.
 
+    Example:
+        >>> _insert({"x": -1, "v": -2}, "x - 0.9 * v")
+        '-1 - 0.9 * (-2)'
+    """
 
-def _momentum(optimizer: Optimizer, before: dict, now: dict, g: float, lr: str, step: int) -> list[str]:
-    v, velocity = _signed(before["velocity"]), now["velocity"]
-    kept = f"v = {optimizer.momentum:g} * {v} + {_signed(g)} = {_text(velocity)}"
-    if optimizer.nesterov:
-        return [kept, f"{lr} * ({_text(g)} + {optimizer.momentum:g} * {_signed(velocity)})"]
-    return [kept, f"{lr} * {_signed(velocity)}"]
+    def number(match: re.Match) -> str:
+        opening, name = match[1] or "", match[2]
+        if name not in numbers:
+            return match[0]
+        text = _text(numbers[name])
+        return opening + text if numbers[name] >= 0 or match[1] is not None else f"({text})"
 
-
-def _adagrad(optimizer: Optimizer, before: dict, now: dict, g: float, lr: str, step: int) -> list[str]:
-    square = _text(now["square"])
-    kept = f"s = {_text(before['square'])} + {_signed(g)}^2 = {square}"
-    return [kept, f"{lr} * {_signed(g)} / (sqrt({square}) + {optimizer.epsilon:g})"]
-
-
-def _rmsprop(optimizer: Optimizer, before: dict, now: dict, g: float, lr: str, step: int) -> list[str]:
-    share = 1 - optimizer.decay
-    square = _text(share * now["square"])
-    kept = f"s = {optimizer.decay:g} * {_text(share * before['square'])} + {share:g} * {_signed(g)}^2 = {square}"
-    return [kept, f"{lr} * {_signed(g)} / (sqrt({square}) + {optimizer.epsilon:g})"]
-
-
-def _adam(optimizer: Optimizer, before: dict, now: dict, g: float, lr: str, step: int) -> list[str]:
-    first, second = 1 - optimizer.beta1, 1 - optimizer.beta2
-    mean, square = first * now["mean"], second * now["square"]
-    return [
-        f"m = {optimizer.beta1:g} * {_signed(first * before['mean'])} + {first:g} * {_signed(g)} = {_text(mean)}",
-        f"s = {optimizer.beta2:g} * {_text(second * before['square'])} + {second:g} * {_signed(g)}^2 = {_text(square)}",
-        f"{lr} * {_signed(mean)} / (1 - {optimizer.beta1:g}^{step}) / "
-        f"(sqrt({_text(square)} / (1 - {optimizer.beta2:g}^{step})) + {optimizer.epsilon:g})",
-    ]
-
-
-_SHOW: dict[str, Callable[..., list[str]]] = {
-    "gd": _gd,
-    "momentum": _momentum,
-    "nesterov": _momentum,
-    "adagrad": _adagrad,
-    "rmsprop": _rmsprop,
-    "adam": _adam,
-}
+    return re.sub(r"(^|\()?\b([a-z]+)\b", number, formula)
 
 
 def _text(x: float) -> str:
     return f"{x + 0.0:.6g}"
-
-
-def _signed(x: float) -> str:
-    return _text(x) if x >= 0 else f"({_text(x)})"

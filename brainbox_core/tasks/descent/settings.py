@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from brainbox_core.scalar.expression import Expression, parse
 
-RULES = ("gd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 LR, STEPS, TOL = 0.1, 1000, 1e-6
 
 

@@ -13,27 +13,19 @@ The rules are those that train networks, on a vector of two numbers instead of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
-from brainbox_core.optimizers import SGD, Adagrad, Adam, Optimizer, RMSprop
+from brainbox_core.optimizers import named
 from brainbox_core.parameters import Parameter, Parameters
+from brainbox_core.scalar.update_rules import DESCENT_OPTIMIZERS
 from brainbox_core.tasks.descent.landscape import Landscape
 
 FAR = 1e12  # farther out than this there is nothing to be found
 RETURNS = 20  # so often to and fro between the same two points is a cycle
-
-OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {
-    "gd": SGD,
-    "momentum": lambda lr: SGD(lr, momentum=0.9),
-    "nesterov": lambda lr: SGD(lr, momentum=0.9, nesterov=True),
-    "adagrad": Adagrad,
-    "rmsprop": RMSprop,
-    "adam": Adam,
-}
 
 
 class Walker:
@@ -46,7 +38,7 @@ class Walker:
     """
 
     def __init__(self, optimizer: str, lr: float, start: np.ndarray):
-        self.optimizer = OPTIMIZERS[optimizer](lr)
+        self.optimizer = named(optimizer, lr)
         self._parameter = Parameter(np.array(start, np.float64))
         self._parameters = Parameters({"point": self._parameter})
         self.optimizer.build(self._parameters)
@@ -128,8 +120,8 @@ def descend(
         UsageError: an argument does not fit.
         ConvergenceError: f or its slope is not finite at the start.
     """
-    if optimizer not in OPTIMIZERS:
-        raise UsageError("unknown optimizer", expected=", ".join(OPTIMIZERS), got=optimizer)
+    if optimizer not in DESCENT_OPTIMIZERS:
+        raise UsageError("unknown optimizer", expected=", ".join(DESCENT_OPTIMIZERS), got=optimizer)
     lr, tol = between("lr", lr, 0, above=True), between("tol", tol, 0)
     limit = whole("steps", steps)
     point = landscape.point(start)

@@ -8,11 +8,12 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from brainbox_core.errors import UsageError, whole
+from brainbox_core.scalar.update_rules import learning_rates
 from brainbox_core.tasks import contract
 
 PIXELS, CLASSES, KERNEL = 28, 10, 5
 # The peak learning rate of each optimizer, the best of a coarse grid for both networks on `digits` and MNIST.
-RATES = {"sgd": 0.1, "rmsprop": 0.003, "adagrad": 0.03, "adam": 0.006, "adamw": 0.006}
+RATES = learning_rates(sgd=0.1, rmsprop=0.003, adagrad=0.03, adam=0.006, adamw=0.006)
 NAMED = {"digits": (12_000, 2_000), "mnist": (60_000, 10_000), "fashion-mnist": (60_000, 10_000)}  # training, test rows
 
 

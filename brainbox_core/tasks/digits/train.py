@@ -144,9 +144,8 @@ def build_model(settings: Settings, data: Data) -> Sequential:
     chain.append(layers.Linear(CLASSES, initializer="lecun"))
     steps = math.ceil(len(data.train_labels) / settings.batch_size) * settings.epochs
     schedule = OneCycle(settings.lr, steps)
-    kind = optimizers.KINDS[settings.optimizer]
     model = Sequential(chain, settings.seed)
-    model.compile(kind(schedule, momentum=0.9) if settings.optimizer == "sgd" else kind(schedule), CrossEntropy())
+    model.compile(optimizers.named(settings.optimizer, schedule), CrossEntropy())
     model.build((PIXELS, PIXELS))
     model.meta = {
         "kind": "mnist" if settings.network == "mlp" else "cnn",

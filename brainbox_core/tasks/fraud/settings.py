@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 from brainbox_core.errors import UsageError, between, whole
+from brainbox_core.scalar.update_rules import learning_rates
 from brainbox_core.tasks import contract
 from brainbox_core.tasks.contract import FULL
 
@@ -17,7 +18,7 @@ AUTO, BALANCED, NONE = "auto", "balanced", "none"
 TIME, STRATIFIED = "time", "stratified"
 RECALL = "recall="  # a threshold by the share of the frauds that it has to find
 # The peak learning rate of each optimizer, the best of a coarse grid on the built-in transactions.
-RATES = {"sgd": 0.1, "rmsprop": 0.01, "adagrad": 0.1, "adam": 0.02, "adamw": 0.01}
+RATES = learning_rates(sgd=0.1, rmsprop=0.01, adagrad=0.1, adam=0.02, adamw=0.01)
 
 
 @dataclass(frozen=True, kw_only=True)

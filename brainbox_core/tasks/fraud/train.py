@@ -110,13 +110,8 @@ def build_model(settings: Settings, data: Data) -> Sequential:
     chain.append(layers.Linear(1, initializer="lecun"))
     rows = len(data.parts.train)
     steps = math.ceil(rows / _batch_size(settings, rows)) * settings.epochs
-    schedule, kind = OneCycle(settings.lr, steps), optimizers.KINDS[settings.optimizer]
-    if settings.optimizer == "sgd":
-        optimizer = kind(schedule, momentum=0.9)
-    elif settings.optimizer == "adamw":
-        optimizer = kind(schedule, weight_decay=NORMALIZED_DECAY / math.sqrt(steps))
-    else:
-        optimizer = kind(schedule)
+    decay = {"weight_decay": NORMALIZED_DECAY / math.sqrt(steps)} if settings.optimizer == "adamw" else {}
+    optimizer = optimizers.named(settings.optimizer, OneCycle(settings.lr, steps), **decay)
     model = Sequential(chain, settings.seed)
     model.compile(optimizer, BinaryCrossEntropy(_class_weights(settings, data.labels[data.parts.train])))
     model.build((len(data.encoder.names),))

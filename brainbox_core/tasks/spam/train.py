@@ -269,8 +269,7 @@ def _model(settings: Settings, rows: SparseRows) -> Sequential:
     if settings.optimizer == "sgd":  # a step moves a logit by the rate times the squared length of its row
         lr *= USUAL_LENGTH * len(rows) / float(np.square(rows.data, dtype=np.float64).sum())
     schedule = OneCycle(lr, math.ceil(len(rows) / settings.batch_size) * settings.epochs)
-    kind = optimizers.KINDS[settings.optimizer]
-    optimizer = kind(schedule, momentum=0.9) if settings.optimizer == "sgd" else kind(schedule)
+    optimizer = optimizers.named(settings.optimizer, schedule)
     model.compile(optimizer, Penalised(LOSSES[settings.loss](), model.layers[0].weight, settings.l2))
     return model
 

@@ -19,6 +19,7 @@ from brainbox_core.kernels import convolution as kernels
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.training import _step, train
 from brainbox_core.rng import stream
+from brainbox_core.scalar.update_rules import NETWORK_OPTIMIZERS
 
 L = bb.layers
 RNG = np.random.default_rng(2)
@@ -65,7 +66,7 @@ class Bomb(L.Layer):
         return record("bomb", x.data, (x,), lambda g: (g * np.float32(np.inf),))
 
 
-@pytest.mark.parametrize("optimizer", bb.optimizers.KINDS.values(), ids=bb.optimizers.KINDS)
+@pytest.mark.parametrize("optimizer", NETWORK_OPTIMIZERS)
 @pytest.mark.parametrize(
     ("way", "message"),
     [
@@ -83,7 +84,7 @@ def test_a_bad_step_is_caught_before_it_reaches_the_weights(optimizer, way, mess
     """Weights, running averages and moments are bit for bit those of the last good step."""
 
     def run(steps):
-        model = mlp(optimizer=optimizer(), extra=[L.BatchNorm(), Bomb(6, way)])
+        model = mlp(optimizer=bb.optimizers.named(optimizer, 0.01), extra=[L.BatchNorm(), Bomb(6, way)])
         try:
             model.fit(X, Y, epochs=2, batch_size=10)
         except ConvergenceError as error:
@@ -93,7 +94,7 @@ def test_a_bad_step_is_caught_before_it_reaches_the_weights(optimizer, way, mess
     model, error = run(8)
     with pytest.raises(ConvergenceError, match=message):
         raise error
-    good = mlp(optimizer=optimizer(), extra=[L.BatchNorm(), Bomb(99, way)])
+    good = mlp(optimizer=bb.optimizers.named(optimizer, 0.01), extra=[L.BatchNorm(), Bomb(99, way)])
     good.build(X.shape[1:])
     taken = []
     for epoch in (1, 2):
@@ -143,10 +144,10 @@ def test_a_learning_rate_far_too_large_diverges_with_an_error_and_finite_weights
     assert np.isfinite(model.params.values).all()
 
 
-@pytest.mark.parametrize("optimizer", bb.optimizers.KINDS.values(), ids=bb.optimizers.KINDS)
+@pytest.mark.parametrize("optimizer", NETWORK_OPTIMIZERS)
 @pytest.mark.parametrize("lr", [1e30, 1e38, 1e300])
 def test_an_update_that_is_not_finite_does_not_reach_the_weights(optimizer, lr):
-    model = mlp(optimizer=optimizer(lr=lr), extra=[L.BatchNorm()])
+    model = mlp(optimizer=bb.optimizers.named(optimizer, lr), extra=[L.BatchNorm()])
     model.build(X.shape[1:])
     before = fingerprint(model)
     told = "epoch 1, step 1: the update is not finite: its length overflows; the weights are those before this step"

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from brainbox_core.errors import UsageError
-from brainbox_core.optimizers import KINDS
+from brainbox_core.scalar.update_rules import NETWORK_OPTIMIZERS
 from brainbox_core.tasks.spam.settings import BUILT_IN_ROWS, RATES, Settings
 from brainbox_core.text.messages import read_messages
 
@@ -42,7 +42,7 @@ def test_what_is_out_of_range_is_refused_by_name(changes):
 
 
 def test_the_learning_rate_suits_the_optimizer_unless_one_is_given():
-    assert set(RATES) == set(KINDS)
+    assert set(RATES) == set(NETWORK_OPTIMIZERS)
     assert Settings.suited(optimizer="sgd").lr == RATES["sgd"]
     assert Settings.suited(optimizer="sgd", lr=7.0).lr == 7.0
     assert Settings.suited() == Settings()
