@@ -94,7 +94,7 @@ class CsvRows:
         return Block(np.array(places, np.int64), rows)
 
     def _numbers(self, lines: list[str]) -> np.ndarray | None:
-        """The cells as numbers, if they all are numbers in a form that NumPy and `numerals.number` read alike."""
+        """The cells as numbers, if they all are numbers in a form that NumPy and `columns.number` read alike."""
         text = "".join(lines)
         if not text.isascii() or not text.strip() or max(map(len, lines)) > MAX_CELL:
             return None

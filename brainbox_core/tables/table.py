@@ -26,8 +26,7 @@ import numpy as np
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable
 from brainbox_core.files.text import open_text
-from brainbox_core.tables import numerals
-from brainbox_core.tables.columns import Column, ColumnBuilder, holds_text, to_numbers
+from brainbox_core.tables.columns import Column, ColumnBuilder, holds_text, number, remedy, to_numbers
 from brainbox_core.tables.csv_rows import Block, CsvRows
 
 Progress = Callable[[int, int], object]
@@ -87,7 +86,7 @@ class Table:
             raise InputError(
                 f'"{printable(bad.text, 40)}" is not a number',
                 where=self._place(bad.line, name),
-                fix=numerals.remedy(bad.text) or "correct it, or leave the cell empty if the value is missing",
+                fix=remedy(bad.text) or "correct it, or leave the cell empty if the value is missing",
             )
         return values
 
@@ -271,7 +270,7 @@ def _has_header(rows: list[list[str]], notes: list[str]) -> bool:
     """Whether the first row names the columns: not if it holds numbers where the rows below it do."""
     below = list(zip(*rows[1:], strict=True)) or [()] * len(rows[0])
     cells = [cell for cell, column in zip(rows[0], below, strict=True) if holds_text(column) is not True]
-    values = [numerals.number(cell) for cell in cells]
+    values = [number(cell) for cell in cells]
     if not any(value is not None and not math.isnan(value) for value in values):
         return True
     if None not in values:

@@ -103,7 +103,7 @@ def check_folds(folds: int) -> None:
         raise UsageError("folds", expected="2 or more, or 0 for no cross-validation", got=1)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Data:
     """What a task learns from and is judged by.
 
@@ -115,7 +115,7 @@ class Data:
 
     name: str
     sha256: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
 
     @property
     def counts(self) -> dict[str, int]:

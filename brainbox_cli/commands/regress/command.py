@@ -15,7 +15,6 @@ from brainbox_cli.frame.verbs import verbs
 from brainbox_cli.options import DATA, TRAINING, argument, changed, option
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable
-from brainbox_core.tables.numerals import number
 from brainbox_core.tasks.regress.settings import AUTO, BUILT_IN, MAX_DEGREE, NONE, Settings
 
 FEATURES = "Features"  # a panel of the help
@@ -155,6 +154,8 @@ def _ask(reporter: Reporter, task: ModuleType, model: object, no_input: bool) ->
 
 def _value(reporter: Reporter, task: ModuleType, model: object, name: str) -> str | None:
     """What was typed for one input; None for a blank line or the end. Asks again for what does not fit."""
+    from brainbox_core.tables.columns import number
+
     known = task.choices(model, name)
     among = f" ({', '.join(printable(text, 40) for text in known)})" if 0 < len(known) <= 12 else ""
     while True:
@@ -208,6 +209,8 @@ def _draw(folder: Path, model: object, data: object, result: object) -> dict[str
 
 def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
     """Predict the first row that it was judged by, as one would type it."""
+    from brainbox_core.tables.columns import number
+
     row = data.table.take((data.test if len(data.test) else data.train)[:1])
     values = {name: row.texts(name)[0].strip() for name in data.design.inputs}
     if any(value.startswith("-") and number(value) is None for value in values.values()):  # it would be an option

@@ -34,7 +34,7 @@ WARPS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Data(contract.Data):
     """Pictures (n, 28, 28) of uint8 with labels (n,): to learn from, to choose the epoch by, and to judge by."""
 
@@ -103,16 +103,16 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
 
 def _divided(source: catalog.ImageData, train: np.ndarray, val: np.ndarray) -> Data:
     return Data(
-        name=source.name,
-        sha256=source.sha256,
-        notes=source.notes,
-        classes=source.classes,
-        train_images=source.train_images[train],
-        train_labels=source.train_labels[train],
-        val_images=source.train_images[val],
-        val_labels=source.train_labels[val],
-        test_images=source.test_images,
-        test_labels=source.test_labels,
+        source.name,
+        source.sha256,
+        source.notes,
+        source.classes,
+        source.train_images[train],
+        source.train_labels[train],
+        source.train_images[val],
+        source.train_labels[val],
+        source.test_images,
+        source.test_labels,
     )
 
 

@@ -26,7 +26,7 @@ SOURCES = {AMOUNT: "Amount", CLOCK: "Time"}
 UNIT = 3  # deviations
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Data(contract.Data):
     """A table of transactions and what is done with its rows.
 
@@ -86,7 +86,7 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     split, parts = STRATIFIED if time is None else TIME, divide(labels, time, settings, table.name)
     encoder = _fit(inputs.take(parts.train))
     notes += encoder.notes
-    return _counted(table, notes, inputs, labels, encoder, parts, split)
+    return _counted(Data(table.name, table.sha256, tuple(notes), table, inputs, labels, encoder, parts, split))
 
 
 def redivided(data: Data, parts: Parts) -> Data:
@@ -115,8 +115,8 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     if not labels[test].any():
         raise InputError("has no frauds to find", where=table.name, fix="name transactions with some of both kinds")
     parts = Parts(learned, none, test)
-    data = _counted(table, notes, inputs, labels, encoder, parts, kept["split"])
-    return replace(data, parts=Parts(none, none, test))
+    data = Data(table.name, table.sha256, tuple(notes), table, inputs, labels, encoder, parts, kept["split"])
+    return replace(_counted(data), parts=Parts(none, none, test))
 
 
 def labels_of(table: Table, target: str) -> np.ndarray:
@@ -238,27 +238,9 @@ def _counts_rows(table: Table, name: str) -> bool:
     return values[0] in (0, 1) and bool((np.diff(values) == 1).all())
 
 
-def _counted(
-    source: Table,
-    notes: list[str],
-    table: Table,
-    labels: np.ndarray,
-    encoder: FeatureEncoder,
-    parts: Parts,
-    split: str,
-) -> Data:
+def _counted(data: Data) -> Data:
     """The data, with those test rows counted that are among the others, too."""
-    data = Data(
-        name=source.name,
-        sha256=source.sha256,
-        notes=tuple(notes),
-        source=source,
-        table=table,
-        labels=labels,
-        encoder=encoder,
-        parts=parts,
-        split=split,
-    )
+    parts = data.parts
     seen = np.concatenate([parts.train, parts.val])
     if not (count := straddling(data.part(seen)[0], data.part(parts.test)[0])):
         return data

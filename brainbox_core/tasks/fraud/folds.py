@@ -10,7 +10,7 @@ import numpy as np
 from brainbox_core import metrics
 from brainbox_core.data import stratified_split
 from brainbox_core.errors import UsageError
-from brainbox_core.rng import stream
+from brainbox_core.tasks.folds import folds
 from brainbox_core.tasks.fraud.data import Data, redivided
 from brainbox_core.tasks.fraud.settings import Settings
 from brainbox_core.tasks.fraud.split import Parts
@@ -45,16 +45,10 @@ def cross_validate(settings: Settings, data: Data, logits: Callable[[Settings, D
     frauds = int(data.labels.sum())
     if frauds < 3 * settings.folds:  # every fold needs some to learn from, to choose the epoch by, and to find
         raise UsageError(f"folds: {frauds} frauds are too few", expected=f"at most {frauds // 3}", got=settings.folds)
-    place = np.empty(len(data.labels), np.intp)
-    order = stream(settings.seed, "folds").permutation(len(place))
-    by_class = order[np.argsort(data.labels[order], kind="stable")]
-    place[by_class] = np.arange(len(place)) % settings.folds  # in turn, so that each has its share of both classes
-    scores = np.empty(len(place))
-    for fold in range(settings.folds):
-        rest, test = np.flatnonzero(place != fold), np.flatnonzero(place == fold)
+    scores, each = np.empty(len(data.labels)), []
+    for rest, test in folds(data.labels, settings.folds, settings.seed):
         train, val = (rest[part] for part in stratified_split(data.labels[rest], settings.val_split, settings.seed))
         scores[test] = logits(settings, redivided(data, Parts(train, val, test)))
-    parts = [place == fold for fold in range(settings.folds)]
-    each = [metrics.average_precision(data.labels[part], scores[part]) for part in parts]
+        each.append(metrics.average_precision(data.labels[test], scores[test]))
     precision, recall, _ = metrics.precision_recall_curve(data.labels, scores)
     return Folds(tuple(each), float(precision[recall >= RECALL].max()))

@@ -31,7 +31,6 @@ from brainbox_core.tables.table import Table
 from brainbox_core.tasks import contract
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.fraud import threshold
-from brainbox_core.tasks.fraud.bootstrap import average_precision_interval
 from brainbox_core.tasks.fraud.data import (
     Data,
     derived,
@@ -186,7 +185,7 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
         metrics=found,
         notes=(flat,) if logits.min() == logits.max() else (),
         threshold=model.meta["threshold"],
-        interval=average_precision_interval(labels, logits, model.seed),
+        interval=threshold.average_precision_interval(labels, logits, model.seed),
         confusion=metrics.confusion_matrix(labels, flagged, 2),
         labels=labels,
         logits=logits,

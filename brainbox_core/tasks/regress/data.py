@@ -22,7 +22,7 @@ TEST_SPLIT = 0.2
 LEAST, LARGEST = 1e-30, 1e30  # of targets; the model's layer is float32
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Data(contract.Data):
     """A table and what is done with its rows.
 
@@ -111,19 +111,7 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
         what = f"{len(train):,} rows to train on are too few for {features:,} features"
         raise InputError(what, where=table.name, expected=f"at least {features + 1:,}", fix=fix)
     notes += design.notes + _leaks(table, inputs, target, y)
-    return Data(
-        name=table.name,
-        sha256=table.sha256,
-        notes=tuple(notes),
-        table=table,
-        y=y,
-        target=target,
-        log_target=log_target,
-        design=design,
-        train=train,
-        val=val,
-        test=test,
-    )
+    return Data(table.name, table.sha256, tuple(notes), table, y, target, log_target, design, train, val, test)
 
 
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
@@ -152,19 +140,8 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     _require_variety(y[rows], table.name, target, "name more rows with --data")
     notes += design.remarks(table.take(rows))
     none = np.arange(0)
-    return Data(
-        name=table.name,
-        sha256=table.sha256,
-        notes=tuple(notes),
-        table=table,
-        y=y,
-        target=target,
-        log_target=model.meta["target"]["log"],
-        design=design,
-        train=none,
-        val=none,
-        test=rows,
-    )
+    log = model.meta["target"]["log"]
+    return Data(table.name, table.sha256, tuple(notes), table, y, target, log, design, none, none, rows)
 
 
 def _read(name: str, no_header: bool, progress: Progress | None, text: Collection[str] = ()) -> Table:

@@ -15,14 +15,13 @@ from brainbox_core.rng import stream
 from brainbox_core.tasks import contract
 from brainbox_core.tasks.contract import HeldOut, Progress
 from brainbox_core.tasks.rnn.settings import BUILT_IN, Settings
-from brainbox_core.text import ngrams
-from brainbox_core.text.characters import OTHER, Alphabet, named, read_text
+from brainbox_core.text.characters import OTHER, Alphabet, bigram_bits, named, read_text, unigram_bits
 
 LINE_END = "\n"
 WINDOW = 64  # characters of context in the measurement that begins anew for every window
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Data(contract.Data):
     """A text in numbers: to learn from, and to measure by.
 
@@ -56,8 +55,8 @@ class Data(contract.Data):
         """Bits per character of the held-out part for one who only counts."""
         size = len(self.alphabet)
         return {
-            "unigram_bits": ngrams.unigram_bits(self.train, self.val, size),
-            "bigram_bits": ngrams.bigram_bits(self.train, self.val, size),
+            "unigram_bits": unigram_bits(self.train, self.val, size),
+            "bigram_bits": bigram_bits(self.train, self.val, size),
         }
 
 
@@ -100,15 +99,7 @@ def _split(name: str, settings: Settings, alphabet: Alphabet | None) -> Data:
         notes.append(f"the model does not know {first}: {left:,} characters of {name} are left out")
     divide = _divide_lines if settings.lines else _divide_text
     train, val, lines = divide(characters, name, settings)
-    return Data(
-        name=name,
-        sha256=text.sha256,
-        notes=tuple(notes),
-        alphabet=alphabet,
-        train=alphabet.ids(train),
-        val=alphabet.ids(val),
-        lines=lines,
-    )
+    return Data(name, text.sha256, tuple(notes), alphabet, alphabet.ids(train), alphabet.ids(val), lines)
 
 
 def _divide_text(characters: str, name: str, settings: Settings) -> tuple[str, str, None]:

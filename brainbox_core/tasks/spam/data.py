@@ -24,7 +24,7 @@ TEST_SPLIT = 0.2
 FEWEST = 5  # of each kind, so that every part has some of both
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Data(contract.Data):
     """Messages, each text once, with what they are.
 
@@ -76,7 +76,7 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
             f"the {len(train):,} messages to train on are all of one kind", fix="use a larger --limit or fewer held out"
         )
     bag = bag_for(settings).fit([texts[number] for number in train], progress)
-    return _data(found, notes, texts, labels, bag, train, val, test)
+    return Data(found.name, found.sha256, notes, texts, labels, bag.transform(texts), bag, train, val, test)
 
 
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
@@ -97,31 +97,7 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     own = found.sha256 == model.meta["data"]["sha256"]
     test = stratified_split(labels, TEST_SPLIT, model.seed)[1] if own else np.arange(len(texts))
     none = np.arange(0)
-    return _data(found, notes, texts, labels, bag, none, none, test)
-
-
-def _data(
-    found: Messages,
-    notes: tuple[str, ...],
-    texts: list[str],
-    labels: np.ndarray,
-    bag: BagOfWords,
-    train: np.ndarray,
-    val: np.ndarray,
-    test: np.ndarray,
-) -> Data:
-    return Data(
-        name=found.name,
-        sha256=found.sha256,
-        notes=notes,
-        texts=texts,
-        labels=labels,
-        rows=bag.transform(texts),
-        bag=bag,
-        train=train,
-        val=val,
-        test=test,
-    )
+    return Data(found.name, found.sha256, notes, texts, labels, bag.transform(texts), bag, none, none, test)
 
 
 def bag_for(settings: Settings) -> BagOfWords:

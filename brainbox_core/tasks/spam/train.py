@@ -19,10 +19,10 @@ from brainbox_core.loss import BinaryCrossEntropy
 from brainbox_core.model import training
 from brainbox_core.model.callbacks import Callback, EarlyStopping
 from brainbox_core.model.sequential import Sequential
-from brainbox_core.rng import stream
 from brainbox_core.schedules import OneCycle
 from brainbox_core.tasks import contract
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
+from brainbox_core.tasks.folds import folds
 from brainbox_core.tasks.spam.data import Data, bag_for, load_data, load_test_data
 from brainbox_core.tasks.spam.settings import BUILT_IN, USUAL_LENGTH, Settings
 from brainbox_core.tensor import Tensor
@@ -287,13 +287,8 @@ def _judge(labels: np.ndarray, p: np.ndarray, threshold: float, part: str = "tes
 
 def _cross_validate(settings: Settings, data: Data) -> dict[str, float]:
     """Figures of all messages together, each judged by a model that was trained on the other parts without it."""
-    # Shuffled, sorted by kind and dealt out in turn: every part has the same share of spam.
-    shuffled = stream(settings.seed, "folds").permutation(len(data.labels))
-    dealt = shuffled[np.argsort(data.labels[shuffled], kind="stable")]
-    y, p = data.labels[:, None].astype(np.float32), np.empty(len(dealt))
-    for fold in range(settings.folds):
-        test = dealt[fold :: settings.folds]
-        rest = np.setdiff1d(dealt, test)
+    y, p = data.labels[:, None].astype(np.float32), np.empty(len(data.labels))
+    for rest, test in folds(data.labels, settings.folds, settings.seed):
         bag = bag_for(settings).fit([data.texts[number] for number in rest])
         rows = bag.transform(data.texts)
         model = _model(settings, rows.take(rest))
