@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from brainbox_cli import options
+from brainbox_cli.arguments import flags_of
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.options import Option
@@ -31,6 +32,7 @@ def command(noun: str, verb: str | None, function: Callable, choices: Mapping[st
         if ctx.invoked_subcommand is not None:  # this is the group; its verb comes next
             return None
         reporter: Reporter = ctx.obj
+        reporter.flags = flags_of(ctx)
         reporter.begin(noun, verb, **{name: values.pop(name) for name in DISPLAY})
         sources = {name: ctx.get_parameter_source(name) for name in values}
         given = {name for name, source in sources.items() if source and source.name in ("COMMANDLINE", "ENVIRONMENT")}

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
+from brainbox_cli.arguments import as_options
 from brainbox_cli.exit_codes import ExitCode, code_of
 from brainbox_cli.frame.document import Document
 from brainbox_core.errors import BrainboxError
@@ -36,6 +37,7 @@ class Reporter:
         options = argv[: argv.index("--")] if "--" in argv else argv
         self.json = "--json" in options  # before anything is parsed: a usage error is a document, too
         self.quiet = self.verbose = False
+        self.flags: dict[str, str] = {}  # of the running command, by the name of their argument
         self.notes = Screen(sys.stderr)
         self.text = self.notes if self.json else Screen(sys.stdout)
         self.side = self.notes
@@ -83,10 +85,11 @@ class Reporter:
     def note(self, text: str) -> None:
         """Something worth knowing beside the result."""
         if not self.quiet:
-            self._beside(("note: ", "cyan"), text)
+            self._beside(("note: ", "cyan"), as_options(text, self.flags))
 
     def warn(self, text: str) -> None:
         """Something that may be wrong with the result; part of the document."""
+        text = as_options(text, self.flags)
         self.document.warnings.append(text)
         self._beside(("warning: ", "yellow"), text)
 
@@ -165,6 +168,7 @@ class Reporter:
         sys.stdout.flush()
 
     def _error(self, code: ExitCode, line: str, fix: str) -> None:
+        line, fix = as_options(line, self.flags), as_options(fix, self.flags)
         self._beside(("error: ", "bold red"), line)
         self._beside(("hint: ", "cyan"), fix)
         self._set_error(code, line, fix)

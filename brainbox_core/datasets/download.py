@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from brainbox_core.errors import InputError
 from brainbox_core.files.reading import kind_of
 
-OFFLINE = "check the connection, or use --data digits or a folder of IDX files"
+OFFLINE = "check the connection, or use `data digits` or a folder of IDX files"
 ANOTHER_FOLDER = "set BRAINBOX_DATA_DIR to a folder that can be written and has room"
 SLOWEST = 1000  # bytes per second, averaged over one timeout; a server that drips is given up
 

@@ -276,7 +276,7 @@ def _has_header(rows: list[list[str]], notes: list[str]) -> bool:
     if None not in values:
         return False
     odd = next(cell for cell, value in zip(cells, values, strict=True) if value is not None and not math.isnan(value))
-    notes.append(f'the header holds a number, "{printable(odd, 40)}"; if the first line is data, use --no-header')
+    notes.append(f'the header holds a number, "{printable(odd, 40)}"; if the first line is data, use `no_header`')
     return True
 
 

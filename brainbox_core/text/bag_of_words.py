@@ -156,7 +156,7 @@ class BagOfWords:
         Raises:
             InputError: it was made by another tokenizer, or is not what `config` gives.
         """
-        fix = "train it again: brainbox spam"
+        fix = "train it again"
         if not isinstance(config, dict):
             raise InputError("it does not say how it reads words", where=where, fix=fix)
         if config.get("tokenizer") != text.VERSION:

@@ -10,7 +10,7 @@ from pathlib import Path
 from brainbox_cli import options, parsers
 from brainbox_cli.frame.lesson import Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.tasks.neuron.learn import (
     EPOCHS,
     GATES,
@@ -100,8 +100,16 @@ def _run(
         history=[{"epoch": epoch, "mistakes": mistakes[epoch]} for epoch in range(1, result.epochs + 1)],
         files=files,
         try_next=("neuron", "--gate", "xor"),
-        failure=result.problem,
+        failure=_failure(result),
     )
+
+
+def _failure(result: Result) -> ConvergenceError | None:
+    """Why it is not solved; where no neuron can, with the command that can."""
+    problem = result.problem
+    if problem is None or result.separation.possible:
+        return problem
+    return ConvergenceError(problem.what, fix=f"{problem.fix}: brainbox autograd --dataset xor")
 
 
 def _show_update(reporter: Reporter, update: Update, lr: float, explain: bool) -> None:

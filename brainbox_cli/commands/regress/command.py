@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from brainbox_cli import options, parsers
+from brainbox_cli.arguments import as_options
 from brainbox_cli.commands.regress.view import amount, show
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer
@@ -145,7 +146,7 @@ def _ask(reporter: Reporter, task: ModuleType, model: object, no_input: bool) ->
         try:
             predicted = float(task.predict(model, table)[0])
         except InputError as error:
-            reporter.say(("error: ", "bold red"), error.line)
+            reporter.say(("error: ", "bold red"), as_options(error.line, reporter.flags))
             continue
         for remark in task.remarks(model, table):
             reporter.say(("note: ", "cyan"), remark)

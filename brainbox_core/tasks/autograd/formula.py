@@ -88,7 +88,7 @@ def differentiate(text: str, point: Mapping[str, float]) -> Result:
         example = ",".join(f"{name}={point.get(name, 1)}" for name in expression.variables)
         raise UsageError(
             f"{' and '.join(missing)} need a value" if len(missing) > 1 else f"{missing[0]} needs a value",
-            fix=f"add --at {example}",
+            fix=f"add `at {example}`",
         )
     inputs = {name: Value(point[name], name) for name in expression.variables}
     root = expression.evaluate(inputs)

@@ -147,7 +147,7 @@ def explain(pixels: np.ndarray, kernel: Kernel, settings: Settings, result: Filt
     height, width = result.pixels.shape[:2]
     if not (0 <= x < width and 0 <= y < height):
         expected = f"x from 0 to {width - 1} and y from 0 to {height - 1}"
-        raise UsageError("is outside of the result", where=f"--explain {x},{y}", expected=expected)
+        raise UsageError("is outside of the result", where=f"`explain {x},{y}`", expected=expected)
     weights = np.array(kernel.weights)
     window = window_at(pixels, kernel.size, y, x, settings.padding, settings.border, settings.stride)
     channels = COLOURS if pixels.ndim == 3 else ("",)

@@ -129,7 +129,7 @@ def labels_of(table: Table, target: str) -> np.ndarray:
     wrong = np.flatnonzero((values != 0) & (values != 1))
     if len(wrong):
         got = "nothing" if np.isnan(values[wrong[0]]) else f"{values[wrong[0]]:g}"
-        fix = "name the column that tells the frauds with --target"
+        fix = "name the column that tells the frauds with `target`"
         raise InputError(
             "is no class",
             where=table.where(wrong[0], target),
@@ -223,7 +223,7 @@ def _time(table: Table, split: str, notes: list[str]) -> np.ndarray | None:
         return None
     time = table.numbers(name)
     if len(missing := np.flatnonzero(np.isnan(time))):
-        where, fix = table.where(missing[0], name), f"fill it in, or use --split {STRATIFIED}"
+        where, fix = table.where(missing[0], name), f"fill it in, or use `split {STRATIFIED}`"
         raise InputError("is empty, so the rows cannot be put in order of time", where=where, fix=fix)
     if (np.diff(time) < 0).any():
         notes.append("the rows were not in order of Time: sorted")

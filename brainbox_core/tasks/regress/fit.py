@@ -77,7 +77,7 @@ def learn(
             value = float(np.mean((line(X) - t) ** 2)) / scale**2
         if not math.isfinite(value):
             what = "a row to choose the epoch by is so far outside the training range that its error is no number"
-            raise InputError(what, fix="look for values that are wrong, or leave --val-split out")
+            raise InputError(what, fix="look for values that are wrong, or leave `val_split` out")
         return {f"{part}_loss": value}
 
     if settings.closed_form:

@@ -108,7 +108,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     """
     rows = np.concatenate([data.train, data.val])
     if settings.folds > len(rows):
-        expected, fix = f"at most {len(rows):,}, the training rows", f"use --folds {len(rows)}, or add rows"
+        expected, fix = f"at most {len(rows):,}, the training rows", f"use `folds {len(rows)}`, or add rows"
         raise UsageError("folds", expected=expected, got=settings.folds, fix=fix)
     X, t = data.part(data.train)
     val = data.part(data.val) if len(data.val) else None
@@ -318,7 +318,7 @@ def _notes(settings: Settings, data: Data, X: np.ndarray, exact: Solution, fit: 
     if not fit.converged and settings.batch_size == FULL and distance > 1e-6:
         notes.append(
             f"not converged after {fit.epochs:,} epochs: the predictions are still {distance:.2g} deviations away from"
-            " those of least squares; give it more --epochs, or take --closed-form"
+            " those of least squares; give it more `epochs`, or take `closed_form`"
         )
     if settings.degree > WILD_DEGREE:
         notes.append(

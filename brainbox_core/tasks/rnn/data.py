@@ -109,11 +109,11 @@ def _divide_text(characters: str, name: str, settings: Settings) -> tuple[str, s
     train = characters[: len(characters) - held][: settings.limit]
     if held <= WINDOW or len(train) <= settings.seq_len:
         what, expected = f"the text is too short: {len(characters):,} characters", f"at least {least:,}"
-        fix = f"use a longer text, or {'a smaller --seq-len' if held > WINDOW else 'hold out a larger share of it'}"
+        fix = f"use a longer text, or {'a smaller `seq_len`' if held > WINDOW else 'hold out a larger share of it'}"
         if held > WINDOW and len(train) == settings.limit:
             what += f", of which {settings.limit:,} are to be learned from"
             expected = f"more than {settings.seq_len:,} to learn from"
-            fix = "use a larger --limit, or a smaller --seq-len"
+            fix = "use a larger `limit`, or a smaller `seq_len`"
         raise InputError(what, where=name, expected=expected, fix=fix)
     _require_variety(train, name)
     return train, characters[len(characters) - held :], None

@@ -67,7 +67,7 @@ def build_model(settings: Settings, data: Data) -> Sequential:
     time = min(settings.seq_len, len(data.train))
     numbers = settings.layers * 8 * settings.hidden + 3 * size  # of a character, all in all
     what = f"{rows} windows of {time:,} characters side by side"
-    check_memory(what, 4 * rows * time * numbers, "use a smaller --seq-len, --batch-size or --hidden")
+    check_memory(what, 4 * rows * time * numbers, "use a smaller `seq_len`, `batch_size` or `hidden`")
     chain: list[layers.Layer] = [layers.Embedding(size, settings.embedding)] if settings.embedding else []
     first = {} if settings.embedding else {"ids": size}
     for number in range(settings.layers):
@@ -177,7 +177,7 @@ class _Watch(Callback):
                 f"the gradient's length is {logs['gradient_norm']:.3g}",
                 where=f"step {logs['step']}",
                 fix=f"use a smaller learning rate than {self.settings.lr:g}"
-                + ("" if self.settings.clip else ", or clip the gradient: --clip 1"),
+                + ("" if self.settings.clip else ", or clip the gradient: `clip 1`"),
             )
 
     def on_epoch_end(self, model: Network, logs: Logs) -> None:
@@ -263,7 +263,7 @@ def _gradient_notes(norms: np.ndarray, flow: dict[str, np.ndarray], clip: float)
     """What was odd about the gradients."""
     usual, peak = float(np.median(norms)), float(norms.max())
     if peak > 10 and (peak > 20 * usual or usual > 10):
-        done = f"it was cut to {clip:g}" if clip else "nothing cut it (--clip 0)"
+        done = f"it was cut to {clip:g}" if clip else "nothing cut it (`clip 0`)"
         yield (
             f"the gradient exploded at step {int(norms.argmax()) + 1}: its length was {peak:.3g}, "
             f"where {usual:.2g} is usual; {done}"

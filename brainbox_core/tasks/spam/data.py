@@ -73,7 +73,7 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     train, val = rest[train], rest[val]
     if len(set(labels[train].tolist())) < 2:
         raise UsageError(
-            f"the {len(train):,} messages to train on are all of one kind", fix="use a larger --limit or fewer held out"
+            f"the {len(train):,} messages to train on are all of one kind", fix="use a larger `limit` or fewer held out"
         )
     bag = bag_for(settings).fit([texts[number] for number in train], progress)
     return Data(found.name, found.sha256, notes, texts, labels, bag.transform(texts), bag, train, val, test)
