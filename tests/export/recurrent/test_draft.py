@@ -76,7 +76,7 @@ def test_random_networks_have_no_different_bit(model, dtype):
     try:
         report = build(model, "net", dtype=dtype, verify=60).report
     except InputError as error:
-        assert dtype == "int8" and error.fix == "--dtype float32"
+        assert dtype == "int8" and error.fix == "`dtype float32`"
         report = build(model, "net", verify=60).report
     assert report.checked == 60
 
