@@ -107,8 +107,8 @@ def flag_of(option: Option) -> str:
         >>> flag_of(BatchSize)
         '--batch-size'
     """
-    info = option.info
-    return next(name for name in (info.default, *(info.param_decls or ())) if str(name).startswith("--"))
+    names = map(str, (option.info.default, *(option.info.param_decls or ())))
+    return next(name for name in names if name.startswith("--"))
 
 
 def switch_of(option: Option, on: bool) -> str:

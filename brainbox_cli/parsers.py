@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 import typer
 
@@ -18,6 +19,7 @@ from brainbox_core.errors import UsageError, between, whole
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")  # float() would also take 1_0, nan and inf
+Value = TypeVar("Value")
 LARGEST_WHOLE = 2**53  # what every JSON reader keeps exactly
 
 
@@ -73,7 +75,7 @@ def one_of(*choices: str) -> Callable[[object], str]:
     return parse
 
 
-def word_or(parse: Callable[[object], object], *words: str) -> Callable[[object], object]:
+def word_or(parse: Callable[[object], Value], *words: str) -> Callable[[object], Value | str]:
     """A parser for a few words, which stay as they are, and else for what another parser takes.
 
     Example:
@@ -82,7 +84,7 @@ def word_or(parse: Callable[[object], object], *words: str) -> Callable[[object]
         ('full', 64)
     """
 
-    def parse_either(text: object) -> object:
+    def parse_either(text: object) -> Value | str:
         if text in words:
             return str(text)
         try:

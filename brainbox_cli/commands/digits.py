@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from brainbox_cli import options, parsers
 from brainbox_cli.frame.reporter import Reporter
@@ -14,6 +15,12 @@ from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable, standard_input
 from brainbox_core.files.writing import atomic_write
 from brainbox_core.tasks.digits.settings import NAMED, Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from brainbox_core.model.sequential import Sequential
+    from brainbox_core.tasks.digits.train import Data, Result
 
 EXAMPLE = "example.png"
 LARGEST_SHIFT = 14  # pixels; half the picture
@@ -97,7 +104,7 @@ def _headline(settings: Settings) -> list[str]:
 def _predict(
     reporter: Reporter,
     task: ModuleType,
-    model: object,
+    model: Sequential,
     images: list[str] | None,
     more_images: list[str] | None,
     top: int,
@@ -140,15 +147,14 @@ def _predict(
         )
 
 
-def _load(name: str) -> tuple[object, list[str]]:
+def _load(name: str) -> tuple[np.ndarray, list[str]]:
     """The digit in a picture, as the network takes it, and notes on how it was found."""
     from brainbox_core.images.digit import digit_from_image
     from brainbox_core.images.load import MAX_FILE_SIZE, load_image
 
+    source: str | bytes = name
     if name == "-":
         name, source = "standard input", standard_input("a picture").read(MAX_FILE_SIZE + 1)
-    else:
-        source = name
     try:
         return digit_from_image(load_image(source))
     except InputError as error:
@@ -157,7 +163,7 @@ def _load(name: str) -> tuple[object, list[str]]:
         raise InputError(error.what, where=name, expected=error.expected, got=error.got, fix=error.fix) from error
 
 
-def _show(reporter: Reporter, verb: str, result: object, data: object) -> None:
+def _show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
     """What it mixes up most; for `evaluate` the whole table."""
     confusion = result.confusion.tolist()
     pairs = sorted(
@@ -171,10 +177,10 @@ def _show(reporter: Reporter, verb: str, result: object, data: object) -> None:
     if verb == "evaluate":
         _show_confusion(reporter, confusion, data.classes)
     if mixed:
-        reporter.say(("mixed up   ", "cyan"), ", ".join(mixed[:3]), wrap=True)
+        reporter.row("mixed up", ", ".join(mixed[:3]), wrap=True)
 
 
-def _show_confusion(reporter: Reporter, confusion: list[list[int]], classes: list[str]) -> None:
+def _show_confusion(reporter: Reporter, confusion: list[list[int]], classes: Sequence[str]) -> None:
     names = [str(name) for name in classes]
     left = max(map(len, names))
     width = max(4, max(map(len, names)) if max(map(len, names)) <= 6 else 6)
@@ -199,22 +205,24 @@ def _shade(right: bool, count: int) -> str:
     return "red" if count > 1 else "bright_black"
 
 
-def _record(result: object) -> dict:
+def _record(result: Result) -> dict:
     best = {"best_epoch": result.best_epoch} if result.history else {}
     return {**best, "confusion": result.confusion}
 
 
-def _draw(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
+def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
     from brainbox_cli.pictures import classifier
 
     return classifier.draw_classifier(folder, model, data, result)
 
 
-def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
+def _try_next(folder: Path, data: Data) -> tuple[list[str], dict[str, Path]]:
     """Read one of the test pictures, put beside the model as a person would draw it: large, dark on light."""
     from PIL import Image
 
-    picture = Image.fromarray(255 - data.test_images[0].reshape(28, 28)).resize((280, 280), Image.Resampling.BICUBIC)
+    picture = Image.fromarray(255 - data.held_out.inputs[0].reshape(28, 28)).resize(
+        (280, 280), Image.Resampling.BICUBIC
+    )
     content = io.BytesIO()
     picture.save(content, "PNG")
     path = folder / EXAMPLE

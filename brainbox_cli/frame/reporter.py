@@ -15,6 +15,7 @@ from brainbox_cli.frame.document import Document
 from brainbox_core.errors import BrainboxError
 from brainbox_core.files.reading import printable
 from brainbox_core.model.callbacks import Callback
+from brainbox_core.screen.display import fitted
 from brainbox_core.screen.screen import MAX_LINE, Part, Screen
 
 if TYPE_CHECKING:
@@ -62,6 +63,13 @@ class Reporter:
         """A named line, if there is anything to say."""
         if text:
             self.say((f"{name:<10} ", "cyan"), text, wrap=wrap)
+
+    def table(self, rows: list[list[str]], left: int = 1) -> None:
+        """Rows in aligned columns below their titles; see `fitted`."""
+        titles, *lines = fitted(rows, self.text.width, left=left)
+        self.say((titles, "bold cyan"))
+        for line in lines:
+            self.say(line)
 
     def answer(self, *parts: Part, wrap: bool = False) -> None:
         """One line of what was asked for."""

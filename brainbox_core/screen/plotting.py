@@ -21,6 +21,7 @@ from typing import Any
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes as Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap as Colormap
@@ -31,6 +32,7 @@ from matplotlib.patches import FancyArrowPatch as FancyArrowPatch
 from matplotlib.patches import Rectangle as Rectangle
 from matplotlib.ticker import MaxNLocator as MaxNLocator
 from matplotlib.ticker import PercentFormatter as PercentFormatter
+from matplotlib.transforms import Transform as Transform
 
 from brainbox_core.files.writing import atomic_write
 
@@ -63,6 +65,13 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), dpi=130, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    """A figure of `new_figure` as it looks: uint8, (H,W,4)."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
 
 
 def png(draw: Callable[[], Figure]) -> bytes:

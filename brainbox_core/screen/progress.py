@@ -55,7 +55,7 @@ class Progress(Callback):
         self._screen = stream if isinstance(stream, Screen) else Screen(stream or sys.stdout)
         self._live = live
 
-    def on_train_begin(self, model: Network, logs: Logs) -> None:
+    def on_train_begin(self, model: Network | None, logs: Logs) -> None:
         self._epochs, self._batches = logs["epochs"], logs["batches"]
         self._before = logs.get("epoch", 0)
         self._columns: list[_Column] = []
@@ -71,7 +71,7 @@ class Progress(Callback):
         if self._screen.animated and time.perf_counter() >= self._due:
             self._draw(logs["epoch"], logs["batch"], logs["train_loss"])
 
-    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+    def on_epoch_end(self, model: Network | None, logs: Logs) -> None:
         values = _values(logs)
         if not self._columns:
             self._print_header(values, marked="failed" in logs)

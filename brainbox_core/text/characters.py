@@ -129,7 +129,7 @@ class Alphabet:
             raise InputError(f"the model does not know the character {named(text[places[0]])}")
         return ids
 
-    def text(self, ids: Sequence[int]) -> str:
+    def text(self, ids: Sequence[int] | np.ndarray) -> str:
         """The characters of numbers."""
         return "".join(self.characters[number] for number in ids)
 

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -15,8 +16,10 @@ from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.scalar.graph import MOST_NODES, graphviz, tree
 from brainbox_core.scalar.points import SETS
+from brainbox_core.scalar.value import Value
 from brainbox_core.screen.display import fitted
 from brainbox_core.screen.progress import Progress
+from brainbox_core.screen.screen import Part
 from brainbox_core.tasks.autograd.formula import Comparison, Result, check, differentiate
 from brainbox_core.tasks.autograd.network import EXTENT, Settings, Training, boundary
 
@@ -64,9 +67,7 @@ CHOICES = {
 }
 
 
-def _headline(
-    expression: str | None, at: Mapping | None, dataset: str | None, dot: Path | None, **rest: object
-) -> list:
+def _headline(expression: str | None, at: Mapping | None, dataset: str | None, dot: Path | None, **rest: Any) -> list:
     if dataset is None:
         text, at = _formula(expression, at)
         return [text, ", ".join(f"{name}={value:g}" for name, value in at.items())] if at else [text]
@@ -124,7 +125,7 @@ def _differentiate(
             from brainbox_cli.commands.autograd.picture import draw_graph
 
             files["plot"] = draw_graph(result)
-    errors = [comparison.error for comparison in comparisons if comparison.verdict in ("ok", "wrong")]
+    errors = [found.error for found in comparisons if found.verdict in ("ok", "wrong") and found.error is not None]
     return Outcome(
         result={
             "value": result.value,
@@ -143,7 +144,7 @@ def _show_tree(reporter: Reporter, result: Result) -> None:
     lines = tree(result.root, reporter.text.unicode)
     table = [["", "data", "grad"]]
     for line in lines:
-        numbers = [_number(line.node.data), _number(line.node.grad)] if line.node else ["", ""]
+        numbers = [_number(line.node.data), _number(_plain(line.node.grad))] if line.node else ["", ""]
         table.append([line.text, *numbers])
     title, *rows = fitted(table, reporter.side.width)
     reporter.say()
@@ -155,6 +156,10 @@ def _show_tree(reporter: Reporter, result: Result) -> None:
             (f"the graph is larger: only the {MOST_NODES} nodes nearest to the result are shown", "bright_black")
         )
     reporter.say()
+
+
+def _plain(slope: float | Value) -> float:
+    return slope.data if isinstance(slope, Value) else slope
 
 
 def _show_check(reporter: Reporter, comparisons: list[Comparison]) -> None:
@@ -246,7 +251,7 @@ def _show_boundary(reporter: Reporter, training: Training, epoch: int) -> None:
     if not screen.animated and not is_last and epoch not in SNAPSHOTS:
         return
     picture = _picture(training, min(COLUMNS, screen.width - 1), screen.unicode)
-    title = [
+    title: list[Part] = [
         ("boundary", "bold cyan"),
         f" after epoch {epoch}/{training.settings.epochs}: ",
         ("o", "yellow"),
@@ -262,11 +267,13 @@ def _show_boundary(reporter: Reporter, training: Training, epoch: int) -> None:
         reporter.say(*line)
 
 
-def _picture(training: Training, columns: int, unicode: bool) -> list[list]:
+def _picture(training: Training, columns: int, unicode: bool) -> list[list[Part]]:
     """The probability of class 1 as shades, and the points on them."""
     shades = " ·░▒▓" if unicode else " .:+#"
     grid = boundary(training.network, columns, ROWS)
-    cells = [[(shades[min(4, int(p * 5))], "blue" if p > 0.5 else "yellow") for p in row] for row in grid]
+    cells: list[list[Part]] = [
+        [(shades[min(4, int(p * 5))], "blue" if p > 0.5 else "yellow") for p in row] for row in grid
+    ]
     for (x, y), label in zip(training.rows, training.labels, strict=True):
         column, row = int((x / EXTENT + 1) / 2 * columns), int((1 - y / EXTENT) / 2 * ROWS)
         if 0 <= column < columns and 0 <= row < ROWS:

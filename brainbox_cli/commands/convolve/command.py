@@ -6,6 +6,8 @@ import io
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,6 +19,11 @@ from brainbox_cli.options import DATA, DISPLAY, OUTPUT, option
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import standard_input
 from brainbox_core.tasks.convolve.kernels import EXAMPLE, NAMED, Kernel, parse_kernel
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from brainbox_core.tasks.convolve.apply import Filtered, Photo, Step
 
 DEFAULT_PICTURE = "bricks"
 BUILT_IN = ("bricks", "portrait")  # the PICTURES of the task, which needs NumPy
@@ -103,7 +110,7 @@ def _headline(
     border: str,
     stride: int,
     flip: bool,
-    **rest: object,
+    **rest: Any,
 ) -> list[str]:
     source = _source(image, more_image)
     named = f"{source} (built in)" if source in BUILT_IN else "standard input" if source == "-" else source
@@ -128,7 +135,7 @@ def _run(
     out: Path,
     plot: Path | None,
     explain: tuple[int, int] | None,
-    **rest: object,
+    **rest: Any,
 ) -> Outcome:
     source, chosen = _source(image, more_image), parse_kernel(kernel)
     if flip:
@@ -146,8 +153,9 @@ def _run(
     with reporter.working("filtering"):
         result = task.apply(photo.pixels, chosen, settings)
         steps = task.explain(photo.pixels, chosen, settings, result, *explain) if explain else []
-    for step in steps:
-        show_step(reporter, chosen, step, explain, result.absolute)
+    if explain:
+        for step in steps:
+            show_step(reporter, chosen, step, explain, result.absolute)
     show_preview(reporter, photo.pixels, result.pixels)
     show_result(reporter, result)
     return Outcome(
@@ -179,7 +187,7 @@ def _check_paths(source: str, places: dict[str, Path | None]) -> None:
             raise UsageError("is the picture that is read", where=f"{flag} {path}", fix="choose another name")
 
 
-def _read(task: object, source: str, colour: bool | None) -> object:
+def _read(task: ModuleType, source: str, colour: bool | None) -> Photo:
     """The picture of a file, of a name or of standard input."""
     from brainbox_core.images.load import MAX_FILE_SIZE
 
@@ -193,7 +201,7 @@ def _read(task: object, source: str, colour: bool | None) -> object:
         raise InputError(error.what, where=where, expected=error.expected, got=error.got, fix=error.fix) from error
 
 
-def _list(reporter: Reporter, **rest: object) -> Outcome:
+def _list(reporter: Reporter, **rest: Any) -> Outcome:
     show_list(reporter)
     kernels = [{"name": name, "weights": parse_kernel(name).weights, "about": NAMED[name][1]} for name in NAMED]
     return Outcome(result={"kernels": kernels}, try_next=("convolve", "portrait", "--kernel", "emboss"))
@@ -202,7 +210,7 @@ def _list(reporter: Reporter, **rest: object) -> Outcome:
 # What is kept
 
 
-def _record(kernel: Kernel, result: object, out: Path, steps: list, place: tuple[int, int] | None) -> dict:
+def _record(kernel: Kernel, result: Filtered, out: Path, steps: list[Step], place: tuple[int, int] | None) -> dict:
     explained = [
         {
             "channel": step.channel or "gray",
@@ -224,7 +232,7 @@ def _record(kernel: Kernel, result: object, out: Path, steps: list, place: tuple
     }
 
 
-def _encoded(reporter: Reporter, pixels: object, out: Path) -> bytes:
+def _encoded(reporter: Reporter, pixels: np.ndarray, out: Path) -> bytes:
     from PIL import Image
 
     content = io.BytesIO()
@@ -233,7 +241,7 @@ def _encoded(reporter: Reporter, pixels: object, out: Path) -> bytes:
     return content.getvalue()
 
 
-def _picture(reporter: Reporter, before: object, kernel: Kernel, after: object) -> bytes:
+def _picture(reporter: Reporter, before: np.ndarray, kernel: Kernel, after: np.ndarray) -> bytes:
     with reporter.working("drawing"):
         from brainbox_cli.commands.convolve.picture import draw
 

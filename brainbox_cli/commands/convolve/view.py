@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.tasks.convolve.kernels import NAMED, Kernel, parse_kernel
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from brainbox_core.tasks.convolve.apply import Filtered, Step
 
 PREVIEW_COLUMNS, PREVIEW_ROWS = 60, 24  # of each of the two pictures, at most
 LIST_COLUMNS, LIST_ROWS = 24, 12
@@ -29,7 +36,7 @@ def show_kernel(reporter: Reporter, kernel: Kernel) -> None:
     reporter.row("kernel", about + balance, wrap=True)
 
 
-def show_step(reporter: Reporter, kernel: Kernel, step: object, place: tuple[int, int], absolute: bool) -> None:
+def show_step(reporter: Reporter, kernel: Kernel, step: Step, place: tuple[int, int], absolute: bool) -> None:
     """One window times the kernel, written out."""
     title = f"pixel {place[0]},{place[1]}" + (f", {step.channel}" if step.channel else "")
     if max(kernel.size) <= MOST_SHOWN:
@@ -61,7 +68,7 @@ def _show_blocks(reporter: Reporter, blocks: dict[str, list[str]]) -> None:
         reporter.say(*(f"   {cell.rjust(width)}" for cell, width in zip(row, widths, strict=True)))
 
 
-def show_preview(reporter: Reporter, before: object, after: object) -> None:
+def show_preview(reporter: Reporter, before: np.ndarray, after: np.ndarray) -> None:
     """Both pictures in characters, on a terminal."""
     if reporter.quiet or not reporter.side.animated:
         return
@@ -73,7 +80,7 @@ def show_preview(reporter: Reporter, before: object, after: object) -> None:
         reporter.say(*line)
 
 
-def show_result(reporter: Reporter, result: object) -> None:
+def show_result(reporter: Reporter, result: Filtered) -> None:
     """The size of the result, the range of its values, and what was done to those that are no brightness."""
     values, total = result.values, result.values.size
     size = "{}x{}".format(*reversed(result.pixels.shape[:2])) + (" in colour" if values.ndim == 3 else " gray")
@@ -110,7 +117,7 @@ def show_list(reporter: Reporter) -> None:
         reporter.answer(f'{"":<16}"{matrix}"', wrap=True)
 
 
-def _columns(rows: list) -> list[str]:
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Cells as lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [" ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]

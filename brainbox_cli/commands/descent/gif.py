@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from brainbox_cli.commands.descent.picture import contour, curve
 from brainbox_cli.commands.descent.view import FRAMES, TRAILS, box, moments
-from brainbox_core.screen.plotting import INK, matplotlib, new_figure, style
+from brainbox_core.screen.plotting import INK, Transform, matplotlib, new_figure, pixels, style
 from brainbox_core.tasks.descent.walk import Descent
 
 DURATION, LAST = 80, 1500  # milliseconds that a frame stays, and the last one
@@ -63,7 +64,7 @@ class _Ground:
 
     picture: Image.Image
     area: tuple[int, int, int, int]
-    transform: object
+    transform: Transform
     flat: bool
 
     def pixels(self, descent: Descent) -> np.ndarray:
@@ -87,11 +88,10 @@ def _ground(descents: Sequence[Descent]) -> _Ground:
             contour(axes, descents[0].landscape, box(descents))
         else:
             curve(axes, descents, box(descents))
-        figure.canvas.draw()
-        picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
-        left, low, right, high = axes.bbox.extents.round().astype(int).tolist()
+        picture = Image.fromarray(pixels(figure)).convert("RGB")
+        left, low, right, high = np.rint(axes.bbox.extents).astype(int).tolist()
         area = (left, picture.height - high, right, picture.height - low)
-        return _Ground(picture, area, axes.transData.frozen(), flat)
+        return _Ground(picture, area, axes.transData, flat)
 
 
 class _Trail:
@@ -120,14 +120,14 @@ class _Trail:
         _disc(ImageDraw.Draw(picture), place, BALL, fill=self._colour, outline=INK, width=SCALE)
 
 
-def _disc(pen: ImageDraw.ImageDraw, centre: Sequence[float], radius: int, **style: object) -> None:
+def _disc(pen: ImageDraw.ImageDraw, centre: Sequence[float], radius: int, **style: Any) -> None:
     x, y = centre
     pen.ellipse((x - radius, y - radius, x + radius, y + radius), **style)
 
 
 def _palette(picture: Image.Image) -> Image.Image:
     """The colours of all frames: those of the ground, and exactly those of the paths."""
-    colours = picture.resize((picture.width // SCALE, picture.height // SCALE)).quantize(200).getpalette()
+    colours = picture.resize((picture.width // SCALE, picture.height // SCALE)).quantize(200).getpalette() or []
     palette = Image.new("P", (1, 1))
     own = [part for colour in (INK, *TRAILS) for part in ImageColor.getrgb(colour)]
     palette.putpalette([*own, *colours])

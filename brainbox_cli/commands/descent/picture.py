@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from brainbox_cli.commands.descent.view import TRAILS, box, inside
 from brainbox_core.errors import UsageError
 from brainbox_core.files.reading import printable
-from brainbox_core.screen.plotting import GRID, INK, INKS, MUTED, STYLE, Figure, matplotlib, new_figure, png, pyplot
+from brainbox_core.screen.plotting import (
+    GRID,
+    INK,
+    INKS,
+    MUTED,
+    STYLE,
+    Axes,
+    Figure,
+    matplotlib,
+    new_figure,
+    png,
+    pyplot,
+)
 from brainbox_core.tasks.descent.landscape import Landscape
 from brainbox_core.tasks.descent.walk import Descent
 
@@ -83,12 +96,12 @@ def _grid(landscape: Landscape, limits: Sequence[tuple[float, float]]) -> tuple[
     return axes, heights
 
 
-def contour(axes: object, landscape: Landscape, limits: Sequence[tuple[float, float]]) -> None:
+def contour(axes: Axes, landscape: Landscape, limits: Sequence[tuple[float, float]]) -> None:
     """Draw a function of two variables from above into axes of Matplotlib."""
     (x, y), z = _grid(landscape, limits)
     finite = z[np.isfinite(z)]
     # Levels at equal shares of the area show valleys and cliffs alike.
-    levels = np.unique(np.quantile(finite, np.linspace(0, 1, LEVELS) ** 1.5)) if finite.size else []
+    levels = np.unique(np.quantile(finite, np.linspace(0, 1, LEVELS) ** 1.5)) if finite.size else finite
     if len(levels) > 2:
         colours = matplotlib.colors.BoundaryNorm(levels, INKS.N)
         axes.contourf(x, y, z, levels=levels, norm=colours, cmap=INKS, alpha=0.75)
@@ -99,7 +112,7 @@ def contour(axes: object, landscape: Landscape, limits: Sequence[tuple[float, fl
     axes.set_ylabel(landscape.variables[1], parse_math=False)
 
 
-def curve(axes: object, descents: Sequence[Descent], limits: Sequence[tuple[float, float]]) -> None:
+def curve(axes: Axes, descents: Sequence[Descent], limits: Sequence[tuple[float, float]]) -> None:
     """Draw a function of one variable into axes of Matplotlib, as high as the paths in the picture need it."""
     landscape = descents[0].landscape
     (x,), z = _grid(landscape, limits)
@@ -115,7 +128,7 @@ def curve(axes: object, descents: Sequence[Descent], limits: Sequence[tuple[floa
     axes.grid(axis="y", color=GRID)
 
 
-def _paths(axes: object, descents: Sequence[Descent], coordinates: Callable) -> None:
+def _paths(axes: Axes, descents: Sequence[Descent], coordinates: Callable) -> None:
     for number, descent in enumerate(descents):
         x, y = coordinates(descent)
         colour = TRAILS[number % len(TRAILS)]
@@ -125,7 +138,8 @@ def _paths(axes: object, descents: Sequence[Descent], coordinates: Callable) -> 
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, frameon=False, fontsize=8)
 
 
-def _surface(axes: object, descents: Sequence[Descent], limits: Sequence[tuple[float, float]]) -> None:
+def _surface(axes: Any, descents: Sequence[Descent], limits: Sequence[tuple[float, float]]) -> None:
+    """Draw the landscape into axes in space, for which Matplotlib has no types."""
     landscape = descents[0].landscape
     (x, y), z = _grid(landscape, limits)
     low = min(float(np.nanmin(z)), *(float(descent.values.min()) for descent in descents))
@@ -148,7 +162,7 @@ def _surface(axes: object, descents: Sequence[Descent], limits: Sequence[tuple[f
     axes.view_init(elev=35, azim=-60)
 
 
-def _losses(axes: object, descents: Sequence[Descent]) -> None:
+def _losses(axes: Axes, descents: Sequence[Descent]) -> None:
     for number, descent in enumerate(descents):
         axes.plot(descent.values, color=TRAILS[number % len(TRAILS)], linewidth=2, label=descent.optimizer)
     axes.set(xlabel="step", ylabel="f")

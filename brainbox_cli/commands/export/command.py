@@ -27,6 +27,8 @@ TABLES = ("regress", "fraud")  # what learns from the rows of a table
 PICTURES = "mnist"  # whose task also knows the data of a network of a user's own that reads pictures
 
 if TYPE_CHECKING:
+    from brainbox_core.export.exporter import Header
+    from brainbox_core.export.report import Report
     from brainbox_core.model.sequential import Sequential
     from brainbox_core.tasks.contract import HeldOut
 
@@ -78,7 +80,7 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     _write(reporter, {places[key]: (key, text) for key, text in texts.items()})
     if report.checked and example is None and place != STDOUT and values["format"] == "c":
         words = ["brainbox", *reporter.document.fields["argv"], "--example", "main.c"]  # all else as it was
-        reporter.say(("next       ", "cyan"), shlex.join(words))
+        reporter.row("next", shlex.join(words))
     return ExitCode.OK
 
 
@@ -213,7 +215,7 @@ def _held_out(reporter: Reporter, model: Sequential) -> HeldOut | None:
 # What comes out
 
 
-def _show(reporter: Reporter, report: object, form: str) -> None:
+def _show(reporter: Reporter, report: Report, form: str) -> None:
     if form == "json":
         reporter.hide()
         reporter.text.stream.write(json.dumps(plain(report.record()), indent=2) + "\n")
@@ -226,14 +228,14 @@ def _show(reporter: Reporter, report: object, form: str) -> None:
         reporter.say((line, "bold" if number == 0 else ""), wrap=True)
 
 
-def _record(reporter: Reporter, report: object) -> None:
-    figures = {"ram": report.ram, "flash": report.flash, "arena": report.arena}
+def _record(reporter: Reporter, report: Report) -> None:
+    figures: dict[str, float] = {"ram": report.ram, "flash": report.flash, "arena": report.arena}
     if report.accuracy:
         figures |= {"accuracy": report.accuracy.exported, "trained_accuracy": report.accuracy.trained}
     reporter.document.set(result=report.record(), metrics={"primary": "ram", **figures})
 
 
-def _texts(header: object, name: str, include: str, board: str | None, form: str) -> dict[str, str]:
+def _texts(header: Header, name: str, include: str, board: str | None, form: str) -> dict[str, str]:
     from brainbox_core.export import board as boards
 
     texts = {"header": header.numbers if form == "json" else header.text}
@@ -256,7 +258,7 @@ def _write(reporter: Reporter, texts: Mapping[Path, tuple[str, str]]) -> None:
             continue
         atomic_write(path, content)
         reporter.document.set(artifacts={what: path})
-        reporter.say(("saved      ", "cyan"), str(path))
+        reporter.row("saved", str(path))
 
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")

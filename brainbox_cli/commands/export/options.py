@@ -29,7 +29,7 @@ def size(text: object) -> int:
 def _count(text: object) -> int:
     """A parser for how many vectors to compare."""
     count = parsers.word_or(parsers.whole_number(1, 100_000), "off")(text)
-    return 0 if count == "off" else count
+    return count if isinstance(count, int) else 0
 
 
 CHOICES = {

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.fraud.view import CLASSES, show
@@ -29,6 +30,11 @@ from brainbox_core.tasks.fraud.settings import (
     TIME,
     Settings,
 )
+
+if TYPE_CHECKING:
+    from brainbox_core.model.sequential import Sequential
+    from brainbox_core.tasks.fraud.data import Data
+    from brainbox_core.tasks.fraud.train import Result
 
 EXAMPLE, EXAMPLES = "example.csv", 12
 FEW = 20  # transactions that are all shown to people; of more only those that are called frauds
@@ -92,7 +98,7 @@ def _headline(settings: Settings) -> list[str]:
 
 
 def _predict(
-    reporter: Reporter, task: ModuleType, model: object, words: list[str] | None, tables: list[str] | None
+    reporter: Reporter, task: ModuleType, model: Sequential, words: list[str] | None, tables: list[str] | None
 ) -> Iterator[Answer]:
     """Score every table before the first answer, so that a bad one leaves no half of an output."""
     from brainbox_cli.commands.fraud.input import transactions
@@ -114,11 +120,11 @@ def _predict(
             found.append((source, table, task.predict(model, table, lacking)))
     for source, table, scores in found:
         answers = zip(table.lines.tolist(), scores.probabilities.tolist(), scores.frauds.tolist(), strict=True)
-        shown = 0
+        count_shown = 0
         for line, share, fraud in answers:
             place = "" if table.rows == len(sources) == 1 else f"{source} line {line}: "
-            show_it = table.rows <= FEW or (fraud and shown < MOST)
-            shown += show_it
+            show_it = table.rows <= FEW or (fraud and count_shown < MOST)
+            count_shown += show_it
             yield Answer(
                 text=_text(place, share, fraud) if show_it else [],
                 cells=[source, str(line), CLASSES[fraud], f"{share:.6f}"],
@@ -138,7 +144,7 @@ def _text(place: str, share: float, fraud: bool) -> list:
     return [place, verdict, f" (probability of fraud {share:.1%})"]
 
 
-def _record(result: object) -> dict:
+def _record(result: Result) -> dict:
     from brainbox_core.tasks.fraud.train import probability
 
     names = ("precision", "recall", "f1", "average_precision", "accuracy")
@@ -159,18 +165,19 @@ def _record(result: object) -> dict:
     }
 
 
-def _draw(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
+def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
     from brainbox_cli.commands.fraud import picture as fraud_picture
 
     return fraud_picture.draw(folder, result)
 
 
-def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
+def _try_next(folder: Path, data: Data) -> tuple[list[str], dict[str, Path]]:
     """Score a few test rows, some of each kind, from a file beside the model."""
-    test, labels = data.parts.test, data.labels
-    frauds = test[labels[test] == 1][: EXAMPLES // 3]
-    rows = sorted([*frauds, *test[labels[test] == 0][: EXAMPLES - len(frauds)]])
-    table = data.source.take(rows)
+    import numpy as np
+
+    table, labels = data.held_out
+    frauds = np.flatnonzero(labels == 1)[: EXAMPLES // 3]
+    table = table.take(np.sort(np.concatenate([frauds, np.flatnonzero(labels == 0)[: EXAMPLES - len(frauds)]])))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.names)

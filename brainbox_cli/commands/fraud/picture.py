@@ -15,17 +15,19 @@ from brainbox_core.screen.plotting import (
     MUTED,
     ORANGE,
     RED,
+    Axes,
     Figure,
     MaxNLocator,
     PercentFormatter,
     new_figure,
     save,
 )
+from brainbox_core.tasks.fraud.train import Result
 
 BINS = 60
 
 
-def draw(folder: Path, result: object) -> dict[str, Path]:
+def draw(folder: Path, result: Result) -> dict[str, Path]:
     """Draw what a fraud detector learned, as PNG files in a folder.
 
     Args:
@@ -62,8 +64,8 @@ def _epochs(history: list[dict], best_epoch: int) -> Figure:
     right.plot([best_epoch], [best], "o", color=BLUE, markersize=8, label="best epoch", zorder=3)
     failed = [row["epoch"] for row in history if row["failed"]]
     for epoch in failed:
-        label = "failed: finds no fraud" if epoch == failed[0] else None
-        right.axvspan(epoch - 0.5, epoch + 0.5, color=RED, alpha=0.12, linewidth=0, label=label)
+        told = "failed: finds no fraud" if epoch == failed[0] else None
+        right.axvspan(epoch - 0.5, epoch + 0.5, color=RED, alpha=0.12, linewidth=0, label=told)
     left.set_ylim(bottom=0)
     right.set_ylim(-0.02, 1.02)
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -74,7 +76,7 @@ def _epochs(history: list[dict], best_epoch: int) -> Figure:
     return figure
 
 
-def _precision_recall(result: object) -> Figure:
+def _precision_recall(result: Result) -> Figure:
     """Every threshold as a point; the one that was chosen, and what guessing would give."""
     precision, recall, _ = precision_recall_curve(result.labels, result.logits)
     found, share = result.metrics, float(np.mean(result.labels))
@@ -96,12 +98,12 @@ def _precision_recall(result: object) -> Figure:
     return figure
 
 
-def _scores(result: object) -> Figure:
+def _scores(result: Result) -> Figure:
     """The scores of both classes about the threshold; on a logarithmic scale, or the few frauds would not show."""
     figure = new_figure(8, 3.8)
     axes = figure.subplots()
     low, high = float(result.logits.min()), float(result.logits.max())
-    edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+    edges = np.linspace(low, high if high > low else low + 1, BINS + 1).tolist()
     for label, colour in ((0, MUTED), (1, RED)):
         axes.hist(
             result.logits[result.labels == label], edges, color=colour, alpha=0.75, label=CLASSES[label], log=True
@@ -123,7 +125,7 @@ def _confusion(confusion: np.ndarray) -> Figure:
     return figure
 
 
-def _finish(axes: object, title: str, below: str) -> None:
+def _finish(axes: Axes, title: str, below: str) -> None:
     axes.set_title(title, loc="left", fontweight="bold")
     axes.set_xlabel(below)
     axes.grid(axis="y", color=GRID)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_core.screen.display import fitted
+
+if TYPE_CHECKING:
+    from brainbox_core.tasks.fraud.data import Data
+    from brainbox_core.tasks.fraud.train import Result
 
 CLASSES = ("honest", "fraud")
 
 
-def show(reporter: Reporter, verb: str, result: object, data: object) -> None:
+def show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
     """Accuracy beside that of finding nothing, what was found and what it cost, and the confusion matrix."""
     from brainbox_core.tasks.fraud.train import probability
 
@@ -34,9 +39,6 @@ def show(reporter: Reporter, verb: str, result: object, data: object) -> None:
         reporter.row(name, text, wrap=True)
     table = [["", *(f"called {name}" for name in CLASSES)]]
     table += [[name, *(f"{count:,}" for count in row)] for name, row in zip(CLASSES, (honest, frauds), strict=True)]
-    head, *lines = fitted(table, reporter.text.width)
     reporter.say()
-    reporter.say((head, "bold cyan"))
-    for line in lines:
-        reporter.say(line)
+    reporter.table(table)
     reporter.say()

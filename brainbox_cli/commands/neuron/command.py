@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from brainbox_cli import options, parsers
 from brainbox_cli.frame.lesson import Lesson, Outcome, command
@@ -55,7 +56,7 @@ def _digits(gate: str | None, table: str | None) -> str:
     return GATES[gate or "or"] if table is None else table
 
 
-def _headline(gate: str | None, table: str | None, lr: float, seed: int, **rest: object) -> list[str]:
+def _headline(gate: str | None, table: str | None, lr: float, seed: int, **rest: Any) -> list[str]:
     digits = _digits(gate, table)
     name, rows, _ = truth_table(digits)
     return [
@@ -251,12 +252,12 @@ def _signed(error: int) -> str:
     return str(error) if error > 0 else f"({error})"
 
 
-def _and(rows: list[tuple[int, Sequence]]) -> str:
+def _and(rows: Sequence[tuple[int, Sequence]]) -> str:
     *most, last = [_row(row) for _, row in rows]
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _plus(rows: list[tuple[int, Sequence]]) -> str:
+def _plus(rows: Sequence[tuple[int, Sequence]]) -> str:
     return " + ".join(_row(row) if count == 1 else f"{count}*{_row(row)}" for count, row in rows)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from brainbox_core.screen.plotting import BLUE, GRID, INK, MUTED, ORANGE, Figure, MaxNLocator, new_figure, png
+from brainbox_core.screen.plotting import BLUE, GRID, INK, MUTED, ORANGE, Axes, Figure, MaxNLocator, new_figure, png
 from brainbox_core.tasks.neuron.learn import Result, activation
 
 MOST_LINES, MOST_NAMES = 40, 8
@@ -37,7 +38,7 @@ def _figure(result: Result, path: Sequence[Sequence]) -> Figure:
     return figure
 
 
-def _boundary(axes: object, result: Result, path: np.ndarray) -> None:
+def _boundary(axes: Axes, result: Result, path: np.ndarray) -> None:
     """Where the sum is 0, from the start (pale) to the end (dark); the side that gives 1 is tinted."""
     w1, w2, bias = path[-1]
     grid = np.linspace(LOW, HIGH, 300)
@@ -70,14 +71,14 @@ def _crosses(weights: np.ndarray) -> bool:
     return min(corners) < 0 <= max(corners)
 
 
-def _line(axes: object, weights: np.ndarray, **style: object) -> None:
+def _line(axes: Axes, weights: np.ndarray, **style: Any) -> None:
     w1, w2, bias = weights
     if w1 or w2:  # otherwise the sum is the same everywhere
         point = -bias * np.array([w1, w2]) / (w1 * w1 + w2 * w2)
         axes.axline(point, point + np.array([-w2, w1]), **style)
 
 
-def _sums(axes: object, result: Result, path: Sequence[Sequence]) -> None:
+def _sums(axes: Axes, result: Result, path: Sequence[Sequence]) -> None:
     """What the neuron compares with 0, for every row: right are the blue ones above and the orange ones below."""
     updates = range(len(path))
     ends: dict[float, list[str]] = {}

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from brainbox_cli import options, parsers
 from brainbox_cli.arguments import as_options
@@ -17,6 +18,11 @@ from brainbox_cli.options import DATA, TRAINING, argument, changed, option
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable
 from brainbox_core.tasks.regress.settings import AUTO, BUILT_IN, MAX_DEGREE, NONE, Settings
+
+if TYPE_CHECKING:
+    from brainbox_core.model.sequential import Sequential
+    from brainbox_core.tasks.regress.data import Data
+    from brainbox_core.tasks.regress.train import Result
 
 FEATURES = "Features"  # a panel of the help
 
@@ -86,7 +92,7 @@ def _headline(settings: Settings) -> list[str]:
 def _predict(
     reporter: Reporter,
     task: ModuleType,
-    model: object,
+    model: Sequential,
     values: list[str] | None,
     settings: list[str] | None,
     rows: str | None,
@@ -127,7 +133,7 @@ def _may_ask(reporter: Reporter, no_input: bool) -> bool:
     return not quiet and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _ask(reporter: Reporter, task: ModuleType, model: object, no_input: bool) -> None:
+def _ask(reporter: Reporter, task: ModuleType, model: Sequential, no_input: bool) -> None:
     """Ask for a row, predict, and again, until a blank line or the end of the input; only on a terminal."""
     if not _may_ask(reporter, no_input):
         return
@@ -153,7 +159,7 @@ def _ask(reporter: Reporter, task: ModuleType, model: object, no_input: bool) ->
         reporter.answer(f"Predicted {target}: ", (amount(target, predicted), "bold green"))
 
 
-def _value(reporter: Reporter, task: ModuleType, model: object, name: str) -> str | None:
+def _value(reporter: Reporter, task: ModuleType, model: Sequential, name: str) -> str | None:
     """What was typed for one input; None for a blank line or the end. Asks again for what does not fit."""
     from brainbox_core.tables.columns import number
 
@@ -176,13 +182,13 @@ def _value(reporter: Reporter, task: ModuleType, model: object, name: str) -> st
         reporter.say(("error: ", "bold red"), f'"{printable(text, 40)}" is not a number')
 
 
-def _record(result: object) -> dict:
+def _record(result: Result) -> dict:
     found = result.metrics
     figures = {name: found[f"test_{name}"] for name in ("r2", "rmse", "mae")}
     baseline = {name: found[name] for name in ("baseline_rmse", "baseline_mae")}
-    if not result.weights:
-        return {**figures, **baseline}
     exact = result.exact
+    if exact is None:
+        return {**figures, **baseline}
     own = result.weights[0].weight is not None
     return {
         "weights": {w.feature: w.weight if own else w.deviation for w in result.weights},
@@ -202,13 +208,13 @@ def _record(result: object) -> dict:
     }
 
 
-def _draw(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
+def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
     from brainbox_cli.commands.regress import picture as regress_picture
 
     return regress_picture.draw(folder, data, result)
 
 
-def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
+def _try_next(folder: Path, data: Data) -> tuple[list[str], dict[str, Path]]:
     """Predict the first row that it was judged by, as one would type it."""
     from brainbox_core.tables.columns import number
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable, standard_input
 from brainbox_core.tables.table import Table, closest, read_table, table_of
@@ -80,7 +82,7 @@ def table_rows(inputs: Sequence[str], source: str) -> Table:
             raise InputError(what, where=raw.name, fix="rename or remove all but one")
         if raw.rows == 1:
             raise InputError("has no rows below its header", where=raw.name, fix="add rows to predict")
-        raw, places = raw.take(range(1, raw.rows)), [first[name] for name in inputs]
+        raw, places = raw.take(np.arange(1, raw.rows)), [first[name] for name in inputs]
     elif set(inputs) <= set(raw.names):  # trained on a table without a header
         places = list(inputs)
     elif len(raw.names) == len(inputs):

@@ -8,14 +8,16 @@ import numpy as np
 
 from brainbox_core.files.reading import printable
 from brainbox_core.rng import stream
-from brainbox_core.screen.plotting import BLUE, GRID, INK, MUTED, ORANGE, Figure, MaxNLocator, new_figure, save
+from brainbox_core.screen.plotting import BLUE, GRID, INK, MUTED, ORANGE, Axes, Figure, MaxNLocator, new_figure, save
+from brainbox_core.tasks.regress.data import Data
+from brainbox_core.tasks.regress.train import Result
 
 POINTS = 4000  # of a cloud; more would be one blot
 BARS = 15
 NAME_LENGTH = 28  # characters
 
 
-def draw(folder: Path, data: object, result: object) -> dict[str, Path]:
+def draw(folder: Path, data: Data, result: Result) -> dict[str, Path]:
     """Draw what a regression learned, as PNG files in a folder.
 
     Args:
@@ -72,25 +74,27 @@ def residuals(truth: np.ndarray, predicted: np.ndarray, name: str) -> Figure:
     return figure
 
 
-def features(data: object, result: object, name: str) -> Figure:
+def features(data: Data, result: Result, name: str) -> Figure:
     """What one deviation of each feature changes, and the strongest input beside the target."""
-    weights = sorted((w for w in result.weights if w.deviation is not None), key=lambda w: -abs(w.deviation))[:BARS]
+    weights = sorted(
+        [(w.feature, w.deviation) for w in result.weights if w.deviation is not None], key=lambda w: -abs(w[1])
+    )[:BARS]
     figure = new_figure(10.4, max(3.6, 0.9 + 0.3 * len(weights)))
     left, right = figure.subplots(1, 2)
-    sizes = [w.deviation for w in weights][::-1]
+    sizes = [size for _, size in weights][::-1]
     learned = f"log({name})" if data.log_target else name
     _title(left, "What one deviation more changes")
     _label(left, f"change of {learned}", "")
     left.grid(visible=False, axis="y")
     left.barh(range(len(sizes)), sizes, color=[BLUE if size > 0 else ORANGE for size in sizes])
-    shown = [printable(w.feature, NAME_LENGTH) for w in weights][::-1]
+    shown = [printable(feature, NAME_LENGTH) for feature, _ in weights][::-1]
     left.set_yticks(range(len(sizes)), shown, parse_math=False, color=INK)
     left.axvline(0, color=INK, linewidth=1)
     _strongest(right, data, name)
     return figure
 
 
-def _strongest(axes: object, data: object, name: str) -> None:
+def _strongest(axes: Axes, data: Data, name: str) -> None:
     """The target against the input of numbers that goes with it most, and the mean of neighbours."""
     rows = np.concatenate([data.train, data.val])
     table, target = data.table.take(rows), data.y[rows]
@@ -118,7 +122,7 @@ def _strongest(axes: object, data: object, name: str) -> None:
     axes.legend(frameon=False, loc="upper left")
 
 
-def loss(result: object) -> Figure:
+def loss(result: Result) -> Figure:
     """Loss and largest gradient by epoch; the gradient on a logarithmic scale, where steady descent is a line."""
     figure = new_figure(9, 3.6)
     left, right = figure.subplots(1, 2)
@@ -145,7 +149,7 @@ def loss(result: object) -> Figure:
     return figure
 
 
-def _cloud(axes: object, x: np.ndarray, y: np.ndarray, colour: str, label: str | None = None) -> None:
+def _cloud(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: str | None = None) -> None:
     if len(x) > POINTS:
         chosen = stream(0, "points").permutation(len(x))[:POINTS]
         x, y = x[chosen], y[chosen]
@@ -153,11 +157,11 @@ def _cloud(axes: object, x: np.ndarray, y: np.ndarray, colour: str, label: str |
     axes.scatter(x, y, s=size, color=colour, alpha=ink, linewidths=0, label=label)
 
 
-def _title(axes: object, text: str) -> None:
+def _title(axes: Axes, text: str) -> None:
     axes.set_title(text, loc="left", fontweight="bold", fontsize=11, parse_math=False)
 
 
-def _label(axes: object, x: str, y: str) -> None:
+def _label(axes: Axes, x: str, y: str) -> None:
     axes.set_xlabel(x, parse_math=False)
     axes.set_ylabel(y, parse_math=False)
     axes.grid(color=GRID)
@@ -167,5 +171,5 @@ def _label(axes: object, x: str, y: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(6))
 
 
-def _thousands(value: float, place: int) -> str:
+def _thousands(value: float, place: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"

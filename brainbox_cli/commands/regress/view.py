@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from typing import TYPE_CHECKING
 
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.files.reading import printable
-from brainbox_core.screen.display import fitted
+
+if TYPE_CHECKING:
+    from brainbox_core.tasks.regress.data import Data
+    from brainbox_core.tasks.regress.train import Result
 
 MOST = 20  # weights
 _MONEY = re.compile(r"price|cost|salary|usd|dollar|house_?value", re.IGNORECASE)
@@ -41,7 +45,7 @@ def amount(target: str, value: float) -> str:
     return f"{sign}${abs(value):,.0f}" if abs(value) >= 1000 else f"{sign}${abs(value):,.2f}"
 
 
-def show(reporter: Reporter, verb: str, result: object, data: object) -> None:
+def show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
     """The weights (after a training) and the errors."""
     if result.weights:
         _show_weights(reporter, result, data)
@@ -50,31 +54,28 @@ def show(reporter: Reporter, verb: str, result: object, data: object) -> None:
         _show_method(reporter, result, data)
 
 
-def _show_weights(reporter: Reporter, result: object, data: object) -> None:
+def _show_weights(reporter: Reporter, result: Result, data: Data) -> None:
     weights = result.weights
     target = printable(f"log({data.target})" if data.log_target else data.target, 24)
     if data.design.polynomial is None:
         table = [["feature", f"{target} per unit", "per deviation", "least squares"]]
-        columns = [(w.feature, w.weight, w.deviation, w.exact) for w in weights]
+        columns: list[tuple] = [(w.feature, w.weight, w.deviation, w.exact) for w in weights]
     else:
         table = [["feature", f"{target} per deviation", "least squares"]]
-        strongest = sorted(weights, key=lambda w: -abs(w.deviation))
+        strongest = sorted(weights, key=lambda w: -abs(w.deviation or 0))
         columns = [(w.feature, w.deviation, w.exact) for w in strongest]
     for name, *values in columns[:MOST]:
         cells = ["" if value is None else significant(value) for value in values]
         table.append([printable(name, 40), *cells])
-    head, *lines = fitted(table, reporter.text.width)
     reporter.say()
-    reporter.say((head, "bold cyan"))
-    for line in lines:
-        reporter.say(line)
+    reporter.table(table)
     if len(columns) > MOST:
         reporter.say((f"and {len(columns) - MOST:,} more", "bright_black"))
     reporter.say()
 
 
-def _show_errors(reporter: Reporter, result: object, data: object) -> None:
-    found = result.metrics
+def _show_errors(reporter: Reporter, result: Result, data: Data) -> None:
+    found = result.figures
     if len(data.test):
         place = f"held out ({len(data.test):,} rows)"
     else:
@@ -84,28 +85,27 @@ def _show_errors(reporter: Reporter, result: object, data: object) -> None:
         [place, f"{found['test_r2']:.4f}", *(amount(data.target, found[name]) for name in ("test_rmse", "test_mae"))],
         ["always the mean", "", *(amount(data.target, found[name]) for name in ("baseline_rmse", "baseline_mae"))],
     ]
-    head, *lines = fitted(table, reporter.text.width)
-    reporter.say((head, "bold cyan"))
-    for line in lines:
-        reporter.say(line)
+    reporter.table(table)
     reporter.say()
 
 
-def _show_method(reporter: Reporter, result: object, data: object) -> None:
+def _show_method(reporter: Reporter, result: Result, data: Data) -> None:
     exact = result.exact
     if result.gradient is not None:
         state = "converged" if result.converged else "ended"
         size = f"largest gradient {result.gradient:.1e}"
-        reporter.say(("descent    ", "cyan"), f"{state} after {result.epochs:,} epochs, {size}", wrap=True)
+        reporter.row("descent", f"{state} after {result.epochs:,} epochs, {size}", wrap=True)
     if result.folds:
         squared, sign = ("R²", "±") if reporter.text.unicode else ("R2", "+-")
         found = result.metrics
         score = f"{squared} {found['cv_r2']:.4f} {sign} {found['cv_r2_sd']:.4f}"
         folds = f"{len(result.folds)} folds of the training rows"
-        reporter.say(("folds      ", "cyan"), f"{score} over {folds}", wrap=True)
+        reporter.row("folds", f"{score} over {folds}", wrap=True)
     texts = len(data.design.texts)
     follows = " (of a text column's values one follows from the others)" if texts else ""
     features = len(data.design.names)
+    if exact is None:
+        return
     rank = f"rank {exact.rank} of {features}{follows if exact.rank < features else ''}"
     agree = "" if result.gradient is None else f"; {result.distance:.1e} deviations from the descent"
-    reporter.say(("exact      ", "cyan"), f"least squares: {rank}, condition {exact.condition:.3g}{agree}", wrap=True)
+    reporter.row("exact", f"least squares: {rank}, condition {exact.condition:.3g}{agree}", wrap=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from brainbox_cli import options, parsers
 from brainbox_cli.frame.reporter import Reporter
@@ -12,6 +13,13 @@ from brainbox_cli.frame.trainer import Trainer
 from brainbox_cli.frame.verbs import verbs
 from brainbox_cli.options import DATA, NETWORK, TRAINING, changed, option
 from brainbox_core.tasks.rnn.settings import BUILT_IN, RATES, SIZE, TITLE, Settings
+
+if TYPE_CHECKING:
+    from brainbox_cli.commands.rnn.view import Rows
+    from brainbox_core.model.sequential import Sequential
+    from brainbox_core.screen.screen import Screen
+    from brainbox_core.tasks.rnn.data import Data
+    from brainbox_core.tasks.rnn.train import Result
 
 CHOICES = {
     "data": options.data("FILE|-", "play (built in), a UTF-8 text, or - for standard input.", "--text"),
@@ -121,7 +129,7 @@ def _headline(settings: Settings) -> list[str]:
 def _write(
     reporter: Reporter,
     task: ModuleType,
-    model: object,
+    model: Sequential,
     prime: str,
     length: int | None,
     temperature: float,
@@ -133,39 +141,39 @@ def _write(
     return task.write(model, length, prime, temperature, top_k, seed, dtype)
 
 
-def _progress(screen: object, settings: Settings, data: object) -> object:
+def _progress(screen: Screen, settings: Settings, data: Data) -> Rows:
     from brainbox_cli.commands.rnn.view import Rows
 
     return Rows(screen, settings.steps, data.baselines)
 
 
-def _show(reporter: Reporter, verb: str, result: object, data: object) -> None:
+def _show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
     from brainbox_cli.commands.rnn import view as rnn_view
 
-    rnn_view.show_figures(reporter, result.metrics)
+    rnn_view.show_figures(reporter, result.figures)
     if result.flows.get("before"):
         rnn_view.show_flow(reporter, result.flows)
     if result.sample:
         rnn_view.show_sample(reporter, result.sample)
 
 
-def _record(result: object) -> dict:
+def _record(result: Result) -> dict:
     best = {"best_step": result.best_step, "sample": result.sample} if result.history else {}
     names = ("bits_per_char", "reset_bits_per_char", "unigram_bits", "bigram_bits")
     return {**{name: result.metrics[name] for name in names}, **best}
 
 
-def _draw(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
+def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
     from brainbox_cli.commands.rnn import picture as rnn_picture
 
     return rnn_picture.draw(folder, model, data, result)
 
 
-def _try_next(folder: Path, data: object) -> tuple[list[str], dict[str, Path]]:
+def _try_next(folder: Path, data: Data) -> tuple[list[str], dict[str, Path]]:
     """Go on from how a paragraph of the held-out part begins."""
     if data.lines:
         return ["sample"], {}
-    words = data.alphabet.text(data.val[:2000]).partition("\n\n")[2].split()
+    words = data.alphabet.text(data.held_out.inputs[:2000]).partition("\n\n")[2].split()
     prime = words[0] if words and words[0].isprintable() and len(words[0]) <= 20 else ""
     return ["sample", *(["--prime", prime] if prime else [])], {}
 

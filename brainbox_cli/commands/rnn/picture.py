@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
 from brainbox_core.files.reading import printable
+from brainbox_core.model.sequential import Sequential
 from brainbox_core.screen.plotting import BLUE, GRID, INK, MUTED, ORANGE, RED, SIGNED, Figure, new_figure, save
+from brainbox_core.tasks.rnn.data import Data
+from brainbox_core.tasks.rnn.train import Result
 from brainbox_core.tensor import Tensor, no_grad
 
 ROWS, COLUMNS = 6, 72  # of the text over which units are shown
@@ -19,7 +23,7 @@ KINDS = (("vowels", BLUE), ("other letters", INK), ("capitals", ORANGE), ("the r
 VOWELS = set("aeiouy")
 
 
-def draw(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
+def draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
     """Draw what a character generator learned, as PNG files in a folder.
 
     Args:
@@ -40,16 +44,16 @@ def draw(folder: Path, model: object, data: object, result: object) -> dict[str,
     return save(folder, figures)
 
 
-def loss_curve(result: object) -> Figure:
+def loss_curve(result: Result) -> Figure:
     """Bits per character by step, on the training and the held-out part, beside those of who only counts."""
     steps = [row["step"] for row in result.history]
     figure = new_figure(7, 4)
     axes = figure.subplots()
     for name, height in (("unigram", "unigram_bits"), ("bigram", "bigram_bits")):
-        axes.axhline(result.metrics[height], color=MUTED, linewidth=1, linestyle="--")
+        axes.axhline(result.figures[height], color=MUTED, linewidth=1, linestyle="--")
         axes.annotate(
             f"{name}, by counting",
-            (1, result.metrics[height]),
+            (1, result.figures[height]),
             xycoords=("axes fraction", "data"),
             xytext=(0, 3),
             textcoords="offset points",
@@ -72,11 +76,12 @@ def loss_curve(result: object) -> Figure:
     return figure
 
 
-def gradient(result: object) -> Figure:
+def gradient(result: Result) -> Figure:
     """The length of the gradient at every step, and what is left of it on its way back through time."""
     figure = new_figure(10, 3.8)
     left, right = figure.subplots(1, 2)
-    left.plot(range(1, len(result.norms) + 1), result.norms, color=BLUE, linewidth=0.7)
+    lengths = np.zeros(0) if result.norms is None else result.norms
+    left.plot(range(1, len(lengths) + 1), lengths, color=BLUE, linewidth=0.7)
     left.set_title("Length of the gradient", loc="left", fontweight="bold")
     left.set_xlabel("step")
     colours = [BLUE, ORANGE, RED, INK]
@@ -89,17 +94,17 @@ def gradient(result: object) -> Figure:
     right.set_title("What is left of it, so many characters back", loc="left", fontweight="bold")
     right.set_xlabel("characters back")
     right.legend(frameon=False)
-    for axes, values in ((left, result.norms), (right, np.concatenate(list(result.flows["after"].values())))):
-        if (values > 0).any():
+    for axes, values in ((left, lengths), (right, np.concatenate(list(result.flows["after"].values())))):
+        if np.any(values > 0):
             axes.set_yscale("log")
         axes.grid(axis="y", color=GRID)
         axes.set_axisbelow(True)
     return figure
 
 
-def character_map(model: object, data: object) -> Figure:
+def character_map(model: Sequential, data: Data) -> Figure:
     """The characters where two principal components of what they do to the first layer put them: like ones are near."""
-    first, second = model.layers[:2]
+    first, second = cast(Any, model.layers[:2])  # one of two kinds
     vectors = first.table.data @ second.weight.data if hasattr(first, "table") else first.weight.data
     counts = np.bincount(data.train, minlength=len(vectors))
     chosen = np.argsort(-counts, kind="stable")[:MAPPED]
@@ -137,7 +142,7 @@ def _kind(character: str) -> str:
     return "vowels" if character in VOWELS else "other letters"
 
 
-def units_over_text(model: object, data: object) -> Figure:
+def units_over_text(model: Sequential, data: Data) -> Figure:
     """A held-out text coloured by units of the last recurrent layer: those that follow something one can name."""
     text, values = _outputs(model, data)
     chosen = _telling_units(text, values)
@@ -169,7 +174,7 @@ def units_over_text(model: object, data: object) -> Figure:
     return figure
 
 
-def _outputs(model: object, data: object) -> tuple[str, np.ndarray]:
+def _outputs(model: Sequential, data: Data) -> tuple[str, np.ndarray]:
     """Held-out characters, and what the last recurrent layer makes of each once it has read it: (n,) and (n, units)."""
     ids = data.val[:READ].astype(np.int64)
     parts = np.split(ids, np.flatnonzero(ids == ids[0])[1:]) if data.lines else [ids]  # each line from a fresh state

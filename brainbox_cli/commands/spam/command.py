@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.spam.input import messages_from
@@ -14,6 +15,7 @@ from brainbox_cli.frame.trainer import Answer, Trainer
 from brainbox_cli.frame.verbs import verbs
 from brainbox_cli.options import TRAINING, argument, changed, option
 from brainbox_core.files.reading import printable, standard_input
+from brainbox_core.screen.screen import Part
 from brainbox_core.tasks.spam.settings import (
     BUILT_IN,
     BUILT_IN_ROWS,
@@ -24,6 +26,11 @@ from brainbox_core.tasks.spam.settings import (
     MOST_NGRAMS,
     Settings,
 )
+
+if TYPE_CHECKING:
+    from brainbox_core.model.sequential import Sequential
+    from brainbox_core.tasks.spam.data import Data
+    from brainbox_core.tasks.spam.train import Prediction, Result, SpamFilter
 
 EXAMPLE = "Buy cheap meds now!! Click here"
 FEATURES = "Features"  # a panel of the help
@@ -55,7 +62,7 @@ def _headline(settings: Settings) -> list[str]:
 
 
 def _predict(
-    reporter: Reporter, task: ModuleType, model: object, texts: list[str], why: bool, threshold: float | None
+    reporter: Reporter, task: ModuleType, model: Sequential, texts: list[str], why: bool, threshold: float | None
 ) -> Iterator[Answer]:
     """Typed messages are shown with their words; those of standard input are answered as they come."""
     spam_filter = task.SpamFilter(model, threshold)
@@ -77,11 +84,12 @@ def _predict(
 
 
 def _answer(
-    reporter: Reporter, spam_filter: object, text: str, prediction: object, why: bool, in_stream: bool = False
+    reporter: Reporter, spam_filter: SpamFilter, text: str, prediction: Prediction, why: bool, in_stream: bool = False
 ) -> Answer:
     label, p = prediction.label, prediction.probability
     parts = spam_filter.why(text) if why or reporter.json else []
     style = "bold red" if label == "spam" else "bold green"
+    line: list[Part]
     if in_stream:
         line = [(f"{label:<4}", style), f"  {p:.3f}  {printable(text, 200)}"]
     else:
@@ -101,13 +109,13 @@ def _answer(
     )
 
 
-def _show(reporter: Reporter, verb: str, result: object, data: object) -> None:
+def _show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
     show(reporter, verb, result, data)
-    if result.loss == "mse":
+    if result.loss == "mse" and result.mistake:
         show_vanishing_gradient(reporter, result.mistake)
 
 
-def _record(result: object) -> dict:
+def _record(result: Result) -> dict:
     mistake = result.mistake
     return {
         **({"best_epoch": result.best_epoch} if result.history else {}),
@@ -128,7 +136,7 @@ def _record(result: object) -> dict:
     }
 
 
-def _draw(folder: Path, model: object, data: object, result: object) -> dict[str, Path]:
+def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
     from brainbox_cli.commands.spam.picture import draw
 
     return draw(folder, result)

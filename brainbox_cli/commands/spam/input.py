@@ -29,7 +29,7 @@ def messages_from(stream: BinaryIO, note: Callable[[str], object]) -> Iterator[l
     """
     decode = _Decoder(note)
     number, rest = 0, b""
-    while block := stream.read1(BLOCK):
+    while block := stream.read1(BLOCK):  # type: ignore[attr-defined]  # which all buffered streams have
         *lines, rest = (rest + block).split(b"\n")
         yield [decode(line, number + place) for place, line in enumerate(lines, 1)]
         number += len(lines)

@@ -10,12 +10,13 @@ from brainbox_cli.pictures.classifier import loss_curve
 from brainbox_core.files.reading import printable
 from brainbox_core.metrics import precision_recall_curve
 from brainbox_core.screen.plotting import BLUE, GRID, INK, MUTED, ORANGE, Figure, PercentFormatter, new_figure, save
+from brainbox_core.tasks.spam.train import Result
 
 BINS = 40
 WORD_LENGTH = 20  # characters
 
 
-def draw(folder: Path, result: object) -> dict[str, Path]:
+def draw(folder: Path, result: Result) -> dict[str, Path]:
     """Draw what a spam filter learned, as PNG files in a folder.
 
     Args:
@@ -51,7 +52,7 @@ def _words(telling: dict[str, list[tuple[str, float]]]) -> Figure:
     return figure
 
 
-def _scores(result: object) -> Figure:
+def _scores(result: Result) -> Figure:
     """What probability the test messages got, and what any threshold would catch."""
     figure = new_figure(9, 3.8)
     left, right = figure.subplots(1, 2)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.files.reading import printable
-from brainbox_core.screen.display import fitted
+
+if TYPE_CHECKING:
+    from brainbox_core.tasks.spam.data import Data
+    from brainbox_core.tasks.spam.train import Mistake, Result
 
 BAR = 16  # columns of the largest weight
 MOST = 60  # parts of a message that are listed
@@ -51,7 +55,7 @@ def _sigmoid(z: float) -> float:
     return 1 / (1 + math.exp(-z)) if z > -700 else 0.0
 
 
-def show(reporter: Reporter, verb: str, result: object, data: object) -> None:
+def show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
     """Figures beside that of calling everything ham, the words that tell most, and how a loss fails."""
     found, ((passed, blocked), (missed, caught)) = result.metrics, result.confusion.tolist()
     rows = {
@@ -72,7 +76,7 @@ def show(reporter: Reporter, verb: str, result: object, data: object) -> None:
         reporter.row(name, text, wrap=True)
 
 
-def show_vanishing_gradient(reporter: Reporter, mistake: object) -> None:
+def show_vanishing_gradient(reporter: Reporter, mistake: Mistake) -> None:
     """Why the squared error is the wrong loss: how hard both pull at a message that is spam, the surer the model is
     that it is not; and at the message that this model is most wrong about."""
     from brainbox_core.logistic import derivative
@@ -82,10 +86,7 @@ def show_vanishing_gradient(reporter: Reporter, mistake: object) -> None:
     reporter.say((title, "bold"), wrap=True)
     table = [["probability", "log loss", "squared error"]]
     table += [[f"{p:g}", *(f"{derivative(loss, p, 1):.6f}" for loss in ("log", "mse"))] for p in SURE]
-    head, *lines = fitted(table, reporter.text.width, left=0)
-    reporter.say((head, "bold cyan"))
-    for line in lines:
-        reporter.say(line)
+    reporter.table(table, left=0)
     log, mse = mistake.pulls["log"], mistake.pulls["mse"]
     reporter.say(
         f'here, "{printable(mistake.text, 60)}" is {mistake.label} and got {mistake.probability:.4f}:',

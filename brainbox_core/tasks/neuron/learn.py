@@ -151,7 +151,7 @@ def learn_table(
     lr: float = 0.1,
     epochs: int = EPOCHS,
     seed: int = 0,
-    start: Sequence[float] | None = None,
+    start: Sequence[float | Fraction] | None = None,
     watch: Callable[[Update], None] = lambda update: None,
 ) -> Result:
     """Learn a truth table; see `truth_table` and `learn`. Here all targets may be the same."""
@@ -165,7 +165,7 @@ def learn(
     lr: float = 0.1,
     epochs: int = EPOCHS,
     seed: int = 0,
-    start: Sequence[float] | None = None,
+    start: Sequence[float | Fraction] | None = None,
     watch: Callable[[Update], None] = lambda update: None,
 ) -> Result:
     """Learn to tell two kinds of rows apart. A float stands for the shortest decimal number that is read as it.
@@ -260,7 +260,7 @@ def _learn(
     lr: float,
     epochs: int,
     seed: int,
-    start: Sequence[float] | None,
+    start: Sequence[float | Fraction] | None,
     watch: Callable[[Update], None],
 ) -> Result:
     rate = _exact(between("lr", lr, 0, above=True), "lr")
