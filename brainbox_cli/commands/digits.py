@@ -73,12 +73,7 @@ def digit_reader(noun: str, settings: Callable[..., Settings], network: Mapping[
         metric="test_accuracy",
         headline=_headline,
         predict=_predict,
-        predict_choices={
-            "images": Images,
-            "more_images": MoreImages,
-            "top": Top,
-            "show": Show,
-        },
+        predict_choices={"images": Images, "more_images": MoreImages, "top": Top, "show": Show},
         evaluate_choices={"shift": Shift},
         show=_show,
         record=_record,

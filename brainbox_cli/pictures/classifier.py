@@ -81,7 +81,6 @@ def loss_curve(history: list[dict], best_epoch: int) -> Figure:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(axis="y", color=GRID)
-        axes.set_axisbelow(True)
     left.legend(frameon=False)
     left.set_ylim(bottom=0)
     right.set_ylim(top=min(1.0, right.get_ylim()[1]))  # all right from the start: the scale would go on above it

@@ -47,6 +47,7 @@ STYLE: dict[Any, Any] = {
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": MUTED,
+    "axes.axisbelow": True,  # the grid
     "axes.edgecolor": GRID,
     "xtick.color": MUTED,
     "ytick.color": MUTED,

@@ -177,12 +177,7 @@ def _show_check(reporter: Reporter, comparisons: list[Comparison]) -> None:
     reporter.say()
 
 
-_VERDICTS = {
-    "ok": "agree",
-    "wrong": "DIFFER",
-    "kink": "a kink: one of its slopes",
-    "unclear": "cannot be checked here",
-}
+_VERDICTS = {"ok": "agree", "wrong": "DIFFER", "kink": "a kink: one of its slopes", "unclear": "cannot be checked here"}
 
 
 def _failure(comparisons: list[Comparison]) -> ConvergenceError | None:
@@ -225,8 +220,7 @@ def _train(reporter: Reporter, dataset: str, plot: Path | None, seed: int) -> Ou
         before = now
     last = history[-1]
     reporter.answer(
-        (f"test accuracy {last['val_accuracy']:.1%}", "bold green"),
-        f"  ({settings.test} points that it never saw)",
+        (f"test accuracy {last['val_accuracy']:.1%}", "bold green"), f"  ({settings.test} points that it never saw)"
     )
     files = {}
     if plot:
@@ -282,11 +276,6 @@ def _picture(training: Training, columns: int, unicode: bool) -> list[list[Part]
 
 
 app = command(
-    Lesson(
-        noun="autograd",
-        choices=CHOICES,
-        headline=_headline,
-        run=_run,
-    ),
+    Lesson(noun="autograd", choices=CHOICES, headline=_headline, run=_run),
     "The gradient of a formula by backpropagation, with the graph behind it; or a network made of single numbers.",
 )

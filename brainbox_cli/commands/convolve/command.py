@@ -43,16 +43,11 @@ def _place(text: object) -> tuple[int, int]:
 
 CHOICES = {
     "image": options.argument(
-        "IMAGE|-",
-        "A picture file, - for standard input, or bricks or portrait (built in).",
-        shown=DEFAULT_PICTURE,
+        "IMAGE|-", "A picture file, - for standard input, or bricks or portrait (built in).", shown=DEFAULT_PICTURE
     ),
     "more_image": option("--image --data IMAGE", DATA, "Another way to name the picture."),
     "colour": option(
-        "--rgb/--gray",
-        DATA,
-        "Filter red, green and blue apart, or the picture in gray.",
-        shown="as the picture is",
+        "--rgb/--gray", DATA, "Filter red, green and blue apart, or the picture in gray.", shown="as the picture is"
     ),
     "kernel": option(
         "--kernel -k NAME|MATRIX",
@@ -87,10 +82,7 @@ CHOICES = {
     ),
     "plot": options.picture("--plot", "Draw before, kernel and after, as a PNG picture."),
     "explain": option(
-        "--explain X,Y",
-        DISPLAY,
-        "Show how the pixel in column X and row Y (from 0) of the result came about.",
-        _place,
+        "--explain X,Y", DISPLAY, "Show how the pixel in column X and row Y (from 0) of the result came about.", _place
     ),
     "list": option("--list", DISPLAY, "Show all named kernels, and what each does."),
 }
@@ -212,12 +204,7 @@ def _list(reporter: Reporter, **rest: Any) -> Outcome:
 
 def _record(kernel: Kernel, result: Filtered, out: Path, steps: list[Step], place: tuple[int, int] | None) -> dict:
     explained = [
-        {
-            "channel": step.channel or "gray",
-            "window": step.window,
-            "sum": step.total,
-            "pixel": step.pixel,
-        }
+        {"channel": step.channel or "gray", "window": step.window, "sum": step.total, "pixel": step.pixel}
         for step in steps
     ]
     return {
@@ -249,12 +236,6 @@ def _picture(reporter: Reporter, before: np.ndarray, kernel: Kernel, after: np.n
 
 
 app = command(
-    Lesson(
-        noun="convolve",
-        choices=CHOICES,
-        headline=_headline,
-        run=_run,
-        instead={"list": _list},
-    ),
+    Lesson(noun="convolve", choices=CHOICES, headline=_headline, run=_run, instead={"list": _list}),
     "Slide a small kernel of weights over a picture: blur it, sharpen it, find its edges.",
 )

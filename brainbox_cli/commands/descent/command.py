@@ -86,13 +86,7 @@ CHOICES = {
 
 
 def _headline(
-    func: str,
-    start: tuple | None,
-    lr: float | None,
-    steps: int | None,
-    optimizer: str,
-    tol: float,
-    **rest: object,
+    func: str, start: tuple | None, lr: float | None, steps: int | None, optimizer: str, tol: float, **rest: object
 ) -> list[str]:
     settings = choose(func, start, lr, steps)
     name = f"{func}: {settings.expression}" if func in CLASSICS else settings.expression.text
@@ -273,12 +267,7 @@ def _window():
 
 
 app = command(
-    Lesson(
-        noun="descent",
-        choices=CHOICES,
-        headline=_headline,
-        run=_run,
-    ),
+    Lesson(noun="descent", choices=CHOICES, headline=_headline, run=_run),
     "A ball rolls downhill on any formula, by gradients that the project computes itself.",
     EPILOG,
 )

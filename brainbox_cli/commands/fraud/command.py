@@ -62,8 +62,7 @@ CHOICES = {
     ),
     "folds": options.folds("Also cross-validate in K parts of all rows; needs --split stratified."),
     "val_split": changed(
-        options.ValSplit,
-        help="Share of the training rows that is held out to choose the best epoch and the threshold.",
+        options.ValSplit, help="Share of the training rows that is held out to choose the best epoch and the threshold."
     ),
     "hidden": options.Hidden,
     "class_weight": option(

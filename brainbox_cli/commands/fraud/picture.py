@@ -129,5 +129,4 @@ def _finish(axes: Axes, title: str, below: str) -> None:
     axes.set_title(title, loc="left", fontweight="bold")
     axes.set_xlabel(below)
     axes.grid(axis="y", color=GRID)
-    axes.set_axisbelow(True)
     axes.legend(frameon=False, fontsize=9)

@@ -104,4 +104,3 @@ def _sums(axes: Axes, result: Result, path: Sequence[Sequence]) -> None:
     axes.set(xlabel="updates", ylabel="sum (1 if it is 0 or more)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(axis="y", color=GRID)
-    axes.set_axisbelow(True)

@@ -232,12 +232,7 @@ TRAINER = Trainer(
     metric="test_r2",
     headline=_headline,
     predict=_predict,
-    predict_choices={
-        "values": InputValues,
-        "settings": Set,
-        "rows": Rows,
-        "no_input": NoInput,
-    },
+    predict_choices={"values": InputValues, "settings": Set, "rows": Rows, "no_input": NoInput},
     evaluate_choices={},
     show=show,
     record=_record,

@@ -165,7 +165,6 @@ def _label(axes: Axes, x: str, y: str) -> None:
     axes.set_xlabel(x, parse_math=False)
     axes.set_ylabel(y, parse_math=False)
     axes.grid(color=GRID)
-    axes.set_axisbelow(True)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(_thousands)
     axes.xaxis.set_major_locator(MaxNLocator(6))

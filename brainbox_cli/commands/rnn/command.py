@@ -52,10 +52,7 @@ CHOICES = {
         parsers.whole_number(),
     ),
     "steps": option(
-        "--steps N",
-        TRAINING,
-        "Updates of the weights; if not given, more for a longer text.",
-        parsers.whole_number(),
+        "--steps N", TRAINING, "Updates of the weights; if not given, more for a longer text.", parsers.whole_number()
     ),
     "batch_size": changed(options.BatchSize, help="Windows (or lines) side by side in an update."),
     "lr": changed(
@@ -63,10 +60,7 @@ CHOICES = {
         help="The highest learning rate, which rises and falls in one cycle; if not given, it suits the cell.",
     ),
     "clip": option(
-        "--clip X",
-        TRAINING,
-        "Shorten gradients that are longer than X; 0 never does.",
-        parsers.real_number(0),
+        "--clip X", TRAINING, "Shorten gradients that are longer than X; 0 never does.", parsers.real_number(0)
     ),
     "sample_every": option(
         "--sample-every N",

@@ -71,7 +71,6 @@ def loss_curve(result: Result) -> Figure:
     axes.set_xlabel("step")
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", color=GRID)
-    axes.set_axisbelow(True)
     axes.legend(frameon=False, loc="lower left")
     return figure
 
@@ -98,7 +97,6 @@ def gradient(result: Result) -> Figure:
         if np.any(values > 0):
             axes.set_yscale("log")
         axes.grid(axis="y", color=GRID)
-        axes.set_axisbelow(True)
     return figure
 
 

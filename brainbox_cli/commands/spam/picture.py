@@ -26,10 +26,7 @@ def draw(folder: Path, result: Result) -> dict[str, Path]:
     Returns:
         The files by name; `words` only if the vocabulary has names.
     """
-    figures = {
-        "loss": lambda: loss_curve(result.history, result.best_epoch),
-        "scores": lambda: _scores(result),
-    }
+    figures = {"loss": lambda: loss_curve(result.history, result.best_epoch), "scores": lambda: _scores(result)}
     if result.telling:
         figures["words"] = lambda: _words(result.telling)
     return save(folder, figures)
@@ -48,7 +45,6 @@ def _words(telling: dict[str, list[tuple[str, float]]]) -> Figure:
         axes.set_title(f"says {label}", loc="left", fontweight="bold")
         axes.set_xlabel("weight" if label == "spam" else "weight, negative")
         axes.grid(axis="x", color=GRID)
-        axes.set_axisbelow(True)
     return figure
 
 
@@ -75,7 +71,6 @@ def _scores(result: Result) -> Figure:
     right.legend(frameon=False, loc="lower left")
     for axes in (left, right):
         axes.grid(axis="y", color=GRID)
-        axes.set_axisbelow(True)
     right.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return figure
