@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import typer
 
@@ -16,7 +16,6 @@ from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.scalar.graph import MOST_NODES, graphviz, tree
 from brainbox_core.scalar.points import SETS
-from brainbox_core.scalar.value import Value
 from brainbox_core.screen.display import fitted
 from brainbox_core.screen.progress import Progress
 from brainbox_core.screen.screen import Part
@@ -144,8 +143,8 @@ def _show_tree(reporter: Reporter, result: Result) -> None:
     lines = tree(result.root, reporter.text.unicode)
     table = [["", "data", "grad"]]
     for line in lines:
-        numbers = [_number(line.node.data), _number(_plain(line.node.grad))] if line.node else ["", ""]
-        table.append([line.text, *numbers])
+        numbers = cast(tuple[float, ...], (line.node.data, line.node.grad) if line.node else ())  # after one walk back
+        table.append([line.text, *(map(_number, numbers) if numbers else ("", ""))])
     title, *rows = fitted(table, reporter.side.width)
     reporter.say()
     reporter.say((title, "bold cyan"))
@@ -156,10 +155,6 @@ def _show_tree(reporter: Reporter, result: Result) -> None:
             (f"the graph is larger: only the {MOST_NODES} nodes nearest to the result are shown", "bright_black")
         )
     reporter.say()
-
-
-def _plain(slope: float | Value) -> float:
-    return slope.data if isinstance(slope, Value) else slope
 
 
 def _show_check(reporter: Reporter, comparisons: list[Comparison]) -> None:
