@@ -194,7 +194,7 @@ def _table(X: np.ndarray) -> np.ndarray:
 
 
 def _measured(X: np.ndarray, scaler: StandardScaler | MinMaxScaler) -> np.ndarray:
-    """Rows with the columns that a scaler was fitted to; it would stretch a single one over all."""
+    """Rows with as many columns as the training rows; NumPy would use a single column for all of them."""
     if not hasattr(scaler, "scale"):
         raise UsageError(f"{type(scaler).__name__} has measured nothing yet", fix="fit() it to the training rows first")
     X = np.asarray(X)

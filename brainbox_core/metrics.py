@@ -263,7 +263,7 @@ def _finite(name: str, values: np.ndarray) -> np.ndarray:
     if values.dtype.kind not in "biuf":
         raise UsageError(f"{name} must be numbers", got=f"an array of {values.dtype}")
     if not np.isfinite(values).all():
-        first = np.flatnonzero(~np.isfinite(values))[0]
+        first = int(np.flatnonzero(~np.isfinite(values))[0])
         raise UsageError(f"{name} must be finite", got=f"{values.flat[first]} at position {first}")
     return values
 
@@ -271,10 +271,10 @@ def _finite(name: str, values: np.ndarray) -> np.ndarray:
 def _classes(name: str, values: np.ndarray, classes: int | None = None) -> np.ndarray:
     """Whole numbers, given in any type, as integers; below `classes` where that is known."""
     values = _finite(name, values)
-    between = values[values != np.rint(values)] if values.dtype.kind == "f" else ()
-    if len(between):
+    parts = values[values != np.rint(values)] if values.dtype.kind == "f" else np.zeros(0)
+    if len(parts):
         fix = "first compare probabilities with a threshold, or take the argmax of scores"
-        raise UsageError(f"{name} must be classes, which are whole numbers", got=between[0], fix=fix)
+        raise UsageError(f"{name} must be classes, which are whole numbers", got=parts[0], fix=fix)
     if values.size and classes is not None and (values.min() < 0 or values.max() >= classes):
         wrong = values.min() if values.min() < 0 else values.max()
         raise UsageError(f"{name} out of range", expected=f"classes from 0 to {classes - 1}", got=wrong)

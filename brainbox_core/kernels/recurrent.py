@@ -22,7 +22,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from brainbox_core.kernels.convolution import embedding_backward
+from brainbox_core.kernels.dense import embedding_backward
 
 Arrays = tuple[np.ndarray, ...]
 Gradients = tuple[np.ndarray | None, ...]
@@ -329,4 +329,10 @@ def lstm_backward(
     return dx, dweight, _recurrent_gradient(hs, dz), dbias, dh, dc
 
 
-CELLS = {"rnn": (rnn, rnn_backward), "gru": (gru, gru_backward), "lstm": (lstm, lstm_backward)}
+Forward = Callable[..., tuple[Arrays, Arrays]]
+Backward = Callable[..., Gradients]
+CELLS: dict[str, tuple[Forward, Backward]] = {
+    "rnn": (rnn, rnn_backward),
+    "gru": (gru, gru_backward),
+    "lstm": (lstm, lstm_backward),
+}

@@ -1,5 +1,6 @@
 """`Sequential`: the code that a user writes first, every mistake in it, and the files."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -649,6 +650,21 @@ def test_no_guard_is_an_assert():
 def test_the_public_names():
     assert all(hasattr(bb, name) for name in bb.__all__)
     assert issubclass(UsageError, BrainboxError) and json.dumps(bb.__version__)
+    assert dir(bb) == sorted(bb.__all__)
+
+
+@pytest.mark.parametrize("name", [name for name in bb.__all__ if inspect.ismodule(getattr(bb, name))])
+def test_a_module_shows_what_it_offers_and_nothing_that_it_imports(name):
+    module = getattr(bb, name)
+    offers = dir(module)
+    assert offers and offers == dir(module)
+    for offer in offers:
+        value = getattr(module, offer)
+        assert not offer.startswith("_") and (inspect.isclass(value) or inspect.isfunction(value))
+        assert value.__module__.startswith(module.__name__) or offer == "Progress"
+    for offer, value in vars(module).items():  # and all of it
+        if not offer.startswith("_") and getattr(value, "__module__", "").startswith(module.__name__):
+            assert offer in offers
 
 
 def test_sequences_of_another_length_go_through_a_recurrent_model():
