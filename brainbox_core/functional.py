@@ -205,17 +205,13 @@ def gru(
     """Gated recurrent unit (Cho et al. 2014), resetting after the recurrent product as cuDNN and PyTorch do.
 
     Args:
-        x: (N, T, I), or an ndarray of whole numbers (N, T) that stand for one-hot vectors.
+        x: see `rnn`.
         weight: (I, 3 H), the gates side by side: reset, update, candidate.
         recurrent: (H, 3 H), likewise.
         bias: (3 H,), likewise.
         candidate_bias: (H,), of the recurrent part of the candidate, inside the reset. PyTorch has a second bias for
             all three gates; those of reset and update would only be added to the first.
-        h: (N, H), the state before the first step.
-        lengths, last, norms: see `rnn`.
-
-    Returns:
-        The outputs (N, T, H) or (N, H), and the final state (h,) as ndarrays, outside the graph.
+        h, lengths, last, norms: see `rnn`, also for what is returned.
     """
     return _unroll("gru", x, (weight, recurrent, bias, candidate_bias), (h,), lengths, last, norms)
 
@@ -234,7 +230,7 @@ def lstm(
     """Long short-term memory (Hochreiter and Schmidhuber 1997), with a forget gate (Gers et al. 2000).
 
     Args:
-        x: (N, T, I), or an ndarray of whole numbers (N, T) that stand for one-hot vectors.
+        x: see `rnn`.
         weight: (I, 4 H), the gates side by side: output, input, forget, candidate.
         recurrent: (H, 4 H), likewise.
         bias: (4 H,), likewise.
@@ -293,7 +289,7 @@ def _unroll(
         else:
             g = g if counted is None else np.where(counted[..., None], g, 0)
             start, whole = 0, np.ascontiguousarray(g.swapaxes(0, 1))
-        dx, *rest = backward(whole, cache, steps, arrays[0], arrays[1], need_dx, norms)
+        dx, *rest = backward(whole, cache, need_dx, norms)
         rest[len(weights)] += start
         return tuple(rest) if ids else (None if dx is None else dx.swapaxes(0, 1), *rest)
 

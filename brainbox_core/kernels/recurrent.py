@@ -124,24 +124,16 @@ def rnn(
         np.matmul(hs[t], recurrent, out=z)
         z += product[0]
         np.tanh(z, out=z)
-    return (hs,), (hs,)
+    return (hs,), (hs, x, weight, recurrent)
 
 
-def rnn_backward(
-    g: np.ndarray,
-    cache: Arrays,
-    x: np.ndarray,
-    weight: np.ndarray,
-    recurrent: np.ndarray,
-    need_dx: bool,
-    norms: np.ndarray | None = None,
-) -> Gradients:
+def rnn_backward(g: np.ndarray, cache: Arrays, need_dx: bool, norms: np.ndarray | None = None) -> Gradients:
     """Gradients of x (None unless needed), weight, recurrent, bias and h, from that of the outputs (T, N, H).
 
     Args:
         norms: (T,), filled in with the length of the gradient with respect to each output, if given.
     """
-    (hs,) = cache
+    hs, x, weight, recurrent = cache
     dz, dh = np.empty_like(hs[1:]), np.zeros_like(hs[0])
     back = np.ascontiguousarray(recurrent.T)
     for t in reversed(range(len(dz))):
@@ -200,20 +192,12 @@ def gru(
         np.subtract(hs[t], n, out=after)
         after *= z
         after += n  # n + z (h - n)
-    return (hs,), (hs, us, gates)
+    return (hs,), (hs, us, gates, x, weight, recurrent)
 
 
-def gru_backward(
-    g: np.ndarray,
-    cache: Arrays,
-    x: np.ndarray,
-    weight: np.ndarray,
-    recurrent: np.ndarray,
-    need_dx: bool,
-    norms: np.ndarray | None = None,
-) -> Gradients:
+def gru_backward(g: np.ndarray, cache: Arrays, need_dx: bool, norms: np.ndarray | None = None) -> Gradients:
     """Gradients of x, weight, recurrent, bias, candidate_bias and h; see `rnn_backward`. The cache is used up."""
-    hs, us, gates = cache
+    hs, us, gates, x, weight, recurrent = cache
     steps, _, n, size = gates.shape
     dgates = gates.reshape(steps, n, 3 * size)  # in the place of what each step has read and nobody needs any more
     dproducts = np.empty_like(dgates)
@@ -283,20 +267,12 @@ def lstm(
         after += work
         np.tanh(after, out=work)
         np.multiply(o, work, out=hs[t + 1])
-    return (hs, cs), (hs, cs, gates)
+    return (hs, cs), (hs, cs, gates, x, weight, recurrent)
 
 
-def lstm_backward(
-    g: np.ndarray,
-    cache: Arrays,
-    x: np.ndarray,
-    weight: np.ndarray,
-    recurrent: np.ndarray,
-    need_dx: bool,
-    norms: np.ndarray | None = None,
-) -> Gradients:
+def lstm_backward(g: np.ndarray, cache: Arrays, need_dx: bool, norms: np.ndarray | None = None) -> Gradients:
     """Gradients of x, weight, recurrent, bias, h and c; see `rnn_backward`. The cache is used up."""
-    hs, cs, gates = cache
+    hs, cs, gates, x, weight, recurrent = cache
     steps, _, n, size = gates.shape
     dz = gates.reshape(steps, n, 4 * size)  # in the place of what each step has read and nobody needs any more
     dh, dc, through = np.zeros((3, n, size), hs.dtype)

@@ -73,7 +73,7 @@ def test_forward_beside_scalar_loops(cell, ids, steps, batch):
 def gradients(cell, x, weights, states, g, need_dx=True, norms=None):
     forward, backward = recurrence.CELLS[cell]
     _, cache = forward(x, *weights, *states)
-    return backward(g, cache, x, weights[0], weights[1], need_dx, norms)
+    return backward(g, cache, need_dx, norms)
 
 
 def test_gradients_of_the_rnn_beside_plain_steps():
