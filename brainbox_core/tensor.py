@@ -180,14 +180,12 @@ class Tensor:
     def __neg__(self) -> Tensor:
         return record("neg", -self._data, (self,), lambda g: (-g,))
 
-    def __radd__(self, other) -> Tensor:
-        return self._beside(other) + self
+    __radd__ = __add__
 
     def __rsub__(self, other) -> Tensor:
         return self._beside(other) - self
 
-    def __rmul__(self, other) -> Tensor:
-        return self._beside(other) * self
+    __rmul__ = __mul__
 
     def __rtruediv__(self, other) -> Tensor:
         return self._beside(other) / self

@@ -107,12 +107,7 @@ def rnn(
 ) -> tuple[Arrays, Arrays]:
     """h' = tanh(x @ weight + h @ recurrent + bias).
 
-    Args:
-        x: (T, N, I), or whole numbers (T, N).
-        weight: (I, H).
-        recurrent: (H, H).
-        bias: (H,).
-        h: (N, H), the state before the first step.
+    (T, N, I) or whole numbers (T, N), (I, H), (H, H), (H,), and the state before the first step (N, H).
 
     Returns:
         The states ((T + 1, N, H),) from before the first step to after the last, and what the backward pass wants.
@@ -162,16 +157,7 @@ def gru(
 ) -> tuple[Arrays, Arrays]:
     """r, z = sigmoid(...), n = tanh(... + r * u) with u = h @ recurrent_n + candidate_bias, h' = (1 - z) * n + z * h.
 
-    Args:
-        x: (T, N, I), or whole numbers (T, N).
-        weight: (I, 3 H), for reset r, update z and candidate n.
-        recurrent: (H, 3 H).
-        bias: (3 H,).
-        candidate_bias: (H,).
-        h: (N, H), the state before the first step.
-
-    Returns:
-        The states ((T + 1, N, H),) from before the first step to after the last, and what the backward pass wants.
+    As `rnn`, with weights (I, 3 H), (H, 3 H), (3 H,) for reset r, update z and candidate n, and candidate_bias (H,).
     """
     project, blocks = _projection(x, weight, bias, 3), _by_gate(recurrent, 3, len(x))
     hs, product = _states(h, len(x)), np.empty((3, *h.shape), h.dtype)
@@ -238,17 +224,8 @@ def lstm(
 ) -> tuple[Arrays, Arrays]:
     """o, i, f = sigmoid(...), n = tanh(...), c' = f * c + i * n, h' = o * tanh(c').
 
-    Args:
-        x: (T, N, I), or whole numbers (T, N).
-        weight: (I, 4 H), for output o, input i, forget f and candidate n.
-        recurrent: (H, 4 H).
-        bias: (4 H,).
-        h: (N, H), the output before the first step.
-        c: (N, H), the cell before the first step.
-
-    Returns:
-        Outputs and cells, each (T + 1, N, H) from before the first step to after the last, and what the backward pass
-        wants.
+    As `rnn`, with weights (I, 4 H), (H, 4 H), (4 H,) for output o, input i, forget f and candidate n. The state is the
+    outputs h and the cells c, before the first step (N, H) and returned as (T + 1, N, H) each.
     """
     project, blocks = _projection(x, weight, bias, 4), _by_gate(recurrent, 4, len(x))
     hs, cs, gates = _states(h, len(x)), _states(c, len(x)), np.empty((len(x), 4, *h.shape), h.dtype)
