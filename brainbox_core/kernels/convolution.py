@@ -62,8 +62,8 @@ def _columns(x: np.ndarray, kernel: Pair, stride: Pair, pool: Pair, out: Pair) -
     """Every window as a row (im2col): (N, H, W, C) -> (PH*PW * N*OH*OW, KH*KW*C).
 
     The windows come in groups, one for each place in the pooling window, so that pooling later compares whole groups.
-    Within a group they are in the order of the images; with one channel in the order of places in the image, because a
-    row of such a window is too few numbers for an efficient copy, and the same place of all images is enough.
+    Within a group they are in the order of the images. With one channel they are in the order of places in the image
+    instead: a row of a window is then too few numbers to copy fast, and the same place in all images is a long run.
     """
     (kh, kw), (sh, sw), (ph, pw), (oh, ow) = kernel, stride, pool, out
     n, _, _, c = x.shape

@@ -119,7 +119,7 @@ class Embedding(Layer):
 
 
 def whole_ids(layer: Layer, count: int, x: Tensor) -> np.ndarray:
-    """The inputs of a layer that looks up so many ids, as whole numbers; others are refused."""
+    """The ids that a layer looks up, as whole numbers from 0 to count - 1; anything else is refused."""
     with np.errstate(invalid="ignore"):  # what is no whole number is told below
         ids = x.data.real.astype(np.intp)
     if ids.size and not (ids.min() >= 0 and ids.max() < count and (ids == x.data).all()):

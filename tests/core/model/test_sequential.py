@@ -672,3 +672,20 @@ def test_sequences_of_another_length_go_through_a_recurrent_model():
     for time in (1, 6, 9):
         ids = np.arange(2 * time).reshape(2, time) % 7
         assert model.forward(model.inputs(ids)).shape == (2, time, 7)
+
+
+def test_a_model_from_a_file_draws_no_weights(tmp_path, monkeypatch):
+    kinds = [L.Embedding(7, 4), L.LSTM(5), L.GRU(5), L.RNN(5), L.Dropout(0.5), L.Linear(7)]
+    model, ids = bb.Sequential(kinds), np.arange(8).reshape(2, 4) % 7
+    model.build((4,))
+    model.save(tmp_path / "model")
+
+    def fail(*_):
+        raise AssertionError("drawn in vain")
+
+    monkeypatch.setattr(np.linalg, "qr", fail)
+    monkeypatch.setattr(bb.initializers, "_normal", fail)
+    again = bb.Sequential.load(tmp_path / "model")
+    assert np.array_equal(again.predict(ids), model.predict(ids))
+    with pytest.raises(AssertionError, match="in vain"):
+        bb.Sequential([L.Linear(2)]).build((3,))
