@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainbox_core.errors import InputError, VerificationError
-from brainbox_core.export import board_files
 from brainbox_core.export.programs import NETWORK, Programs
+from brainbox_core.export.templates import filled
 
 PACKAGES = "gcc-arm-none-eabi qemu-system-arm"
 _COMPILER, _EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
@@ -143,8 +143,8 @@ def emulate_command(board: Board) -> list[str]:
 
 def files(board: Board) -> dict[str, str]:
     """The start-up code and the linker script of a board, by their names."""
-    script = board_files.LINKER.replace("<RAM>", f"{board.ram >> 10}K").replace("<FLASH>", f"{board.flash >> 10}K")
-    return {"start.c": board_files.START, f"{board.name}.ld": script.replace("<BOARD>", board.name)}
+    script = filled("board.ld", board=board.name, ram=f"{board.ram >> 10}K", flash=f"{board.flash >> 10}K")
+    return {"start.c": filled("start.c"), f"{board.name}.ld": script}
 
 
 @contextlib.contextmanager

@@ -187,7 +187,7 @@ def _run(command: list[str], folder: Path | None = None, given: bytes = b"") -> 
         ) from error
     except subprocess.TimeoutExpired as error:
         raise VerificationError(
-            f"took more than {_TIME} seconds", where=command[0], fix="--verify off skips it"
+            f"took more than {_TIME} seconds", where=command[0], fix="`verify off` skips it"
         ) from error
 
 

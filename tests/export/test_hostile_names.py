@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import braininabox as bb
 from brainbox_core.errors import InputError
 from brainbox_core.export import exporter
-from brainbox_core.export.exporter import Choices, Material
+from brainbox_core.export.draft import Choices, Material
 from brainbox_core.tasks.regress import train as regress
 from brainbox_core.tasks.rnn import train as rnn
 from brainbox_core.tasks.rnn.settings import Settings
@@ -214,11 +214,11 @@ FAMILIES = {
 
 def exported(model: bb.Sequential) -> tuple[str, exporter.Draft]:
     """A header without its check, which would compile it, and its draft."""
-    draft = exporter._drafts(model)(model, "net", Choices(), Material())
+    draft = exporter.maker(model)(model, "net", Choices(), Material())
     vectors = draft.vectors(draft.fixed + 4)
     with np.errstate(all="ignore"):
         outputs = draft.run(vectors)
-    return draft.text(exporter._carried(vectors, outputs, draft.fixed, 2), "NO: a test"), draft
+    return draft.text(exporter.carried(vectors, outputs, draft.fixed, 2), "NO: a test"), draft
 
 
 def code(family: str, text: str) -> list[str]:

@@ -1,6 +1,6 @@
 """A recurrent network as C text: a state, and functions that reset it and take it one step further.
 
-The functions do what `stepping.Stepper` and `quantize_recurrent.IntStepper` do, operation by operation. A table holds
+The functions do what `stepper.Stepper` and `int_stepper.IntStepper` do, operation by operation. A table holds
 the weights in the order in which they are used: for each unit, for each input, the gates side by side, whose sums stay
 in registers.
 """
@@ -16,9 +16,8 @@ import numpy as np
 from brainbox_core.exact.int_stepper import IntCell, IntChain, IntDense
 from brainbox_core.exact.stepper import GATES, Cell, Chain, Dense
 from brainbox_core.export import c_math, c_names
-from brainbox_core.export.network.source import literals
+from brainbox_core.export.header import table
 
-_TYPES = {np.dtype(np.float32): "float", np.dtype(np.int8): "int8_t", np.dtype(np.int16): "int16_t"}
 _LETTERS = {"rnn": "n", "gru": "rzn", "lstm": "oifn"}  # the gates
 _SUMS = {"rnn": "n", "gru": "rzu", "lstm": "oifn"}  # what the part of the state is added to
 
@@ -67,16 +66,13 @@ class RecurrentText:
     def layer_bytes(self, layer: str) -> int:
         """Of the tables of a layer; of `embedding` those of the embedding."""
         plain = layer.replace("+", "_")
-        return sum(array.nbytes for table, array in self._tables.items() if table.rpartition("_")[0] == plain)
+        return sum(array.nbytes for word, array in self._tables.items() if word.rpartition("_")[0] == plain)
 
     def tables(self) -> str:
         """Their definitions."""
-        texts = []
-        for table, array in self._tables.items():
-            const = " const" if self.weights == "flash" else ""
-            head = f"static{const} {_TYPES[array.dtype]} {self.name}_{table}[{array.size}]"
-            texts.append(f"{head} = {{\n{c_names.table(literals(array))}\n}};\n")
-        return "\n".join(texts)
+        return "\n".join(
+            table(f"{self.name}_{word}", array.ravel(), self.weights) for word, array in self._tables.items()
+        )
 
     def _all_tables(self) -> Iterator[tuple[str, np.ndarray]]:
         if self.chain.embedding is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,17 +11,16 @@ from brainbox_core.errors import InputError
 from brainbox_core.exact import bfloat16
 from brainbox_core.export import programs
 from brainbox_core.export.c_names import Foreign
+from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.network.lower import lower
-from brainbox_core.export.tabular.draft import Subject, TabularDraft
+from brainbox_core.export.tabular.draft import TabularDraft
 from brainbox_core.export.tabular.formula import Formula, Layer
 from brainbox_core.export.tabular.rows import TableRows
+from brainbox_core.export.tabular.subject import Subject
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.features import FeatureEncoder
 from brainbox_core.tasks.fraud import data as fraud_data
 from brainbox_core.tasks.fraud import train as fraud
-
-if TYPE_CHECKING:
-    from brainbox_core.export.exporter import Choices, Material
 
 _TRANSFORMS = {fraud_data.AMOUNT: "log1p", fraud_data.CLOCK: "day"}
 

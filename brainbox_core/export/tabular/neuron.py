@@ -5,22 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from brainbox_core.errors import InputError
 from brainbox_core.export import programs
 from brainbox_core.export.c_names import Foreign
-from brainbox_core.export.tabular.draft import Subject, TabularDraft, Value
+from brainbox_core.export.draft import Choices, Material
+from brainbox_core.export.tabular.draft import TabularDraft
 from brainbox_core.export.tabular.formula import Formula, Layer
+from brainbox_core.export.tabular.subject import Subject, Value
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.table import Table
 from brainbox_core.tasks.neuron.file import weights_of
 from brainbox_core.tasks.neuron.learn import activation, predict, truth_table
-
-if TYPE_CHECKING:
-    from brainbox_core.export.exporter import Choices, Material
 
 _EXACT = 2**24  # float32 has all whole numbers up to here
 
@@ -70,7 +68,7 @@ def _whole(weights: tuple[Fraction, ...]) -> list[int]:
     whole = [number // (math.gcd(*whole) or 1) for number in whole]
     if sum(map(abs, whole)) > _EXACT:
         what = f"the weights {', '.join(map(str, weights))} have too many digits for float32"
-        raise InputError(what, fix="learn it with a rounder --lr, such as 0.1")
+        raise InputError(what, fix="learn it with a rounder `lr`, such as 0.1")
     return whole
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brainbox_core.export.c_names import Foreign
-from brainbox_core.export.tabular.draft import Value
+from brainbox_core.export.tabular.subject import Value
 from brainbox_core.files.reading import printable
 from brainbox_core.tables.features import FeatureEncoder, NumberColumn, TextColumn
 from brainbox_core.tables.table import Table, table_of

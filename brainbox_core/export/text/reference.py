@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brainbox_core.errors import InputError
-from brainbox_core.export import c_math
+from brainbox_core.exact.float_math import sigmoid
 from brainbox_core.export.text.folding import Folding
 from brainbox_core.layers import Linear
 from brainbox_core.model.sequential import Sequential
@@ -59,7 +59,7 @@ class TextModel:
         sums = self.bag.transform(read).matmul(self.weights[:, None].astype(np.float64))[:, 0] + self.bias
         logits = (sums.astype(np.float32) * np.float32(0.5**self.bits)).astype(np.float32)
         known = np.array([any(self.weights[column] for column in self.bag.word_columns(text)) for text in read], bool)
-        p = np.where(known, c_math.sigmoid(logits), np.float32(self.prior))
+        p = np.where(known, sigmoid(logits), np.float32(self.prior))
         called = np.where(known, sums >= self.limit, self.prior >= self.threshold)
         return np.stack([p, logits, called.astype(np.float32)], axis=1).astype(np.float32)
 

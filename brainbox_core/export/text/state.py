@@ -13,13 +13,13 @@ def size(model: TextModel) -> int:
     return sum(size for _, size, _ in _members(model))
 
 
-def declaration(model: TextModel) -> str:
+def declaration(name: str, model: TextModel) -> str:
     """The C type, and a check of its size by the compiler."""
     members = [(member + ";", about) for member, _, about in _members(model)]
     width = max(len(member) for member, _ in members)
     body = "".join(f"    {member:<{width}} /* {about} */\n" for member, about in members)
-    check = "typedef char NAME_size_check[sizeof(NAME_state_t) == UPPER_STATE_SIZE ? 1 : -1];\n"
-    return f"typedef struct {{\n{body}}} NAME_state_t;\n{check}"
+    check = f"typedef char {name}_size_check[sizeof({name}_state_t) == {name.upper()}_STATE_SIZE ? 1 : -1];\n"
+    return f"typedef struct {{\n{body}}} {name}_state_t;\n{check}"
 
 
 def _members(model: TextModel) -> list[tuple[str, int, str]]:

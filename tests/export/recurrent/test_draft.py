@@ -13,7 +13,7 @@ from brainbox_core.errors import AccuracyError, BudgetError, InputError, UsageEr
 from brainbox_core.exact.int_stepper import MOST, IntStepper, quantized, rounded
 from brainbox_core.exact.stepper import Stepper, chain_of
 from brainbox_core.export import board, build
-from brainbox_core.export.exporter import Choices, Material
+from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.recurrent.draft import RecurrentDraft
 from tests.export.chains import unsettle
 from tests.export.compiling import STRICT, tool

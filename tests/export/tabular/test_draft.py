@@ -10,8 +10,8 @@ import braininabox as bb
 from brainbox_core.errors import BudgetError, InputError, UsageError, VerificationError
 from brainbox_core.exact.bfloat16 import rounded
 from brainbox_core.export import board, build, exporter, verify
-from brainbox_core.export.exporter import Choices, Material
-from brainbox_core.export.network.source import Vectors
+from brainbox_core.export.draft import Choices, Material
+from brainbox_core.export.header import Vectors
 from brainbox_core.export.tabular import formula
 from brainbox_core.export.tabular.draft import CLOSE, TabularDraft
 from brainbox_core.export.tabular.formula import Formula, Layer
@@ -110,7 +110,7 @@ def model(request, tmp_path):
 
 
 def drafted(model: bb.Sequential, **material):
-    kind = exporter._drafts(model)
+    kind = exporter.maker(model)
     return kind(model, "net", Choices(), Material(**material))
 
 
