@@ -3,7 +3,7 @@
 What is between -1 and 1 (the output of a cell) becomes an int16 by the factor 32,767; so do embeddings, by a factor of
 their own. The weights of every sum share one scale, 127 being the largest of them. A sum of int8 times int16 fits 32
 bits, which is proved here for each, and is exact in whatever order; then it is brought to float32 and multiplied by its
-scale once. tanh, sigmoid and the cell of an LSTM are float32, as in `stepping`. So 8 bits cost little accuracy, and
+scale once. tanh, sigmoid and the cell of an LSTM are float32, as in `stepper`. So 8 bits cost little accuracy, and
 integers do nearly all of the work.
 """
 
@@ -37,7 +37,7 @@ class IntSums:
 
 @dataclass(frozen=True)
 class IntCell:
-    """One recurrent layer; what a `stepping.Cell` has, in integers.
+    """One recurrent layer; what a `stepper.Cell` has, in integers.
 
     Attributes:
         name, kind: of the layer.
@@ -103,10 +103,10 @@ def quantized(chain: Chain) -> IntChain:
         ([[64], [-127]], [[127]])
     """
     if chain.ids is None:
-        raise InputError("a recurrent network in int8 reads ids, not vectors", fix="--dtype float32")
+        raise InputError("a recurrent network in int8 reads ids, not vectors", fix="`dtype float32`")
     if len(chain.dense) > 1 or any(layer.activation != "linear" for layer in chain.dense):
         what = "a recurrent network in int8 has one linear layer behind its recurrent ones, without an activation"
-        raise InputError(what, fix="--dtype float32")
+        raise InputError(what, fix="`dtype float32`")
     embedding, scale = None, 1 / MOST
     if chain.embedding is not None:
         scale = max(float(np.abs(chain.embedding).max()), 1e-30) / MOST
@@ -141,7 +141,7 @@ def _sums(name: str, weight: np.ndarray, unit: float, most: int = MOST) -> IntSu
             break
         scale = np.where(fits, scale, 2 * scale)  # coarser weights, until their sums fit
     if (scale * unit).max() > _LARGEST_SCALE:
-        raise InputError(f"the weights of {name} are too large for int8", fix="--dtype float32")
+        raise InputError(f"the weights of {name} are too large for int8", fix="`dtype float32`")
     return IntSums(integers.astype(np.int8), (scale * unit).astype(np.float32))
 
 

@@ -42,8 +42,13 @@ class Header:
     @property
     def numbers(self) -> str:
         """Everything that it says as JSON, for programs that write other code; made when it is asked for."""
-        document = {"name": self.draft.name, **self.draft.document()}
-        return json.dumps(document, sort_keys=True, default=lambda array: array.tolist()) + "\n"
+        return numbers(self.draft)
+
+
+def numbers(draft: Draft) -> str:
+    """Everything that a header says as JSON."""
+    document = {"name": draft.name, **draft.document()}
+    return json.dumps(document, sort_keys=True, default=lambda array: array.tolist()) + "\n"
 
 
 class Changes(TypedDict, total=False):
