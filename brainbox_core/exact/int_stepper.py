@@ -160,7 +160,8 @@ class IntStepper:
     def __init__(self, chain: IntChain):
         self.chain = chain
         # A float64 holds every integer below 2**53: such a product is exact, and fast.
-        self._projections = [cell.projection and cell.projection.weight.astype(np.float64) for cell in chain.cells]
+        projections = {place: cell.projection for place, cell in enumerate(chain.cells)}
+        self._projections = {place: sums.weight.astype(np.float64) for place, sums in projections.items() if sums}
         self._recurrent = [cell.recurrent.weight.astype(np.float64) for cell in chain.cells]
         self._dense = [layer.sums.weight.astype(np.float64) for layer in chain.dense]
         self.reset()
@@ -172,11 +173,11 @@ class IntStepper:
 
     def step(self, x: int) -> np.ndarray:
         """The outputs after one more id, float32."""
-        y = x if self.chain.embedding is None else self.chain.embedding[x]
+        y = np.asarray(x) if self.chain.embedding is None else self.chain.embedding[x]
         for place, cell in enumerate(self.chain.cells):
             if cell.table is not None:
                 projected = cell.table.weight[y].astype(np.float32) * cell.table.scale
-            else:
+            elif cell.projection is not None and cell.bias is not None:
                 projected = cell.bias + _product(y, self._projections[place], cell.projection.scale)
             start = projected
             if cell.kind == "gru":

@@ -27,7 +27,7 @@ def c_functions(prefix: str, kinds: set[str]) -> str:
 
 _FUNCTIONS = ("exp_negative", "sigmoid", "tanh", "softmax", "exp", "log")  # as they stand in the file
 _NUMBERS = {
-    word: float_literal(number)
+    word: float_literal(float(number))
     for word, number in {
         "largest": LARGEST, "root2": ROOT2, "root_half": ROOT2 / 2,
         "lowest": LOWEST, "log2_e": LOG2_E, "ln2_high": LN2_HIGH, "ln2_low": LN2_LOW, "small": SMALL,

@@ -51,8 +51,8 @@ class Accuracy:
     @classmethod
     def of(cls, exported: np.ndarray, trained: np.ndarray, truth: np.ndarray) -> Accuracy:
         """From the answers of the header and of the model, and the right ones."""
-        right = [float((answers == truth).mean()) for answers in (exported, trained)]
-        return cls(len(truth), *right, float((exported == trained).mean()))
+        right, before, same = ((a == b).mean() for a, b in ((exported, truth), (trained, truth), (exported, trained)))
+        return cls(len(truth), float(right), float(before), float(same))
 
     def check(self, max_drop: float, dtype: str, rows: str, fix: str = "`dtype float32`") -> None:
         """Refuse a loss of more points than allowed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -123,7 +123,7 @@ def preferred_dtype(program: Program, ranges: object) -> str:
     return "int8" if pictures and ranges else "float32"
 
 
-def _numbers(name: str, program: Program, ranges: object, dtype: str, choices: Choices) -> Numbers:
+def _numbers(name: str, program: Program, ranges: Any, dtype: str, choices: Choices) -> Numbers:
     if dtype == "float32":
         floats = FloatKernels(name, program, choices.optimize, choices.weights)
         return Numbers(floats, lambda X: reference_float.run(floats.program, X), floats.program)
@@ -160,7 +160,8 @@ def _vectors(program: Program, ranges: object, rows: np.ndarray | None, count: i
     size, random = math.prod(program.input_shape), stream(0, "vectors")
     real = np.zeros((0, size), np.float32) if rows is None else rows[: (count - _FIXED + 1) // 2]
     if program.pixels:
-        fixed = np.zeros((_FIXED, size), np.uint8)
+        made: np.ndarray
+        fixed: np.ndarray = np.zeros((_FIXED, size), np.uint8)
         fixed[1], fixed[2, ::2] = 255, 255
         made = random.integers(0, 256, (count - _FIXED - len(real), size)).astype(np.uint8)
     else:
@@ -169,8 +170,8 @@ def _vectors(program: Program, ranges: object, rows: np.ndarray | None, count: i
         fixed = np.zeros((_FIXED, size), np.float32)
         with np.errstate(over="ignore"):  # beyond float32 they are infinite, and compared as such
             fixed[1], fixed[2] = middle + 100 * reach, np.where(np.arange(size) % 2, 100, -100) * reach
-            made = middle + 1.5 * reach * random.uniform(-1, 1, (count - _FIXED - len(real), size))
-            made = made.astype(np.float32)
+            spread = 1.5 * reach * random.uniform(-1, 1, (count - _FIXED - len(real), size))
+            made = (middle + spread).astype(np.float32)
     return np.concatenate([fixed, real.astype(fixed.dtype), made])
 
 
@@ -191,11 +192,10 @@ def _decibels(signal: np.ndarray, found: np.ndarray) -> float:
 
 def _rows(kernels: Kernels, noise: list[float] | None) -> tuple[Row, ...]:
     rows, steps = [], kernels.program.steps
-    noise = [None] * (len(steps) - len(noise or [])) + (noise or [])
-    for number, step in enumerate(steps):
+    silent: list[float | None] = [None] * (len(steps) - len(noise or []))
+    for number, (step, snr) in enumerate(zip(steps, [*silent, *(noise or [])], strict=True)):
         place = kernels.plan.outputs[number]
         ring = place.rows if place and place.rows < step.output_shape[0] else None
-        snr = noise[number]
         rows.append(
             Row(
                 title=step.title,

@@ -83,7 +83,7 @@ class RecurrentDraft:
             half = 2 * quarter
             X[half, 0], X[half, -1] = self.model.meta["start"], 1
             X[half + 1 :, 0] = _CHOSEN
-            X[half + 1 :, 1] = np.resize(np.float32(_TEMPERATURES), count - half - 1)
+            X[half + 1 :, 1] = np.resize(np.array(_TEMPERATURES, np.float32), count - half - 1)
         return X
 
     def run(self, X: np.ndarray) -> np.ndarray:
@@ -104,7 +104,7 @@ class RecurrentDraft:
             y = stepper.step(token)
             if self.characters and not np.isfinite(y).all():
                 raise InputError("the network's outputs are not finite", fix="train the model again")
-            rows.append(np.concatenate([np.float32([token]), y]) if self.characters else y)
+            rows.append(np.append(np.float32(token), y) if self.characters else y)
         return np.stack(rows)
 
     def _stepper(self) -> Stepper | IntStepper:
@@ -115,6 +115,7 @@ class RecurrentDraft:
     def page(self, carried: Vectors) -> Page:
         """The header."""
         name, chain, memory = self.name, self.real, self.memory
+        meaning = "logits of the next one" if self.characters else "after that step"
         given = f"const float *x: {chain.inputs} numbers"
         if chain.ids is not None:
             given = f"int token: 0 to {chain.ids - 1}"
@@ -134,7 +135,7 @@ class RecurrentDraft:
             size=f"{self.parameters:,} parameters",
             facts={
                 "input": f"{given}, one step of a sequence",
-                "output": f"float y[{chain.outputs}]: {'logits of the next one' if self.characters else 'after that step'}",
+                "output": f"float y[{chain.outputs}]: {meaning}",
                 "numbers": "weights int8, the gates in float32" if self.dtype == "int8" else "float32",
             },
             memory=memory,
@@ -142,8 +143,8 @@ class RecurrentDraft:
             flash="weights, and the code",
             usage=self._usage(),
             notes=[
-                "Every sequence may have a state of its own, and every run an arena; nothing else is written. Self-test",
-                f"vectors take flash only where {name}_selftest is called.",
+                "Every sequence may have a state of its own, and every run an arena; nothing else is written.",
+                f"Self-test vectors take flash only where {name}_selftest is called.",
                 "",
                 *(f"    {row.title}  {row.output}" for row in self.rows()),
             ],
@@ -203,7 +204,7 @@ class RecurrentDraft:
         x, y = (np.asarray(part).reshape(-1)[:_JUDGED] for part in self.material.data)
         begins = x == (self.model.meta["start"] if self.lines else -1)
         trained = _logits(Stepper(self.real), x, begins)
-        found = trained if self.dtype == "float32" else _logits(IntStepper(self.chain), x, begins)
+        found = trained if self.dtype == "float32" else _logits(self._stepper(), x, begins)
         accuracy = Accuracy.of(found.argmax(axis=1), trained.argmax(axis=1), y)
         accuracy.check(self.material.max_drop, self.dtype, "characters")
         bits, before = _bits(found, y), _bits(trained, y)

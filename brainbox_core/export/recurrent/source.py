@@ -38,12 +38,14 @@ class RecurrentText:
 
     def __init__(self, name: str, chain: Chain | IntChain, weights: str = "flash"):
         self.name, self.chain, self.weights = name, chain, weights
+        self.cells: list[Cell | IntCell] = [*chain.cells]
+        self.dense: list[Dense | IntDense] = [*chain.dense]
         self.integers = isinstance(chain, IntChain)
         self.number = "int16_t" if self.integers else "float"
         size = 2 if self.integers else 4
         self.scratch = self._scratch()
         self.arena = size * self.scratch
-        cells = chain.cells
+        cells = self.cells
         memories = sum(4 * cell.units for cell in cells if cell.kind == "lstm")
         state = memories + sum(size * cell.units for cell in cells)
         unit = 4 if memories else size
@@ -52,9 +54,9 @@ class RecurrentText:
 
     def _scratch(self) -> int:
         """Numbers: a cell's next output beside its last; then what lies between linear layers, in turn at both ends."""
-        widths = [len(layer.bias) for layer in self.chain.dense[:-1]]
+        widths = [len(layer.bias) for layer in self.dense[:-1]]
         pairs = [sum(pair) for pair in pairwise(widths)]
-        return max([cell.units for cell in self.chain.cells] + widths + pairs)
+        return max([cell.units for cell in self.cells] + widths + pairs)
 
     # --- tables ------------------------------------------------------------------------------------------------------
 
@@ -77,11 +79,11 @@ class RecurrentText:
     def _all_tables(self) -> Iterator[tuple[str, np.ndarray]]:
         if self.chain.embedding is not None:
             yield "embedding_vectors", self.chain.embedding
-        for cell in self.chain.cells:
-            yield from self._int_tables(cell) if self.integers else self._float_tables(cell)
-        for layer in self.chain.dense:
+        for cell in self.cells:
+            yield from self._int_tables(cell) if isinstance(cell, IntCell) else self._float_tables(cell)
+        for layer in self.dense:
             plain = layer.name.replace("+", "_")
-            if self.integers:
+            if isinstance(layer, IntDense):
                 yield f"{plain}_weights", np.ascontiguousarray(layer.sums.weight.T)
                 yield f"{plain}_scales", np.stack([layer.bias, layer.sums.scale], axis=1)
             else:
@@ -97,9 +99,10 @@ class RecurrentText:
     def _int_tables(self, cell: IntCell) -> Iterator[tuple[str, np.ndarray]]:
         if cell.table is not None:
             yield f"{cell.name}_start", _by_unit(cell.table.weight, cell.kind)
-        rows = [cell.recurrent.weight] if cell.projection is None else [cell.projection.weight, cell.recurrent.weight]
+        first = [] if cell.projection is None else [cell.projection]
+        rows = [*(sums.weight for sums in first), cell.recurrent.weight]
         yield f"{cell.name}_weights", _by_unit(np.concatenate(rows), cell.kind).transpose(1, 0, 2)
-        scales = [cell.table.scale] if cell.table is not None else [cell.bias, cell.projection.scale]
+        scales = [cell.table.scale] if cell.table is not None else [cell.bias, *(sums.scale for sums in first)]
         columns = list(_by_unit(np.stack([*scales, cell.recurrent.scale]), cell.kind))
         if cell.candidate_bias is not None:
             columns.append(cell.candidate_bias[:, None])
@@ -109,7 +112,7 @@ class RecurrentText:
 
     def types(self) -> str:
         """The types of the state and of the arena."""
-        cells = self.chain.cells
+        cells = self.cells
         members = [f"float memory_{i}[{cell.units}];" for i, cell in enumerate(cells) if cell.kind == "lstm"]
         members += [f"{self.number} output_{i}[{cell.units}];" for i, cell in enumerate(cells)]
         return (
@@ -123,12 +126,12 @@ class RecurrentText:
         Args:
             samples: whether exp is needed beside tanh and sigmoid.
         """
-        kinds = {cell.kind for cell in self.chain.cells}
+        kinds = {cell.kind for cell in self.cells}
         needed = {"tanh"} | ({"sigmoid"} if kinds & {"gru", "lstm"} else set()) | ({"exp"} if samples else set())
-        needed |= {layer.activation for layer in self.chain.dense}
+        needed |= {layer.activation for layer in self.dense}
         parts = [c_math.c_functions(self.name, needed)]
-        parts += [self._cell(place, cell) for place, cell in enumerate(self.chain.cells)]
-        parts += [self._dense(layer) for layer in self.chain.dense]
+        parts += [self._cell(place, cell) for place, cell in enumerate(self.cells)]
+        parts += [self._dense(layer) for layer in self.dense]
         return "\n".join([*parts, self._reset(), self._step()])
 
     def _cell(self, place: int, cell: Cell | IntCell) -> str:
@@ -137,7 +140,7 @@ class RecurrentText:
         looked_up = cell.inputs == 0
         source = "int32_t token" if looked_up else f"const {self.number} *x"
         memory = ", float *memory" if kind == "lstm" else ""
-        body = self._int_sums(cell) if self.integers else self._float_sums(cell)
+        body = self._int_sums(cell) if isinstance(cell, IntCell) else self._float_sums(cell)
         after = {
             "rnn": ["{next} = {tanh}(n);"],
             "gru": [
@@ -215,7 +218,7 @@ class RecurrentText:
     def _dense(self, layer: Dense | IntDense) -> str:
         plain = f"{self.name}_{layer.name.replace('+', '_')}"
         units = len(layer.bias)
-        inputs = (layer.sums.weight if self.integers else layer.weight).shape[0]
+        inputs = len(layer.sums.weight if isinstance(layer, IntDense) else layer.weight)
         if self.integers:
             body = [f"const int8_t *k = {plain}_weights;", f"const float *s = {plain}_scales;", "int32_t unit, i;"]
             one = ["int32_t a = 0;", f"for (i = 0; i < {inputs}; i++) {{", "    a += (int32_t)x[i] * k[i];", "}"]
@@ -237,7 +240,7 @@ class RecurrentText:
 
     def _reset(self) -> str:
         lines = []
-        for i, cell in enumerate(self.chain.cells):
+        for i, cell in enumerate(self.cells):
             zero = "0" if self.integers else "0.0f"
             inner = [f"state->output_{i}[i] = {zero};"]
             inner += [f"state->memory_{i}[i] = 0.0f;"] if cell.kind == "lstm" else []
@@ -258,19 +261,19 @@ class RecurrentText:
         before = "x" if chain.ids is None else "token"
         if chain.embedding is not None:
             before = f"{name}_embedding_vectors + token * {chain.embedding.shape[1]}"
-        for i, cell in enumerate(chain.cells):
+        for i, cell in enumerate(self.cells):
             memory = f", state->memory_{i}" if cell.kind == "lstm" else ""
             lines.append(f"{name}_{cell.name}({before}, state->output_{i}{memory}, arena->values);")
             before = f"state->output_{i}"
         low = True
-        for layer in chain.dense[:-1]:
+        for layer in self.dense[:-1]:
             target = "arena->values" if low else f"arena->values + {self.scratch - len(layer.bias)}"
             lines.append(f"{name}_{layer.name.replace('+', '_')}({before}, {target});")
             before, low = target, not low
-        if chain.dense:
-            lines.append(f"{name}_{chain.dense[-1].name.replace('+', '_')}({before}, y);")
+        if self.dense:
+            lines.append(f"{name}_{self.dense[-1].name.replace('+', '_')}({before}, y);")
         else:
-            last = len(chain.cells) - 1
+            last = len(self.cells) - 1
             copied = self._real(f"state->output_{last}[i]")
             lines = ["int32_t i;", *lines, f"for (i = 0; i < {chain.outputs}; i++) {{", f"    y[i] = {copied};", "}"]
         text = "".join(f"    {line}\n" for line in [*lines, "return 0;"])

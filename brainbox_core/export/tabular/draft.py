@@ -63,8 +63,8 @@ class TabularDraft:
     def vectors(self, count: int) -> np.ndarray:
         """Extremes and values that are not finite, then real rows, then random ones in and around the range."""
         subject, random = self.subject, stream(0, "vectors")
-        low, high = (np.float32([getattr(value, end) for value in subject.values]) for end in ("low", "high"))
-        extremes = np.repeat(np.float32(_EXTREMES)[:, None], len(low), axis=1)
+        low, high = np.array([(value.low, value.high) for value in subject.values], np.float32).T
+        extremes = np.repeat(np.array(_EXTREMES, np.float32)[:, None], len(low), axis=1)
         extremes[-1, ::2] *= -1
         left = max(count - self.fixed, 0)
         real = self._rows[: left // 2]

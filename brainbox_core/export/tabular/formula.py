@@ -171,7 +171,7 @@ def _powers(x: np.ndarray, degree: int) -> list[np.ndarray]:
 def _products(terms: Sequence[Sequence[tuple[int, int]]], powers: list[np.ndarray]) -> np.ndarray:
     columns = []
     for term in terms:
-        value = np.float32(1)
+        value = np.ones(len(powers[0]), np.float32)
         for feature, power in term:
             value = value * powers[power - 1][:, feature]
         columns.append(value)

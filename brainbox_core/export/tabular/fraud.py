@@ -73,12 +73,13 @@ def _formulas(
     if steps[0].kind == "identity":
         squash, words[0] = steps[0].activation, steps[0].activation
         steps = steps[1:]
+    layers = []
     for step in steps:
-        if step.kind != "linear":
+        if step.kind != "linear" or step.weight is None or step.bias is None:
             raise InputError(f"{step.title} cannot be exported in a fraud detector", expected="linear layers")
-    if not steps:
+        layers.append(Layer(step.title, step.weight, step.bias, step.activation))
+    if not layers:
         raise InputError("the model has no linear layer", fix="train it again")
-    layers = [Layer(step.title, step.weight, step.bias, step.activation) for step in steps]
     layers[-1] = replace(layers[-1], bias=(layers[-1].bias - threshold).astype(np.float32))
     with np.errstate(over="ignore"):
         scaler = encoder.offset.astype(np.float32), (1 / encoder.scale).astype(np.float32)

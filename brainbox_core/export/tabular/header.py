@@ -54,9 +54,9 @@ def page(
             *calls,
         ],
         notes=[
-            "Nothing is written but the stack. There are no missing values: every feature has to be given, or what the",
-            "result says is about the 0 that stands there. Check for what is not finite before: the result is not finite",
-            "either" + (", or says class 0." if classifies else "."),
+            "Nothing is written but the stack. There are no missing values: every feature has to be given, or the",
+            "result is that of the 0 that stands there. Check before for what is not finite: the result is not finite",
+            f"either{', or says class 0' * classifies}.",
             "",
             "The features, their places, and their ranges in training:",
             "",

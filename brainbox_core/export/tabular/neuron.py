@@ -31,11 +31,12 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
     """
     weights = weights_of(model)
     whole = _whole(weights)
+    exact = [Fraction(weight) for weight in whole]
     _, rows, targets = truth_table(model.meta["table"])
     right = sum(predict(weights, row) == target for row, target in zip(rows, targets, strict=True))
 
     def trained(X: np.ndarray) -> np.ndarray:
-        return np.array([float(activation(whole, [Fraction(float(value)) for value in row])) for row in X])
+        return np.array([float(activation(exact, [Fraction(float(value)) for value in row])) for row in X])
 
     layer = Layer("neuron", np.array(whole[:-1], np.float32)[:, None], np.array(whole[-1:], np.float32))
     inputs, meaning = len(rows[0]), Foreign("a number, 0 or 1 in training")

@@ -90,5 +90,5 @@ def _formulas(
         return [Formula(transforms, (layer,), *scaler, terms=terms, result=result)]
 
 
-def _layer(weights: np.ndarray, intercept: float) -> Layer:
+def _layer(weights: np.ndarray, intercept: float | np.ndarray) -> Layer:
     return Layer("linear", weights[:, None].astype(np.float32), np.array([intercept], np.float32))

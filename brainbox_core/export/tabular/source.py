@@ -79,11 +79,11 @@ def _feature(name: str, formula: Formula) -> str:
     return filled("tabular/feature.h.in", name, switch=switch, scaled=scaled, relu=formula.squash == "relu")
 
 
-_NUMBERS = {"day": float_literal(DAY), "seconds": float_literal(SECONDS)}
+_NUMBERS = {"day": float_literal(float(DAY)), "seconds": float_literal(float(SECONDS))}
 
 
 def _layer(name: str, formula: Formula) -> str:
-    """The function for one layer. Where values are changed before the first layer takes them, it is told which is first."""
+    """The function for one layer, which is told whether it is the first where that one takes changed values."""
     value, first = "x[i]", ""
     if _has_features(formula):
         value, first = f"first ? {name}_feature(x, i) : x[i]", f",\n{' ' * 30}int first"
@@ -134,7 +134,7 @@ for (i = 0; i < {formula.inputs}; i++) {{
 {loop}
     p += {degree};
 }}
-for (i = 1; i <= {len(formula.terms)}; i++) {{
+for (i = 1; i <= {len(formula.terms or ())}; i++) {{
     float v = 1.0f;
     int32_t factors = *t++;
     for (; factors > 0; factors--) {{

@@ -78,7 +78,7 @@ class SpamDraft:
         left = max(count - self.fixed, 0)
         real = [messages[place].encode() for place in random.permutation(len(messages))[: left // 2].tolist()]
         names = [*(self.computed.bag.vocabulary or ()), "free", "prize", "call"]
-        made = []
+        made: list[bytes] = []
         while len(made) < left - len(real):
             size = int(random.integers(1, 80))
             words = [names[place] for place in random.integers(0, len(names), size).tolist()]

@@ -144,17 +144,16 @@ def _longest(actions: list[Item | str], holds: Callable[[int, Item | str], bool]
 
 
 def _content(kind: int, actions: list[Item | str]) -> bytes:
-    first = actions[0]
+    texts = [action for action in actions if isinstance(action, str)]
     if kind == ASCII:
-        return "".join(actions).encode()
+        return "".join(texts).encode()
     if kind in (SAME, TEXTS):
-        return _texts(actions if kind == TEXTS else [first])
+        return _texts(texts if kind == TEXTS else texts[:1])
     if kind == PAIRS:
         return b""
-    if kind == SELF:
-        return bytes([first.kind])
-    letter, what = (first, MARK) if isinstance(first, str) else first
-    return ord(letter).to_bytes(3, "big") + bytes([what])
+    first = actions[0]
+    item = Item(first, MARK) if isinstance(first, str) else first
+    return (b"" if kind == SELF else ord(item.character).to_bytes(3, "big")) + bytes([item.kind])
 
 
 def _texts(contents: list[str]) -> bytes:

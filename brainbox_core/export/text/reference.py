@@ -77,14 +77,14 @@ def text_model(model: Sequential, width: int) -> TextModel:
     bag = BagOfWords.from_config(model.meta.get("features"), "the model")
     if re.search("[\ud800-\udfff]", "".join(bag.vocabulary or ())):
         raise InputError("its vocabulary is not Unicode", where="the model", fix="train it again")
-    fits = len(model.layers) == 1 and isinstance(model.layers[0], Linear) and model.output_shape == (1,)
-    if not fits or model.input_shape != (bag.columns,):
+    layer, *others = model.layers
+    if others or not isinstance(layer, Linear) or (model.input_shape, model.output_shape) != ((bag.columns,), (1,)):
         raise InputError("its vocabulary does not fit its weights", where="the model", fix="train it again")
     for name in ("threshold", "prior"):
         if not isinstance(value := model.meta.get(name), float) or not 0 <= value <= 1:
             raise InputError(f"its {name} is no probability", where="the model", fix="train it again")
-    exact = model.layers[0].weight.data[:, 0].astype(np.float64)
-    constant = float(model.layers[0].bias.data[0])
+    exact = layer.weight.data[:, 0].astype(np.float64)
+    constant = float(layer.bias.data[0])
     if not (np.isfinite(exact).all() and math.isfinite(constant)):
         raise InputError("a weight is not a finite number", where="layer 0", fix="train it again")
     bits = _bits(exact, constant, width, bag.counts)

@@ -93,8 +93,8 @@ def page(
         size=f"{bag.columns:,} features {'hashed' if bag.vocabulary is None else 'by name'}",
         facts={
             "input": "a text in UTF-8, of any length, whole or in parts",
-            "output": f"the probability of spam; a text without any known word gets {model.prior:.4g}, the share of spam in"
-            f"\nthe training. A text is called spam from the probability {model.threshold:g} on.",
+            "output": f"the probability of spam; a text without any known word gets {model.prior:.4g}, the share of"
+            f"\nspam in the training. A text is called spam from the probability {model.threshold:g} on.",
             "numbers": f"weights of {width} bits, {model.bits} of them after the binary point, and whole sums: a weight"
             f"\ndiffers from the model's by {model.weight_error:.2g} at most{error}",
         },
@@ -110,11 +110,12 @@ def page(
             f"p = {name}_end(&state);",
         ],
         notes=[
-            "Words are found as brainbox finds them: case, accents, full-width and look-alike letters make no difference.",
-            "This is exact for ASCII, Hangul (U+AC00-D7A3), and",
+            "Words are found as brainbox finds them: case, accents, full-width and look-alike letters make no",
+            "difference. This is exact for ASCII, Hangul (U+AC00-D7A3), and",
             *textwrap.wrap(model.folding.covered(), 110, initial_indent="    ", subsequent_indent="    "),
-            "Every other character is read as one letter that no word of the vocabulary has, where brainbox knows all of",
-            "Unicode. Bytes that are not UTF-8 are read as U+FFFD, one for each longest part that could begin a character.",
+            "Every other character is read as one letter that no word of the vocabulary has, where brainbox knows all",
+            "of Unicode. Bytes that are not UTF-8 are read as U+FFFD, one for each longest part that could begin a",
+            "character.",
         ],
         inputs=None,
         outputs=1,
@@ -159,7 +160,7 @@ def _code(name: str, model: TextModel) -> str:
 
 
 def _selftest(name: str, model: TextModel, texts: Sequence[bytes]) -> str:
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     if texts:
         scores = model.score(texts)
         ends = np.cumsum([len(data) for data in texts])

@@ -301,7 +301,7 @@ def test_bits_and_accuracy_are_those_of_the_model():
     assert real == pytest.approx(nats.mean() / math.log(2), abs=1e-4) and int8 == pytest.approx(real, abs=0.01)
     assert found.accuracy.trained == pytest.approx((logits.argmax(axis=1) == ids[1:]).mean(), abs=0.003)
     assert found.accuracy.agreement > 0.9
-    with pytest.raises(AccuracyError, match="^`max_drop`: int8 loses"):
+    with pytest.raises(AccuracyError, match=r"^`max_drop`: int8 loses"):
         build(model, "net", dtype="int8", data=(ids[:-1], ids[1:]), max_drop=-100, verify=0)
 
 

@@ -164,13 +164,13 @@ def test_regress_predicts_what_the_command_predicts(tmp_path):
     assert len(kept) == len(data.test)
     assert np.allclose(formula.run(draft.formula, X), regress.predict(model, table), rtol=1e-5)
     assert re.fullmatch(r"R2 1\.0000, RMSE 0\.\d+ on 12 held-out rows; at most .* off the trained model",
-                        draft.judge()["judged"])  # fmt: skip
+                        draft.judge().judged)  # fmt: skip
 
 
 def test_rows_that_lack_a_value_are_told_of_and_left_out(tmp_path):
     model, _ = houses(tmp_path)
     table = table_of({"sqft": [1000, None, 3000], "age": [5, 6, 7], "place": ["north", "south", ""]})
-    judged = drafted(model, data=(table, regress.predict(model, table))).judge()["judged"]
+    judged = drafted(model, data=(table, regress.predict(model, table))).judge().judged
     assert judged.startswith("R2 1.0000, RMSE 0") and "on 2 held-out rows (1 more lack a value); " in judged
 
 

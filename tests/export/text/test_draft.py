@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 
 import numpy as np
@@ -277,13 +278,13 @@ def test_over_the_budget_the_remedies_fit():
     assert draft(model, dtype="int8").memory.tables <= draft(model).memory.tables - 1
     with pytest.raises(BudgetError, match=r"train with `vocabulary (\d+)`") as error:
         build(model, "net", flash_budget=12_000, verify=0)
-    smaller = random_filter(chars=4, most=int(error.value.fix.split()[-2]))
+    smaller = random_filter(chars=4, most=int(re.search(r"`vocabulary (\d+)`", error.value.fix)[1]))
     assert draft(smaller).memory.tables <= 12_000 < draft(smaller).memory.tables + 8
     with pytest.raises(BudgetError, match="`weights flash`"):
         build(model, "net", weights="ram", ram_budget=5000, verify=0)
     with pytest.raises(BudgetError, match="`vocabulary") as error:
         build(model, "net", ram_budget=500, verify=0)
-    smaller = random_filter(chars=4, most=int(error.value.fix.split()[-2]))
+    smaller = random_filter(chars=4, most=int(re.search(r"`vocabulary (\d+)`", error.value.fix)[1]))
     assert build(smaller, "net", ram_budget=500, verify=0)
 
 
