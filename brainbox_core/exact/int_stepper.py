@@ -76,7 +76,7 @@ class IntDense:
 
 @dataclass(frozen=True)
 class IntChain:
-    """A recurrent network in integers; what a `stepping.Chain` has.
+    """A recurrent network in integers; what a `stepper.Chain` has.
 
     Attributes:
         embedding: (ids, dim) of int16; None for one-hot vectors.
@@ -151,7 +151,7 @@ def rounded(x: np.ndarray) -> np.ndarray:
 
 
 class IntStepper:
-    """A recurrent network in integers that goes through a sequence step by step; see `stepping.Stepper`.
+    """A recurrent network in integers that goes through a sequence step by step; see `stepper.Stepper`.
 
     Args:
         chain: the network.

@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 from brainbox_core.exact.float_math import EXP, LARGEST, LN2_HIGH, LN2_LOW, LOG, LOG2_E, LOWEST, ROOT2, SMALL, TANH
-from brainbox_core.exact.float_math import exp as exp  # the same functions in NumPy
-from brainbox_core.exact.float_math import exp_negative as exp_negative
-from brainbox_core.exact.float_math import log as log
-from brainbox_core.exact.float_math import sigmoid as sigmoid
-from brainbox_core.exact.float_math import softmax as softmax
-from brainbox_core.exact.float_math import tanh as tanh
 from brainbox_core.export.c_names import float_literal
 from brainbox_core.export.templates import filled
 

@@ -9,8 +9,7 @@ from brainbox_core.errors import AccuracyError, BudgetError, InputError, UsageEr
 from brainbox_core.export import board, build, verify
 from brainbox_core.export.text.draft import RECORD, TEXT
 from brainbox_core.export.text.features import front_coded
-from brainbox_core.export.text.folding import HANGUL
-from brainbox_core.export.text.folding_runs import PAGES
+from brainbox_core.export.text.folding import HANGUL, PAGES
 from brainbox_core.export.text.reference import LARGEST, text_model
 from brainbox_core.tasks.spam import train as spam
 from brainbox_core.text import tokens
