@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainbox_core.errors import InputError, VerificationError
+from brainbox_core.export import verify
 from brainbox_core.export.programs import NETWORK, Programs
 from brainbox_core.export.templates import filled
 
@@ -125,7 +126,7 @@ def sizes(header: str, name: str, board: Board = BOARDS["netduino2"], programs: 
         place = Path(folder)
         (place / "unit.c").write_text(programs.filled("unit", name, f"{name}.h"), encoding="ascii")
         _run([_COMPILER, *board.flags, "-O2", "-std=c99", "-ffreestanding", "-c", "unit.c", "-o", "unit.o"], place)
-        return _sizes(_run(["arm-none-eabi-nm", "-S", "unit.o"], place))
+        return verify.sizes(_run(["arm-none-eabi-nm", "-S", "unit.o"], place))
 
 
 def compile_command(board: Board) -> list[str]:
@@ -153,16 +154,6 @@ def _folder(header: str, name: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="brainbox-") as folder:
         (Path(folder) / f"{name}.h").write_text(header, encoding="ascii")
         yield folder
-
-
-def _sizes(listing: str) -> tuple[int, int]:
-    code = tables = 0
-    for line in listing.splitlines():
-        words = line.split()
-        if len(words) == 4:
-            code += int(words[1], 16) if words[2] in "tT" else 0
-            tables += int(words[1], 16) if words[2] in "rRdDbB" else 0
-    return code, tables
 
 
 def _version() -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from brainbox_core.errors import UsageError
 from brainbox_core.files.reading import printable
 
-LONGEST_NAME = 32  # of a prefix; with the longest suffix C99's 63 significant characters suffice
+LONGEST_NAME = 32  # of a prefix: with the longest ending a name stays within 63 characters
 SIGNIFICANT = 63  # characters of a name that C99 promises to look at
 LONGEST_STRING = 255  # bytes of one string; C99 promises 4,095 for a literal
 
@@ -31,7 +31,7 @@ _IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def identifier(name: str) -> str:
-    """A name that every identifier of a header may begin with, or the error that says why it may not.
+    """The name itself, if every identifier of a header may begin with it.
 
     Two underscores in a row are reserved in C++, one at an end would make two. Capitals would let two names share their
     macros, which are in capitals.
@@ -76,7 +76,11 @@ def cleaned(text: str) -> str:
 
 
 def constants(texts: Iterable[Foreign], longest: int) -> list[str]:
-    """Different ends of macros' names for any texts, such as the columns of a table, at most `longest` characters each.
+    """Endings for the names of macros, made of texts such as the columns of a table; no two are equal.
+
+    Args:
+        texts: any.
+        longest: how many characters an ending has at most.
 
     Example:
         >>> constants(map(Foreign, ["price per m2", "Price-per-m2", "4", "é/", "??"]), 20)
@@ -196,7 +200,7 @@ def _harmless(text: str) -> str:
 
 
 def included(path: str) -> str:
-    """A header's path for the inside of `#include "..."`, or the error that says why it may not be there.
+    """The path itself, if a header of that path can be included by `#include "..."`.
 
     Raises:
         UsageError: it has other characters than plain ones, or some that mean something there.

@@ -59,10 +59,10 @@ class Material(NamedTuple):
     calibration: np.ndarray | None = None
     max_drop: float = 0.5
 
-    def refuse_calibration(self, who: str) -> None:
+    def refuse_calibration(self, why: str) -> None:
         """For a family whose numbers have no ranges."""
         if self.calibration is not None:
-            raise UsageError(f"{who} has no ranges to measure", where="`calibration`", fix="leave it out")
+            raise UsageError(why, where="`calibration`", fix="leave it out")
 
 
 class Draft(Protocol):

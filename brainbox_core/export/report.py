@@ -28,8 +28,8 @@ class Row:
     output: str
     weights: int
     live: int
-    ring: int | None
-    snr: float | None
+    ring: int | None = None
+    snr: float | None = None
 
 
 @dataclass(frozen=True)

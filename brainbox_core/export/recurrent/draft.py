@@ -40,7 +40,7 @@ class RecurrentDraft:
 
     def __init__(self, model: Sequential, name: str, choices: Choices, material: Material):
         self.model, self.name, self.choices, self.material = model, name, choices, material
-        material.refuse_calibration("a recurrent network")
+        material.refuse_calibration("a recurrent network needs no ranges")
         self.real = chain_of(model)
         for layer in model.layers:
             if not all(np.isfinite(array.data).all() for array in layer.parameters.values()):
@@ -219,11 +219,11 @@ class RecurrentDraft:
             live, weights = (2 if self.dtype == "int8" else 4) * cell.units, size.layer_bytes(cell.name)
             title = f"{before}+{cell.name}" if before else cell.name
             weights += size.layer_bytes("embedding") if before else 0
-            rows.append(Row(title, str(cell.units), weights, live, None, None))
+            rows.append(Row(title, str(cell.units), weights, live))
             before = ""
         for layer in chain.dense:
             live = 0 if layer is chain.dense[-1] else 4 * len(layer.bias)
-            rows.append(Row(layer.name, str(len(layer.bias)), size.layer_bytes(layer.name), live, None, None))
+            rows.append(Row(layer.name, str(len(layer.bias)), size.layer_bytes(layer.name), live))
         return tuple(rows)
 
     def remedies(self, what: str, budget: int, code: int) -> list[str]:

@@ -39,7 +39,7 @@ class TabularDraft:
         if choices.dtype == "int8":
             fix = "leave `dtype int8` out"
             raise UsageError("int8 is for networks that read pictures", where=kind_of(model).shown(40), fix=fix)
-        material.refuse_calibration("a table's header")
+        material.refuse_calibration("a table's header has no ranges to measure")
         self.model, self.name, self.subject = model, name, subject
         self.formula, self.gap = _precise(subject)
         self.programs, self.parameters = subject.programs, self.formula.parameters
@@ -108,14 +108,14 @@ class TabularDraft:
         made, inputs = [], self.formula
         if inputs.factor is not None:
             squash = "" if inputs.squash == "linear" else f"+{inputs.squash}"
-            made.append(Row(f"scaler{squash}", str(inputs.inputs), inputs.scaler_bytes, 4, None, None))
+            made.append(Row(f"scaler{squash}", str(inputs.inputs), inputs.scaler_bytes, 4))
         if inputs.terms is not None:
             live = 4 * inputs.inputs * inputs.degree
-            made.append(Row("terms", str(len(inputs.terms)), inputs.term_bytes, live, None, None))
+            made.append(Row("terms", str(len(inputs.terms)), inputs.term_bytes, live))
         for number, layer in enumerate(inputs.layers):
             live = 4 * len(layer.bias) * (number < len(inputs.layers) - 1)
             weights = inputs.layer_bytes(*layer.weight.shape)
-            made.append(Row(layer.title, str(len(layer.bias)), weights, live, None, None))
+            made.append(Row(layer.title, str(len(layer.bias)), weights, live))
         return tuple(made)
 
     def remedies(self, what: str, budget: int, code: int) -> list[str]:

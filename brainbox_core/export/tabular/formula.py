@@ -1,4 +1,4 @@
-"""What is computed for one row of a table, in float32: the columns as they are in, a number out.
+"""The formula that turns one row of a table, in the data's own units, into one number in float32.
 
     transform   the logarithm of a column, the time of day                   where the model was trained on those
     scale       (value - offset) * factor, then perhaps a tanh              folded into the first layer where possible

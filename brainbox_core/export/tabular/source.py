@@ -83,7 +83,7 @@ _NUMBERS = {"day": float_literal(float(DAY)), "seconds": float_literal(float(SEC
 
 
 def _layer(name: str, formula: Formula) -> str:
-    """The function for one layer, which is told whether it is the first where that one takes changed values."""
+    """The function for one layer; where columns are scaled or transformed, a parameter says whether it is the first."""
     value, first = "x[i]", ""
     if _has_features(formula):
         value, first = f"first ? {name}_feature(x, i) : x[i]", f",\n{' ' * 30}int first"

@@ -48,7 +48,7 @@ class SpamDraft:
             what = "its header adds up whole numbers, which have 16 bits, or 8 on request"
             fix = "leave `dtype float32` out, or take `dtype int8`; the report says what 16 bits change"
             raise UsageError(what, where="spam", fix=fix)
-        material.refuse_calibration("a filter of texts")
+        material.refuse_calibration("a filter of texts has no ranges to measure")
         self.model, self.name, self.choices, self.material = model, name, choices, material
         self.width = _WIDTHS[choices.dtype]
         self.dtype = f"int{self.width}"
@@ -129,7 +129,7 @@ class SpamDraft:
         total = 8 if bag.counts else 4
         live = {"characters": self.memory.state - seen - total, "vocabulary": seen, "weights": total}
         output = {"characters": "words", "vocabulary": f"{bag.columns:,} features", "weights": "logit"}
-        return tuple(Row(part, output[part], self._bytes(part), live[part], None, None) for part in _PARTS)
+        return tuple(Row(part, output[part], self._bytes(part), live[part]) for part in _PARTS)
 
     def remedies(self, what: str, budget: int, code: int) -> list[str]:
         """Weights in flash, smaller weights, or a smaller vocabulary, which is hashed."""

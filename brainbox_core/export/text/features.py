@@ -1,4 +1,4 @@
-"""The vocabulary of a header that scores texts, as `features.h.in` looks names up in it.
+"""The vocabulary of a header that scores texts, in the form in which `features.h.in` looks names up.
 
 The vocabulary is the sorted list of all names, of which each says how much of its beginning it shares with the one
 before it, in blocks of 16 (front coding; Witten, Moffat, Bell, Managing Gigabytes, 1999, section 4.1). A name is looked
