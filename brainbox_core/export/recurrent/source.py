@@ -7,7 +7,6 @@ in registers.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -17,6 +16,7 @@ from brainbox_core.exact.int_stepper import IntCell, IntChain, IntDense
 from brainbox_core.exact.stepper import GATES, Cell, Chain, Dense
 from brainbox_core.export import c_math, c_names
 from brainbox_core.export.header import table
+from brainbox_core.export.templates import filled
 
 _LETTERS = {"rnn": "n", "gru": "rzn", "lstm": "oifn"}  # the gates
 _SUMS = {"rnn": "n", "gru": "rzu", "lstm": "oifn"}  # what the part of the state is added to
@@ -216,27 +216,19 @@ class RecurrentText:
         return f"(float){value} * {c_names.float_literal(1 / 32767)}" if self.integers else value
 
     def _dense(self, layer: Dense | IntDense) -> str:
-        plain = f"{self.name}_{layer.name.replace('+', '_')}"
-        units = len(layer.bias)
-        inputs = len(layer.sums.weight if isinstance(layer, IntDense) else layer.weight)
-        if self.integers:
-            body = [f"const int8_t *k = {plain}_weights;", f"const float *s = {plain}_scales;", "int32_t unit, i;"]
-            one = ["int32_t a = 0;", f"for (i = 0; i < {inputs}; i++) {{", "    a += (int32_t)x[i] * k[i];", "}"]
-            one += ["y[unit] = s[0] + (float)a * s[1];", f"k += {inputs};", "s += 2;"]
-        else:
-            body = [f"const float *k = {plain}_weights;", "int32_t unit, i;"]
-            one = ["float a = *k++;", f"for (i = 0; i < {inputs}; i++) {{", "    a += x[i] * k[i];", "}"]
-            value = {"relu": "a < 0.0f ? 0.0f : a", "linear": "a", "softmax": "a"}
-            one += [
-                f"y[unit] = {value.get(layer.activation, f'{self.name}_{layer.activation}(a)')};",
-                f"k += {inputs};",
-            ]
-        lines = [*body, f"for (unit = 0; unit < {units}; unit++) {{", *(f"    {line}" for line in one), "}"]
-        if layer.activation == "softmax":
-            lines.append(f"{self.name}_softmax(y, {units});")
-        text = textwrap.indent("".join(f"{line}\n" for line in lines), "    ")
-        about = f"/* {layer.name}: {inputs} -> {units} */\n"
-        return f"{about}static inline void {plain}(const {self.number} *x, float *y)\n{{\n{text}}}\n"
+        value = {"relu": "a < 0.0f ? 0.0f : a", "linear": "a", "softmax": "a"}
+        return filled(
+            "recurrent/dense.h.in",
+            self.name,
+            layer=layer.name,
+            function=f"{self.name}_{layer.name.replace('+', '_')}",
+            inputs=len(layer.sums.weight if isinstance(layer, IntDense) else layer.weight),
+            units=len(layer.bias),
+            number=self.number,
+            integers=self.integers,
+            value=value.get(layer.activation, f"{self.name}_{layer.activation}(a)"),
+            softmax=layer.activation == "softmax",
+        )
 
     def _reset(self) -> str:
         lines = []

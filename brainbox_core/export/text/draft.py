@@ -14,7 +14,6 @@ from brainbox_core.export.header import Memory, Page, Vectors
 from brainbox_core.export.programs import Programs
 from brainbox_core.export.report import Accuracy, Judgement, Row, kilobytes
 from brainbox_core.export.text import source as c_text
-from brainbox_core.export.text import state
 from brainbox_core.export.text.reference import text_model
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
@@ -62,7 +61,7 @@ class SpamDraft:
         self.memory = Memory(
             output=4,
             stack=c_text.STACK,
-            state=state.size(self.computed),
+            state=c_text.state_size(self.computed),
             tables=self._bytes(*_PARTS),
             weights=choices.weights,
         )
