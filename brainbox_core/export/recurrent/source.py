@@ -130,55 +130,32 @@ class RecurrentText:
         needed = {"tanh"} | ({"sigmoid"} if kinds & {"gru", "lstm"} else set()) | ({"exp"} if samples else set())
         needed |= {layer.activation for layer in self.dense}
         parts = [c_math.c_functions(self.name, needed)]
-        parts += [self._cell(place, cell) for place, cell in enumerate(self.cells)]
+        parts += [self._cell(cell) for cell in self.cells]
         parts += [self._dense(layer) for layer in self.dense]
         return "\n".join([*parts, self._reset(), self._step()])
 
-    def _cell(self, place: int, cell: Cell | IntCell) -> str:
+    def _cell(self, cell: Cell | IntCell) -> str:
         """One step of a cell."""
-        name, kind, units, gates = self.name, cell.kind, cell.units, GATES[cell.kind]
         looked_up = cell.inputs == 0
-        source = "int32_t token" if looked_up else f"const {self.number} *x"
-        memory = ", float *memory" if kind == "lstm" else ""
-        body = self._int_sums(cell) if isinstance(cell, IntCell) else self._float_sums(cell)
-        after = {
-            "rnn": ["{next} = {tanh}(n);"],
-            "gru": [
-                "n = {tanh}(n + {sigmoid}(r) * u);",
-                f"{{next}} = n + {{sigmoid}}(z) * ({self._real('h[unit]')} - n);",
-            ],
-            "lstm": [
-                "memory[unit] = {sigmoid}(f) * memory[unit] + {sigmoid}(i) * {tanh}(n);",
-                "{next} = {sigmoid}(o) * {tanh}(memory[unit]);",
-            ],
-        }[kind]
-        words = {"tanh": f"{name}_tanh", "sigmoid": f"{name}_sigmoid"}
-        target = "const float y" if self.integers else "next[unit]"
-        body += [line.format(next=target, **words) for line in after]
-        if self.integers:
-            body.append("next[unit] = (int16_t)(y * 32767.0f + (y < 0.0f ? -0.5f : 0.5f));")
-        start = self._start(cell, gates * units)
-        lines = [f"    {line}" for line in start]
-        lines += [f"    for (unit = 0; unit < {units}; unit++) {{", *(f"        {line}" for line in body), "    }"]
-        lines += [f"    for (unit = 0; unit < {units}; unit++) {{", "        h[unit] = next[unit];", "    }"]
-        inputs = f"one of {len(self._tables[f'{cell.name}_start'])} ids" if looked_up else f"{cell.inputs} numbers"
-        return (
-            f"/* {cell.name}: {inputs} -> {units} */\n"
-            f"static inline void {name}_{cell.name}({source}, {self.number} *h{memory}, {self.number} *next)\n{{\n"
-            + "".join(f"{line}\n" for line in lines)
-            + "}\n"
+        sums = self._int_sums(cell) if isinstance(cell, IntCell) else self._float_sums(cell)
+        return filled(
+            "recurrent/cell.h.in",
+            self.name,
+            cell=cell.name,
+            given=f"one of {len(self._tables[f'{cell.name}_start'])} ids" if looked_up else f"{cell.inputs} numbers",
+            units=cell.units,
+            source="int32_t token" if looked_up else f"const {self.number} *x",
+            memory=", float *memory" * (cell.kind == "lstm"),
+            starts=looked_up or not self.integers,
+            place=f" + token * {GATES[cell.kind] * cell.units}" * looked_up,
+            sums="".join(f"        {line}\n" for line in sums),
+            number=self.number,
+            weight="int8_t" if self.integers else "float",
+            integers=self.integers,
+            y="const float y" if self.integers else "next[unit]",
+            last=self._real("h[unit]"),
+            **{kind: cell.kind == kind for kind in GATES},
         )
-
-    def _start(self, cell: Cell | IntCell, row: int) -> list[str]:
-        """The declarations of a cell's function."""
-        table, looked_up = f"{self.name}_{cell.name}", cell.inputs == 0
-        lines = [f"const {'int8_t' if self.integers else 'float'} *k = {table}_weights;"]
-        if self.integers:
-            lines.append(f"const float *s = {table}_scales;")
-        if looked_up or not self.integers:
-            kind = "int8_t" if self.integers else "float"
-            lines.append(f"const {kind} *start = {table}_start{f' + token * {row}' if looked_up else ''};")
-        return [*lines, "int32_t unit, j;"]
 
     def _float_sums(self, cell: Cell) -> list[str]:
         letters, gates = _LETTERS[cell.kind], GATES[cell.kind]
