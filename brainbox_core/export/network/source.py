@@ -19,6 +19,7 @@ from brainbox_core.export.network.lower import Program, Step
 from brainbox_core.export.network.memory import Plan
 from brainbox_core.export.network.quantize import Scale
 from brainbox_core.export.origin import class_names
+from brainbox_core.export.templates import filled
 from brainbox_core.model.sequential import Sequential
 
 _STACK = 256  # bytes that a run takes at most, with what the compiler saves; measured on the boards
@@ -177,7 +178,7 @@ def page(
             "/* What was learned */\n\n" + kernels.tables(),
             "/* The steps */\n\n" + kernels.functions(),
             _run(name, kernels),
-            _predict(name, kernels),
+            filled("network/predict.h.in", name, outputs=outputs) if outputs > 1 else "",
             _selftest(name, outputs, selftest),
         ],
         floats=kernels.floats,
@@ -248,25 +249,6 @@ def _behind(steps: Sequence[Step], number: int, kernels: Kernels, inner: list[st
 
 def _lines(lines: Sequence[str]) -> list[str]:
     return [line + "\n" for line in lines]
-
-
-def _predict(name: str, kernels: Kernels) -> str:
-    outputs = math.prod(kernels.program.output_shape)
-    if outputs == 1:
-        return ""
-    return f"""\
-/* The place of the largest output, the first if there are several. */
-static inline int {name}_predict(const {name}_input_t *x, {name}_arena_t *arena)
-{{
-    {name}_output_t y[{outputs}];
-    int best = 0, i;
-    (void){name}_run(x, y, arena);
-    for (i = 1; i < {outputs}; i++) {{
-        best = y[i] > y[best] ? i : best;
-    }}
-    return best;
-}}
-"""
 
 
 def _selftest(name: str, outputs: int, vectors: Vectors) -> str:

@@ -124,23 +124,13 @@ def _polynomial(name: str, formula: Formula) -> str:
         before = f"p[{k - 3}]" if k > 2 else "1.0f"
         rise, fall = float_literal(2 - 1 / k), float_literal(1 - 1 / k)
         powers.append(f"p[{k - 1}] = {rise} * (p[0] * p[{k - 2}]) - {fall} * {before};")
-    loop = textwrap.indent("\n".join(powers), "    ")
-    return f"""\
-float powers[{formula.inputs * degree}], *p = powers;
-const uint8_t *t = {name}_terms;
-float y = {name}_layer_0[0];
-int32_t i;
-for (i = 0; i < {formula.inputs}; i++) {{
-{loop}
-    p += {degree};
-}}
-for (i = 1; i <= {len(formula.terms or ())}; i++) {{
-    float v = 1.0f;
-    int32_t factors = *t++;
-    for (; factors > 0; factors--) {{
-        v *= powers[*t++];
-    }}
-    y += v * {name}_layer_0[i];
-}}
-return {_result(name, formula, "y")};
-"""
+    return filled(
+        "tabular/polynomial.h.in",
+        name,
+        powers=formula.inputs * degree,
+        inputs=formula.inputs,
+        recursion="".join(f"    {line}\n" for line in powers),
+        degree=degree,
+        terms=len(formula.terms or ()),
+        result=_result(name, formula, "y"),
+    )
