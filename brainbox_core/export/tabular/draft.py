@@ -13,6 +13,7 @@ from brainbox_core.exact.float_math import sigmoid
 from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.header import Memory, Page, Vectors
 from brainbox_core.export.origin import kind_of
+from brainbox_core.export.programs import of_rows
 from brainbox_core.export.report import Judgement, Row, kilobytes
 from brainbox_core.export.tabular import formula
 from brainbox_core.export.tabular.formula import Formula
@@ -22,7 +23,7 @@ from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 
 SAMPLE = 256  # rows within the training range that a header is compared with its model on
-CLOSE = 1e-5  # of the unit of what is predicted
+CLOSE = 1e-5  # of the prediction; where that is small, of a logit of 1 or of the spread of what is predicted
 STACK = 192  # bytes beside the arrays, with what the compiler saves; measured on the boards
 _CODE = 1536  # bytes of code that a header has at most, for remedies where it is not measured yet
 _COARSE = 1e-3  # of a column's range; where float32 knows its values less precisely than that, a note says so
@@ -42,7 +43,8 @@ class TabularDraft:
         material.refuse_calibration("a table's header has no ranges to measure")
         self.model, self.name, self.subject = model, name, subject
         self.formula, self.gap = _precise(subject)
-        self.programs, self.parameters = subject.programs, self.formula.parameters
+        self.programs = of_rows(classes=subject.threshold is not None, probability=subject.probability)
+        self.parameters = self.formula.parameters
         self.title = f"{kind_of(model).shown(40)}: {subject.words}"
         self.memory = Memory(
             arena=self.formula.scratch,
@@ -157,7 +159,7 @@ def _precise(subject: Subject) -> tuple[Formula, float]:
     rows = subject.sample(stream(0, "agreement"), SAMPLE, 1.0)
     wanted = subject.trained(rows)
     usable = np.isfinite(wanted) & (np.abs(wanted) < np.finfo(np.float32).max / 2)
-    size = np.maximum(np.abs(wanted), subject.unit if subject.threshold is not None else _spread(wanted[usable]))
+    size = np.maximum(np.abs(wanted), 1.0 if subject.threshold is not None else _spread(wanted[usable]))
     gap = math.inf
     for candidate in subject.formulas:
         layers = [part for layer in candidate.layers for part in (layer.weight, layer.bias)]

@@ -9,7 +9,6 @@ import numpy as np
 from brainbox_core import metrics
 from brainbox_core.errors import InputError
 from brainbox_core.exact import bfloat16
-from brainbox_core.export import programs
 from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.network.lower import lower
@@ -52,12 +51,10 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
         meaning=Foreign("the logarithm of the odds of a fraud, less the threshold: 0 or more is a fraud"),
         threshold=float(np.float32(threshold)),
         probability=True,
-        unit=1.0,
         trained=trained,
         sample=rows.sample,
         rows=rows.rows,
         judge=judge,
-        programs=programs.PROBABILITY,
         learned=[model.meta["features"], threshold],
         words=words,
     )

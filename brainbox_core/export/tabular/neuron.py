@@ -9,7 +9,6 @@ from fractions import Fraction
 import numpy as np
 
 from brainbox_core.errors import InputError
-from brainbox_core.export import programs
 from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.tabular.draft import TabularDraft
@@ -46,12 +45,10 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
         meaning=Foreign("the inputs times their weights and the bias, all in whole numbers: 0 or more is class 1"),
         threshold=0.0,
         probability=False,
-        unit=1.0,
         trained=trained,
         sample=_sample(np.array(rows, np.float32)),
         rows=_no_rows,
         judge=lambda X, results, truth: "",
-        programs=programs.CLASS,
         learned=[str(weight) for weight in weights],
         words=f"{inputs} inputs, right on {right} of {len(rows)} rows",
     )

@@ -6,7 +6,6 @@ import numpy as np
 
 from brainbox_core import metrics
 from brainbox_core.errors import InputError
-from brainbox_core.export import programs
 from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.tabular.draft import TabularDraft
@@ -49,12 +48,10 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
         meaning=Foreign(f"{printable(target, 80)} as predicted"),
         threshold=None,
         probability=False,
-        unit=0.0,
         trained=lambda X: regress.predict(model, rows.table(X)),
         sample=rows.sample,
         rows=rows.rows,
         judge=judge,
-        programs=programs.QUANTITY,
         learned={key: meta[key] for key in ("features", "log", "polynomial", "target", "weights", "intercept")},
         words=f"{terms}{len(design.encoder.names)} features{', exponential' * log}",
     )

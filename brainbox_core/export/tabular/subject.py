@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from brainbox_core.export.c_names import Foreign
-from brainbox_core.export.programs import Programs
 from brainbox_core.export.tabular.formula import Formula
 from brainbox_core.tables.table import Table
 
@@ -44,14 +43,11 @@ class Subject:
         meaning: of the result.
         threshold: what was subtracted, so that a result of 0 or more is class 1; None for a quantity.
         probability: whether a sigmoid makes a probability of the result.
-        unit: the smallest size that errors are measured against: an error is a share of the prediction or, where that
-            is smaller, of this. A quantity is measured against its spread instead.
         trained: from rows (n, values) to what the model predicts, (n,) float64.
         sample: from a generator, a number of rows and how far around the training range to go (1 for the range) to
             rows.
         rows: from a table to rows, those with a value missing left out, and which rows they are.
         judge: from rows, the exported results and the truth to how well it does, in words.
-        programs: the C programs around the header.
         learned: all that was learned beside the layers, in JSON types.
         words: what the report calls it, after the command.
     """
@@ -61,11 +57,9 @@ class Subject:
     meaning: Foreign
     threshold: float | None
     probability: bool
-    unit: float
     trained: Callable[[np.ndarray], np.ndarray]
     sample: Callable[[np.random.Generator, int, float], np.ndarray]
     rows: Callable[[Table], tuple[np.ndarray, np.ndarray]]
     judge: Callable[[np.ndarray, np.ndarray, np.ndarray], str]
-    programs: Programs
     learned: object
     words: str
