@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from brainbox_core.errors import InputError
 from brainbox_core.files.reading import kind_of
 
-OFFLINE = "check the connection, or use --data digits or a folder of IDX files"
+OFFLINE = "check the connection, or use `data digits` or a folder of IDX files"
 ANOTHER_FOLDER = "set BRAINBOX_DATA_DIR to a folder that can be written and has room"
 SLOWEST = 1000  # bytes per second, averaged over one timeout; a server that drips is given up
 
@@ -129,7 +129,7 @@ def _reason(error: Exception) -> str:
 
     if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
         return "did not answer in time"
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"answered {error.response.status_code} {error.response.reason}".rstrip()
     if isinstance(error, requests.exceptions.SSLError):
         return "has a certificate that cannot be verified"

@@ -6,11 +6,10 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from brainbox_core.data import DataLoader
 from brainbox_core.errors import ConvergenceError, whole
 from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.model import ranges
@@ -19,9 +18,16 @@ from brainbox_core.model.network import History, Logs, Network
 from brainbox_core.tensor import Tensor, no_grad
 
 
+class Batches(Protocol):
+    """What gives the batches of each epoch, as a `DataLoader` does."""
+
+    def __len__(self) -> int: ...
+    def epoch(self, number: int) -> Iterator[tuple[Rows, np.ndarray]]: ...
+
+
 def train(
     model: Network,
-    loader: DataLoader,
+    loader: Batches,
     epochs: int,
     validation: tuple[Rows, np.ndarray] | Callable[[], dict[str, float]] | None,
     callbacks: Sequence[Callback],
@@ -76,7 +82,7 @@ def train(
     return history
 
 
-def _epoch(model: Network, loader: DataLoader, callbacks: Sequence[Callback]) -> float:
+def _epoch(model: Network, loader: Batches, callbacks: Sequence[Callback]) -> float:
     """One pass over the training data; returns its mean loss, in which a smaller last batch counts by its size."""
     total, rows = 0.0, 0
     for number, (x, y) in enumerate(loader.epoch(model.epoch + 1), start=1):

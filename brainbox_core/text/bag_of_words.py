@@ -17,6 +17,7 @@ import itertools
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -102,8 +103,8 @@ class BagOfWords:
                 found = set().union(columns, beyond)
                 indices.append(np.fromiter(found, np.int32, len(found)))
         ends = np.cumsum([0, *map(len, indices)])
-        values = np.concatenate(values or [np.empty(0)]) if self.counts else np.ones(ends[-1])
-        return SparseRows(ends, np.concatenate(indices or [np.empty(0, np.int32)]), values, self.columns)
+        data = np.concatenate(values or [np.empty(0, np.float32)]) if self.counts else np.ones(ends[-1])
+        return SparseRows(ends, np.concatenate(indices or [np.empty(0, np.int32)]), data, self.columns)
 
     def contributions(self, message: str, weight: np.ndarray) -> list[tuple[str, float]]:
         """What each part of a message adds to the sum of its features' weights, in the order of the message.
@@ -162,9 +163,10 @@ class BagOfWords:
         if config.get("tokenizer") != text.VERSION:
             what = "its words were made by another version of the tokenizer"
             raise InputError(what, where=where, expected=text.VERSION, got=repr(config.get("tokenizer"))[:20], fix=fix)
-        names, columns = config.get("vocabulary"), config.get("columns")
+        given: dict[str, Any] = dict.fromkeys(("ngrams", "chars", "columns", "vocabulary")) | config
+        names, columns = given["vocabulary"], given["columns"]
         try:
-            bag = cls(config.get("ngrams"), config.get("chars"), columns, config.get("counts") is True)
+            bag = cls(given["ngrams"], given["chars"], columns, given.get("counts") is True)
         except UsageError as error:
             raise InputError(f"its features are malformed ({error.line})", where=where, fix=fix) from error
         if names is not None and not (
@@ -207,7 +209,7 @@ class BagOfWords:
 class _Memory(dict):
     """What tokens consist of, remembered: nine in ten have been met before. A long token counts for what it holds."""
 
-    def __init__(self, work_out: Callable[[object], Sequence]):
+    def __init__(self, work_out: Callable[[Any], Sequence]):
         self._work_out, self._held = work_out, 0
 
     def __missing__(self, token: object) -> Sequence:
@@ -242,6 +244,6 @@ def _distinct(names: Iterator[str]) -> set[str]:
 
 
 def _up_to(name: str, value: object, least: int, most: int) -> int:
-    if whole(name, value, least) > most:
+    if (number := whole(name, value, least)) > most:
         raise UsageError(name, expected=f"a whole number from {least} to {most}", got=value)
-    return value
+    return number

@@ -173,8 +173,7 @@ def in_order(ids: np.ndarray, window: int, streams: int) -> Iterator[Batch]:
     """
     count = len(ids) - 1
     length = -(-count // streams)
-    x, y = np.zeros(streams * length, np.int64), np.full(streams * length, NOTHING, np.int64)
-    x[:count], y[:count] = ids[:-1], ids[1:]
-    x, y = x.reshape(streams, length), y.reshape(streams, length)
+    x, y = np.zeros((streams, length), np.int64), np.full((streams, length), NOTHING, np.int64)
+    x.flat[:count], y.flat[:count] = ids[:-1], ids[1:]
     for first in range(0, length, window):
         yield Batch(x[:, first : first + window], y[:, first : first + window], first == 0)

@@ -6,6 +6,7 @@ import gzip
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 
 import numpy as np
 
@@ -63,15 +64,7 @@ class Data(contract.Data):
 
 
 def load_data(settings: Settings, progress: Progress | None = None) -> Data:
-    """The transactions that the settings name, their rows divided.
-
-    Args:
-        progress: called with (bytes done, bytes in all) while reading.
-
-    Raises:
-        InputError: the table is missing or bad, a value in it is missing, or a part is left without frauds.
-        UsageError: rows in order of time are to be cross-validated.
-    """
+    """The transactions that the settings name, their rows divided; no value may be missing."""
     table = _read(settings.data, progress)
     labels, notes = labels_of(table, settings.target), list(table.notes)
     time = _time(table, settings.split, notes)
@@ -96,15 +89,7 @@ def redivided(data: Data, parts: Parts) -> Data:
 
 
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
-    """What a model is judged by: the rows of its own table that it never saw, or all rows of another one.
-
-    Args:
-        name: of the table.
-        progress: called with (bytes done, bytes in all) while reading.
-
-    Raises:
-        InputError: as `load_data`, or the table has no frauds.
-    """
+    """What a model is judged by: the rows of its own table that it never saw, or all rows of another one."""
     kept, encoder = model.meta["settings"], FeatureEncoder.from_config(model.meta["features"])
     table = _read(name, progress)
     labels, notes = labels_of(table, kept["target"]), list(table.notes)
@@ -130,7 +115,7 @@ def labels_of(table: Table, target: str) -> np.ndarray:
     wrong = np.flatnonzero((values != 0) & (values != 1))
     if len(wrong):
         got = "nothing" if np.isnan(values[wrong[0]]) else f"{values[wrong[0]]:g}"
-        fix = "name the column that tells the frauds with --target"
+        fix = "name the column that tells the frauds with `target`"
         raise InputError(
             "is no class",
             where=table.where(wrong[0], target),
@@ -210,8 +195,7 @@ def require_complete(table: Table, encoder: FeatureEncoder | None = None, lackin
 
 def _read(name: str, progress: Progress | None) -> Table:
     if name == BUILT_IN:
-        with gzip.open(builtin("transactions.csv.gz")) as file:
-            return read_table(file, name=BUILT_IN)
+        return read_table(BytesIO(gzip.decompress(builtin("transactions.csv.gz").read_bytes())), name=BUILT_IN)
     if name != "-":
         return read_table(name, progress=progress)
     if sys.stdin is None:
@@ -226,7 +210,7 @@ def _time(table: Table, split: str, notes: list[str]) -> np.ndarray | None:
         return None
     time = table.numbers(name)
     if len(missing := np.flatnonzero(np.isnan(time))):
-        where, fix = table.where(missing[0], name), f"fill it in, or use --split {STRATIFIED}"
+        where, fix = table.where(missing[0], name), f"fill it in, or use `split {STRATIFIED}`"
         raise InputError("is empty, so the rows cannot be put in order of time", where=where, fix=fix)
     if (np.diff(time) < 0).any():
         notes.append("the rows were not in order of Time: sorted")

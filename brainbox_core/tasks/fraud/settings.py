@@ -121,4 +121,4 @@ class Settings(contract.EpochSettings):
 def folds_in_time() -> UsageError:
     """Why rows in order of time are not cross-validated."""
     what = "cross-validation learns from later rows and is judged by earlier ones"
-    return UsageError(what, where="folds", fix=f"use --split {STRATIFIED} with it")
+    return UsageError(what, where="folds", fix=f"use `split {STRATIFIED}` with it")

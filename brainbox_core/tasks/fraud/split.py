@@ -50,14 +50,14 @@ def divide(labels: np.ndarray, time: np.ndarray | None, settings: Settings, wher
     last = "the last " if time is not None else ""
     for part, share, of, way in (
         (test, TEST_SHARE, "the rows, which judge it", "more rows"),
-        (val, settings.val_split, "the training rows, which choose the threshold", "a larger --val-split"),
-        (train, 1 - settings.val_split, "the training rows", "a smaller --val-split"),
+        (val, settings.val_split, "the training rows, which choose the threshold", "a larger `val_split`"),
+        (train, 1 - settings.val_split, "the training rows", "a smaller `val_split`"),
     ):
         frauds = int(labels[part].sum())
         if frauds and frauds < len(part):
             continue
         which = f"{'' if part is train else last}{share:.0%} of {of}"
-        fix = f"use --split {STRATIFIED} or {way}" if time is not None else "use more rows"
+        fix = f"use `split {STRATIFIED}` or {way}" if time is not None else "use more rows"
         raise InputError(f"{frauds} frauds in {which}, {len(part):,} rows", where=where, fix=fix)
     return Parts(train, val, test)
 

@@ -63,15 +63,7 @@ class Data(contract.Data):
 
 
 def load_data(settings: Settings, progress: Progress | None = None) -> Data:
-    """The table that the settings name, its rows divided at random.
-
-    Args:
-        progress: called with (bytes done, bytes in all) while reading.
-
-    Raises:
-        InputError: the table is missing or bad, has no such column, or too few rows.
-        UsageError: a part is left without rows.
-    """
+    """The table that the settings name, its rows divided at random."""
     table = _read(settings.data, settings.no_header, progress)
     target = _target(table, settings.target)
     notes = list(table.notes)
@@ -79,12 +71,12 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     for name in settings.log:
         if table.is_text(name):
             what = f'column "{printable(name, 80)}" is text and has no logarithm'
-            raise InputError(what, where=table.name, fix="leave it out of --log")
+            raise InputError(what, where=table.name, fix="leave it out of `log`")
         table.numbers(name)
     log_target = target in settings.log
     if log_target and len(bad := np.flatnonzero(y <= 0)):
         what = f"{y[bad[0]]:g} has no logarithm"
-        raise InputError(what, where=table.where(bad[0], target), fix=f"leave {printable(target)} out of --log")
+        raise InputError(what, where=table.where(bad[0], target), fix=f"leave {printable(target)} out of `log`")
     train, val, test = _divide(settings, table.rows)
     inputs = [name for name in table.names if name != target]
     if not inputs:
@@ -94,9 +86,9 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
         raise InputError(what, where=table.name, expected="at least 3", fix="add more rows")
     if (y[train] == y[train[0]]).all():
         what = f'column "{printable(target, 80)}" is always {y[train[0]]:,.10g}: there is nothing to predict'
-        raise InputError(what, where=table.name, fix="name another column with --target")
+        raise InputError(what, where=table.name, fix="name another column with `target`")
     if len(test):
-        _require_variety(y[test], table.name, target, "hold out more rows with --test-split, or none")
+        _require_variety(y[test], table.name, target, "hold out more rows with `test_split`, or none")
     with np.errstate(over="ignore", invalid="ignore"):
         spread = float((np.log(y[train]) if log_target else y[train]).std())
     if not LEAST < spread < LARGEST or np.abs(y).max() > LARGEST:
@@ -108,7 +100,7 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     design = Design.fit(table.take(train), inputs, logged, settings.degree)
     features = len(design.names)
     if len(train) <= features and not settings.ridge:
-        fix = "add rows, remove columns or lower the degree, or weigh the weights with --ridge"
+        fix = "add rows, remove columns or lower the degree, or weigh the weights with `ridge`"
         what = f"{len(train):,} rows to train on are too few for {features:,} features"
         raise InputError(what, where=table.name, expected=f"at least {features + 1:,}", fix=fix)
     notes += design.notes + _leaks(table, inputs, target, y)
@@ -118,13 +110,10 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
     """What a model is judged by: the rows of its own table that it never saw, or all rows of another one.
 
-    Args:
-        name: of the table; its bytes say whether it is the model's own, wherever it lies.
-        progress: called with (bytes done, bytes in all) while reading.
+    Its bytes say whether a table is the model's own, wherever it lies.
 
     Raises:
         UsageError: the model was trained on all rows of this table.
-        InputError: the table is missing or bad, has no such column, or targets that are all equal.
     """
     kept = model.meta["settings"]
     target = model.meta["target"]["name"]
@@ -137,8 +126,8 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     if table.sha256 == model.meta["data"]["sha256"]:
         rows = _divide(settings, table.rows)[2]
         if not len(rows):
-            raise UsageError(f"it was trained on all rows of {name}", fix="name other rows with --data")
-    _require_variety(y[rows], table.name, target, "name more rows with --data")
+            raise UsageError(f"it was trained on all rows of {name}", fix="name other rows with `data`")
+    _require_variety(y[rows], table.name, target, "name more rows with `data`")
     notes += design.remarks(table.take(rows))
     none = np.arange(0)
     log = model.meta["target"]["log"]
@@ -161,8 +150,8 @@ def _target(table: Table, name: str | None) -> str:
     if table.is_text(target):
         numbers = [f'"{printable(other, 40)}"' for other in table.names if not table.is_text(other)]
         what = f'column "{printable(target, 80)}" is text, and what is predicted is a number'
-        last = "the last column is the target unless --target names another" if name is None else ""
-        fix = f"name one of {', '.join(numbers[-10:])} with --target" if numbers else "name a table with numbers in it"
+        last = "the last column is the target unless `target` names another" if name is None else ""
+        fix = f"name one of {', '.join(numbers[-10:])} with `target`" if numbers else "name a table with numbers in it"
         raise InputError(what, where=table.name, fix="; ".join(filter(None, [last, fix])))
     return target
 
@@ -176,7 +165,7 @@ def _with_known(table: Table, target: str, notes: list[str]) -> tuple[Table, np.
     name, count = printable(target, 80), int(missing.sum())
     if missing.all():
         what = f'column "{name}" is empty in all {count:,} rows'
-        raise InputError(what, where=table.name, fix="name another column with --target")
+        raise InputError(what, where=table.name, fix="name another column with `target`")
     notes.append(f"{count:,} of {table.rows:,} rows left out: their {name} is missing")
     return table.take(np.flatnonzero(~missing)), y[~missing]
 
@@ -195,7 +184,7 @@ def _divide(settings: Settings, rows: int) -> tuple[np.ndarray, np.ndarray, np.n
     split = settings.test_split
     if split == AUTO:
         split = TEST_SPLIT if rows >= FEW or not settings.folds else NONE
-    tests = 0 if split == NONE else round(rows * split)
+    tests = 0 if isinstance(split, str) else round(rows * split)
     rest = order[tests:][: settings.limit]
     vals = round(len(rest) * settings.val_split)
     parts = rest[vals:], rest[:vals], order[:tests]

@@ -72,7 +72,7 @@ class Settings(contract.Settings):
         if self.test_split not in (AUTO, NONE):
             between("test_split", self.test_split, 0, 1, above=True, below=True)
         if self.test_split == NONE and not self.folds:
-            raise UsageError("nothing is left to judge the model by", fix="leave --folds or --test-split as it was")
+            raise UsageError("nothing is left to judge the model by", fix="leave `folds` or `test_split` as it was")
 
     def quick(self) -> Settings:
         """The same for a first look: done within 5 seconds."""

@@ -43,7 +43,8 @@ class Epoch(NamedTuple):
         intercept: what is predicted where all features are 0.
         loss: the mean squared error over all rows.
         gradient: the largest derivative of the loss, with each feature measured in its root mean square and the targets
-            in their deviation: 1 means that a feature alone explains all, 0 that none can explain any of what is left.
+            in their deviation. At 1 a single feature explains the targets; at 0 no feature explains
+            what is left of them.
         lr: the learning rate of its last step.
         converged: whether the gradient is within the tolerance; the descent ends with such an epoch.
     """
@@ -151,7 +152,7 @@ def least_squares(X: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> Solution:
         block = X[start : start + step]
         rows = np.ones((len(block), d + 2))
         rows[:, 1:-1], rows[:, -1] = block, y[start : start + step]
-        triangle = np.linalg.qr(np.concatenate([triangle, rows]), mode="r")
+        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, rows]), mode="r"))
     # The column of ones comes first, so what is below its row is the triangle of the centred features.
     sides = np.zeros((d, d + 1))
     below = triangle[1 : d + 1, 1:]

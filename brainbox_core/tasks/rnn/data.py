@@ -60,20 +60,12 @@ class Data(contract.Data):
 
 
 def load_data(settings: Settings, progress: Progress | None = None) -> Data:
-    """The text that the settings name, with a part of it set aside: its end, or random lines.
-
-    Raises:
-        InputError: the text is missing, bad, or too short.
-    """
+    """The text that the settings name, with a part of it set aside: its end, or random lines."""
     return _split(settings.data, settings, None)
 
 
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
-    """What a model is measured by: a text split as the one that it was trained on, in its characters.
-
-    Raises:
-        InputError: as `load_data`.
-    """
+    """What a model is measured by: a text split as the one that it was trained on, in its characters."""
     settings = Settings(data=name, seed=model.seed, lines=model.meta["lines"], val_split=model.meta["val_split"])
     return _split(name, settings, Alphabet(model.meta["characters"]))
 
@@ -107,11 +99,11 @@ def _divide_text(characters: str, name: str, settings: Settings) -> tuple[str, s
     train = characters[: len(characters) - held][: settings.limit]
     if held <= WINDOW or len(train) <= settings.seq_len:
         what, expected = f"the text is too short: {len(characters):,} characters", f"at least {least:,}"
-        fix = f"use a longer text, or {'a smaller --seq-len' if held > WINDOW else 'hold out a larger share of it'}"
+        fix = f"use a longer text, or {'a smaller `seq_len`' if held > WINDOW else 'hold out a larger share of it'}"
         if held > WINDOW and len(train) == settings.limit:
             what += f", of which {settings.limit:,} are to be learned from"
             expected = f"more than {settings.seq_len:,} to learn from"
-            fix = "use a larger --limit, or a smaller --seq-len"
+            fix = "use a larger `limit`, or a smaller `seq_len`"
         raise InputError(what, where=name, expected=expected, fix=fix)
     _require_variety(train, name)
     return train, characters[len(characters) - held :], None

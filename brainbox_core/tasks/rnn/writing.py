@@ -53,7 +53,7 @@ def write(
     alphabet = Alphabet(model.meta["characters"])
     if whole("length", length) > MOST_WRITTEN:
         expected = f"a whole number from 1 to {MOST_WRITTEN}"
-        raise UsageError("length", expected=expected, got=length, fix="go on with another --prime")
+        raise UsageError("length", expected=expected, got=length, fix="go on with another `prime`")
     if top_k is not None and whole("top_k", top_k) > len(alphabet):
         expected = f"at most {len(alphabet)}, the characters of the model"
         raise UsageError("top_k", expected=expected, got=top_k, fix="leave it out to choose among all")

@@ -141,14 +141,14 @@ def test_a_bad_answer_is_an_input_error_and_leaves_nothing_behind(tmp_path, answ
     with serving(answer) as (address, _), pytest.raises(InputError, match=says) as caught:
         download(remote(address), tmp_path, timeout=0.15)
     assert "127.0.0.1" in caught.value.line
-    assert "--data digits" in caught.value.fix
+    assert "`data digits`" in caught.value.fix
     assert os.listdir(tmp_path) == []
 
 
 def test_an_unreachable_server_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="cannot be reached") as caught:
         download(remote(refused_address()), tmp_path)
-    assert "--data digits" in caught.value.fix
+    assert "`data digits`" in caught.value.fix
 
 
 def test_a_refusing_proxy_is_named(tmp_path, monkeypatch):

@@ -155,7 +155,7 @@ def test_the_header_is_recognised(text, header):
 def test_a_number_in_the_header_is_pointed_out():
     table = read("sqft,3\n1,2\n")
     assert table.names == ["sqft", "3"]
-    assert table.notes == ['the header holds a number, "3"; if the first line is data, use --no-header']
+    assert table.notes == ['the header holds a number, "3"; if the first line is data, use `no_header`']
 
 
 def test_the_header_can_be_forced():

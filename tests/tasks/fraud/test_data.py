@@ -80,7 +80,7 @@ def test_a_missing_time_is_refused_with_its_line(tmp_path):
 
 def test_rows_in_order_of_time_are_not_cross_validated(tmp_path):
     path = write_transactions(tmp_path / "x.csv")
-    with pytest.raises(UsageError, match=r"learns from later rows .* use --split stratified"):
+    with pytest.raises(UsageError, match=r"learns from later rows .* use `split stratified`"):
         load(path, folds=5)
     assert load(path, folds=5, split="stratified").split == "stratified"
 
@@ -146,7 +146,7 @@ def test_a_missing_value_is_refused_with_its_line(tmp_path):
 def test_frauds_that_all_came_early_leave_nothing_to_judge_by(tmp_path):
     classes = (np.arange(600) < 30).astype(int)
     path = write_transactions(tmp_path / "x.csv", Class=classes)
-    with pytest.raises(InputError, match=r"0 frauds in the last 20% of the rows.*--split stratified"):
+    with pytest.raises(InputError, match=r"0 frauds in the last 20% of the rows.*`split stratified`"):
         load(path)
     assert load(path, split="stratified").labels.sum() == 30
 

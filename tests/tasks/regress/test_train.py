@@ -299,7 +299,7 @@ def test_shares_of_the_rows(share):
 
 def test_more_folds_than_rows(write):
     data = write(size=range(6), price=[3, 1, 4, 1, 5, 9])
-    with pytest.raises(UsageError, match="folds: expected at most 6, the training rows, got 7; use --folds 6"):
+    with pytest.raises(UsageError, match="folds: expected at most 6, the training rows, got 7; use `folds 6`"):
         run(data, folds=7)
     assert run(data, folds=6)[2].folds == ()  # R² of a single row does not exist
 
@@ -363,7 +363,7 @@ def test_a_logarithm_needs_positive_values(write):
         run(write(gain=np.where(np.arange(200) < 2, -1, PRICE), price=PRICE), log=("gain",))
     with pytest.raises(InputError, match="there is no column"):
         run(write(**COLUMNS, price=PRICE), log=("prize",))
-    with pytest.raises(InputError, match='column "district" is text and has no logarithm; leave it out of --log'):
+    with pytest.raises(InputError, match='column "district" is text and has no logarithm; leave it out of `log`'):
         run(write(**COLUMNS, price=PRICE), log=("district",))
 
 
@@ -386,17 +386,17 @@ def test_a_target_of_text(write):
     data = write(size=range(120), price=PRICE[:120], district=COLUMNS["district"][:120])
     with pytest.raises(InputError, match='column "district" is text') as caught:
         run(data)
-    assert '"size", "price" with --target' in caught.value.fix
+    assert '"size", "price" with `target`' in caught.value.fix
     assert run(data, target="price")[1].target == "price"
 
 
 def test_rows_to_judge_by_that_are_all_equal(houses, write):
     """R² does not exist for them."""
     data = write("few.csv", a=[1, 2, 3, 4], price=[1, 2, 3, 5])
-    with pytest.raises(InputError, match=r'few\.csv: column "price" is always . in the 1 row to.*--test-split'):
+    with pytest.raises(InputError, match=r'few\.csv: column "price" is always . in the 1 row to.*`test_split`'):
         run(data, test_split=0.2, folds=0)
     other = write("other.csv", **{name: values[:3] for name, values in COLUMNS.items()}, price=[7, 7, 7])
-    with pytest.raises(InputError, match=r'other\.csv: column "price" is always 7 in the 3 rows to judge by.*--data'):
+    with pytest.raises(InputError, match=r'other\.csv: column "price" is always 7 in the 3 rows to judge by.*`data`'):
         regress.load_test_data(run(houses)[0], other)
 
 

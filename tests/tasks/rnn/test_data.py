@@ -68,12 +68,12 @@ def test_the_baselines_fall(text):
     [
         ("x", {}, r"too short: 1 characters: expected at least 651", "a larger share"),
         ("to be " * 100, {}, "too short: 600 characters: expected at least 651", "a larger share"),
-        ("to be " * 110, {"seq_len": 700}, "too short: 660 characters: expected at least 780", "smaller --seq-len"),
+        ("to be " * 110, {"seq_len": 700}, "too short: 660 characters: expected at least 780", "smaller `seq_len`"),
         (
             "to be " * 110,
             {"limit": 64},
             "660 characters, of which 64 are .*: expected more than 64 to",
-            "larger --limit",
+            "larger `limit`",
         ),
         ("to be " * 100, {"limit": 64}, "too short: 600 characters: expected at least 651", "a larger share"),
         ("to be " * 110, {"val_split": 0.05}, "expected at least 1,301", "a larger share"),

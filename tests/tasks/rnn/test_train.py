@@ -188,7 +188,7 @@ def test_a_training_that_blows_up_stops_with_weights_that_can_be_kept(cell, text
     told = r"step \d+: the loss is .* blind guessing has .* the gradient's length is"
     with pytest.raises(ConvergenceError, match=told) as raised:
         rnn.train(model, settings, data)
-    assert "smaller learning rate than 100, or clip the gradient: --clip 1" in raised.value.fix
+    assert "smaller learning rate than 100, or clip the gradient: `clip 1`" in raised.value.fix
     assert model.optimizer.steps and np.isfinite(model.params.values).all()
     model.save(tmp_path / "x")
     assert len("".join(rnn.write(rnn.load_model(tmp_path / "x"), 9))) == 9
@@ -200,7 +200,7 @@ def test_a_gradient_that_explodes_is_told_with_its_length():
     (note,) = rnn._gradient_notes(norms, {}, 1.0)
     assert note == ("the gradient exploded at step 42: its length was 80, where 0.5 is usual; it was cut to 1")
     (note,) = rnn._gradient_notes(norms, {}, 0.0)
-    assert "nothing cut it (--clip 0)" in note
+    assert "nothing cut it (`clip 0`)" in note
     assert not list(rnn._gradient_notes(np.full(100, 0.5), {}, 1.0))
 
 
@@ -237,7 +237,7 @@ def test_a_window_that_memory_cannot_hold_is_refused_before_it_is_made(monkeypat
     monkeypatch.setattr("os.sysconf", lambda name: 100)
     with pytest.raises(UsageError, match=r"16 windows of 16 characters side by side: training needs 0.0 GB") as raised:
         built(small(text))
-    assert "--seq-len" in raised.value.fix
+    assert "`seq_len`" in raised.value.fix
 
 
 def test_measuring_takes_no_more_memory_than_the_training(text, monkeypatch):
