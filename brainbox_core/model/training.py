@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from brainbox_core.data import DataLoader
 from brainbox_core.errors import ConvergenceError, whole
 from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.model import ranges
@@ -77,7 +78,8 @@ def train(
                 break
         if best_state is not None and best_epoch != model.epoch:
             model.load_state(best_state)
-        ranges.record(model, loader)
+        if isinstance(loader, DataLoader):
+            ranges.record(model, loader)
         end["best_epoch"] = best_epoch or model.epoch
     return history
 

@@ -59,9 +59,9 @@ class BagOfWords:
     """
 
     def __init__(self, ngrams: int = 1, chars: int = 4, most: int = 2**16, counts: bool = False):
-        self.ngrams = _up_to("ngrams", ngrams, 1, MOST_NGRAMS)
-        self.chars = _up_to("chars", chars, 0, MOST_CHARS)
-        self.most = _up_to("most", most, 1, LARGEST)
+        self.ngrams = whole("ngrams", ngrams, 1, MOST_NGRAMS)
+        self.chars = whole("chars", chars, 0, MOST_CHARS)
+        self.most = whole("most", most, 1, LARGEST)
         self.counts = bool(counts)
         self.columns = 0
         self.vocabulary: dict[str, int] | None = None
@@ -241,9 +241,3 @@ def _distinct(names: Iterator[str]) -> set[str]:
     while len(found) <= MOST_COUNTED and (some := list(itertools.islice(names, 2**16))):
         found.update(some)
     return found
-
-
-def _up_to(name: str, value: object, least: int, most: int) -> int:
-    if (number := whole(name, value, least)) > most:
-        raise UsageError(name, expected=f"a whole number from {least} to {most}", got=value)
-    return number

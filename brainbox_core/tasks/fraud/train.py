@@ -31,40 +31,14 @@ from brainbox_core.tables.table import Table
 from brainbox_core.tasks import contract
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.fraud import threshold
-from brainbox_core.tasks.fraud.data import (
-    Data,
-    derived,
-    in_own_unit,
-    load_data,
-    load_test_data,
-    require_complete,
-    sources,
-)
+from brainbox_core.tasks.fraud.data import Data, derived, in_own_unit, load_test_data, require_complete, sources
+from brainbox_core.tasks.fraud.data import load_data as load_data  # a task answers all calls of the contract
 from brainbox_core.tasks.fraud.folds import Folds, cross_validate
 from brainbox_core.tasks.fraud.settings import BALANCED, BUILT_IN, NONE, STRATIFIED, TIME, Settings
 from brainbox_core.tasks.learning import batch_rows, linear, optimizer
 
 BLOCK = 4096  # rows that are predicted at a time
 NORMALIZED_DECAY = 8.0
-
-__all__ = [
-    "Data",
-    "Result",
-    "Scores",
-    "Settings",
-    "build_model",
-    "evaluate",
-    "held_out",
-    "inputs",
-    "load_data",
-    "load_model",
-    "load_test_data",
-    "outside",
-    "predict",
-    "probability",
-    "score",
-    "train",
-]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,15 +67,10 @@ class Settings(contract.EpochSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, least, most in (
-            ("ngrams", 1, MOST_NGRAMS),
-            ("chars", 0, MOST_CHARS),
-            ("vocabulary", 1, LARGEST_VOCABULARY),
-            ("folds", 0, MOST_FOLDS),
-        ):
-            if whole(name, getattr(self, name), least) > most:
-                raise UsageError(name, expected=f"a whole number from {least} to {most}", got=getattr(self, name))
-        contract.check_folds(self.folds)
+        whole("ngrams", self.ngrams, 1, MOST_NGRAMS)
+        whole("chars", self.chars, 0, MOST_CHARS)
+        whole("vocabulary", self.vocabulary, 1, LARGEST_VOCABULARY)
+        contract.check_folds(whole("folds", self.folds, 0, MOST_FOLDS))
         if self.loss not in LOSSES:
             raise UsageError("loss is unknown", expected="log or mse", got=self.loss)
         between("l2", self.l2, 0)
