@@ -46,7 +46,7 @@ class Epoch(NamedTuple):
             in their deviation. At 1 a single feature explains the targets; at 0 no feature explains
             what is left of them.
         lr: the learning rate of its last step.
-        converged: whether the gradient is within the tolerance; the descent ends with such an epoch.
+        converged: whether the gradient is at most 1e-10; the descent ends with such an epoch.
     """
 
     number: int
@@ -90,7 +90,6 @@ def descend(
     batch_size: int | None = None,
     plain: bool = False,
     ridge: float = 0.0,
-    tolerance: float = TOLERANCE,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Iterator[Epoch]:
@@ -110,7 +109,6 @@ def descend(
         batch_size: rows of a step; None takes all.
         plain: leave Nesterov's momentum out.
         ridge: the weight of a penalty added to the loss, the sum of the squared weights (not of the intercept).
-        tolerance: the gradient that counts as none; see `Epoch`.
         seed: of the order of the rows.
         progress: called with (rows done, rows in all) of an epoch.
 
@@ -125,7 +123,7 @@ def descend(
     size = n if batch_size is None else min(whole("batch_size", batch_size), n)
     if lr is not None:
         between("lr", lr, 0, above=True)
-    return _walk(_Problem(X, y, ridge, progress), epochs, lr, size, plain, tolerance, seed)
+    return _walk(_Problem(X, y, ridge, progress), epochs, lr, size, plain, seed)
 
 
 def least_squares(X: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> Solution:
@@ -282,9 +280,7 @@ class _Problem:
         return batch_size / (2 * (self.longest + self.ridge) + (batch_size - 1) * self.curvature())
 
 
-def _walk(
-    problem: _Problem, epochs: int, lr: float | None, size: int, plain: bool, tolerance: float, seed: int
-) -> Iterator[Epoch]:
+def _walk(problem: _Problem, epochs: int, lr: float | None, size: int, plain: bool, seed: int) -> Iterator[Epoch]:
     n, d = problem.X.shape
     rate = problem.safe_rate(size) if lr is None else lr
     point = np.zeros(d + 1)
@@ -305,7 +301,7 @@ def _walk(
                 fix=f"try {_rounded(problem.safe_rate(size))}, or leave it out",
             )
         size_of_gradient = problem.relative(gradient)
-        converged = size_of_gradient <= tolerance
+        converged = size_of_gradient <= TOLERANCE
         yield Epoch(number, point[:-1].copy(), float(point[-1]), loss, size_of_gradient, used, converged)
         if converged:
             return
