@@ -139,7 +139,7 @@ class CsvRows:
         self._next_line = before + reader.line_num
 
     def _count_blank_lines(self) -> None:
-        """A row follows, so that the blank lines before it are not just the end of the file."""
+        """Count the blank lines before a row; those at the end of the file do not count."""
         self.blank_lines += self._blank_since
         self._blank_since = 0
 

@@ -8,7 +8,7 @@ Features have names:
     ~_fre           characters of a word that follow each other, from two up to `chars`; _ is its begin and its end
     <length 5>      how many words and marks there are, by the binary digits of their number: here 16 to 31
 
-They are found on one way through the message that has to remember no more than a few words.
+One pass over the message finds them and keeps no more than a few words in mind.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class BagOfWords:
         ngrams: words in a row that make a feature, up to 5; 1 for single words only.
         chars: characters in a row, up to 8; 0 or 1 for none.
         most: columns, up to 262,144.
-        counts: how often a feature occurs in the place of the 1.
+        counts: hold how often a feature occurs instead of 1.
 
     Attributes:
         columns: how many there are, once fitted.
@@ -157,7 +157,7 @@ class BagOfWords:
         Raises:
             InputError: it was made by another tokenizer, or is not what `config` gives.
         """
-        fix = "train it again: brainbox spam"
+        fix = "train it again"
         if not isinstance(config, dict):
             raise InputError("it does not say how it reads words", where=where, fix=fix)
         if config.get("tokenizer") != text.VERSION:
@@ -207,7 +207,7 @@ class BagOfWords:
 
 
 class _Memory(dict):
-    """What tokens consist of, remembered: nine in ten have been met before. A long token counts for what it holds."""
+    """Remembers the parts of tokens, since nine in ten come again. What is limited is the number of parts."""
 
     def __init__(self, work_out: Callable[[Any], Sequence]):
         self._work_out, self._held = work_out, 0
@@ -236,7 +236,7 @@ _NAMES = _Memory(_names_of)
 
 
 def _distinct(names: Iterator[str]) -> set[str]:
-    """The names that occur, and of too many only so many that this is seen: one message may have more than fit."""
+    """The different names, cut off once there are too many to count: one message may have more than memory holds."""
     found: set[str] = set()
     while len(found) <= MOST_COUNTED and (some := list(itertools.islice(names, 2**16))):
         found.update(some)

@@ -1,4 +1,4 @@
-"""Reading messages that somebody has labelled: spam or ham, as wanted mail has been called since."""
+"""Reading messages that somebody has labelled: spam, or ham for wanted mail."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def read_messages(
 
 
 def _line_rows(file: TextFile) -> Iterator[tuple[int, str, str]]:
-    """The number, label and text of each line. One without a tab has its first word for a label, to be told of."""
+    """The number, label and text of each line. Without a tab the first word is the label, which the error then names."""
     for number, line in enumerate(iter(file.text.readline, ""), 1):
         if line.strip():
             label, tab, text = line.rstrip("\r\n").partition("\t")

@@ -178,8 +178,8 @@ def least_squares(X: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> Solution:
 def leverages(X: np.ndarray, solution: Solution) -> np.ndarray:
     """How much each row (n,) decides its own prediction: from 1 / rows to 1, in sum the number of weights.
 
-    The diagonal of the hat matrix; above 0.5 a row should not be trusted to, above 0.2 it is worth a look (Huber,
-    Robust Statistics, Wiley 1981).
+    The diagonal of the hat matrix. A row above 0.2 is worth a look; one above 0.5 mostly predicts itself (Huber, Robust
+    Statistics, Wiley 1981).
     """
     values = np.empty(len(X))
     for start in range(0, len(X), BLOCK):

@@ -239,18 +239,18 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
     )
 
 
-def gradient_norms(model: Sequential, ids: np.ndarray) -> dict[str, np.ndarray]:
+def gradient_norms(model: Sequential, ids: np.ndarray, rows: int = 32) -> dict[str, np.ndarray]:
     """How much of the gradient of the last character's loss arrives at each step before it.
 
     Args:
-        ids: the text to look at; windows of the model's length, or less if the text is short. There are up to 32
-            windows, fewer of long ones, so that this takes no more memory than the training.
+        ids: the text to look at; windows of the model's length, or less if the text is short.
+        rows: how many windows; fewer of long ones, so that this takes no more memory than the training.
 
     Returns:
         By the name of the recurrent layer, (time,) the norm at each of its steps.
     """
     time = min(model.input_shape[0], len(ids) - 1)
-    rows = min(32, (len(ids) - 1) // time, max(1, FLOW_CHARACTERS // time))
+    rows = min(rows, (len(ids) - 1) // time, max(1, FLOW_CHARACTERS // time))
     x = ids[: rows * time].reshape(rows, time).astype(np.int64)
     y = np.full(x.shape, NOTHING, np.int64)
     y[:, -1] = ids[time : rows * time + 1 : time]

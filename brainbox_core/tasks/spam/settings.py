@@ -26,10 +26,10 @@ class Settings(contract.EpochSettings):
 
     Args:
         data: `messages` (built in), a file of lines label<TAB>text, a CSV file, or - for standard input.
-        ngrams: up to so many words in a row make a feature, 1 to 5.
-        chars: up to so many characters in a row of a word make a feature, 0 to 8; 0 and 1 are none.
-        vocabulary: the most features that are kept by name; more are hashed into so many columns.
-        counts: how often a feature occurs in a message in the place of whether it does.
+        ngrams: the most words in a row that make a feature, 1 to 5.
+        chars: the most characters in a row of a word that make a feature, 0 to 8; 0 and 1 use whole words only.
+        vocabulary: the most features that are kept by name; if there are more, all are hashed into this many columns.
+        counts: take how often a feature occurs in a message, not only whether it does.
         loss: `log`, or `mse` to see why not.
         l2: the penalty on the squared weights.
         threshold: from which probability on a message is called spam. Above 0.5, because losing a message that

@@ -214,7 +214,7 @@ def load_model(path: str | Path, kind: str = "spam") -> Sequential:
     """A spam filter from its file, made by the tokenizer that is used here."""
     model = Sequential.load(path, kind)
     bag = BagOfWords.from_config(model.meta.get("features"), str(path))
-    fix = "train it again: brainbox spam"
+    fix = "train it again"
     if not (len(model.layers) == 1 and isinstance(model.layers[0], layers.Linear) and model.output_shape == (1,)):
         raise InputError("its layers are not those of a spam filter", where=str(path), fix=fix)
     if model.input_shape != (bag.columns,):
