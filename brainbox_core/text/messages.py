@@ -87,7 +87,7 @@ def read_messages(
 
 
 def _line_rows(file: TextFile) -> Iterator[tuple[int, str, str]]:
-    """The number, label and text of each line. Without a tab the first word is the label, which the error then names."""
+    """The number, label and text of each line; without a tab the first word is the label, which the error names."""
     for number, line in enumerate(iter(file.text.readline, ""), 1):
         if line.strip():
             label, tab, text = line.rstrip("\r\n").partition("\t")
