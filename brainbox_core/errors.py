@@ -72,8 +72,8 @@ class AccuracyError(BrainboxError):
 # --- checks of the numbers that people give ----------------------------------------------------------------------
 
 
-def whole(name: str, value: object, least: int = 1) -> int:
-    """A whole number from `least` up.
+def whole(name: str, value: object, least: int = 1, most: int | None = None) -> int:
+    """A whole number from `least` up, or to `most`.
 
     Example:
         >>> whole("epochs", 5)
@@ -82,9 +82,12 @@ def whole(name: str, value: object, least: int = 1) -> int:
         Traceback (most recent call last):
         brainbox_core.errors.UsageError: epochs: expected a whole number from 1, got 0
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise UsageError(name, expected=f"a whole number from {least}", got=repr(value))
-    return int(value)
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        number = int(value)
+        if least <= number and (most is None or number <= most):
+            return number
+    upper = "" if most is None else f" to {most}"
+    raise UsageError(name, expected=f"a whole number from {least}{upper}", got=repr(value))
 
 
 def between(

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,8 @@ REMOTE = {
 }
 NAMES = ("digits", *REMOTE)
 
+Progress = Callable[[int, int], object]
+
 
 @dataclass(frozen=True)
 class ImageData:
@@ -73,7 +76,7 @@ class ImageData:
     notes: tuple[str, ...] = ()
 
 
-def load_images(source: str | Path = "digits", *, progress: Callable[[int, int], object] | None = None) -> ImageData:
+def load_images(source: str | Path = "digits", *, progress: Progress | None = None) -> ImageData:
     """Load a named data set, or a folder that holds the four IDX files of one under MNIST's file names.
 
     Args:
@@ -85,7 +88,6 @@ def load_images(source: str | Path = "digits", *, progress: Callable[[int, int],
         InputError: no such set or folder, a file that is missing or bad, files that do not belong together, or a
             download that failed.
     """
-    name = str(source)
     paths = _locate(source, progress)
     arrays = [read_idx(path, dims) for path, dims in zip(paths, (3, 1, 3, 1), strict=True)]
     for images, labels in ((0, 1), (2, 3)):
@@ -101,13 +103,13 @@ def load_images(source: str | Path = "digits", *, progress: Callable[[int, int],
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(idx_header(array.shape))
-        digest.update(array)
+        digest.update(array.data)
     train, test = len(arrays[0]), len(arrays[2])
-    notes = ()
-    if test > train:
-        notes = (f"the test part has {test:,} images and the training part {train:,}: the files may be exchanged",)
+    odd = f"the test part has {test:,} images and the training part {train:,}: the files may be exchanged"
     classes = CLOTHES if source == "fashion-mnist" else DIGITS
-    return ImageData(name, *arrays, classes=classes, sha256=digest.hexdigest(), notes=notes)
+    return ImageData(
+        str(source), arrays[0], arrays[1], arrays[2], arrays[3], classes, digest.hexdigest(), (odd,) * (test > train)
+    )
 
 
 def at_hand(name: str) -> bool:
@@ -138,7 +140,7 @@ def builtin(name: str) -> Path:
     raise InputError("this installation lacks its built-in data", where=name, fix="install braininabox again")
 
 
-def _locate(source: str | Path, progress: Callable[[int, int], object] | None) -> list[Path]:
+def _locate(source: str | Path, progress: Progress | None) -> list[Path]:
     if source == "digits":
         return _find(builtin("digits"))
     if source in REMOTE:
@@ -170,14 +172,18 @@ def _find(folder: Path) -> list[Path]:
     return found
 
 
-def _download(name: str, progress: Callable[[int, int], object] | None) -> list[Path]:
+def _download(name: str, progress: Progress | None) -> list[Path]:
     remotes, folder = REMOTE[name], cache_folder() / name
     done, total, paths = 0, sum(remote.size for remote in remotes), []
     for remote in remotes:
-        report = progress and (lambda received, done=done: progress(done + received, total))
-        paths.append(download(remote, folder, progress=report))
+        paths.append(download(remote, folder, progress=partial(_report, progress, done, total)))
         done += remote.size
     return paths
+
+
+def _report(progress: Progress | None, done: int, total: int, received: int) -> None:
+    if progress is not None:
+        progress(done + received, total)
 
 
 def _check_pair(images: np.ndarray, labels: np.ndarray, image_path: Path, label_path: Path) -> None:

@@ -129,7 +129,7 @@ def _reason(error: Exception) -> str:
 
     if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
         return "did not answer in time"
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"answered {error.response.status_code} {error.response.reason}".rstrip()
     if isinstance(error, requests.exceptions.SSLError):
         return "has a certificate that cannot be verified"

@@ -12,8 +12,9 @@ import math
 import os
 import struct
 import zlib
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -53,7 +54,8 @@ def read_idx(path: str | Path, dims: int | None = None) -> np.ndarray:
         try:
             gzipped = file.read(2) == b"\x1f\x8b"
             file.seek(0)
-            return _read(gzip.GzipFile(fileobj=file) if gzipped else file, file, path, dims)
+            stream = gzip.GzipFile(fileobj=file) if gzipped else file
+            return _read(cast(BufferedReader, stream), file, path, dims)  # both have the methods of one
         except EOFError as error:
             raise InputError("the gzip data breaks off: the file is truncated", where=str(path), fix=AGAIN) from error
         except (gzip.BadGzipFile, zlib.error) as error:
@@ -98,7 +100,7 @@ def idx_header(shape: tuple[int, ...]) -> bytes:
     return struct.pack(f">I{len(shape)}I", UNSIGNED_BYTE + len(shape), *shape)
 
 
-def _read(stream: BinaryIO, file: BinaryIO, path: str | Path, dims: int | None) -> np.ndarray:
+def _read(stream: BufferedReader, file: BinaryIO, path: str | Path, dims: int | None) -> np.ndarray:
     where = str(path)
     head = stream.read(16)
     if not head:
@@ -127,7 +129,7 @@ def _read(stream: BinaryIO, file: BinaryIO, path: str | Path, dims: int | None) 
         raise InputError(f"truncated: {promise}, {packed - 4 - 4 * axes:,} are there", where=where, fix=AGAIN)
     stream.seek(4 + 4 * axes)
     array = np.empty(shape, np.uint8)
-    filled, view = 0, memoryview(array).cast("B")
+    filled, view = 0, array.data.cast("B")
     while filled < size and (count := stream.readinto(view[filled:])):
         filled += count
     if filled < size:

@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,9 +19,16 @@ from brainbox_core.model.network import History, Logs, Network
 from brainbox_core.tensor import Tensor, no_grad
 
 
+class Batches(Protocol):
+    """What gives the batches of each epoch, as a `DataLoader` does."""
+
+    def __len__(self) -> int: ...
+    def epoch(self, number: int) -> Iterator[tuple[Rows, np.ndarray]]: ...
+
+
 def train(
     model: Network,
-    loader: DataLoader,
+    loader: Batches,
     epochs: int,
     validation: tuple[Rows, np.ndarray] | Callable[[], dict[str, float]] | None,
     callbacks: Sequence[Callback],
@@ -71,12 +78,13 @@ def train(
                 break
         if best_state is not None and best_epoch != model.epoch:
             model.load_state(best_state)
-        ranges.record(model, loader)
+        if isinstance(loader, DataLoader):
+            ranges.record(model, loader)
         end["best_epoch"] = best_epoch or model.epoch
     return history
 
 
-def _epoch(model: Network, loader: DataLoader, callbacks: Sequence[Callback]) -> float:
+def _epoch(model: Network, loader: Batches, callbacks: Sequence[Callback]) -> float:
     """One pass over the training data; returns its mean loss, in which a smaller last batch counts by its size."""
     total, rows = 0.0, 0
     for number, (x, y) in enumerate(loader.epoch(model.epoch + 1), start=1):

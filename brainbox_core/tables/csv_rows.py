@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Literal, TextIO
 
 import numpy as np
 
@@ -115,10 +115,8 @@ class CsvRows:
 
     def _rows(self, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
         """The line number and the cells of each row that starts in these lines."""
-        quoting = csv.QUOTE_MINIMAL if self._quoting else csv.QUOTE_NONE
-        reader = csv.reader(
-            itertools.chain(lines, self._text), delimiter=self.delimiter, quoting=quoting, strict=self._quoting
-        )
+        quoted, strict = _quoted(self._quoting), self._quoting
+        reader = csv.reader(itertools.chain(lines, self._text), delimiter=self.delimiter, quoting=quoted, strict=strict)
         before = self._next_line
         while reader.line_num < len(lines):
             place = before + reader.line_num
@@ -141,7 +139,7 @@ class CsvRows:
         self._next_line = before + reader.line_num
 
     def _count_blank_lines(self) -> None:
-        """A row follows, so that the blank lines before it are not just the end of the file."""
+        """Count the blank lines before a row; those at the end of the file do not count."""
         self.blank_lines += self._blank_since
         self._blank_since = 0
 
@@ -178,6 +176,10 @@ class CsvRows:
 _TOO_LONG = "shorten it, or take the column out"
 
 
+def _quoted(quoting: bool) -> Literal[0, 3]:
+    return csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
+
+
 def _longest(row: list[str]) -> int:
     return 1 + max(range(len(row)), key=lambda index: len(row[index]))
 
@@ -186,7 +188,7 @@ def _sniff(lines: list[str], quoting: bool) -> str:
     """The delimiter that gives most lines as many cells as the first; a comma if none divides the first line."""
     best, most = ",", 0.0
     for delimiter in DELIMITERS:
-        rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE)
+        rows = csv.reader(lines, delimiter=delimiter, quoting=_quoted(quoting))
         try:
             widths = [len(row) for row in rows if row]
         except csv.Error:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -184,7 +184,7 @@ class FeatureEncoder:
             InputError: a column is missing, or a cell is not a number.
         """
         table = _as_table(table)
-        out = np.empty((table.rows, len(self.names)), dtype)
+        out: np.ndarray = np.empty((table.rows, len(self.names)), dtype)
         start = 0
         for column in self.columns:
             values = column.encode(table)
@@ -307,8 +307,10 @@ def _measure_text(table: Table, name: str) -> tuple[TextColumn | None, str]:
 def _filled(missing: int, column: NumberColumn | TextColumn) -> str:
     if not missing:
         return ""
-    number = isinstance(column, NumberColumn)
-    fill = f"the median {column.fill:,.10g}" if number else f'the commonest, "{printable(column.fill, 40)}"'
+    if isinstance(column, NumberColumn):
+        fill = f"the median {column.fill:,.10g}"
+    else:
+        fill = f'the commonest, "{printable(column.fill, 40)}"'
     return f"{missing:,} missing value{'s' * (missing != 1)} filled with {fill}"
 
 
@@ -359,8 +361,8 @@ def _column(entry: object) -> NumberColumn | TextColumn:
     raise _malformed("a column is of an unknown kind")
 
 
-def _require_keys(entry: dict, kind: type) -> None:
-    if set(entry) != {"kind", *kind.__dataclass_fields__} or not isinstance(entry["name"], str):
+def _require_keys(entry: dict, kind: type[NumberColumn | TextColumn]) -> None:
+    if set(entry) != {"kind", *(field.name for field in fields(kind))} or not isinstance(entry["name"], str):
         raise _malformed("a column has other fields than it should")
 
 

@@ -115,8 +115,9 @@ class Table:
         return replace(self, columns=columns, lines=self.lines[rows])
 
     def _place(self, line: int, name: str | None) -> str:
-        line = f"{self.name} line {line}" if self.name else f"row {line}" if self.rows > 1 else ""
-        return ", ".join(filter(None, [line, name and f'column "{printable(name, 80)}"']))
+        row = f"{self.name} line {line}" if self.name else f"row {line}" if self.rows > 1 else ""
+        column = "" if name is None else f'column "{printable(name, 80)}"'
+        return ", ".join(filter(None, [row, column]))
 
     def _column(self, name: str) -> Column:
         if name in self.columns:
@@ -201,14 +202,14 @@ def read_table(
     """
     with open_text(source, name) as file:
         rows, notes = CsvRows(file.text, file.name, quoting), file.notes
-        sample = _sample(rows, file.name)
+        top, places = _sample(rows, file.name)
         if header is None:
-            header = _has_header(sample.cells, notes)
-        given = _names(sample.cells[0], file.name) if header else [""] * rows.width
+            header = _has_header(top, notes)
+        given = _names(top[0], file.name) if header else [""] * rows.width
         names = [name or f"column_{position}" for position, name in enumerate(given, 1)]
         builders = [ColumnBuilder(name, as_text=text is True or (text is not False and name in text)) for name in names]
         lines, first = [], 1 if header else 0
-        block: Block | None = Block(sample.lines[first:], sample.cells[first:])
+        block: Block | None = Block(places[first:], top[first:])
         while block is not None:
             # Transposing takes no columns from no rows, as below a header that fills the sample alone.
             columns = block.cells.T if isinstance(block.cells, np.ndarray) else zip(*block.cells, strict=True)
@@ -256,14 +257,16 @@ def _tell(table: Table, unnamed: list[str], blank_lines: int) -> None:
         table.notes.append(f"{blank_lines} blank line{'s' * (blank_lines != 1)} skipped")
 
 
-def _sample(rows: CsvRows, name: str) -> Block:
-    """The first row and some below it, by which the header and the kind of each column are recognised."""
-    sample = rows.block()
-    while sample is not None and len(sample.cells) < 2 and (more := rows.block()) is not None:
-        sample = Block(np.concatenate([sample.lines, more.lines]), sample.cells + more.cells)
-    if sample is None or not sample.cells:
+def _sample(rows: CsvRows, name: str) -> tuple[list[list[str]], np.ndarray]:
+    """The first row and some below it, by which the header and each column's kind are recognised; and their lines."""
+    cells: list[list[str]] = []
+    lines: list[int] = []
+    while len(cells) < 2 and (block := rows.block()) is not None:
+        cells += block.cells
+        lines += block.lines.tolist()
+    if not cells:
         raise InputError("has no data rows: it is empty", where=name, fix=_NO_ROWS)
-    return sample
+    return cells, np.array(lines, np.int64)
 
 
 def _has_header(rows: list[list[str]], notes: list[str]) -> bool:

@@ -36,8 +36,8 @@ class Settings:
         batch_size: rows per update; some tasks take `full` for all of them.
         lr: the (highest) learning rate.
         val_split: share of the training rows that is held out to choose the best epoch.
-        patience: stop after so many epochs without a new best; None trains them all.
-        limit: only so many training rows, the first after the seeded shuffle; None takes all.
+        patience: stop after this many epochs without a new best; None trains all epochs.
+        limit: the most training rows that are used, the first after the seeded shuffle; None uses all.
         seed: the start of all randomness.
 
     Raises:

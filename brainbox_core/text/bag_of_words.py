@@ -8,7 +8,7 @@ Features have names:
     ~_fre           characters of a word that follow each other, from two up to `chars`; _ is its begin and its end
     <length 5>      how many words and marks there are, by the binary digits of their number: here 16 to 31
 
-They are found on one way through the message that has to remember no more than a few words.
+One pass over the message finds them and keeps no more than a few words in mind.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import itertools
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class BagOfWords:
         ngrams: words in a row that make a feature, up to 5; 1 for single words only.
         chars: characters in a row, up to 8; 0 or 1 for none.
         most: columns, up to 262,144.
-        counts: how often a feature occurs in the place of the 1.
+        counts: hold how often a feature occurs instead of 1.
 
     Attributes:
         columns: how many there are, once fitted.
@@ -58,9 +59,9 @@ class BagOfWords:
     """
 
     def __init__(self, ngrams: int = 1, chars: int = 4, most: int = 2**16, counts: bool = False):
-        self.ngrams = _up_to("ngrams", ngrams, 1, MOST_NGRAMS)
-        self.chars = _up_to("chars", chars, 0, MOST_CHARS)
-        self.most = _up_to("most", most, 1, LARGEST)
+        self.ngrams = whole("ngrams", ngrams, 1, MOST_NGRAMS)
+        self.chars = whole("chars", chars, 0, MOST_CHARS)
+        self.most = whole("most", most, 1, LARGEST)
         self.counts = bool(counts)
         self.columns = 0
         self.vocabulary: dict[str, int] | None = None
@@ -102,8 +103,8 @@ class BagOfWords:
                 found = set().union(columns, beyond)
                 indices.append(np.fromiter(found, np.int32, len(found)))
         ends = np.cumsum([0, *map(len, indices)])
-        values = np.concatenate(values or [np.empty(0)]) if self.counts else np.ones(ends[-1])
-        return SparseRows(ends, np.concatenate(indices or [np.empty(0, np.int32)]), values, self.columns)
+        data = np.concatenate(values or [np.empty(0, np.float32)]) if self.counts else np.ones(ends[-1])
+        return SparseRows(ends, np.concatenate(indices or [np.empty(0, np.int32)]), data, self.columns)
 
     def contributions(self, message: str, weight: np.ndarray) -> list[tuple[str, float]]:
         """What each part of a message adds to the sum of its features' weights, in the order of the message.
@@ -162,9 +163,10 @@ class BagOfWords:
         if config.get("tokenizer") != text.VERSION:
             what = "its words were made by another version of the tokenizer"
             raise InputError(what, where=where, expected=text.VERSION, got=repr(config.get("tokenizer"))[:20], fix=fix)
-        names, columns = config.get("vocabulary"), config.get("columns")
+        given: dict[str, Any] = dict.fromkeys(("ngrams", "chars", "columns", "vocabulary")) | config
+        names, columns = given["vocabulary"], given["columns"]
         try:
-            bag = cls(config.get("ngrams"), config.get("chars"), columns, config.get("counts") is True)
+            bag = cls(given["ngrams"], given["chars"], columns, given.get("counts") is True)
         except UsageError as error:
             raise InputError(f"its features are malformed ({error.line})", where=where, fix=fix) from error
         if names is not None and not (
@@ -205,9 +207,9 @@ class BagOfWords:
 
 
 class _Memory(dict):
-    """What tokens consist of, remembered: nine in ten have been met before. A long token counts for what it holds."""
+    """Remembers the parts of tokens, since nine in ten come again. What is limited is the number of parts."""
 
-    def __init__(self, work_out: Callable[[object], Sequence]):
+    def __init__(self, work_out: Callable[[Any], Sequence]):
         self._work_out, self._held = work_out, 0
 
     def __missing__(self, token: object) -> Sequence:
@@ -234,14 +236,8 @@ _NAMES = _Memory(_names_of)
 
 
 def _distinct(names: Iterator[str]) -> set[str]:
-    """The names that occur, and of too many only so many that this is seen: one message may have more than fit."""
+    """The different names, cut off once there are too many to count: one message may have more than memory holds."""
     found: set[str] = set()
     while len(found) <= MOST_COUNTED and (some := list(itertools.islice(names, 2**16))):
         found.update(some)
     return found
-
-
-def _up_to(name: str, value: object, least: int, most: int) -> int:
-    if whole(name, value, least) > most:
-        raise UsageError(name, expected=f"a whole number from {least} to {most}", got=value)
-    return value

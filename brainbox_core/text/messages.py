@@ -1,4 +1,4 @@
-"""Reading messages that somebody has labelled: spam or ham, as wanted mail has been called since."""
+"""Reading messages that somebody has labelled: spam, or ham for wanted mail."""
 
 from __future__ import annotations
 
@@ -16,16 +16,7 @@ from brainbox_core.files.text import TextFile, open_text
 from brainbox_core.tables.csv_rows import CsvRows
 
 LABELS = {"ham": 0, "spam": 1, "0": 0, "1": 1}
-LABEL_NAMES = (
-    "label",
-    "class",
-    "category",
-    "target",
-    "type",
-    "spam",
-    "is_spam",
-    "v1",
-)  # of columns, in the usual files
+LABEL_NAMES = ("label", "class", "category", "target", "type", "spam", "is_spam", "v1")  # of columns
 TEXT_NAMES = ("text", "message", "sms", "body", "content", "email", "v2")
 
 Progress = Callable[[int, int], object]
@@ -77,7 +68,8 @@ def read_messages(
         first = next((line for line in iter(file.text.readline, "") if line.strip()), "")
         file.text.seek(0)
         rows = _table_rows if "\t" not in first and _is_table(first) else _line_rows
-        texts, labels = [], []
+        texts: list[str] = []
+        labels: list[int] = []
         for line, label, text in rows(file):
             if (known := LABELS.get(label.strip().casefold())) is None:
                 if not texts and label.strip().casefold() in LABEL_NAMES:
@@ -95,7 +87,7 @@ def read_messages(
 
 
 def _line_rows(file: TextFile) -> Iterator[tuple[int, str, str]]:
-    """The number, label and text of each line. One without a tab has its first word for a label, to be told of."""
+    """The number, label and text of each line; without a tab the first word is the label, which the error names."""
     for number, line in enumerate(iter(file.text.readline, ""), 1):
         if line.strip():
             label, tab, text = line.rstrip("\r\n").partition("\t")
@@ -105,12 +97,11 @@ def _line_rows(file: TextFile) -> Iterator[tuple[int, str, str]]:
 def _table_rows(file: TextFile) -> Iterator[tuple[int, str, str]]:
     """The same from a CSV file: the first row tells which columns they are."""
     rows = CsvRows(file.text, file.name)
-    places = None
+    places: tuple[int, int] | None = None
     while (block := rows.block()) is not None:
         for line, cells in zip(block.lines.tolist(), block.cells, strict=True):
-            if places is None:
-                places = _places(cells)
-            yield line, cells[places[0]], cells[places[1]]
+            label, text = places = places or _places(cells) or (0, 1)
+            yield line, cells[label], cells[text]
 
 
 def _is_table(line: str) -> bool:

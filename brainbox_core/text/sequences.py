@@ -78,9 +78,9 @@ class Lines:
     """Lines as sequences of their own: side by side in a batch, the shorter ones filled up with what is ignored.
 
     Every line is read from the line end before it and predicts the one after it. Lines of like length come together,
-    so that less is filled up; those longer than a window go on in the next batch. A batch has fewer lines where the
-    next one has more than twice the windows of the shortest: one very long line costs what it is long, and not that
-    many times over.
+    so that less is filled up; those longer than a window go on in the next batch. A batch ends
+    early where the next line has more than twice the windows of the shortest, so that a very long line does not fill
+    up many short ones.
 
     Args:
         ids: (n,) the text in whole numbers, beginning and ending with a line end.
@@ -173,8 +173,7 @@ def in_order(ids: np.ndarray, window: int, streams: int) -> Iterator[Batch]:
     """
     count = len(ids) - 1
     length = -(-count // streams)
-    x, y = np.zeros(streams * length, np.int64), np.full(streams * length, NOTHING, np.int64)
-    x[:count], y[:count] = ids[:-1], ids[1:]
-    x, y = x.reshape(streams, length), y.reshape(streams, length)
+    x, y = np.zeros((streams, length), np.int64), np.full((streams, length), NOTHING, np.int64)
+    x.flat[:count], y.flat[:count] = ids[:-1], ids[1:]
     for first in range(0, length, window):
         yield Batch(x[:, first : first + window], y[:, first : first + window], first == 0)

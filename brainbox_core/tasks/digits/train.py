@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from brainbox_core import layers, metrics, optimizers
+from brainbox_core import layers, metrics
 from brainbox_core.data import DataLoader, stratified_split
 from brainbox_core.datasets import catalog
 from brainbox_core.errors import InputError, UsageError
@@ -20,10 +19,10 @@ from brainbox_core.model import training
 from brainbox_core.model.callbacks import Callback, EarlyStopping
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
-from brainbox_core.schedules import OneCycle
 from brainbox_core.tasks import contract
 from brainbox_core.tasks.contract import HeldOut, Progress
 from brainbox_core.tasks.digits.settings import CLASSES, KERNEL, PIXELS, Settings
+from brainbox_core.tasks.learning import optimizer
 from brainbox_core.tensor import Tensor
 
 # How far the training images are moved with augment=True. A dense network has to learn every place anew, so it gets
@@ -78,15 +77,7 @@ class Prediction:
 
 
 def load_data(settings: Settings, progress: Progress | None = None) -> Data:
-    """The pictures that the settings name, with a part of the training pictures set aside for validation.
-
-    Args:
-        progress: called with (bytes done, bytes in all) during a download.
-
-    Raises:
-        InputError: the data is missing, bad, or not 28x28.
-        UsageError: too few pictures for the parts.
-    """
+    """The pictures that the settings name, with a part of the training pictures set aside for validation."""
     source = catalog.load_images(settings.data, progress=progress)
     if source.train_images.shape[1:] != (PIXELS, PIXELS):
         raise InputError(
@@ -117,15 +108,7 @@ def _divided(source: catalog.ImageData, train: np.ndarray, val: np.ndarray) -> D
 
 
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
-    """What a model is judged by: the test pictures of a data set.
-
-    Args:
-        name: of the data set.
-        progress: called with (bytes done, bytes in all) during a download.
-
-    Raises:
-        InputError: as `load_data`.
-    """
+    """What a model is judged by: the test pictures of a data set."""
     return load_data(Settings.mnist(data=name, seed=model.seed), progress)
 
 
@@ -142,10 +125,8 @@ def build_model(settings: Settings, data: Data) -> Sequential:
     for width in settings.hidden:
         chain += [layers.Linear(width), layers.ReLU()]
     chain.append(layers.Linear(CLASSES, initializer="lecun"))
-    steps = math.ceil(len(data.train_labels) / settings.batch_size) * settings.epochs
-    schedule = OneCycle(settings.lr, steps)
     model = Sequential(chain, settings.seed)
-    model.compile(optimizers.named(settings.optimizer, schedule), CrossEntropy())
+    model.compile(optimizer(settings, len(data.train_labels), settings.lr), CrossEntropy())
     model.build((PIXELS, PIXELS))
     model.meta = {
         "kind": "mnist" if settings.network == "mlp" else "cnn",
@@ -156,11 +137,7 @@ def build_model(settings: Settings, data: Data) -> Sequential:
 
 
 def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
-    """Train, restore the best epoch, and judge it by the test pictures, which nothing before has looked at.
-
-    Raises:
-        ConvergenceError: the loss or a gradient was not finite.
-    """
+    """Train, restore the best epoch, and judge it by the test pictures, which nothing before has looked at."""
     warp = WARPS[settings.network] if settings.augment else None
     loader = DataLoader(data.train_images, data.train_labels, settings.batch_size, settings.seed, augment=warp)
     if settings.patience is not None:
@@ -180,7 +157,6 @@ def evaluate(model: Sequential, data: Data, shift: int = 0, progress: Progress |
 
     Args:
         shift: move every picture by up to so many pixels first, down and across, each by its own random amounts.
-        progress: called with (pictures done, pictures in all).
     """
     if not 0 <= shift < PIXELS:
         raise UsageError("shift", expected=f"a whole number from 0 to {PIXELS - 1}", got=shift)
@@ -224,14 +200,7 @@ def held_out(model: Sequential) -> HeldOut | str:
 
 
 def load_model(path: str | Path, kind: str) -> Sequential:
-    """A digit reader from its file.
-
-    Args:
-        kind: "mnist" or "cnn".
-
-    Raises:
-        InputError: the file is missing, damaged, or another command's, or its classes do not fit its outputs.
-    """
+    """A digit reader from its file, which `kind` says is of "mnist" or "cnn"."""
     model = Sequential.load(path, kind)
     classes, outputs = model.meta.get("classes"), model.output_shape
     if not isinstance(classes, list) or (len(classes),) != outputs or len(set(map(str, classes))) != len(classes):

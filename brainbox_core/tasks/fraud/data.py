@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 
 import numpy as np
 
@@ -62,15 +63,7 @@ class Data(contract.Data):
 
 
 def load_data(settings: Settings, progress: Progress | None = None) -> Data:
-    """The transactions that the settings name, their rows divided.
-
-    Args:
-        progress: called with (bytes done, bytes in all) while reading.
-
-    Raises:
-        InputError: the table is missing or bad, a value in it is missing, or a part is left without frauds.
-        UsageError: rows in order of time are to be cross-validated.
-    """
+    """The transactions that the settings name, their rows divided; no value may be missing."""
     table = _read(settings.data, progress)
     labels, notes = labels_of(table, settings.target), list(table.notes)
     time = _time(table, settings.split, notes)
@@ -95,15 +88,7 @@ def redivided(data: Data, parts: Parts) -> Data:
 
 
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
-    """What a model is judged by: the rows of its own table that it never saw, or all rows of another one.
-
-    Args:
-        name: of the table.
-        progress: called with (bytes done, bytes in all) while reading.
-
-    Raises:
-        InputError: as `load_data`, or the table has no frauds.
-    """
+    """What a model is judged by: the rows of its own table that it never saw, or all rows of another one."""
     kept, encoder = model.meta["settings"], FeatureEncoder.from_config(model.meta["features"])
     table = _read(name, progress)
     labels, notes = labels_of(table, kept["target"]), list(table.notes)
@@ -209,8 +194,7 @@ def require_complete(table: Table, encoder: FeatureEncoder | None = None, lackin
 
 def _read(name: str, progress: Progress | None) -> Table:
     if name == BUILT_IN:
-        with gzip.open(builtin("transactions.csv.gz")) as file:
-            return read_table(file, name=BUILT_IN)
+        return read_table(BytesIO(gzip.decompress(builtin("transactions.csv.gz").read_bytes())), name=BUILT_IN)
     if name != "-":
         return read_table(name, progress=progress)
     return replace(read_table(standard_input("a table"), progress=progress), name="-")

@@ -10,10 +10,10 @@ import numpy as np
 from brainbox_core import metrics
 from brainbox_core.data import stratified_split
 from brainbox_core.errors import UsageError
-from brainbox_core.tasks.folds import folds
 from brainbox_core.tasks.fraud.data import Data, redivided
 from brainbox_core.tasks.fraud.settings import Settings
 from brainbox_core.tasks.fraud.split import Parts
+from brainbox_core.tasks.learning import folds
 
 RECALL = 0.9  # at which the precision is told
 

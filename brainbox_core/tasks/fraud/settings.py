@@ -32,8 +32,8 @@ class Settings(contract.EpochSettings):
         split: `time` learns from the earlier rows and is judged by the last fifth, `stratified` takes any rows with the
             same share of frauds in every part, `auto` is `time` where there is a Time column.
         hidden: the widths of the hidden layers.
-        class_weight: how many times as much as an honest transaction a fraud counts in the loss; `balanced` for as
-            often as it is rarer, `none` for 1.
+        class_weight: how much a fraud counts in the loss where an honest transaction counts 1. `balanced` takes the
+            number of honest transactions for each fraud, `none` takes 1.
         threshold: from which probability on a transaction is called a fraud; `auto` for the best F1 on the held-out
             rows, `recall=0.92` to find that share of the frauds among them.
         folds: how many parts cross-validation makes of all rows, for a stratified split; 0 leaves it out.

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from brainbox_core import layers, metrics, optimizers
+from brainbox_core import layers, metrics
 from brainbox_core.data import DataLoader
 from brainbox_core.errors import InputError
 from brainbox_core.exact import bfloat16
@@ -25,47 +26,19 @@ from brainbox_core.model import training
 from brainbox_core.model.callbacks import Callback, EarlyStopping
 from brainbox_core.model.network import Logs, Network
 from brainbox_core.model.sequential import Sequential
-from brainbox_core.schedules import OneCycle
 from brainbox_core.tables.features import FeatureEncoder
 from brainbox_core.tables.table import Table
 from brainbox_core.tasks import contract
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.fraud import threshold
-from brainbox_core.tasks.fraud.data import (
-    Data,
-    derived,
-    in_own_unit,
-    load_data,
-    load_test_data,
-    require_complete,
-    sources,
-)
+from brainbox_core.tasks.fraud.data import Data, derived, in_own_unit, load_test_data, require_complete, sources
+from brainbox_core.tasks.fraud.data import load_data as load_data  # a task answers all calls of the contract
 from brainbox_core.tasks.fraud.folds import Folds, cross_validate
-from brainbox_core.tasks.fraud.settings import AUTO, BALANCED, BUILT_IN, FULL, NONE, STRATIFIED, TIME, Settings
+from brainbox_core.tasks.fraud.settings import BALANCED, BUILT_IN, NONE, STRATIFIED, TIME, Settings
+from brainbox_core.tasks.learning import batch_rows, linear, optimizer
 
 BLOCK = 4096  # rows that are predicted at a time
-# Weight decay times the root of the number of updates, so that one value suits 500 updates and 50,000 (Loshchilov and
-# Hutter, Decoupled weight decay regularization, ICLR 2019, appendix B).
 NORMALIZED_DECAY = 8.0
-
-__all__ = [
-    "Data",
-    "Result",
-    "Scores",
-    "Settings",
-    "build_model",
-    "evaluate",
-    "held_out",
-    "inputs",
-    "load_data",
-    "load_model",
-    "load_test_data",
-    "outside",
-    "predict",
-    "probability",
-    "score",
-    "train",
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +80,9 @@ def build_model(settings: Settings, data: Data) -> Sequential:
     for width in settings.hidden:
         chain += [layers.Linear(width), layers.ReLU()]
     chain.append(layers.Linear(1, initializer="lecun"))
-    rows = len(data.parts.train)
-    steps = math.ceil(rows / _batch_size(settings, rows)) * settings.epochs
-    decay = {"weight_decay": NORMALIZED_DECAY / math.sqrt(steps)} if settings.optimizer == "adamw" else {}
-    optimizer = optimizers.named(settings.optimizer, OneCycle(settings.lr, steps), **decay)
     model = Sequential(chain, settings.seed)
-    model.compile(optimizer, BinaryCrossEntropy(_class_weights(settings, data.labels[data.parts.train])))
+    rule = optimizer(settings, len(data.parts.train), settings.lr, NORMALIZED_DECAY)
+    model.compile(rule, BinaryCrossEntropy(_class_weights(settings, data.labels[data.parts.train])))
     model.build((len(data.encoder.names),))
     limit = 0.5 if isinstance(settings.threshold, str) else settings.threshold
     model.meta = _described(settings, data, _logit(limit))  # a training that fails leaves a model, too
@@ -120,7 +90,6 @@ def build_model(settings: Settings, data: Data) -> Sequential:
 
 
 def _described(settings: Settings, data: Data, limit: float) -> dict:
-    """What a model's file says beside its weights."""
     return {
         "kind": "fraud",
         "features": data.encoder.config(),
@@ -131,11 +100,7 @@ def _described(settings: Settings, data: Data, limit: float) -> dict:
 
 
 def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
-    """Train, choose epoch and threshold by the held-out rows, and judge by the test rows, which nothing looked at yet.
-
-    Raises:
-        ConvergenceError: the loss or a gradient was not finite.
-    """
+    """Train, choose epoch and threshold by the held-out rows, and judge by the test rows, never looked at before."""
     detection = _learn(model, settings, data, callbacks)
     best = detection.best
     limit = _threshold(settings, data.labels[data.parts.val], score(model, detection.X))
@@ -155,11 +120,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
 
 
 def evaluate(model: Sequential, data: Data, progress: Progress | None = None) -> Result:
-    """Judge a model by the test rows, with the threshold that it came with.
-
-    Args:
-        progress: called with (rows done, rows in all).
-    """
+    """Judge a model by the test rows, with the threshold that it came with."""
     rows = data.parts.test
     parts = []
     for start in range(0, len(rows), BLOCK):
@@ -234,11 +195,7 @@ def held_out(model: Sequential) -> HeldOut | str:
 
 
 def load_model(path: str | Path, kind: str = "fraud") -> Sequential:
-    """A fraud detector from its file.
-
-    Raises:
-        InputError: the file is missing, damaged or another command's, or its description does not fit its network.
-    """
+    """A fraud detector from its file, its description checked against its network."""
     model = Sequential.load(path, kind)
     meta = model.meta
     try:
@@ -313,17 +270,17 @@ def _learn(model: Sequential, settings: Settings, data: Data, callbacks: Sequenc
     """Train a model, and give it back its best weights."""
     X, y = data.part(data.parts.train)
     # A fraud that counts w times as much makes the learned odds w times too high.
-    honest, fraud = model.loss.class_weights
+    honest, fraud = _class_weights(settings, data.labels[data.parts.train])
     detection = Detection(*data.part(data.parts.val), excess=math.log(fraud / honest))
     callbacks = [detection, *callbacks]
     if settings.patience is not None:
         callbacks.append(EarlyStopping("val_average_precision", settings.patience))
-    loader = DataLoader(X, y, _batch_size(settings, len(X)), settings.seed)
+    loader = DataLoader(X, y, batch_rows(settings, len(X)), settings.seed)
     try:
         training.train(model, loader, settings.epochs, None, callbacks)
         model.load_state(detection.state)
     finally:  # also of the weights that a training that fails leaves
-        model.layers[-1].bias.data -= np.float32(detection.excess)
+        linear(model, -1).bias.data -= np.float32(detection.excess)
         model.params.touched()
     return detection
 
@@ -343,24 +300,18 @@ def _class_weights(settings: Settings, labels: np.ndarray) -> tuple[float, float
     return (1.0, 1.0) if settings.class_weight == NONE else (1.0, float(settings.class_weight))
 
 
-def _batch_size(settings: Settings, rows: int) -> int:
-    return rows if settings.batch_size == FULL else settings.batch_size
-
-
 def _threshold(settings: Settings, labels: np.ndarray, logits: np.ndarray) -> float:
     """The logit from which on a transaction is called a fraud, by the held-out rows."""
     if settings.wanted_recall is not None:
         return threshold.for_recall(labels, logits, settings.wanted_recall)
-    if settings.threshold == AUTO:
-        return threshold.best_f1(labels, logits)
-    return _logit(settings.threshold)
+    return threshold.best_f1(labels, logits) if isinstance(settings.threshold, str) else _logit(settings.threshold)
 
 
 def _logit(p: float) -> float:
     return math.log(p / (1 - p))
 
 
-def probability(logits: np.ndarray | float) -> np.ndarray | float:
+def probability(logits: npt.ArrayLike) -> np.ndarray:
     """1 / (1 + exp(-logit)), by a form that never overflows.
 
     Example:

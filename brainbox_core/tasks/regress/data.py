@@ -62,15 +62,7 @@ class Data(contract.Data):
 
 
 def load_data(settings: Settings, progress: Progress | None = None) -> Data:
-    """The table that the settings name, its rows divided at random.
-
-    Args:
-        progress: called with (bytes done, bytes in all) while reading.
-
-    Raises:
-        InputError: the table is missing or bad, has no such column, or too few rows.
-        UsageError: a part is left without rows.
-    """
+    """The table that the settings name, its rows divided at random."""
     table = _read(settings.data, settings.no_header, progress)
     target = _target(table, settings.target)
     notes = list(table.notes)
@@ -117,13 +109,10 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
     """What a model is judged by: the rows of its own table that it never saw, or all rows of another one.
 
-    Args:
-        name: of the table; its bytes say whether it is the model's own, wherever it lies.
-        progress: called with (bytes done, bytes in all) while reading.
+    Its bytes say whether a table is the model's own, wherever it lies.
 
     Raises:
         UsageError: the model was trained on all rows of this table.
-        InputError: the table is missing or bad, has no such column, or targets that are all equal.
     """
     kept = model.meta["settings"]
     target = model.meta["target"]["name"]
@@ -192,7 +181,7 @@ def _divide(settings: Settings, rows: int) -> tuple[np.ndarray, np.ndarray, np.n
     split = settings.test_split
     if split == AUTO:
         split = TEST_SPLIT if rows >= FEW or not settings.folds else NONE
-    tests = 0 if split == NONE else round(rows * split)
+    tests = 0 if isinstance(split, str) else round(rows * split)
     rest = order[tests:][: settings.limit]
     vals = round(len(rest) * settings.val_split)
     parts = rest[vals:], rest[:vals], order[:tests]

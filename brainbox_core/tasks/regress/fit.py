@@ -6,13 +6,15 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from brainbox_core.errors import InputError
+from brainbox_core.layers import Linear
 from brainbox_core.model.callbacks import Callback, EarlyStopping
 from brainbox_core.model.sequential import Sequential
+from brainbox_core.tasks.learning import linear
 from brainbox_core.tasks.regress.settings import FULL, Settings
 from brainbox_core.tasks.regress.solver import descend, least_squares, predictions
 
@@ -36,7 +38,7 @@ class Fit:
         line: the weights.
         losses: train_loss and val_loss with targets of deviation 1.
         history: the logs of the epochs that are shown; empty for least squares, as best_epoch and epochs are 0.
-        gradient: the largest derivative that was left; see `linear_regression.Epoch`.
+        gradient: the largest derivative that was left; see `solver.Epoch`.
     """
 
     line: Line
@@ -63,7 +65,7 @@ def learn(
         X: features (n, features), standardised.
         t: targets (n,) in their own unit; they are standardised here, and so are all losses.
         val: features and targets to choose the best epoch by; None keeps the last.
-        model: is given the weights of every epoch that is shown; None in cross-validation.
+        model: is given the weights of every epoch that is shown; None where nobody looks at it.
         callbacks: are told of the epochs that are shown.
 
     Raises:
@@ -71,6 +73,7 @@ def learn(
         InputError: a row of `val` is so far outside that its error is no number.
     """
     y, _, scale = standard(t)
+    model = line_model(X.shape[1]) if model is None else model
 
     def loss(line: Line, part: str, X: np.ndarray, t: np.ndarray) -> dict[str, float]:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -84,7 +87,7 @@ def learn(
         solution = least_squares(X, y, settings.ridge)
         line = rescaled(solution.weights, solution.intercept, t)
         return Fit(line, loss(line, "train", X, t) | (loss(line, "val", *val) if val else {}))
-    size = None if settings.batch_size == FULL else settings.batch_size
+    size = None if settings.batch_size == FULL else int(settings.batch_size)
     batches = 1 if size is None else -(-len(X) // size)
     state = {"epoch": 1, "batches": batches, "lr": settings.lr or 0.0, "train_loss": 1.0}
 
@@ -94,9 +97,10 @@ def learn(
             callback.on_batch_end(model, {**state, "batch": batch, "step": (state["epoch"] - 1) * batches + batch})
 
     stopper = EarlyStopping("train_loss" if val is None else "val_loss", settings.patience or settings.epochs + 1)
-    history, best, begun = [], None, time.monotonic()
-    watched = model if model is not None else SimpleNamespace()  # what callbacks ask to stop
-    watched.stop_training = False
+    history: list[dict] = []
+    best: tuple[Line, dict] | None = None
+    begun = time.monotonic()
+    model.stop_training = False
     for callback in callbacks:
         callback.on_train_begin(model, {"epochs": settings.epochs, "epoch": 0, "batches": batches})
     try:
@@ -112,18 +116,17 @@ def learn(
             progress=tell if callbacks else None,
         ):
             line = rescaled(epoch.weights, epoch.intercept, t)
-            logs = {"epoch": epoch.number, "train_loss": epoch.loss, "train_gradient": epoch.gradient}
+            logs: dict[str, Any] = {"epoch": epoch.number, "train_loss": epoch.loss, "train_gradient": epoch.gradient}
             logs |= (loss(line, "val", *val) if val else {}) | {"lr": epoch.lr}
             if val is None or best is None or logs["val_loss"] < best[1]["val_loss"]:
                 best = line, logs
-            stopper.on_epoch_end(watched, logs)
-            last = epoch.converged or epoch.number == settings.epochs or watched.stop_training
+            stopper.on_epoch_end(model, logs)
+            last = epoch.converged or epoch.number == settings.epochs or model.stop_training
             if last or _is_shown(epoch.number):
                 logs["time_s"] = time.monotonic() - begun
                 begun = time.monotonic()
                 history.append(logs)
-                if model is not None:
-                    set_weights(model, line)
+                set_weights(model, line)
                 for callback in callbacks:
                     callback.on_epoch_end(model, logs)
             state |= {"epoch": epoch.number + 1, "lr": epoch.lr, "train_loss": epoch.loss}
@@ -132,8 +135,9 @@ def learn(
     finally:
         for callback in callbacks:
             callback.on_train_end(model, {"best_epoch": best and best[1]["epoch"], "history": history})
+    assert best is not None  # there is at least one epoch
     line, logs = best
-    losses = {name: logs[name] for name in ("train_loss", "val_loss") if name in logs}
+    losses: dict[str, float] = {name: logs[name] for name in ("train_loss", "val_loss") if name in logs}
     return Fit(line, losses, history, logs["epoch"], epoch.number, epoch.gradient, epoch.converged)
 
 
@@ -155,8 +159,15 @@ def rescaled(weights: np.ndarray, intercept: float, t: np.ndarray) -> Line:
     return Line(weights * scale, intercept * scale + mean)
 
 
+def line_model(features: int, seed: int = 0) -> Sequential:
+    """One linear layer from features to a number, all weights 0."""
+    model = Sequential([Linear(1, initializer="zeros")], seed)
+    model.build((features,))
+    return model
+
+
 def set_weights(model: Sequential, line: Line) -> None:
     """Put a line into a model's only layer, in its float32."""
-    layer = model.layers[0]
+    layer = linear(model)
     layer.weight.data[:, 0], layer.bias.data[0] = line.weights, line.intercept
     model.params.touched()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
 import numpy as np
+import numpy.typing as npt
 
 from brainbox_core.errors import InputError, UsageError, whole
 
@@ -39,11 +40,11 @@ class Polynomial:
 
     def __init__(
         self,
-        zero: Sequence[float],
-        one: Sequence[float],
+        zero: npt.ArrayLike,
+        one: npt.ArrayLike,
         terms: Sequence[Sequence[int]],
-        offset: Sequence[float],
-        scale: Sequence[float],
+        offset: npt.ArrayLike,
+        scale: npt.ArrayLike,
     ):
         self.zero, self.one = np.array(zero, np.float64), np.array(one, np.float64)
         self.terms = [tuple(term) for term in terms]
@@ -86,7 +87,7 @@ class Polynomial:
             powers.append(((2 * k - 1) * unit * powers[-1] - (k - 1) * powers[-2]) / k)
         out = np.empty((len(X), len(self.terms)))
         for index, term in enumerate(self.terms):
-            values = 1.0
+            values: np.ndarray | float = 1.0
             for feature in dict.fromkeys(term):
                 values = values * powers[term.count(feature)][:, feature]
             out[:, index] = (values - self.offset[index]) / self.scale[index]

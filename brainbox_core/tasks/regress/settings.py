@@ -64,8 +64,7 @@ class Settings(contract.Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if whole("degree", self.degree) > MAX_DEGREE:
-            raise UsageError("degree", expected=f"a whole number from 1 to {MAX_DEGREE}", got=self.degree)
+        whole("degree", self.degree, 1, MAX_DEGREE)
         between("ridge", self.ridge, 0)
         whole("epochs", self.epochs)
         contract.check_folds(self.folds)

@@ -43,9 +43,10 @@ class Epoch(NamedTuple):
         intercept: what is predicted where all features are 0.
         loss: the mean squared error over all rows.
         gradient: the largest derivative of the loss, with each feature measured in its root mean square and the targets
-            in their deviation: 1 means that a feature alone explains all, 0 that none can explain any of what is left.
+            in their deviation. At 1 a single feature explains the targets; at 0 no feature explains
+            what is left of them.
         lr: the learning rate of its last step.
-        converged: whether the gradient is within the tolerance; the descent ends with such an epoch.
+        converged: whether the gradient is at most 1e-10; the descent ends with such an epoch.
     """
 
     number: int
@@ -89,7 +90,6 @@ def descend(
     batch_size: int | None = None,
     plain: bool = False,
     ridge: float = 0.0,
-    tolerance: float = TOLERANCE,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Iterator[Epoch]:
@@ -109,7 +109,6 @@ def descend(
         batch_size: rows of a step; None takes all.
         plain: leave Nesterov's momentum out.
         ridge: the weight of a penalty added to the loss, the sum of the squared weights (not of the intercept).
-        tolerance: the gradient that counts as none; see `Epoch`.
         seed: of the order of the rows.
         progress: called with (rows done, rows in all) of an epoch.
 
@@ -124,7 +123,7 @@ def descend(
     size = n if batch_size is None else min(whole("batch_size", batch_size), n)
     if lr is not None:
         between("lr", lr, 0, above=True)
-    return _walk(_Problem(X, y, ridge, progress), epochs, lr, size, plain, tolerance, seed)
+    return _walk(_Problem(X, y, ridge, progress), epochs, lr, size, plain, seed)
 
 
 def least_squares(X: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> Solution:
@@ -151,7 +150,7 @@ def least_squares(X: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> Solution:
         block = X[start : start + step]
         rows = np.ones((len(block), d + 2))
         rows[:, 1:-1], rows[:, -1] = block, y[start : start + step]
-        triangle = np.linalg.qr(np.concatenate([triangle, rows]), mode="r")
+        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, rows]), mode="r"))
     # The column of ones comes first, so what is below its row is the triangle of the centred features.
     sides = np.zeros((d, d + 1))
     below = triangle[1 : d + 1, 1:]
@@ -179,8 +178,8 @@ def least_squares(X: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> Solution:
 def leverages(X: np.ndarray, solution: Solution) -> np.ndarray:
     """How much each row (n,) decides its own prediction: from 1 / rows to 1, in sum the number of weights.
 
-    The diagonal of the hat matrix; above 0.5 a row should not be trusted to, above 0.2 it is worth a look (Huber,
-    Robust Statistics, Wiley 1981).
+    The diagonal of the hat matrix. A row above 0.2 is worth a look; one above 0.5 mostly predicts itself (Huber, Robust
+    Statistics, Wiley 1981).
     """
     values = np.empty(len(X))
     for start in range(0, len(X), BLOCK):
@@ -281,9 +280,7 @@ class _Problem:
         return batch_size / (2 * (self.longest + self.ridge) + (batch_size - 1) * self.curvature())
 
 
-def _walk(
-    problem: _Problem, epochs: int, lr: float | None, size: int, plain: bool, tolerance: float, seed: int
-) -> Iterator[Epoch]:
+def _walk(problem: _Problem, epochs: int, lr: float | None, size: int, plain: bool, seed: int) -> Iterator[Epoch]:
     n, d = problem.X.shape
     rate = problem.safe_rate(size) if lr is None else lr
     point = np.zeros(d + 1)
@@ -304,7 +301,7 @@ def _walk(
                 fix=f"try {_rounded(problem.safe_rate(size))}, or leave it out",
             )
         size_of_gradient = problem.relative(gradient)
-        converged = size_of_gradient <= tolerance
+        converged = size_of_gradient <= TOLERANCE
         yield Epoch(number, point[:-1].copy(), float(point[-1]), loss, size_of_gradient, used, converged)
         if converged:
             return

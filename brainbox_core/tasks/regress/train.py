@@ -13,36 +13,20 @@ import numpy as np
 from brainbox_core import metrics
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable
-from brainbox_core.layers import Linear
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.table import Table
 from brainbox_core.tasks import contract
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
-from brainbox_core.tasks.regress.data import LEAST, Data, load_data, load_test_data
+from brainbox_core.tasks.regress.data import LEAST, Data, load_test_data
+from brainbox_core.tasks.regress.data import load_data as load_data  # a task answers all calls of the contract
 from brainbox_core.tasks.regress.design import Design
-from brainbox_core.tasks.regress.fit import Fit, Line, learn, rescaled, set_weights, standard
+from brainbox_core.tasks.regress.fit import Fit, Line, learn, line_model, rescaled, set_weights, standard
 from brainbox_core.tasks.regress.settings import BUILT_IN, FULL, Settings
 from brainbox_core.tasks.regress.solver import Solution, least_squares, leverages
 
 WILD_DEGREE = 5  # a polynomial above this swings between the rows
 HEAVY = 0.5  # the leverage above which a row decides more of its prediction than all others together
-
-__all__ = [
-    "Data",
-    "Line",
-    "Result",
-    "Settings",
-    "Weight",
-    "build_model",
-    "evaluate",
-    "held_out",
-    "load_data",
-    "load_model",
-    "load_test_data",
-    "predict",
-    "train",
-]
 
 
 @dataclass(frozen=True)
@@ -73,7 +57,7 @@ class Result(contract.Result):
         truth, predicted: of the rows that the model is judged by.
         weights: the intercept and the features.
         epochs: how many it took.
-        gradient: the largest derivative that was left; see `linear_regression.Epoch`.
+        gradient: the largest derivative that was left; see `solver.Epoch`.
         converged: whether it counts as none.
         exact: the answer of least squares.
         distance: how far the model's predictions are from those of least squares, in deviations of the target.
@@ -93,9 +77,7 @@ class Result(contract.Result):
 
 def build_model(settings: Settings, data: Data) -> Sequential:
     """One linear layer from the features to the target (or its logarithm), in the target's unit, all weights 0."""
-    model = Sequential([Linear(1, initializer="zeros")], settings.seed)
-    model.build((len(data.design.names),))
-    return model
+    return line_model(len(data.design.names), settings.seed)
 
 
 def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
@@ -116,7 +98,8 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     fit = learn(settings, X, t, val, model, callbacks)
     best = rescaled(exact.weights, exact.intercept, t)
     set_weights(model, fit.line)
-    found, folds = {}, ()
+    found: dict[str, float] = {}
+    folds: list[float] = []
     if settings.folds:
         folds, guesses = _cross_validate(settings, data, rows)
         with np.errstate(all="ignore"):
@@ -128,7 +111,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     distance = float(np.sqrt(np.mean((fit.line(X) - best(X)) ** 2)) / t.std())
     found |= _judge(truth, predicted, float(data.y[data.train].mean())) | fit.losses
     _require_finite(found, data)
-    found = {"primary": "test_r2", **found}
+    measured: dict[str, str | float] = {"primary": "test_r2", **found}
     model.meta = {
         "kind": "regress",
         **data.design.config(),
@@ -147,10 +130,10 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
             "seed": settings.seed,
         },
         "data": {"name": data.name, "sha256": data.sha256},
-        "metrics": found,
+        "metrics": measured,
     }
     return Result(
-        metrics=found,
+        metrics=measured,
         history=fit.history,
         best_epoch=fit.best_epoch,
         notes=tuple(_notes(settings, data, X, exact, fit, distance)),
@@ -214,15 +197,11 @@ def held_out(model: Sequential) -> HeldOut | str:
 
 
 def load_model(path: str | Path, kind: str = "regress") -> Sequential:
-    """A linear regression from its file.
-
-    Raises:
-        InputError: the file is missing, damaged, or another command's, or its parts do not fit each other.
-    """
+    """A linear regression from its file, its parts checked against each other."""
     model = Sequential.load(path, kind)
     try:
         design = Design.from_config(model.meta)
-        weights, target, kept = (model.meta.get(name) for name in ("weights", "target", "settings"))
+        weights, target, kept = (model.meta[name] for name in ("weights", "target", "settings"))
         numbers = [*(weights if isinstance(weights, list) else [None]), model.meta.get("intercept")]
         if not all(type(number) is float for number in (*numbers, model.meta.get("mean"))):
             raise InputError("the model's weights are no numbers")
@@ -308,8 +287,8 @@ def _weights(design: Design, line: Line, exact: Line) -> tuple[Weight, ...]:
         return tuple(Weight(name, None, deviation, best) for name, deviation, best in rows)
     own, intercept = design.encoder.own_units(line.weights, line.intercept)
     best, best_intercept = design.encoder.own_units(exact.weights, exact.intercept)
-    rows = zip(design.names, own.tolist(), line.weights.tolist(), best.tolist(), strict=True)
-    return Weight("intercept", float(intercept), None, float(best_intercept)), *(Weight(*row) for row in rows)
+    columns = zip(design.names, own.tolist(), line.weights.tolist(), best.tolist(), strict=True)
+    return Weight("intercept", float(intercept), None, float(best_intercept)), *(Weight(*column) for column in columns)
 
 
 def _notes(settings: Settings, data: Data, X: np.ndarray, exact: Solution, fit: Fit, distance: float) -> list[str]:

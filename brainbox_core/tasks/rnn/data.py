@@ -61,20 +61,12 @@ class Data(contract.Data):
 
 
 def load_data(settings: Settings, progress: Progress | None = None) -> Data:
-    """The text that the settings name, with a part of it set aside: its end, or random lines.
-
-    Raises:
-        InputError: the text is missing, bad, or too short.
-    """
+    """The text that the settings name, with a part of it set aside: its end, or random lines."""
     return _split(settings.data, settings, None)
 
 
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
-    """What a model is measured by: a text split as the one that it was trained on, in its characters.
-
-    Raises:
-        InputError: as `load_data`.
-    """
+    """What a model is measured by: a text split as the one that it was trained on, in its characters."""
     settings = Settings(data=name, seed=model.seed, lines=model.meta["lines"], val_split=model.meta["val_split"])
     return _split(name, settings, Alphabet(model.meta["characters"]))
 

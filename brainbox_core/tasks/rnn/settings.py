@@ -15,7 +15,7 @@ TITLE, SIZE = "The Light at Sorrel Head (built in)", 64_381  # of the built-in t
 RATES = {"rnn": 0.01, "gru": 0.015, "lstm": 0.02}
 LINE_RATES = {"rnn": 0.003, "gru": 0.005, "lstm": 0.005}
 LINE_BATCH = 64
-ROWS = 10  # of a training, unless `sample_every` says otherwise
+ROWS = 10  # of a training without `sample_every`
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,9 +70,8 @@ def build_model(settings: Settings, data: Data) -> Sequential:
     what = f"{rows} windows of {time:,} characters side by side"
     check_memory(what, 4 * rows * time * numbers, "use a smaller `seq_len`, `batch_size` or `hidden`")
     chain: list[layers.Layer] = [layers.Embedding(size, settings.embedding)] if settings.embedding else []
-    first = {} if settings.embedding else {"ids": size}
     for number in range(settings.layers):
-        chain.append(cell(settings.hidden, **({} if number else first)))
+        chain.append(cell(settings.hidden, ids=None if number or settings.embedding else size))
         if settings.dropout:
             chain.append(layers.Dropout(settings.dropout))
     chain.append(layers.Linear(size, initializer="lecun"))
@@ -104,7 +104,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         ConvergenceError: a loss or a gradient was not finite, or the loss far above that of guessing; the weights are
             finite.
     """
-    watch = _Watch(settings, len(data.alphabet))
+    watch = _Watch(model, settings, len(data.alphabet))
     if settings.patience is not None:
         callbacks = [*callbacks, EarlyStopping("val_loss", settings.patience)]
     flows = {"before": gradient_norms(model, data.val)} if settings.explain else {}
@@ -146,6 +146,7 @@ class _Steps:
     def __init__(self, model: Sequential, settings: Settings, data: Data):
         self.model, self.every, self.steps = model, settings.sample_every, settings.steps
         window, seed = settings.seq_len, settings.seed
+        self.source: Lines | Streams
         if data.lines:
             self.source = Lines(data.train, model.meta["start"], settings.batch_size, window, seed)
         else:
@@ -165,8 +166,8 @@ class _Steps:
 class _Watch(Callback):
     """Keeps the length of every gradient, and adds to the logs of a row what a reader of text wants to see."""
 
-    def __init__(self, settings: Settings, size: int):
-        self.settings, self.guessing = settings, math.log(size)
+    def __init__(self, model: Sequential, settings: Settings, size: int):
+        self.model, self.settings, self.guessing = model, settings, math.log(size)
         self.norms: list[float] = []
 
     def on_batch_end(self, model: Network, logs: Logs) -> None:
@@ -184,7 +185,7 @@ class _Watch(Callback):
         logs["step"] = len(self.norms)
         logs["bits_per_char"] = logs["val_loss"] / math.log(2)
         logs["gradient_norm"] = float(np.median(self.norms[-self.settings.sample_every :]))
-        logs["sample"] = "".join(write(model, 5 if self.settings.lines else 100, temperature=TEMPERATURE))
+        logs["sample"] = "".join(write(self.model, 5 if self.settings.lines else 100, temperature=TEMPERATURE))
 
 
 def _forget(model: Sequential) -> None:
@@ -282,20 +283,17 @@ def held_out(model: Sequential) -> HeldOut | str:
 
 
 def load_model(path: str | Path, kind: str = "rnn") -> Sequential:
-    """A character generator from its file.
-
-    Raises:
-        InputError: the file is missing, damaged, or another command's, or its characters do not fit its layers.
-    """
+    """A character generator from its file, its characters checked against its layers."""
     model = Sequential.load(path, kind)
     meta, first = model.meta, model.layers[0]
-    characters, start = meta.get("characters"), meta.get("start")
+    characters: Any = meta.get("characters")
+    start: Any = meta.get("start")
     fits = (
         isinstance(characters, list)
         and len(model.output_shape) == 2
         and all(isinstance(character, str) and len(character) == 1 for character in characters)
         and len(set(characters)) == len(characters) == model.output_shape[-1]
-        and first.takes_ids
+        and isinstance(first, Recurrent | layers.Embedding)
         and first.ids == len(characters)
         and isinstance(start, int)
         and not isinstance(start, bool)

@@ -54,15 +54,7 @@ class Data(contract.Data):
 
 
 def load_data(settings: Settings, progress: Progress | None = None) -> Data:
-    """The messages that the settings name, without repetitions, divided at random with the same share of spam each.
-
-    Args:
-        progress: called with what is done and how much there is in all.
-
-    Raises:
-        InputError: the file is missing or bad, or has fewer than five messages of a kind.
-        UsageError: the held-out share or the limit leaves too little to train on.
-    """
+    """The messages that the settings name, without repetitions, divided at random with the same share of spam each."""
     texts, labels, found, notes = _read(settings.data, progress)
     if min(counts := np.bincount(labels, minlength=2)) < FEWEST:
         what = f"has {counts[1]:,} spam and {counts[0]:,} ham messages"
@@ -80,16 +72,7 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
 
 
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
-    """What a filter is judged by: the messages of its own data that it never saw, or all of another file's.
-
-    Args:
-        model: the filter.
-        name: of the data.
-        progress: called with (bytes done, bytes in all).
-
-    Raises:
-        InputError: the file is missing or bad, or has no spam or no ham.
-    """
+    """What a filter is judged by: the messages of its own data that it never saw, or all of another file's."""
     bag = BagOfWords.from_config(model.meta["features"], "the model")
     texts, labels, found, notes = _read(name, progress)
     if len(set(labels.tolist())) < 2:

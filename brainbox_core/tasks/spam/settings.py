@@ -27,10 +27,10 @@ class Settings(contract.EpochSettings):
 
     Args:
         data: `messages` (built in), a file of lines label<TAB>text, a CSV file, or - for standard input.
-        ngrams: up to so many words in a row make a feature, 1 to 5.
-        chars: up to so many characters in a row of a word make a feature, 0 to 8; 0 and 1 are none.
-        vocabulary: the most features that are kept by name; more are hashed into so many columns.
-        counts: how often a feature occurs in a message in the place of whether it does.
+        ngrams: the most words in a row that make a feature, 1 to 5.
+        chars: the most characters in a row of a word that make a feature, 0 to 8; 0 and 1 use whole words only.
+        vocabulary: the most features that are kept by name; if there are more, all are hashed into this many columns.
+        counts: take how often a feature occurs in a message, not only whether it does.
         loss: `log`, or `mse` to see why not.
         l2: the penalty on the squared weights.
         threshold: from which probability on a message is called spam. Above 0.5, because losing a message that
@@ -68,15 +68,10 @@ class Settings(contract.EpochSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, least, most in (
-            ("ngrams", 1, MOST_NGRAMS),
-            ("chars", 0, MOST_CHARS),
-            ("vocabulary", 1, LARGEST_VOCABULARY),
-            ("folds", 0, MOST_FOLDS),
-        ):
-            if whole(name, getattr(self, name), least) > most:
-                raise UsageError(name, expected=f"a whole number from {least} to {most}", got=getattr(self, name))
-        contract.check_folds(self.folds)
+        whole("ngrams", self.ngrams, 1, MOST_NGRAMS)
+        whole("chars", self.chars, 0, MOST_CHARS)
+        whole("vocabulary", self.vocabulary, 1, LARGEST_VOCABULARY)
+        contract.check_folds(whole("folds", self.folds, 0, MOST_FOLDS))
         if self.loss not in LOSSES:
             raise UsageError("loss is unknown", expected="log or mse", got=self.loss)
         between("l2", self.l2, 0)

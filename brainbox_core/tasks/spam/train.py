@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbox_core import layers, metrics, optimizers
+from brainbox_core import layers, metrics
 from brainbox_core.data import DataLoader
 from brainbox_core.errors import InputError
 from brainbox_core.kernels.sparse import SparseRows
@@ -18,33 +17,15 @@ from brainbox_core.loss import BinaryCrossEntropy, Penalised, SquaredError
 from brainbox_core.model import training
 from brainbox_core.model.callbacks import Callback, EarlyStopping
 from brainbox_core.model.sequential import Sequential
-from brainbox_core.schedules import OneCycle
 from brainbox_core.tasks import contract
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
-from brainbox_core.tasks.folds import folds
-from brainbox_core.tasks.spam.data import Data, bag_for, load_data, load_test_data
+from brainbox_core.tasks.learning import folds, linear, optimizer
+from brainbox_core.tasks.spam.data import Data, bag_for, load_test_data
+from brainbox_core.tasks.spam.data import load_data as load_data  # a task answers all calls of the contract
 from brainbox_core.tasks.spam.settings import BUILT_IN, USUAL_LENGTH, Settings
 from brainbox_core.tensor import Tensor
 from brainbox_core.text.bag_of_words import BagOfWords
 from brainbox_core.text.tokens import is_word, tokenize
-
-__all__ = [
-    "Data",
-    "Mistake",
-    "Prediction",
-    "Result",
-    "Settings",
-    "SpamFilter",
-    "build_model",
-    "derivative",
-    "evaluate",
-    "held_out",
-    "load_data",
-    "load_model",
-    "load_test_data",
-    "train",
-    "words",
-]
 
 AT_A_TIME = 4096  # messages that are turned into rows at once
 TELLING = 12  # features of each kind that a result names
@@ -122,9 +103,10 @@ class SpamFilter:
         self._model = model
         self._bag = BagOfWords.from_config(model.meta["features"], "the model")
         self._prior = model.meta["prior"]
-        self._weight = model.layers[0].weight.data[:, 0]
+        layer = linear(model)
+        self._weight = layer.weight.data[:, 0]
         self.threshold = model.meta["threshold"] if threshold is None else threshold
-        self.bias = float(model.layers[0].bias.data[0])
+        self.bias = float(layer.bias.data[0])
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """What each of the messages is taken for."""
@@ -169,11 +151,7 @@ def build_model(settings: Settings, data: Data) -> Sequential:
 
 
 def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
-    """Train, restore the best epoch, and judge it by the test messages, which nothing before has looked at.
-
-    Raises:
-        ConvergenceError: the loss or a gradient was not finite.
-    """
+    """Train, restore the best epoch, and judge it by the test messages, which nothing before has looked at."""
     if settings.patience is not None:
         callbacks = [*callbacks, EarlyStopping("val_loss", settings.patience)]
     y = data.labels[:, None].astype(np.float32)
@@ -205,7 +183,6 @@ def evaluate(model: Sequential, data: Data, threshold: float | None = None, prog
 
     Args:
         threshold: from which probability on a message is called spam; the model's own if left out.
-        progress: called with (messages done, messages in all).
     """
     threshold = model.meta["threshold"] if threshold is None else threshold
     rows, labels = data.rows.take(data.test), data.labels[data.test]
@@ -235,12 +212,7 @@ def held_out(model: Sequential) -> HeldOut | str:
 
 
 def load_model(path: str | Path, kind: str = "spam") -> Sequential:
-    """A spam filter from its file.
-
-    Raises:
-        InputError: the file is missing, damaged, another command's, made by another tokenizer, or its parts do not fit
-            each other.
-    """
+    """A spam filter from its file, made by the tokenizer that is used here."""
     model = Sequential.load(path, kind)
     bag = BagOfWords.from_config(model.meta.get("features"), str(path))
     fix = "train it again"
@@ -270,9 +242,8 @@ def _model(settings: Settings, rows: SparseRows) -> Sequential:
     lr = settings.lr
     if settings.optimizer == "sgd":  # a step moves a logit by the rate times the squared length of its row
         lr *= USUAL_LENGTH * len(rows) / float(np.square(rows.data, dtype=np.float64).sum())
-    schedule = OneCycle(lr, math.ceil(len(rows) / settings.batch_size) * settings.epochs)
-    optimizer = optimizers.named(settings.optimizer, schedule)
-    model.compile(optimizer, Penalised(LOSSES[settings.loss](), model.layers[0].weight, settings.l2))
+    loss = Penalised(LOSSES[settings.loss](), linear(model).weight, settings.l2)
+    model.compile(optimizer(settings, len(rows), lr), loss)
     return model
 
 
@@ -303,7 +274,7 @@ def _cross_validate(settings: Settings, data: Data) -> dict[str, float]:
 def _telling(model: Sequential, bag: BagOfWords) -> dict[str, list[tuple[str, float]]]:
     if bag.vocabulary is None:
         return {}
-    names, weight = list(bag.vocabulary), model.layers[0].weight.data[:, 0]
+    names, weight = list(bag.vocabulary), linear(model).weight.data[:, 0]
     order = [place for place in np.argsort(weight, kind="stable").tolist() if not names[place].startswith("~")]
     best = {"spam": order[: -TELLING - 1 : -1], "ham": order[:TELLING]}
     return {label: [(names[place], float(weight[place])) for place in places] for label, places in best.items()}

@@ -44,7 +44,7 @@ def test_another_seed_is_another_stratified_split_and_the_same_seed_the_same():
 @pytest.mark.parametrize(
     ("frauds", "expected"),
     [
-        (slice(0, 100), r"x\.csv: 0 frauds in the last 20% of the rows, which judge it, 200 rows.*ified. or more rows"),
+        (slice(0, 100), r"x\.csv: 0 frauds in the last 20% of the rows, which judge it, 200 rows.*ified` or more rows"),
         ([1, 2, 3, 990], r"0 frauds in the last 20% of the training rows, which choose .* or a larger `val_split`"),
         (slice(640, 1000, 2), r"0 frauds in 80% of the training rows.*`split stratified` or a smaller `val_split`"),
         ([5, *range(700, 1000)], r"200 frauds in the last 20% of the rows, which judge it, 200 rows"),

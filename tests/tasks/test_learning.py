@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from brainbox_core.tasks.folds import folds
+from brainbox_core.tasks.learning import folds
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])
