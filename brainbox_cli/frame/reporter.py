@@ -85,10 +85,11 @@ class Reporter:
         if not self.quiet:
             self._beside(("note: ", "cyan"), text)
 
-    def warn(self, text: str) -> None:
-        """Something that may be wrong with the result; part of the document."""
-        self.document.warnings.append(text)
-        self._beside(("warning: ", "yellow"), text)
+    def warn(self, *texts: str) -> None:
+        """What may be wrong with the result; part of the document."""
+        self.document.warnings += texts
+        for text in texts:
+            self._beside(("warning: ", "yellow"), text)
 
     def working(self, label: str) -> AbstractContextManager[Callable[[int, int], None]]:
         """A live line for long work that is not training; see `Screen.working`."""
