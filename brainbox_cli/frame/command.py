@@ -8,13 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-from brainbox_cli import options
+from brainbox_cli import options, parsers
 from brainbox_cli.arguments import flags_of
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.options import Option
 
 DISPLAY = {"json": options.Json, "quiet": options.Quiet, "verbose": options.Verbose}
+
+
+def spelled(option: Option, value: Any) -> list[str]:
+    """The words of a command line that give an option its value."""
+    if isinstance(value, bool):
+        return [options.switch_of(option, value)]
+    return [options.flag_of(option), parsers.as_typed(value)]
 
 
 def command(noun: str, verb: str | None, function: Callable, choices: Mapping[str, Option]) -> Callable:

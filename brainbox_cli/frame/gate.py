@@ -48,14 +48,9 @@ class Gate:
 
     def record(self, value: float) -> dict | None:
         """The `threshold` of the JSON document."""
-        if self.fail_under is None and self.fail_over is None:
-            return None
         bars = {"fail_under": self.fail_under, "fail_over": self.fail_over}
-        return {
-            "metric": self.metric,
-            **{name: bar for name, bar in bars.items() if bar is not None},
-            "passed": not self.failure(value),
-        }
+        given = {name: bar for name, bar in bars.items() if bar is not None}
+        return {"metric": self.metric, **given, "passed": not self.failure(value)} if given else None
 
     def _shown(self, value: float) -> str:
         return number(self.metric, float(value))

@@ -22,6 +22,7 @@ from typer.core import TyperCommand
 from brainbox_cli import options, parsers
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.command import command as options_of
+from brainbox_cli.frame.command import spelled
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.options import Option
 from brainbox_cli.program import ParsingError, unknown_option
@@ -191,10 +192,8 @@ def _reproduce(lesson: Lesson, values: Mapping, given: set[str]) -> str:
             continue
         if isinstance(choice.info, typer.models.ArgumentInfo):
             argument = [parsers.as_typed(value)]
-        elif isinstance(value, bool):
-            words.append(options.switch_of(choice, value))
         else:
-            words += [options.flag_of(choice), parsers.as_typed(value)]
+            words += spelled(choice, value)
     if argument and argument[0].startswith("-"):
         return shlex.join([*words, "--", *argument])
     return shlex.join([*words[:2], *argument, *words[2:]])

@@ -95,11 +95,11 @@ class Reporter:
         if not self.quiet:
             self._beside(("note: ", "cyan"), as_options(text, self.flags))
 
-    def warn(self, text: str) -> None:
-        """Something that may be wrong with the result; part of the document."""
-        text = as_options(text, self.flags)
-        self.document.warnings.append(text)
-        self._beside(("warning: ", "yellow"), text)
+    def warn(self, *texts: str) -> None:
+        """What may be wrong with the result; part of the document."""
+        for text in (as_options(text, self.flags) for text in texts):
+            self.document.warnings.append(text)
+            self._beside(("warning: ", "yellow"), text)
 
     def working(self, label: str) -> AbstractContextManager[Callable[[int, int], None]]:
         """A live line for long work that is not training; see `Screen.working`."""

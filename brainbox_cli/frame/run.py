@@ -10,8 +10,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainbox_cli import options, parsers
+from brainbox_cli import parsers
 from brainbox_cli.exit_codes import ExitCode
+from brainbox_cli.frame.command import spelled
 from brainbox_cli.frame.gate import Gate, shown
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.run_folder import METRICS, MODEL, RUN, RunFolder, default_folder, model_path, open_folder
@@ -39,7 +40,10 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
     reporter.document.set(seed=settings.seed, config=asdict(settings))
     reporter.say((f"{trainer.noun}: ", "bold cyan"), " | ".join(trainer.headline(settings)), wrap=True)
     if values["dry_run"]:
-        return _dry_run(trainer, reporter, settings, path, values["plot"])
+        _prepare(trainer, reporter, settings)
+        pictures = " and pictures" if values["plot"] else ""
+        reporter.answer(f"would write {path / MODEL}, {RUN}, {METRICS}{pictures}; nothing was trained or written")
+        return ExitCode.OK
 
     with open_folder(path, ours=out is None) as folder:
         task, data, model = _prepare(trainer, reporter, settings)
@@ -50,21 +54,20 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         except ConvergenceError:
             _keep(reporter, folder, model)
             raise
-        for note in result.notes:
-            reporter.warn(note)
+        reporter.warn(*result.notes)
         folder.save(model)
         about = f"  ({trainer.best(result)})" if result.history else ""
         _show_metrics(trainer, reporter, "train", result, data, about, settings.seed)
-        pictures = {}
+        drawn = {}
         if values["plot"]:
             with reporter.working("drawing"):
-                pictures = trainer.draw(path, model, data, result)
+                drawn = trainer.draw(path, model, data, result)
         words, examples = trainer.try_next(path, data)
         own = {"model": path / MODEL, "run": path / RUN, "metrics": path / METRICS}
-        reporter.document.set(artifacts={**own, **pictures, **examples})
+        reporter.document.set(artifacts={**own, **drawn, **examples})
         reporter.row("loss", _loss_curve(reporter, result.history))
         reporter.row("saved", str(path / MODEL))
-        reporter.row("pictures", ", ".join(place.name for place in pictures.values()))
+        reporter.row("pictures", ", ".join(place.name for place in drawn.values()))
         reporter.row("next", _next_command(trainer, path, words))
         reporter.row("reproduce", _reproduce(trainer, settings))
         code = _gate(reporter, gate, result.metrics)
@@ -77,19 +80,16 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
 
 
 def _settings(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> Settings:
-    """What was asked for; the rest is the noun's choice, which may depend on it. `--quick` changes only that rest."""
+    """The settings asked for; the noun chooses the others, which may depend on them. `--quick` changes only those."""
     names = trainer.setting_options
     asked = {name: values[name] for name in names if name in given}
     settings = trainer.settings(**asked)
     if not values["quick"]:
         return settings
     quick = replace(settings.quick(), **asked)
-    changes = [
-        f"{options.flag_of(names[name])} {parsers.as_typed(getattr(quick, name))}"
-        for name in names
-        if getattr(quick, name) != getattr(settings, name)
-    ]
-    reporter.say(("quick: ", "cyan"), " ".join(changes) or "nothing to change")
+    changed = [name for name in names if getattr(quick, name) != getattr(settings, name)]
+    words = [word for name in changed for word in spelled(names[name], getattr(quick, name))]
+    reporter.say(("quick: ", "cyan"), " ".join(words) or "nothing to change")
     return quick
 
 
@@ -99,8 +99,7 @@ def _prepare(trainer: Trainer, reporter: Reporter, settings: Settings) -> tuple[
         task = trainer.task
         data = task.load_data(settings, progress)
         model = task.build_model(settings, data)
-    for note in data.notes:
-        reporter.warn(note)
+    reporter.warn(*data.notes)
     _show_layers(reporter, model.summary())
     counts = data.counts
     rows = f"{counts['train']:,} {data.unit} to train on, {counts['val']:,} held out"
@@ -111,7 +110,7 @@ def _prepare(trainer: Trainer, reporter: Reporter, settings: Settings) -> tuple[
 
 
 def _keep(reporter: Reporter, folder: RunFolder, model: Sequential) -> None:
-    """Keep what a training that diverged had learned until then; why it diverged is the error, whatever comes of it."""
+    """Keep the last finite weights of a training that diverged; if that fails, it is a warning beside the error."""
     try:
         kept = folder.keep(model)
     except InputError as error:
@@ -132,13 +131,6 @@ def _show_layers(reporter: Reporter, summary: Summary) -> None:
         reporter.say((line, "bright_black"))
 
 
-def _dry_run(trainer: Trainer, reporter: Reporter, settings: Settings, path: Path, plot: bool) -> ExitCode:
-    _prepare(trainer, reporter, settings)
-    pictures = " and pictures" if plot else ""
-    reporter.answer(f"would write {path / MODEL}, {RUN}, {METRICS}{pictures}; nothing was trained or written")
-    return ExitCode.OK
-
-
 def _next_command(trainer: Trainer, path: Path, words: list[str]) -> str:
     words = ["brainbox", trainer.noun, *words]
     if path != Path("brainbox-out", trainer.noun):  # also with BRAINBOX_OUT: the next shell may not have it
@@ -153,12 +145,8 @@ def _reproduce(trainer: Trainer, settings: Settings) -> str:
         rest = {other: value for other, value in told.items() if other != name}
         if trainer.settings(**rest) == settings:  # the noun would choose it by itself
             told = rest
-    words = ["brainbox", trainer.noun]
-    for name, value in told.items():
-        words.append(options.flag_of(trainer.setting_options[name]))
-        if value is not True:
-            words.append(parsers.as_typed(value))
-    return shlex.join(words)
+    words = [word for name, value in told.items() for word in spelled(trainer.setting_options[name], value)]
+    return shlex.join(["brainbox", trainer.noun, *words])
 
 
 def predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
@@ -191,8 +179,7 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
         if values["data"] is not None:
             raise
         raise InputError(f"it was trained on {name}: {error.line}", fix="name the data with --data") from error
-    for note in data.notes:
-        reporter.warn(note)
+    reporter.warn(*data.notes)
     if values["data"] is None and data.sha256 != model.meta["data"].get("sha256"):
         reporter.warn(f"{name} is not what it was when the model was trained on it")
     extra = {name: values[name] for name in trainer.evaluate_choices}
@@ -201,8 +188,7 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
     )
     with reporter.working("evaluating") as progress:
         result = task.evaluate(model, data, **extra, progress=progress)
-    for note in result.notes:
-        reporter.warn(note)
+    reporter.warn(*result.notes)
     changed = "".join(f", {name} {parsers.as_typed(extra[name])}" for name in extra if name in given)
     measured = data.counts["test"] or data.counts["val"]  # where there is no third part, what was held out
     about = f"  ({measured:,} {data.unit} of {name}{changed})"
@@ -256,11 +242,10 @@ def _train_first(trainer: Trainer, reporter: Reporter, path: Path) -> tuple[AnyT
             task = trainer.task
             data = task.load_data(settings)
             model = task.build_model(settings, data)
-            if folder is None:
-                task.train(model, settings, data)
-            else:
+            if folder:
                 folder.record("start", command=trainer.noun, **asdict(settings))
-                result = task.train(model, settings, data, callbacks=[folder])
+            result = task.train(model, settings, data, callbacks=[folder] if folder else [])
+            if folder:
                 folder.save(model)
                 folder.record("end", status="ok", **result.metrics)
     return task, model

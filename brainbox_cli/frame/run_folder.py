@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from brainbox_cli.frame.document import plain
 from brainbox_cli.tour import NOUNS
 from brainbox_core.errors import BrainboxError, InputError
-from brainbox_core.files.reading import explain, printable
+from brainbox_core.files.reading import explain, explained, printable
 from brainbox_core.files.writing import atomic_write, check_writable, make_folder
 from brainbox_core.model.callbacks import Callback
 
@@ -143,10 +143,8 @@ class RunFolder(Callback):
         self._finished = False
 
     def __enter__(self) -> RunFolder:
-        try:
+        with explained(self.path / METRICS):
             self._metrics = open(self.path / METRICS, "wb", buffering=0)
-        except OSError as error:
-            raise explain(error, self.path / METRICS) from error
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
@@ -160,19 +158,15 @@ class RunFolder(Callback):
     def record(self, event: str, **fields: Any) -> None:
         """Append one event to `metrics.jsonl`."""
         self._finished = event == "end"
-        try:
-            line = json.dumps(plain({"event": event, **fields}), allow_nan=False) + "\n"
+        line = json.dumps(plain({"event": event, **fields}), allow_nan=False) + "\n"
+        with explained(self.path / METRICS):
             self._metrics.write(line.encode())
-        except OSError as error:
-            raise explain(error, self.path / METRICS) from error
 
     def save(self, model: Sequential) -> None:
         """Keep a trained model; the checkpoint of an earlier training that failed would pass for a part of this one."""
         model.save(self.path / MODEL)
-        try:
+        with explained(self.path / CHECKPOINT):
             (self.path / CHECKPOINT).unlink(missing_ok=True)
-        except OSError as error:
-            raise explain(error, self.path / CHECKPOINT) from error
 
     def keep(self, model: Sequential) -> Path | None:
         """Save the last weights of a training that failed; a model that was saved before stays.

@@ -93,6 +93,15 @@ def explain(error: OSError | ValueError, path: str | os.PathLike, size: int | No
     return InputError(what, where=printable(path), fix=fix)
 
 
+@contextlib.contextmanager
+def explained(path: str | os.PathLike, size: int | None = None) -> Iterator[None]:
+    """What the system refuses in this block is told in the user's words; see `explain`."""
+    try:
+        yield
+    except OSError as error:
+        raise explain(error, path, size) from error
+
+
 def open_regular(path: str | os.PathLike) -> BinaryIO:
     """Open a regular file for reading; never blocks on a pipe, a socket or a device.
 
@@ -134,10 +143,8 @@ def open_unchanging(path: str | os.PathLike) -> Iterator[tuple[BinaryIO, int]]:
     """
     with open_regular(path) as file:
         before = os.fstat(file.fileno())
-        try:
+        with explained(path):
             yield file, before.st_size
-        except OSError as error:
-            raise explain(error, path) from error
         after = os.fstat(file.fileno())
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise InputError("changed while it was read", where=printable(path), fix="wait until it is written")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from brainbox_core.errors import InputError
-from brainbox_core.files.reading import explain, kind_of, open_unchanging, printable
+from brainbox_core.files.reading import explained, kind_of, open_unchanging, printable
 
 MAX_SIZE = 2**31  # bytes; 10 million rows of 10 numbers fit
 MAX_LINE = 2**22  # characters
@@ -100,12 +100,10 @@ def open_text(source: str | os.PathLike | BinaryIO, name: str | None = None) -> 
 
 def _copy(source: BinaryIO, file: BinaryIO, name: str) -> int:
     size = 0
-    try:
+    with explained(name):
         while block := source.read(BLOCK):
             size += file.write(block)
             _require_size(size, name)
-    except OSError as error:
-        raise explain(error, name) from error
     return size
 
 

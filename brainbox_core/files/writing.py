@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 
 from brainbox_core.errors import InputError
-from brainbox_core.files.reading import BINARY, explain, printable, require_regular
+from brainbox_core.files.reading import BINARY, explain, explained, printable, require_regular
 
 
 class DurabilityWarning(UserWarning):
@@ -38,7 +38,7 @@ def atomic_write(path: str | os.PathLike, data: bytes) -> None:
         DurabilityWarning: the file is saved, but the folder could not be synchronised.
     """
     target, existing = _resolve_target(path)
-    try:
+    with explained(path, size=len(data)):
         descriptor, temporary = _create_temporary(target, 0o666 if existing is None else 0o600)
         try:
             try:
@@ -54,8 +54,6 @@ def atomic_write(path: str | os.PathLike, data: bytes) -> None:
         except BaseException:  # a Ctrl-C, too, leaves no temporary file
             _remove(temporary)
             raise
-    except OSError as error:
-        raise explain(error, path, size=len(data)) from error
     _sync_folder(target.parent, path)
 
 
@@ -66,12 +64,10 @@ def check_writable(path: str | os.PathLike) -> None:
         InputError: it is a folder, not a regular file or protected, or its folder is missing or cannot be written.
     """
     target, existing = _resolve_target(path)
-    try:
+    with explained(path):
         if existing is not None:
             os.close(os.open(target, os.O_WRONLY))  # read-only and immutable files refuse
         _probe(target)
-    except OSError as error:
-        raise explain(error, path) from error
 
 
 def make_folder(path: str | os.PathLike) -> None:

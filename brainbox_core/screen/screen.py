@@ -78,7 +78,7 @@ class Screen:
             wrap: break a line that is too long for the terminal between words. Otherwise the terminal breaks it,
                 anywhere; a command or a path that goes over two lines can still be copied then.
         """
-        pieces = [(printable(text, MAX_LINE), style) for text, style in map(_styled, parts)]
+        pieces = list(map(_safe, parts))
         if self.animated or self.colour:
             from rich.text import Text
 
@@ -89,7 +89,7 @@ class Screen:
 
     def row(self, cells: Sequence[Part], widths: Sequence[int]) -> None:
         """Write one row of a table that stays: each cell at the right end of its column, and never cut."""
-        styled = [_styled(cell) for cell in cells]
+        styled = list(map(_safe, cells))
         widths = [max(width, len(text)) for (text, _), width in zip(styled, widths, strict=True)]
         if not (self.animated or self.colour):
             self.print(*(text.rjust(width) for (text, _), width in zip(styled, widths, strict=True)))
@@ -114,8 +114,7 @@ class Screen:
             return
         from rich.text import Text
 
-        pieces = [[(printable(text, MAX_LINE), style) for text, style in map(_styled, parts)] for parts in lines]
-        picture = Text("\n").join(Text.assemble(*line) for line in pieces)
+        picture = Text("\n").join(Text.assemble(*map(_safe, parts)) for parts in lines)
         picture.no_wrap, picture.overflow = True, "crop"
         self._draw(picture)
 
@@ -227,5 +226,7 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
-def _styled(part: Part) -> tuple[str, str]:
-    return (part, "") if isinstance(part, str) else part
+def _safe(part: Part) -> tuple[str, str]:
+    """A text that no terminal takes for a command, and its style."""
+    text, style = (part, "") if isinstance(part, str) else part
+    return printable(text, MAX_LINE), style

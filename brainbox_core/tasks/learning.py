@@ -27,9 +27,10 @@ def optimizer(settings: EpochSettings, rows: int, lr: float, normalized_decay: f
             updates and 50,000 (Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019, appendix B).
     """
     steps = math.ceil(rows / batch_rows(settings, rows)) * settings.epochs
-    decays = settings.optimizer == "adamw" and normalized_decay is not None
-    decay = {"weight_decay": normalized_decay / math.sqrt(steps)} if decays else {}
-    return named(settings.optimizer, OneCycle(lr, steps), **decay)
+    schedule = OneCycle(lr, steps)
+    if settings.optimizer == "adamw" and normalized_decay is not None:
+        return named("adamw", schedule, weight_decay=normalized_decay / math.sqrt(steps))
+    return named(settings.optimizer, schedule)
 
 
 def linear(model: Sequential, place: int = 0) -> Linear:
