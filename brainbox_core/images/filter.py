@@ -1,11 +1,10 @@
 """2-D filtering: slide a small kernel of weights over a picture; every pixel becomes a weighted sum of its neighbours.
 
-This is the cross-correlation of convolutional networks: the kernel is not turned around. All sums are in float64. Three
+This is the cross-correlation of convolutional networks: the kernel is not turned around. All sums are in float64. Two
 routes give the same result; the kernel decides which is taken:
 
 - a small kernel: matrix products of bands of rows with a banded Toeplitz matrix;
-- a larger one that is a column times a row (blur, gaussian, every 1xN): two short filters, one after the other;
-- any other: the Fourier transform, whose cost hardly depends on the kernel's size (overlap-save: A. V. Oppenheim and
+- a large one: the Fourier transform, whose cost hardly depends on the kernel's size (overlap-save: A. V. Oppenheim and
   R. W. Schafer, "Discrete-Time Signal Processing", section 8.7).
 
 Pictures are worked off in tiles that stay in the processor's cache, so the extra memory does not grow with the picture.
@@ -21,6 +20,8 @@ from numpy.lib.stride_tricks import as_strided
 from brainbox_core.checks import whole
 from brainbox_core.errors import UsageError
 
+Route = Callable[[np.ndarray, np.ndarray], None]
+
 PADDINGS = ("same", "valid")
 BORDERS = ("constant", "reflect", "edge")
 
@@ -31,12 +32,10 @@ BORDERS = ("constant", "reflect", "edge")
 #     adding shifted slices, in the cache  8     16     53
 #     banded matrix products               2.8    5.0   11.6    40     260
 #     Fourier transform                   13.1   13.2   13.4    13      16
-#     two short filters (if it has rank 1) 3.8    4.1    4.4     4.9     6.5
 #
-# The first route costs about 0.11 ns for each row of its matrix, w * (h + BAND - 1); hence the two limits.
+# The first route costs about 0.11 ns for each row of its matrix, w * (h + BAND - 1); hence the limit.
 BAND = 4  # rows per matrix product: less makes the product inefficient, more adds zeros that are multiplied, too
-SHORT_BAND = 16  # the same for one-dimensional filters
-SMALL, LARGE = 40, 110
+LARGE = 110  # rows of the matrix from which on the other route is the faster one
 TILE_PIXELS, TILE_COLUMNS = 96 * 1024, 2048  # 0.8 MB in float64, so that a window and its copies share the cache
 SCRATCH = 60_000  # numbers in the matrix of shifted rows
 SPECTRAL_TILE = 256  # rows and columns
@@ -202,20 +201,12 @@ def _sources(start: int, count: int, length: int, border: str) -> tuple[np.ndarr
 # The routes: each is made for one kernel and called with (window, out), (rows+h-1, columns+w-1) -> (rows, columns)
 
 
-def _route(kernel: np.ndarray, width: int) -> tuple[Callable, tuple[int, int]]:
+def _route(kernel: np.ndarray, width: int) -> tuple[Route, tuple[int, int]]:
     """The fastest route for a kernel, and the rows and columns of the tiles that suit it."""
     h, w = kernel.shape
-    cost = w * (h + BAND - 1)
-    tile = max(1, TILE_PIXELS // min(width, TILE_COLUMNS)), TILE_COLUMNS
-    if cost > SMALL:
-        # Through the largest weight, so that round weights stay round; those of a singular value decomposition do not.
-        row, column = np.unravel_index(np.abs(kernel).argmax(), kernel.shape)
-        factors = kernel[:, column] / (kernel[row, column] or 1), kernel[row]
-        if (np.abs(np.outer(*factors) - kernel) <= 1e-15 * np.abs(kernel[row, column])).all():
-            return _Separable(*factors), tile
-    if cost <= LARGE:
-        return _Banded(kernel), tile
-    return _Spectral(kernel), tuple(max(SPECTRAL_TILE, 3 * side) for side in kernel.shape)
+    if w * (h + BAND - 1) <= LARGE:
+        return _Banded(kernel), (max(1, TILE_PIXELS // min(width, TILE_COLUMNS)), TILE_COLUMNS)
+    return _Spectral(kernel), (max(SPECTRAL_TILE, 3 * h), max(SPECTRAL_TILE, 3 * w))
 
 
 class _Banded:
@@ -253,41 +244,6 @@ class _Banded:
             matrix = self._scratch[: some.size].reshape(some.shape)
             np.copyto(matrix, some)
             np.matmul(weights, matrix.reshape(len(some), -1, columns), out=out[start : start + step])
-
-
-class _Separable:
-    """Filter all columns with one factor of the kernel, then all rows with the other."""
-
-    def __init__(self, column: np.ndarray, row: np.ndarray):
-        self._column, self._row = _toeplitz(column), _toeplitz(row)
-        self._scratch = np.empty(0)
-
-    def __call__(self, window: np.ndarray, out: np.ndarray) -> None:
-        shape = len(out), window.shape[1]
-        if self._scratch.size < shape[0] * shape[1]:
-            self._scratch = np.empty(shape)
-        between = self._scratch.reshape(-1)[: shape[0] * shape[1]].reshape(shape)
-        _slide(window, self._column, between)
-        _slide(between.T, self._row, out.T)
-
-
-def _toeplitz(weights: np.ndarray) -> np.ndarray:
-    """The same weights in SHORT_BAND rows, each a zero further to the right, (k) -> (B, B+k-1)."""
-    matrix = np.zeros((SHORT_BAND, SHORT_BAND + len(weights) - 1))
-    for row in range(SHORT_BAND):
-        matrix[row, row : row + len(weights)] = weights
-    return matrix
-
-
-def _slide(image: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
-    """Filter along the first axis, (n+k-1,m) -> (n,m), with the matrix of a short filter."""
-    (down, right), columns = image.strides, image.shape[1]
-    bands, rest = divmod(len(out), SHORT_BAND)
-    seen = as_strided(image, (bands, matrix.shape[1], columns), (SHORT_BAND * down, down, right))
-    np.matmul(matrix, seen, out=out[: len(out) - rest].reshape(bands, SHORT_BAND, columns))
-    if rest:
-        last = matrix[:rest, : matrix.shape[1] - SHORT_BAND + rest]
-        np.matmul(last, image[len(out) - rest :], out=out[len(out) - rest :])
 
 
 class _Spectral:

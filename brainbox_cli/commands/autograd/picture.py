@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,6 +28,9 @@ from brainbox_core.scalar.graph import label
 from brainbox_core.scalar.value import Value
 from brainbox_core.tasks.autograd.formula import Result
 from brainbox_core.tasks.autograd.network import EXTENT, Training, boundary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MOST_DRAWN = 60  # nodes; more cannot be read
 MOST_INCHES = 40  # in either direction
@@ -71,7 +75,7 @@ def _graph(drawing: Layout, result: Result) -> Figure:
     return figure
 
 
-def _draw_node(axes: object, node: Value, place: tuple[float, float], colour: str, scale: float) -> None:
+def _draw_node(axes: Axes, node: Value, place: tuple[float, float], colour: str, scale: float) -> None:
     width, height = BOX[0] / STEP[0], BOX[1] / STEP[1]
     corner = (place[0] - width / 2, place[1] - height / 2)
     axes.add_patch(Rectangle(corner, width, height, facecolor="white", edgecolor=colour, linewidth=1.6, zorder=3))
@@ -91,7 +95,7 @@ def _draw_node(axes: object, node: Value, place: tuple[float, float], colour: st
         )
 
 
-def _draw_edge(axes: object, edge: Edge, scale: float) -> None:
+def _draw_edge(axes: Axes, edge: Edge, scale: float) -> None:
     """A curve that leaves and arrives level, with the slope on it; grey where nothing flows back."""
     half = BOX[0] / STEP[0] / 2
     (x0, y0), *bends, (x1, y1) = edge.places

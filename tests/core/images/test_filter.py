@@ -120,8 +120,8 @@ def test_the_window_of_a_pixel_gives_the_pixel(shape, border, padding):
         ((3, 3), False, "_Banded"),
         ((9, 9), False, "_Banded"),
         ((1, 3), True, "_Banded"),
-        ((9, 9), True, "_Separable"),
-        ((1, 31), True, "_Separable"),
+        ((9, 9), True, "_Banded"),
+        ((1, 31), True, "_Spectral"),
         ((15, 15), False, "_Spectral"),
     ],
     ids=str,
@@ -134,13 +134,9 @@ def test_the_kernel_decides_the_route(size, rank_one, route):
     np.testing.assert_allclose(correlate(image, kernel, "valid")[:, : expected.shape[1]], expected, rtol=1e-6)
 
 
-def test_a_kernel_that_is_nearly_a_product_is_not_taken_for_one():
-    kernel = np.ones((9, 9))
-    kernel[4, 4] += 1e-9
-    assert isinstance(filtering._route(kernel, 100)[0], filtering._Banded)
-    assert isinstance(filtering._route(np.ones((9, 9)) / 81, 100)[0], filtering._Separable)
-    assert isinstance(filtering._route(np.zeros((9, 9)), 100)[0], filtering._Separable)
-    assert not correlate(picture(20, 20), np.zeros((9, 9))).any()
+def test_a_kernel_of_zeros_gives_zeros():
+    for side in (3, 9, 31):
+        assert not correlate(picture(20, 20), np.zeros((side, side))).any()
 
 
 def test_whole_numbers_stay_exact():
