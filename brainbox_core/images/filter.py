@@ -161,7 +161,7 @@ def _check(image: np.ndarray, kernel: np.ndarray, padding: str, border: str) -> 
             raise UsageError(name, expected=" or ".join(known), got=repr(value))
     if padding == "valid" and (kernel.shape[0] > image.shape[0] or kernel.shape[1] > image.shape[1]):
         sizes = "{} x {}, is larger than the picture, {} x {}".format(*kernel.shape, *image.shape)
-        raise UsageError(f"the kernel, {sizes}", fix="use a smaller kernel or the padding same")
+        raise UsageError(f"the kernel, {sizes}", fix="use a smaller kernel or `padding same`")
 
 
 def _parts(length: int, most: int) -> list[tuple[int, int]]:

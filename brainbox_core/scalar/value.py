@@ -225,7 +225,7 @@ def graph(root: Value) -> list[Value]:
     while stack:
         node = stack.pop()
         if node is None:  # the mark below a node's parents: they are done, and so is the node
-            order.append(stack.pop())
+            order.append(stack.pop())  # type: ignore[arg-type] # below a mark there is no other mark
         elif node not in seen:
             seen.add(node)
             stack += (node, None)

@@ -72,15 +72,15 @@ def layout(root: Value, limit: int) -> Layout:
                     towards.setdefault(far, []).append(near)
 
     at: dict[Thing, Place] = {}
-    for index, layer in enumerate(layers):
-        wanted = {thing: fmean([at[near][1] for near in towards[thing]] or [0.0]) for thing in layer}
-        layer.sort(key=lambda thing: (-wanted[thing], turn[thing]))
-        rows = [wanted[layer[0]]]
-        for above, thing in pairwise(layer):
+    for index, things in enumerate(layers):
+        wanted = {thing: fmean([at[near][1] for near in towards[thing]] or [0.0]) for thing in things}
+        things.sort(key=lambda thing: (-wanted[thing], turn[thing]))
+        rows = [wanted[things[0]]]
+        for above, thing in pairwise(things):
             gap = 1.0 if isinstance(above, Value) and isinstance(thing, Value) else BEND_GAP
             rows.append(min(wanted[thing], rows[-1] - gap))
         shift = fmean(wanted.values()) - fmean(rows)  # what was pushed down is moved back up, all of it together
-        at |= {thing: (float(len(layers) - 1 - index), row + shift) for thing, row in zip(layer, rows, strict=True)}
+        at |= {thing: (float(len(layers) - 1 - index), row + shift) for thing, row in zip(things, rows, strict=True)}
     edges = [
         Edge(parent, child, slope, tuple(at[thing] for thing in reversed(chain)))
         for parent, child, slope, chain in chains

@@ -120,6 +120,8 @@ def _run(
             reporter.say(("... and so on; --verbose shows every update", "bright_black"))
 
     result = learn_table(digits, lr=lr, epochs=epochs, start=start, watch=watch)
+    if (failure := result.problem) and not result.separation.possible:
+        failure.fix += ": brainbox autograd --dataset xor"
     _show_end(reporter, result, explain)
     mistakes = Counter(update.epoch for update in path)
     files = {"plot": _picture(reporter, result, path)} if plot else {}
@@ -130,7 +132,7 @@ def _run(
         history=[{"epoch": epoch, "mistakes": mistakes[epoch]} for epoch in range(1, result.epochs + 1)],
         files=files,
         try_next=("neuron", "--gate", "xor"),
-        failure=result.problem,
+        failure=failure,
     )
 
 

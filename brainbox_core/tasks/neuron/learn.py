@@ -108,7 +108,7 @@ class Result:
         if self.bound is None:
             return ConvergenceError(
                 f"{self.name} is not linearly separable: no single neuron can learn it",
-                fix="a network with a hidden layer can: brainbox autograd --dataset xor",
+                fix="a network with a hidden layer can",
             )
         if self.bound < ASTRONOMICAL:
             return ConvergenceError(

@@ -72,7 +72,7 @@ def test_numbers_alone():
 
 
 def test_mistakes():
-    with pytest.raises(UsageError, match="y needs a value; add --at x=3,y=1"):
+    with pytest.raises(UsageError, match="y needs a value; add `at x=3,y=1`"):
         differentiate("x*y", {"x": 3})
     with pytest.raises(UsageError, match="there is no z in the formula"):
         differentiate("x*y", {"x": 3, "y": 1, "z": 2})
