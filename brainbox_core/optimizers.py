@@ -18,8 +18,7 @@ import math
 
 import numpy as np
 
-from brainbox_core import checks
-from brainbox_core.errors import ConvergenceError, UsageError
+from brainbox_core.errors import ConvergenceError, UsageError, between
 from brainbox_core.parameters import Parameters
 from brainbox_core.scalar.update_rules import RULES
 from brainbox_core.schedules import Constant, Schedule
@@ -63,7 +62,7 @@ class Optimizer:
 
     def __init__(self, lr: float | Schedule, clip_norm: float | None):
         self.schedule = lr if callable(lr) else Constant(lr)
-        self.clip_norm = None if clip_norm is None else checks.between("clip_norm", clip_norm, 0, above=True)
+        self.clip_norm = None if clip_norm is None else between("clip_norm", clip_norm, 0, above=True)
         self.steps, self.norm = 0, 0.0
         self.moments: dict[str, np.ndarray] = {}
         self._parameters: Parameters | None = None
@@ -141,7 +140,7 @@ class SGD(Optimizer):
         clip_norm: float | None = None,
     ):
         super().__init__(lr, clip_norm)
-        self.momentum, self.nesterov = checks.between("momentum", momentum, 0, 0.99999), bool(nesterov)
+        self.momentum, self.nesterov = between("momentum", momentum, 0, 0.99999), bool(nesterov)
         if nesterov and not momentum:
             raise UsageError("nesterov needs a momentum", fix="SGD(momentum=0.9, nesterov=True)")
         self.moment_names = ("velocity",) if momentum else ()
@@ -170,7 +169,7 @@ class _Adaptive(Optimizer):
 
     def __init__(self, lr: float | Schedule, epsilon: float, clip_norm: float | None):
         super().__init__(lr, clip_norm)
-        self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
+        self.epsilon = between("epsilon", epsilon, 0, above=True)
 
     def _is_safe(self, lr: float) -> bool:
         return lr <= SAFE_RATE and self.epsilon >= SAFE_EPSILON
@@ -215,7 +214,7 @@ class RMSprop(_Adaptive):
         clip_norm: float | None = None,
     ):
         super().__init__(lr, epsilon, clip_norm)
-        self.decay = checks.between("decay", decay, 0, 0.999999)
+        self.decay = between("decay", decay, 0, 0.999999)
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
         root = math.sqrt(1 - self.decay)
@@ -261,8 +260,8 @@ class Adam(_Adaptive):
         clip_norm: float | None = None,
     ):
         super().__init__(lr, epsilon, clip_norm)
-        self.beta1 = checks.between("beta1", beta1, 0, 0.999999)
-        self.beta2 = checks.between("beta2", beta2, 0, 0.999999)
+        self.beta1 = between("beta1", beta1, 0, 0.999999)
+        self.beta2 = between("beta2", beta2, 0, 0.999999)
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
         if self.weight_decay:
@@ -299,7 +298,7 @@ class AdamW(Adam):
         clip_norm: float | None = None,
     ):
         super().__init__(lr, beta1, beta2, epsilon, clip_norm)
-        self.weight_decay = checks.between("weight_decay", weight_decay, 0)
+        self.weight_decay = between("weight_decay", weight_decay, 0)
 
     def _is_safe(self, lr: float) -> bool:
         return super()._is_safe(lr) and lr * self.weight_decay <= 2  # above it the weights grow

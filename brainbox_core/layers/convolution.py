@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from brainbox_core import checks, functional
-from brainbox_core.errors import UsageError
+from brainbox_core import functional
+from brainbox_core.errors import UsageError, pair, whole
 from brainbox_core.kernels.convolution import Pair, same_padding, window_count
 from brainbox_core.layers import initializers
 from brainbox_core.layers.base import Layer, Shape
@@ -44,8 +44,8 @@ class Conv2D(Layer):
         padding: str = "valid",
         initializer: str = "he",
     ):
-        self.filters = checks.whole("filters", filters)
-        self.kernel, self.stride = checks.pair("kernel", kernel), checks.pair("stride", stride)
+        self.filters = whole("filters", filters)
+        self.kernel, self.stride = pair("kernel", kernel), pair("stride", stride)
         if padding not in ("valid", "same"):
             raise UsageError("padding", expected="'valid' or 'same'", got=repr(padding))
         self.padding, self.initializer = padding, initializer
@@ -76,8 +76,8 @@ class Conv2D(Layer):
         self.bias = self.parameter("bias", np.zeros(shapes["bias"], np.float32))
         self.zeros = ((0, 0), (0, 0))
         if self.padding == "same":
-            sides = zip((h, w), self.kernel, self.stride, strict=True)
-            self.zeros = tuple(same_padding(size, k, s) for size, k, s in sides)
+            across, down = zip((h, w), self.kernel, self.stride, strict=True)
+            self.zeros = same_padding(*across), same_padding(*down)
         return shape
 
     def __call__(self, x: Tensor, training: bool = False, pool: Pair = (1, 1)) -> Tensor:
@@ -96,7 +96,7 @@ class Conv2D(Layer):
     def _image(self, shape: Shape) -> tuple[int, int, int]:
         if len(shape) not in (2, 3):
             raise self.misfit("images: (batch, height, width, channels) or (batch, height, width)", shape)
-        return (*shape, 1) if len(shape) == 2 else shape
+        return shape[0], shape[1], shape[2] if len(shape) == 3 else 1
 
 
 class Pool(Layer):
@@ -108,8 +108,8 @@ class Pool(Layer):
     """
 
     def __init__(self, size: int | Pair = 2, stride: int | Pair | None = None):
-        self.size = checks.pair("size", size)
-        self.stride = self.size if stride is None else checks.pair("stride", stride)
+        self.size = pair("size", size)
+        self.stride = self.size if stride is None else pair("stride", stride)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 3:

@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from brainbox_core import checks
-from brainbox_core.errors import ConvergenceError, UsageError
+from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.optimizers import named
 from brainbox_core.parameters import Parameter, Parameters
 from brainbox_core.scalar.update_rules import DESCENT_OPTIMIZERS
@@ -121,8 +120,8 @@ def descend(
     """
     if optimizer not in DESCENT_OPTIMIZERS:
         raise UsageError("unknown optimizer", expected=", ".join(DESCENT_OPTIMIZERS), got=optimizer)
-    lr, tol = checks.between("lr", lr, 0, above=True), checks.between("tol", tol, 0)
-    limit = checks.whole("steps", steps)
+    lr, tol = between("lr", lr, 0, above=True), between("tol", tol, 0)
+    limit = whole("steps", steps)
     point = landscape.point(start)
     walker = Walker(optimizer, lr, point)
     value, gradient = landscape.slope(point)
