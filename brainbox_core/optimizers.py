@@ -163,7 +163,7 @@ class SGD(Optimizer):
 
 
 class _Adaptive(Optimizer):
-    """What divides by the size that each gradient usually has."""
+    """What the optimizers share that divide each gradient by its own usual size."""
 
     moment_names: tuple[str, ...] = ("square",)
 
