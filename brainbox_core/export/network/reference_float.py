@@ -10,14 +10,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from brainbox_core.export import c_math
+from brainbox_core.exact import float_math
 from brainbox_core.export.network.lower import Program, Step
 
 ACTIVATIONS = {
     "linear": lambda x: x,
     "relu": lambda x: np.where(x < 0, np.float32(0), x),
-    "sigmoid": c_math.sigmoid,
-    "tanh": c_math.tanh,
+    "sigmoid": float_math.sigmoid,
+    "tanh": float_math.tanh,
 }
 
 
@@ -98,7 +98,7 @@ def _identity(step: Step, x: np.ndarray) -> np.ndarray:
 
 
 def _softmax(step: Step, x: np.ndarray) -> np.ndarray:
-    return c_math.softmax(x)
+    return float_math.softmax(x)
 
 
 def _activate_and_pool(step: Step, x: np.ndarray) -> np.ndarray:
