@@ -121,19 +121,6 @@ class Optimizer:
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
         raise UsageError(f"{type(self).__name__} does not say how to change the parameters", fix="define _update()")
 
-    def _adapt(self, values, direction, gradients, keep: float, lr: float, epsilon: float) -> None:
-        """square = keep * square + gradients²; values -= lr * direction / (sqrt(square) + epsilon)."""
-        square = self.moments["square"]
-        if keep != 1:
-            square *= keep
-        np.multiply(gradients, gradients, out=self._scratch)
-        square += self._scratch
-        np.sqrt(square, out=self._scratch)
-        self._scratch += epsilon
-        np.divide(direction, self._scratch, out=self._scratch)
-        self._scratch *= lr
-        values -= self._scratch
-
 
 class SGD(Optimizer):
     """Gradient descent, with optional momentum: v = momentum * v + g, x -= lr * v.
@@ -175,7 +162,41 @@ class SGD(Optimizer):
         values -= change
 
 
-class RMSprop(Optimizer):
+class _Adaptive(Optimizer):
+    """What the optimizers share that divide each gradient by its own usual size."""
+
+    moment_names: tuple[str, ...] = ("square",)
+
+    def __init__(self, lr: float | Schedule, epsilon: float, clip_norm: float | None):
+        super().__init__(lr, clip_norm)
+        self.epsilon = between("epsilon", epsilon, 0, above=True)
+
+    def _is_safe(self, lr: float) -> bool:
+        return lr <= SAFE_RATE and self.epsilon >= SAFE_EPSILON
+
+    def _adapt(
+        self,
+        values: np.ndarray,
+        direction: np.ndarray,
+        gradients: np.ndarray,
+        keep: float,
+        lr: float,
+        epsilon: float,
+    ) -> None:
+        """square = keep * square + gradients²; values -= lr * direction / (sqrt(square) + epsilon)."""
+        square = self.moments["square"]
+        if keep != 1:
+            square *= keep
+        np.multiply(gradients, gradients, out=self._scratch)
+        square += self._scratch
+        np.sqrt(square, out=self._scratch)
+        self._scratch += epsilon
+        np.divide(direction, self._scratch, out=self._scratch)
+        self._scratch *= lr
+        values -= self._scratch
+
+
+class RMSprop(_Adaptive):
     """Divides each gradient by a running root mean square of itself (Hinton, lecture 6e, 2012).
 
     Args:
@@ -185,8 +206,6 @@ class RMSprop(Optimizer):
         clip_norm: the greatest length of the whole gradient; None for no limit.
     """
 
-    moment_names = ("square",)
-
     def __init__(
         self,
         lr: float | Schedule = 0.001,
@@ -194,19 +213,15 @@ class RMSprop(Optimizer):
         epsilon: float = 1e-8,
         clip_norm: float | None = None,
     ):
-        super().__init__(lr, clip_norm)
+        super().__init__(lr, epsilon, clip_norm)
         self.decay = between("decay", decay, 0, 0.999999)
-        self.epsilon = between("epsilon", epsilon, 0, above=True)
-
-    def _is_safe(self, lr: float) -> bool:
-        return lr <= SAFE_RATE and self.epsilon >= SAFE_EPSILON
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
         root = math.sqrt(1 - self.decay)
         self._adapt(values, gradients, gradients, self.decay, lr / root, self.epsilon / root)
 
 
-class Adagrad(Optimizer):
+class Adagrad(_Adaptive):
     """Divides each gradient by the root of the sum of all its squares so far (Duchi, Hazan, Singer 2011).
 
     Args:
@@ -215,20 +230,14 @@ class Adagrad(Optimizer):
         clip_norm: the greatest length of the whole gradient; None for no limit.
     """
 
-    moment_names = ("square",)
-
     def __init__(self, lr: float | Schedule = 0.01, epsilon: float = 1e-8, clip_norm: float | None = None):
-        super().__init__(lr, clip_norm)
-        self.epsilon = between("epsilon", epsilon, 0, above=True)
-
-    def _is_safe(self, lr: float) -> bool:
-        return lr <= SAFE_RATE and self.epsilon >= SAFE_EPSILON
+        super().__init__(lr, epsilon, clip_norm)
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
         self._adapt(values, gradients, gradients, 1.0, lr, self.epsilon)
 
 
-class Adam(Optimizer):
+class Adam(_Adaptive):
     """Momentum divided by the root mean square of the gradient, both corrected for their start (Kingma and Ba 2015).
 
     Args:
@@ -250,15 +259,9 @@ class Adam(Optimizer):
         epsilon: float = 1e-8,
         clip_norm: float | None = None,
     ):
-        super().__init__(lr, clip_norm)
-        self.beta1, self.beta2 = (
-            between("beta1", beta1, 0, 0.999999),
-            between("beta2", beta2, 0, 0.999999),
-        )
-        self.epsilon = between("epsilon", epsilon, 0, above=True)
-
-    def _is_safe(self, lr: float) -> bool:
-        return lr <= SAFE_RATE and self.epsilon >= SAFE_EPSILON
+        super().__init__(lr, epsilon, clip_norm)
+        self.beta1 = between("beta1", beta1, 0, 0.999999)
+        self.beta2 = between("beta2", beta2, 0, 0.999999)
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
         if self.weight_decay:

@@ -43,7 +43,8 @@ class Warp:
         pixels = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
         if pixels.ndim != 3:
             raise UsageError("images must be (n, height, width) with one channel", got=images.shape)
-        rows, columns = self._sources(*pixels.shape, rng)
+        n, height, width = pixels.shape
+        rows, columns = self._sources(n, height, width, rng)
         return sample(pixels, rows, columns).reshape(images.shape)
 
     def _sources(self, n: int, h: int, w: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -129,7 +129,7 @@ def _paper(pixels: np.ndarray) -> np.ndarray:
         for channel in range(channels)
     ]
     order = (ImageFilter.MaxFilter(window), ImageFilter.MinFilter(window))
-    gray = sum(np.asarray(channel, np.float32) for channel in local)
+    gray = np.sum([np.asarray(channel, np.float32) for channel in local], axis=0)
     blackboard = np.median(gray) < gray.min() + 0.35 * np.ptp(gray)  # most of it is nearer to the darkest than to chalk
     first, second = order[::-1] if blackboard else order
     smooth = ImageFilter.BoxBlur(2)
@@ -154,7 +154,8 @@ def _sheet(distance: np.ndarray) -> tuple[slice, slice] | None:
     if solid[box].mean() < 0.75 or solid[box].shape == solid.shape or min(solid[box].shape) < 0.6 * min(solid.shape):
         return None
     trim = round(0.04 * min(solid[box].shape))  # the edge of the sheet is no ink
-    return tuple(slice(side.start + trim, side.stop - trim) for side in box)
+    rows, columns = (slice(side.start + trim, side.stop - trim) for side in box)
+    return rows, columns
 
 
 def _strength(difference: np.ndarray, notes: list[str]) -> np.ndarray:
@@ -280,7 +281,8 @@ def _components(mask: np.ndarray) -> tuple[np.ndarray, int]:
             parent[run] = run = parent[parent[run]]
         return run
 
-    runs, above = [], []
+    runs: list[tuple[int, int, int]] = []
+    above: list[tuple[int, int, int]] = []
     for y, row in enumerate(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8)):
         change = np.flatnonzero(np.diff(row))
         here = []

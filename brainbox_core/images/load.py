@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -53,7 +54,7 @@ def load_image(source: str | Path | bytes) -> Image.Image:
         return _load(file, str(source), size)
 
 
-def _load(file: io.BufferedIOBase, where: str, size: int) -> Image.Image:
+def _load(file: BinaryIO, where: str, size: int) -> Image.Image:
     if not size:
         raise InputError("the file is empty", where=where, fix="name a picture")
     if size > MAX_FILE_SIZE:
@@ -75,21 +76,21 @@ def _load(file: io.BufferedIOBase, where: str, size: int) -> Image.Image:
         raise InputError(f"the picture is damaged{reason}", where=where, fix=AGAIN) from error
 
 
-def _decode(file: io.BufferedIOBase, where: str) -> Image.Image:
+def _decode(file: BinaryIO, where: str) -> Image.Image:
     image = _open(file, where)
     if image.format == "PNG":
         image.verify()  # its checksums, which decoding does not look at; needs a fresh start afterwards
         image = _open(file, where)
     image.load()
     try:
-        turn = UPRIGHT.get(image.getexif().get(0x0112))
+        turn = UPRIGHT.get(image.getexif().get(0x0112, 1))
     except Exception:  # a broken tag must not cost the picture, and parsing one can raise anything
         turn = None
     image = _standard_mode(image, where)
     return image if turn is None else image.transpose(turn)
 
 
-def _open(file: io.BufferedIOBase, where: str) -> Image.Image:
+def _open(file: BinaryIO, where: str) -> Image.Image:
     file.seek(0)
     try:
         image = Image.open(file, formats=FORMATS)

@@ -76,15 +76,17 @@ class Expression:
             if name not in values:
                 raise UsageError(f"{name} has no value", fix=f"give one for each of {', '.join(self.variables)}")
         # A NumPy number would divide by 0 without an error, a whole number would take powers of any size.
-        values = {x: value if _keeps_kind(value) else float(value) for x, value in values.items()}
-        array = next((values[name] for name in self.variables if _is_array(values[name])), None)
+        operands: dict[str, Any] = {}
+        for name, value in values.items():
+            operands[name] = value if isinstance(value, Value) or _is_array(value) else float(value)  # type: ignore[arg-type]
+        array = next((operands[name] for name in self.variables if _is_array(operands[name])), None)
         try:
             with nullcontext() if array is None else array.__array_namespace__().errstate(all="ignore"):
-                result = self._run(values)
+                result = self._run(operands)
         except ConvergenceError as error:
-            raise self._not_finite(values, error.what) from None
+            raise self._not_finite(operands, error.what) from None
         if array is None and result != result:
-            raise self._not_finite(values, "infinities cancel each other")
+            raise self._not_finite(operands, "infinities cancel each other")
         return result
 
     def _run(self, values: Mapping[str, Any]) -> Any:
@@ -149,9 +151,8 @@ def _operate(operator: str, a: Any, b: Any = None) -> Any:
 def _call(name: str, *arguments: Any) -> Any:
     first = arguments[0]
     if name in CHOICES:
-        choose = _minimum if name == "min" else _maximum
         for other in arguments[1:]:
-            first = choose(first, other)
+            first = _choose(name, first, other)
         return first
     if isinstance(first, Value):
         return getattr(first, name)()
@@ -178,15 +179,8 @@ def _power(base: float, exponent: float) -> float:
         raise ConvergenceError(f"{base:.6g} ^ {exponent:.6g} has no value") from None
 
 
-def _minimum(a: Any, b: Any) -> Any:
-    return _choose(minimum, "minimum", min, a, b)
-
-
-def _maximum(a: Any, b: Any) -> Any:
-    return _choose(maximum, "maximum", max, a, b)
-
-
-def _choose(of_values: Callable, of_arrays: str, of_floats: Callable, a: Any, b: Any) -> Any:
+def _choose(name: str, a: Any, b: Any) -> Any:
+    of_values, of_arrays, of_floats = _CHOICES[name]
     if isinstance(a, Value) or isinstance(b, Value):
         return of_values(a, b)
     if _is_array(a) or _is_array(b):
@@ -194,16 +188,16 @@ def _choose(of_values: Callable, of_arrays: str, of_floats: Callable, a: Any, b:
     return of_floats(a, b)
 
 
+_CHOICES: dict[str, tuple[Callable[..., Value], str, Callable[..., float]]] = {
+    "min": (minimum, "minimum", min),
+    "max": (maximum, "maximum", max),
+}
 _ON_FLOATS: dict[str, Callable[[float], float]] = {
     **{name: getattr(math, name) for name in ("sin", "cos", "tan", "exp", "log", "sqrt", "tanh")},
     "abs": abs,
     "sigmoid": lambda x: 0.5 * math.tanh(0.5 * x) + 0.5,
     "relu": lambda x: max(x, 0.0),
 }
-
-
-def _keeps_kind(value: object) -> bool:
-    return isinstance(value, Value) or _is_array(value)
 
 
 def _is_array(value: object) -> bool:

@@ -46,7 +46,7 @@ class Separation:
     @property
     def margin_squared(self) -> Fraction:
         """Novikoff's γ²: how far the signed points can be kept from a hyperplane through the origin, squared."""
-        return _dot(self.nearest, self.nearest)
+        return Fraction(_dot(self.nearest, self.nearest))
 
     def bound(self, start: Vector | None = None, lr: Fraction = Fraction(1)) -> int:
         """The most updates that a perceptron can make, whatever the order of the rows.

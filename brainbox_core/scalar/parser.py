@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from brainbox_core.errors import InputError
 from brainbox_core.files.reading import printable
@@ -49,7 +49,7 @@ class Step(NamedTuple):
     """
 
     kind: str
-    what: str | float
+    what: Any
     takes: int = 0
 
 
@@ -225,7 +225,7 @@ class _Parser:
                 self._refuse(start)
             if match.lastgroup != "space":
                 text = "^" if match[0] == "**" else match[0]
-                tokens.append(_Token(match.lastgroup, text, start))
+                tokens.append(_Token(str(match.lastgroup), text, start))
             start = match.end()
         return [*tokens, _Token("end", "", len(self.text.rstrip()))]
 

@@ -28,6 +28,7 @@ import sys
 from collections.abc import Callable, Sequence
 from numbers import Real
 from operator import mul
+from typing import cast
 
 from brainbox_core.errors import ConvergenceError, UsageError
 
@@ -56,6 +57,7 @@ class Value:
     """
 
     __slots__ = ("data", "grad", "name", "parents", "slopes")
+    data: float  # or a Value, which does whatever is done here with a float; so do grad and slopes
     __array_ufunc__ = None  # a NumPy number on the left leaves the operation to us
 
     def __init__(
@@ -223,7 +225,7 @@ def graph(root: Value) -> list[Value]:
     while stack:
         node = stack.pop()
         if node is None:  # the mark below a node's parents: they are done, and so is the node
-            order.append(stack.pop())
+            order.append(stack.pop())  # type: ignore[arg-type] # below a mark there is no other mark
         elif node not in seen:
             seen.add(node)
             stack += (node, None)
@@ -296,10 +298,10 @@ def _value(number: Value | float) -> Value:
     return number if isinstance(number, Value) else Value(number)
 
 
-def _number(data: object) -> float | Value:
+def _number(data: float | Value) -> float:
     """What a Value may hold: a float, or a Value as it is."""
     if isinstance(data, Value):
-        return data
+        return cast(float, data)
     if not isinstance(data, Real):
         raise UsageError("a Value holds one real number", got=repr(data))
     try:
@@ -308,7 +310,7 @@ def _number(data: object) -> float | Value:
         raise UsageError("a Value holds one real number of up to 1.8e308", got="a larger integer") from None
 
 
-def _math(name: str, x: float | Value) -> float | Value:
+def _math(name: str, x: float) -> float:
     """The function of that name: `math`'s of a number, the method of a Value."""
     if isinstance(x, Value):
         return getattr(x, name)()
@@ -318,7 +320,7 @@ def _math(name: str, x: float | Value) -> float | Value:
         raise _no_result(f"{name}({x})") from None
 
 
-def _power(base: float | Value, exponent: float | Value) -> float | Value:
+def _power(base: float, exponent: float) -> float:
     if isinstance(base, Value) or isinstance(exponent, Value):
         return base**exponent
     try:
@@ -327,7 +329,7 @@ def _power(base: float | Value, exponent: float | Value) -> float | Value:
         raise _no_result(f"{base} ** {exponent}") from None
 
 
-def _power_slope(base: float | Value, exponent: float | Value) -> float | Value:
+def _power_slope(base: float, exponent: float) -> float:
     if base == 0 and exponent < 1:
         return 0.0 if exponent == 0 else math.inf
     return exponent * _power(base, exponent - 1)

@@ -66,12 +66,12 @@ class Comparison:
     verdict: str
 
 
-def differentiate(text: str, point: Mapping[str, float]) -> Result:
+def differentiate(text: str, at: Mapping[str, float]) -> Result:
     """Evaluate a formula on `Value`s and walk back through its graph.
 
     Args:
         text: the formula, in the language of `brainbox_core.scalar.expression`.
-        point: a number for every variable.
+        at: a number for every variable.
 
     Raises:
         InputError: the text is no formula.
@@ -79,18 +79,18 @@ def differentiate(text: str, point: Mapping[str, float]) -> Result:
         ConvergenceError: the formula has no finite value there.
     """
     expression = parse(text)
-    for name in point:
+    for name in at:
         if name not in expression.variables:
             known = ", ".join(expression.variables) or "no variables"
             raise UsageError(f"there is no {name} in the formula", fix=f"it has {known}")
-    missing = [name for name in expression.variables if name not in point]
+    missing = [name for name in expression.variables if name not in at]
     if missing:
-        example = ",".join(f"{name}={point.get(name, 1)}" for name in expression.variables)
+        example = ",".join(f"{name}={at.get(name, 1)}" for name in expression.variables)
         raise UsageError(
             f"{' and '.join(missing)} need a value" if len(missing) > 1 else f"{missing[0]} needs a value",
             fix=f"add `at {example}`",
         )
-    inputs = {name: Value(point[name], name) for name in expression.variables}
+    inputs = {name: Value(at[name], name) for name in expression.variables}
     root = expression.evaluate(inputs)
     if not isinstance(root, Value):  # nothing variable in it
         root = Value(root)
@@ -151,7 +151,8 @@ def _ridders(function: Callable[[float], float], x: float, step: float) -> tuple
 
     C. Ridders, Accurate computation of F'(x) and F'(x)F''(x), Advances in Engineering Software 4, 1982.
     """
-    best, doubt, before = math.nan, math.inf, []
+    best, doubt = math.nan, math.inf
+    before: list[float] = []
     for _ in range(8):
         low, high = x - step, x + step
         try:

@@ -101,14 +101,14 @@ def read_picture(source: str | bytes, colour: bool | None = None) -> Photo:
     image = load_image(builtin("pictures") / f"{source}.png" if source in PICTURES else source)
     notes = []
     if image.mode in ("LA", "RGBA"):
-        if image.getextrema()[-1][0] < 255:
+        if np.asarray(image.getchannel("A")).min() < 255:
             notes.append("transparent parts are laid on white")
         white = Image.new("RGBA", image.size, "white")
         white.alpha_composite(image.convert("RGBA"))
         image = white.convert(image.mode[:-1])
     mode = image.mode if colour is None else "RGB" if colour else "L"
     pixels = np.asarray(image.convert(mode))
-    return Photo(pixels, hashlib.sha256(pixels).hexdigest(), tuple(notes))
+    return Photo(pixels, hashlib.sha256(pixels.tobytes()).hexdigest(), tuple(notes))
 
 
 def apply(pixels: np.ndarray, kernel: Kernel, settings: Settings) -> Filtered:

@@ -100,11 +100,11 @@ def _trials(descent: Descent, verdict: Verdict) -> Generator[dict, str, None]:
                     yield {"lr": rate, **more}
                 return
     elif verdict.status == "slow":
-        steady = {}
+        steady: dict[str, object] = {}
         for rate in (best, *(_round_down(lr * factor) for factor in (3, 10, 30, 100, 1000))):
             if lr < rate < math.inf and (yield {"lr": rate}) == "slow":
                 steady = {"lr": rate}
-        momentum = {"optimizer": "momentum"}
+        momentum: dict[str, object] = {"optimizer": "momentum"}
         for more in ({**steady, **momentum}, momentum, {**momentum, **steps}, {**steady, **same}, steps):
             yield dict(more)
     elif verdict.status == "kink":

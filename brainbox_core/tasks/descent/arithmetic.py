@@ -36,7 +36,7 @@ def explain(descent: Descent, step: int) -> list[str]:
         y <- 3.2 - 0.1 * 6.4 = 2.56
         f(x=1.92, y=2.56) = 10.24
     """
-    taken = descent.steps + (descent.next_point is not None)
+    taken = descent.steps + bool(descent.next_point.size)
     if not 1 <= step <= taken:
         expected = f"1 to {taken}" if taken else "none, as the walk took no step"
         raise UsageError("there is no such step", expected=expected, got=step, fix="name one that was taken")

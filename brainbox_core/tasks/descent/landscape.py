@@ -10,6 +10,8 @@ from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.scalar.value import Value, hessian
 from brainbox_core.tasks.descent.settings import choose
 
+Point = Sequence[float] | np.ndarray
+
 
 class Landscape:
     """A formula, ready to be walked on.
@@ -55,7 +57,7 @@ class Landscape:
             raise UsageError("a point does not fit the function", expected=needed, got=list(coordinates))
         return point
 
-    def value(self, point: Sequence[float]) -> float:
+    def value(self, point: Point) -> float:
         """The height; infinite where a float overflows.
 
         Raises:
@@ -63,7 +65,7 @@ class Landscape:
         """
         return self.expression.evaluate(dict(zip(self.variables, map(float, point), strict=True)))
 
-    def slope(self, point: Sequence[float]) -> tuple[float, np.ndarray]:
+    def slope(self, point: Point) -> tuple[float, np.ndarray]:
         """The height and the gradient.
 
         Raises:
@@ -78,7 +80,7 @@ class Landscape:
             raise ConvergenceError(f"{what} is not finite at {self.text(point)}")
         return result.data, gradient
 
-    def curvature(self, point: Sequence[float]) -> np.ndarray:
+    def curvature(self, point: Point) -> np.ndarray:
         """The matrix of second derivatives.
 
         Raises:
@@ -88,7 +90,7 @@ class Landscape:
         def f(*inputs: Value) -> Value:
             return self.expression.evaluate(dict(zip(self.variables, inputs, strict=True)))
 
-        matrix = np.array(hessian(f, point))
+        matrix: np.ndarray = np.array(hessian(f, [float(x) for x in point]))
         if not np.isfinite(matrix).all():
             raise ConvergenceError(f"the curvature of f is not finite at {self.text(point)}")
         return 0.5 * (matrix + matrix.T)  # equal but for rounding
@@ -105,7 +107,7 @@ class Landscape:
         coordinates = dict(zip(self.variables, np.meshgrid(*axes), strict=True))
         return np.broadcast_to(self.expression.evaluate(coordinates), next(iter(coordinates.values())).shape)
 
-    def text(self, point: Sequence[float]) -> str:
+    def text(self, point: Point) -> str:
         """A point as people read it.
 
         Example:

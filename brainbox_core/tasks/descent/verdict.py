@@ -101,13 +101,13 @@ def _judge_level(descent: Descent) -> Verdict:
     if kind != "flat":
         inverse = directions / eigenvalues @ directions.T
         bottom = -inverse @ descent.gradients[-1]  # from here, if f were the parabola that it looks like
-        reach = np.linalg.norm(bottom)
+        reach = float(np.linalg.norm(bottom))
         ahead, behind = (_rise(landscape, point, 100 * way) for way in (bottom, -bottom))
         expected = -0.5e4 * descent.gradients[-1] @ bottom  # a parabola's rise there; negative at a maximum
         visible = abs(expected) > 1e-12 * abs(descent.values[-1])
         if visible and not min(ahead / expected, behind / expected) > 0:
             return _judge_slope(descent, bottom if ahead < behind else -bottom)
-        if reach > NEAR * max(1.0, np.linalg.norm(point)):
+        if reach > NEAR * max(1.0, float(np.linalg.norm(point))):
             reason = f"the gradient at {where} is below the tolerance, but the bottom is still {reach:.3g} away"
             return Verdict("plateau", reason)
         if kind == "maximum":

@@ -14,7 +14,7 @@ The rules are those that train networks, on a vector of two numbers instead of t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -66,8 +66,7 @@ class Descent:
         gradients: (steps + 1, variables).
         ending: `level` (the gradient is at most `tol`), `limit` (all steps are taken), `cycle` (to and fro between two
             points), `far` (farther than 1e12) or `lost` (f or its slope is not finite at the next point).
-        next_point: the point after the last where the walk ended `far` or `lost`, else None.
-        error: what was wrong at that point, for `lost`.
+        next_point: the point after the last where the walk ended `far` or `lost`, else empty.
     """
 
     landscape: Landscape
@@ -79,8 +78,7 @@ class Descent:
     values: np.ndarray
     gradients: np.ndarray
     ending: str
-    next_point: np.ndarray | None = None
-    error: ConvergenceError | None = None
+    next_point: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @property
     def steps(self) -> int:
@@ -128,40 +126,30 @@ def descend(
     walker = Walker(optimizer, lr, point)
     value, gradient = landscape.slope(point)
     points, values, gradients = [point], [value], [gradient]
-    ending, returns, error, next_point = "limit", 0, None, None
-    while True:
+    ending, returns, beyond = "", 0, np.empty(0)
+    while not ending:
         if np.sqrt(gradient @ gradient) <= tol:
             ending = "level"
-            break
-        if len(points) > limit or returns == RETURNS:
-            ending = "cycle" if returns == RETURNS else "limit"
-            break
-        point = walker.step(gradient)
-        if not np.abs(point).max() <= FAR:  # not true of nan either
-            ending, next_point = "far", point
-            break
-        try:
-            value, gradient = landscape.slope(point)
-        except ConvergenceError as reason:
-            ending, next_point, error = "lost", point, reason
-            break
-        returns = returns + 1 if _turned_back(points, point) else 0
-        points.append(point)
-        values.append(value)
-        gradients.append(gradient)
-    return Descent(
-        landscape,
-        optimizer,
-        lr,
-        tol,
-        limit,
-        np.array(points),
-        np.array(values),
-        np.array(gradients),
-        ending,
-        next_point,
-        error,
-    )
+        elif returns == RETURNS:
+            ending = "cycle"
+        elif len(points) > limit:
+            ending = "limit"
+        else:
+            point = walker.step(gradient)
+            if not np.abs(point).max() <= FAR:  # not true of nan either
+                ending, beyond = "far", point
+                break
+            try:
+                value, gradient = landscape.slope(point)
+            except ConvergenceError:
+                ending, beyond = "lost", point
+                break
+            returns = returns + 1 if _turned_back(points, point) else 0
+            points.append(point)
+            values.append(value)
+            gradients.append(gradient)
+    walked = np.array(points), np.array(values), np.array(gradients)
+    return Descent(landscape, optimizer, lr, tol, limit, *walked, ending, beyond)
 
 
 def _turned_back(points: list[np.ndarray], point: np.ndarray) -> bool:

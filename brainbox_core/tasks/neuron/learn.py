@@ -40,6 +40,7 @@ ASTRONOMICAL = 10**9  # updates; hours of them
 
 Vector = tuple[Fraction, ...]
 Integers = tuple[int, ...]
+Label = float | str
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Result:
     name: str
     rows: tuple[Vector, ...]
     targets: tuple[int, ...]
-    classes: tuple[object, object]
+    classes: tuple[Label, Label]
     start: Vector
     weights: Vector
     lr: Fraction
@@ -103,7 +104,7 @@ class Result:
         """Why it is not solved, in words."""
         if self.solved:
             return None
-        if not self.separation.possible:
+        if self.bound is None:
             return ConvergenceError(
                 f"{self.name} is not linearly separable: no single neuron can learn it",
                 fix="a network with a hidden layer can",
@@ -161,7 +162,7 @@ def learn_table(
 
 def learn(
     rows: Sequence[Sequence[float]],
-    labels: Sequence[object],
+    labels: Sequence[Label],
     lr: float = 0.1,
     epochs: int = EPOCHS,
     seed: int = 0,
@@ -222,7 +223,7 @@ def learn(
                 f"{printable(repr(labels[other]), 40)} and {printable(repr(labels[index]), 40)}",
                 fix="remove one of them",
             )
-    return _learn("the table", exact, targets, tuple(classes), lr, epochs, seed, start, watch)
+    return _learn("the table", exact, targets, (classes[0], classes[1]), lr, epochs, seed, start, watch)
 
 
 def start_weights(seed: int, inputs: int) -> Vector:
@@ -256,7 +257,7 @@ def _learn(
     name: str,
     rows: Sequence[Sequence[Fraction | int]],
     targets: tuple[int, ...],
-    classes: tuple[object, object],
+    classes: tuple[Label, Label],
     lr: float,
     epochs: int,
     seed: int,
@@ -265,38 +266,38 @@ def _learn(
 ) -> Result:
     rate = _exact(between("lr", lr, 0, above=True), "lr")
     whole("epochs", epochs)
-    rows = tuple(tuple(map(Fraction, row)) for row in rows)
+    exact = tuple(tuple(map(Fraction, row)) for row in rows)
     first = start_weights(seed, len(rows[0])) if start is None else tuple(_exact(value, "start") for value in start)
     if len(first) != len(rows[0]) + 1:
         raise UsageError("start", expected=f"{len(rows[0])} weights and a bias", got=f"{len(first)} numbers")
 
     # In whole numbers, which are ten times faster than fractions: inputs in units of 1/parts, weights of 1/unit.
-    parts = math.lcm(*(value.denominator for row in rows for value in row))
+    parts = math.lcm(*(value.denominator for row in exact for value in row))
     unit = math.lcm((rate / parts).denominator, *(weight.denominator for weight in first))
-    step = int(rate / parts * unit)
-    inputs = [(*(int(value * parts) for value in row), parts) for row in rows]
+    scaled_lr = int(rate / parts * unit)
+    inputs = [(*(int(value * parts) for value in row), parts) for row in exact]  # the last belongs to the bias
     examples = list(zip(inputs, targets, strict=True))
     weights = tuple(int(weight * unit) for weight in first)
 
-    updates, cycle, solved = 0, (), False
+    updates, solved = 0, False
+    cycle: tuple[Integers, ...] = ()
     landmark, due = weights, 1
     for epoch in range(1, epochs + 1):
-        mistakes = 0
-        for index, after in _mistakes(weights, examples, step):
-            watch(Update(epoch, rows[index], targets[index], _fractions(weights, unit), _fractions(after, unit)))
-            weights, mistakes = after, mistakes + 1
-        updates += mistakes
-        if solved := not mistakes:
+        solved = True
+        for index, after in _epoch(weights, examples, scaled_lr):
+            watch(Update(epoch, exact[index], targets[index], _fractions(weights, unit), _fractions(after, unit)))
+            weights, updates, solved = after, updates + 1, False
+        if solved:
             break
         if weights == landmark:
-            cycle = tuple(_fractions(state, unit) for state in _lap(weights, examples, step))
+            cycle = _lap(weights, examples, scaled_lr)
             break
         # A landmark that is renewed in ever longer intervals finds a cycle of any length (R. Brent, BIT 20, 1980).
         if epoch == due:
             landmark, due = weights, epoch + epoch // 4 + 1
     return Result(
         name=name,
-        rows=rows,
+        rows=exact,
         targets=targets,
         classes=classes,
         start=first,
@@ -305,29 +306,27 @@ def _learn(
         epochs=epoch,
         updates=updates,
         solved=solved,
-        cycle=cycle,
-        separation=separate(rows, targets),
+        cycle=tuple(_fractions(state, unit) for state in cycle),
+        separation=separate(exact, targets),
     )
 
 
-def _mistakes(weights: Integers, examples: list[tuple[Integers, int]], step: int) -> Iterator[tuple[int, Integers]]:
-    """One epoch: the index of each row that the neuron got wrong, and the weights after that."""
-    for index, (row, target) in enumerate(examples):
-        if (sum(map(mul, weights, row)) >= 0) != target:
-            change = step if target else -step
-            weights = tuple(weight + change * value for weight, value in zip(weights, row, strict=True))
+def _epoch(weights: Integers, examples: list[tuple[Integers, int]], lr: int) -> Iterator[tuple[int, Integers]]:
+    """Show every row once, by the delta rule: the index of each row that it got wrong, and the weights after that."""
+    for index, (inputs, target) in enumerate(examples):
+        predicted = int(sum(map(mul, weights, inputs)) >= 0)
+        error = target - predicted
+        if error:
+            weights = tuple(weight + lr * error * x for weight, x in zip(weights, inputs, strict=True))
             yield index, weights
 
 
-def _lap(weights: Integers, examples: list[tuple[Integers, int]], step: int) -> Iterator[Integers]:
+def _lap(weights: Integers, examples: list[tuple[Integers, int]], lr: int) -> tuple[Integers, ...]:
     """The weights along a cycle that begins and ends between two epochs."""
-    now = weights
-    while True:
-        for _, after in _mistakes(now, examples, step):
-            now = after
-            yield now
-        if now == weights:
-            return
+    states = [weights]
+    while len(states) == 1 or states[-1] != weights:
+        states += [after for _, after in _epoch(states[-1], examples, lr)]
+    return tuple(states[1:])
 
 
 def _fractions(weights: Integers, unit: int) -> Vector:
