@@ -1,4 +1,4 @@
-"""The header as text: what is the same for every kind of number. The kernels come from `c_float` and `c_int8`.
+"""The header as text: what is the same for every kind of number. The kernels come from `kernels`.
 
 comment, guards, sizes, types          here
 tables, kernels                        Kernels.tables(), Kernels.functions()
