@@ -240,7 +240,7 @@ class _Chain:
         **settings: Any,
     ) -> None:
         step = Step(kind, (layer.name,), shape, shape, weight, bias, "" if weight is None else layer.name, **settings)
-        self.steps.append(replace(step, output_shape=self.shape if step.pool else step.map_shape))
+        self.steps.append(replace(step, output_shape=_image(self.shape) if step.pool else step.map_shape))
 
     def _extend(self, layer: Layer, **changes: Any) -> None:
         last = self.steps[-1]
@@ -277,11 +277,11 @@ class _Chain:
         ):
             self._append("identity", layer, shape, pool=pool)
         else:
-            self._extend(layer, pool=pool, output_shape=self.shape)
+            self._extend(layer, pool=pool, output_shape=_image(self.shape))
 
     def _activate(self, layer: Layer, shape: Image, name: str) -> None:
         # ReLU is straight with nothing below 0.
-        changes = {"activation": name, "slope": float(getattr(layer, "slope", 0))}
+        changes: dict[str, Any] = {"activation": name, "slope": float(getattr(layer, "slope", 0))}
         last = self.steps[-1] if self.steps else None
         if not last or last.kind == "softmax" or last.activation != "linear" or last.averages:
             self._append("identity", layer, shape, **changes)

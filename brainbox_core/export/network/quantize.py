@@ -38,8 +38,8 @@ class Scale:
     scale: float
     zero: int
 
-    @classmethod
-    def of_range(cls, least: float, largest: float, finest: float = 0.0) -> Scale:
+    @staticmethod
+    def of_range(least: float, largest: float, finest: float = 0.0) -> Scale:
         """The scale of int8 whose 256 numbers cover a range and 0, no finer than `finest`.
 
         Example:
@@ -48,7 +48,7 @@ class Scale:
         """
         least, largest = min(least, 0.0), max(largest, 0.0)
         scale = max(largest / 255 - least / 255, finest, _LEAST_SCALE)
-        return cls(scale, int(np.clip(round(LOW - least / scale), LOW, HIGH)))
+        return Scale(scale, int(np.clip(round(LOW - least / scale), LOW, HIGH)))
 
     def real(self, numbers: np.ndarray) -> np.ndarray:
         """What integers stand for."""
@@ -169,8 +169,8 @@ def _step(step: Step, source: Scale, ranges: Ranges) -> IntStep:
     if row.straight:
         result = _result(step, ranges, coarsest)
         return IntStep(step, source, result, weight, *_rescaled(step, bias, units, windows, result))
-    reached = recorded_range(ranges, step.map_output)
-    before = Scale.of_range(*(min(max(end, -row.edge), row.edge) for end in reached), coarsest)
+    least, largest = (min(max(end, -row.edge), row.edge) for end in recorded_range(ranges, step.map_output))
+    before = Scale.of_range(least, largest, coarsest)
     result = _result(step, ranges, 0.0)
     table = _table(step, before.real(np.arange(LOW, HIGH + 1)), result)
     return IntStep(step, source, result, weight, *_rescaled(step, bias, units, windows, before), table)
@@ -234,8 +234,11 @@ def _sums(step: Step, source: Scale, windows: int) -> tuple[np.ndarray | None, n
         if fits[live].all():
             break
         scale = np.where(fits, scale, scale * 2)
-    weight = np.where(live, integers, 0).astype(np.int8).reshape(shape)
-    return weight, np.where(live, start, 0).astype(np.int64), np.where(live, unit, 0.0)
+    return (
+        np.where(live, integers, 0).astype(np.int8).reshape(shape),
+        np.where(live, start, 0).astype(np.int64),
+        np.where(live, unit, 0.0),
+    )
 
 
 def _rescaled(

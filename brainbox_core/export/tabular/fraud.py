@@ -72,11 +72,11 @@ def _formulas(
     """With the scaler in the first weights where nothing is between, and with the scaler kept; the network in words."""
     squash, steps = "linear", list(lower(model).steps)
     words = [f"fc{step.output_shape[2]}" for step in steps]
-    if steps[0].kind == "identity":
+    if steps[0].kind == "identity" and steps[0].activation != "leakyrelu":
         squash, words[0] = steps[0].activation, steps[0].activation
         steps = steps[1:]
     for step in steps:
-        if step.kind != "linear":
+        if step.kind != "linear" or step.activation == "leakyrelu":
             raise InputError(f"{step.title} cannot be exported in a fraud detector", expected="linear layers")
     if not steps:
         raise InputError("the model has no linear layer", fix="train it again")
