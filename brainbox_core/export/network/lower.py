@@ -184,7 +184,7 @@ def lower(model: Sequential) -> Program:
         >>> [(step.title, step.output_shape) for step in lower(model).steps]
         [('conv2d_0+batchnorm+relu+maxpool', (5, 5, 4)), ('linear_0', (1, 1, 3))]
     """
-    if model.input_shape is None:
+    if not model.built:
         raise InputError("the model is not built, so there are no weights to export", fix="fit() it first")
     chain = _Chain(model.input_shape)
     with np.errstate(all="ignore"):  # what a normalisation makes not finite is refused below, by the step's name

@@ -234,11 +234,8 @@ def _sums(step: Step, source: Scale, windows: int) -> tuple[np.ndarray | None, n
         if fits[live].all():
             break
         scale = np.where(fits, scale, scale * 2)
-    return (
-        np.where(live, integers, 0).astype(np.int8).reshape(shape),
-        np.where(live, start, 0).astype(np.int64),
-        np.where(live, unit, 0.0),
-    )
+    integers = np.where(live, integers, 0).reshape(shape)
+    return integers.astype(np.int8), np.where(live, start, 0).astype(np.int64), np.where(live, unit, 0.0)
 
 
 def _rescaled(

@@ -90,6 +90,6 @@ def _narrowed(model: Sequential, setting: str, widths: dict[int, int]) -> Sequen
         changed = {setting: widths[place]} if place in widths else {}
         chain.append(type(layer)(**layer.config() | changed))
     narrow = Sequential(chain)
-    narrow.build(model.input_shape or ())
+    narrow.build(model.input_shape)
     narrow.meta = copy.deepcopy(model.meta)
     return narrow

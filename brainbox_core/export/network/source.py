@@ -42,14 +42,22 @@ class Kernels(Protocol):
         notes: lines of the top comment on what input and output mean.
     """
 
-    program: Program
-    plan: Plan
-    input_type: str
-    output_type: str
-    arena: str
-    table_bytes: int
-    floats: bool
-    notes: Sequence[str]
+    @property
+    def program(self) -> Program: ...
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def input_type(self) -> str: ...
+    @property
+    def output_type(self) -> str: ...
+    @property
+    def arena(self) -> str: ...
+    @property
+    def table_bytes(self) -> int: ...
+    @property
+    def floats(self) -> bool: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
 
     def step_bytes(self, number: int) -> int:
         """Bytes of a step's tables."""
