@@ -149,7 +149,7 @@ def recorded_range(ranges: Ranges, name: str) -> tuple[float, float]:
         least, largest = map(float, ranges[name])
     except (KeyError, TypeError, ValueError, OverflowError):
         what = f"the model holds no range of the numbers that {name} gives, which int8 needs"
-        raise InputError(what, fix="train it again, or measure the ranges with `calibration DATA`") from None
+        raise InputError(what, fix="train it again, or measure the ranges with `calibration`") from None
     if not math.isfinite(largest - least) or least > largest:
         raise InputError(f"the range of {name} is not one of finite numbers", got=f"{least} to {largest}")
     return least, largest

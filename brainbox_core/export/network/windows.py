@@ -78,10 +78,11 @@ def _row(kernel: Kernel, program: Program, plan: Plan, number: int) -> str:
 def _convolution(kernel: Kernel) -> str:
     """The function for one place of the output of a convolution, all channels."""
     lines = [line for block in kernel.blocks for line in _block(kernel, *block)]
+    table = "table" if kernel.starts else "k"
     # A padded step's function calls it at two places; elsewhere float32 takes less stack when it is part of its caller.
     apart = kernel.type is INT8 or kernel.step.padded or kernel.optimize == "size"
     declared = "NAME_NOINLINE static" if apart else "static inline"
-    return _window(kernel, declared, [f"const {kernel.type.weight} *k = {kernel.table};", "int32_t o;", *lines])
+    return _window(kernel, declared, [f"const {kernel.type.weight} *{table} = {kernel.table};", "int32_t o;", *lines])
 
 
 def _window(kernel: Kernel, declared: str, body: list[str]) -> str:
@@ -110,10 +111,13 @@ def _block(kernel: Kernel, first: int, count: int, size: int) -> list[str]:
                 f"for (p = 0; p < {rows * columns // len(places)}; p++)",
                 [*body, *taken, f"k -= {again};"],
             ),
-            f"k += {again};",
+            *[f"k += {again};"] * (not kernel.starts),
         ]
         results = [f"m{c}" for c in lanes]
     body += [f"y[o + {c}] = {kernel.finished(result, f'o + {c}')};" for c, result in enumerate(results)]
+    if kernel.starts:  # a pointer of its own for each block takes less code where its biases come first
+        numbers = (kernel.starts + kernel.step.learned[0][..., 0].size) * size
+        body = [f"const {kernel.type.weight} *k = table;", *body, f"table += {numbers};"]
     return loop(f"for (o = {first}; o < {first + count * size}; o += {size})", body)
 
 
