@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -136,7 +137,7 @@ class FloatKernel(Kernel):
         super().__init__(step, source, optimize)
         self.block = block
 
-    @property
+    @cached_property
     def tables(self) -> dict[str, np.ndarray]:
         if self.step.weight is None:
             return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class IntKernel(Kernel):
         self.integers = integers
         self.padding = str(integers.source.zero)
 
-    @property
+    @cached_property
     def tables(self) -> dict[str, np.ndarray]:
         step, arrays = self.integers, {}
         if step.weight is not None:
