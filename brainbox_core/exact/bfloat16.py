@@ -9,7 +9,7 @@ import numpy as np
 
 
 def rounded(values: np.ndarray) -> np.ndarray:
-    """The nearest such number to each of some finite ones, as float32; of two equally near the even one.
+    """Finite numbers rounded to bfloat16, halfway cases to even, as float32.
 
     Above 3.39e38, the largest, it is infinite.
 

@@ -15,10 +15,12 @@ import numpy as np
 LOWEST = np.float32(-87.0)  # exp of less is called 0: it is below 1.7e-38
 LOG2_E = np.float32(1.4426950408889634)
 LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-0.00021219444)  # the high part times any n is exact
-EXP = np.float32([0.0013933741, 0.00836324, 0.041666463, 0.16666576, 0.5])  # (exp(r) - 1 - r) / r^2, highest first
+EXP = np.array(
+    [0.0013933741, 0.00836324, 0.041666463, 0.16666576, 0.5], np.float32
+)  # (exp(r) - 1 - r) / r^2, highest first
 SMALL = np.float32(0.625)  # below it, 1 - exp(-2x) would lose digits
-TANH = np.float32([-0.006104948, 0.021003641, -0.0538525, 0.13332783, -0.33333328])  # (tanh(x)/x - 1) / x^2
-LOG = np.float32([0.29580987, 0.3998876, 0.66666687])  # (log((1 + t)/(1 - t))/t - 2) / t^2, in t^2
+TANH = np.array([-0.006104948, 0.021003641, -0.0538525, 0.13332783, -0.33333328], np.float32)  # (tanh(x)/x - 1) / x^2
+LOG = np.array([0.29580987, 0.3998876, 0.66666687], np.float32)  # (log((1 + t)/(1 - t))/t - 2) / t^2, in t^2
 ROOT2 = np.float32(1.4142135623730951)
 LARGEST = np.finfo(np.float32).max
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)

@@ -3,7 +3,7 @@
 What is between -1 and 1 (the output of a cell) becomes an int16 by the factor 32,767; so do embeddings, by a factor of
 their own. The weights of every sum share one scale, 127 being the largest of them. A sum of int8 times int16 fits 32
 bits, which is proved here for each, and is exact in whatever order; then it is brought to float32 and multiplied by its
-scale once. tanh, sigmoid and the cell of an LSTM are float32, as in `stepping`. So 8 bits cost little accuracy, and
+scale once. tanh, sigmoid and the cell of an LSTM are float32, as in `stepper`. So 8 bits cost little accuracy, and
 integers do nearly all of the work.
 """
 
@@ -37,7 +37,7 @@ class IntSums:
 
 @dataclass(frozen=True)
 class IntCell:
-    """One recurrent layer; what a `stepping.Cell` has, in integers.
+    """One recurrent layer; what a `stepper.Cell` has, in integers.
 
     Attributes:
         name, kind: of the layer.
@@ -76,7 +76,7 @@ class IntDense:
 
 @dataclass(frozen=True)
 class IntChain:
-    """A recurrent network in integers; what a `stepping.Chain` has.
+    """A recurrent network in integers; what a `stepper.Chain` has.
 
     Attributes:
         embedding: (ids, dim) of int16; None for one-hot vectors.
@@ -103,10 +103,10 @@ def quantized(chain: Chain) -> IntChain:
         ([[64], [-127]], [[127]])
     """
     if chain.ids is None:
-        raise InputError("a recurrent network in int8 reads ids, not vectors", fix="--dtype float32")
+        raise InputError("a recurrent network in int8 reads ids, not vectors", fix="`dtype float32`")
     if len(chain.dense) > 1 or any(layer.activation != "linear" for layer in chain.dense):
         what = "a recurrent network in int8 has one linear layer behind its recurrent ones, without an activation"
-        raise InputError(what, fix="--dtype float32")
+        raise InputError(what, fix="`dtype float32`")
     embedding, scale = None, 1 / MOST
     if chain.embedding is not None:
         scale = max(float(np.abs(chain.embedding).max()), 1e-30) / MOST
@@ -141,7 +141,7 @@ def _sums(name: str, weight: np.ndarray, unit: float, most: int = MOST) -> IntSu
             break
         scale = np.where(fits, scale, 2 * scale)  # coarser weights, until their sums fit
     if (scale * unit).max() > _LARGEST_SCALE:
-        raise InputError(f"the weights of {name} are too large for int8", fix="--dtype float32")
+        raise InputError(f"the weights of {name} are too large for int8", fix="`dtype float32`")
     return IntSums(integers.astype(np.int8), (scale * unit).astype(np.float32))
 
 
@@ -151,7 +151,7 @@ def rounded(x: np.ndarray) -> np.ndarray:
 
 
 class IntStepper:
-    """A recurrent network in integers that goes through a sequence step by step; see `stepping.Stepper`.
+    """A recurrent network in integers that goes through a sequence step by step; see `stepper.Stepper`.
 
     Args:
         chain: the network.
@@ -160,7 +160,8 @@ class IntStepper:
     def __init__(self, chain: IntChain):
         self.chain = chain
         # A float64 holds every integer below 2**53: such a product is exact, and fast.
-        self._projections = [cell.projection and cell.projection.weight.astype(np.float64) for cell in chain.cells]
+        projections = {place: cell.projection for place, cell in enumerate(chain.cells)}
+        self._projections = {place: sums.weight.astype(np.float64) for place, sums in projections.items() if sums}
         self._recurrent = [cell.recurrent.weight.astype(np.float64) for cell in chain.cells]
         self._dense = [layer.sums.weight.astype(np.float64) for layer in chain.dense]
         self.reset()
@@ -172,11 +173,11 @@ class IntStepper:
 
     def step(self, x: int) -> np.ndarray:
         """The outputs after one more id, float32."""
-        y = x if self.chain.embedding is None else self.chain.embedding[x]
+        y = np.asarray(x) if self.chain.embedding is None else self.chain.embedding[x]
         for place, cell in enumerate(self.chain.cells):
             if cell.table is not None:
                 projected = cell.table.weight[y].astype(np.float32) * cell.table.scale
-            else:
+            elif cell.projection is not None and cell.bias is not None:
                 projected = cell.bias + _product(y, self._projections[place], cell.projection.scale)
             start = projected
             if cell.kind == "gru":

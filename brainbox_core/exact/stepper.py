@@ -26,6 +26,7 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "tanh": tanh,
     "softmax": softmax,
 }
+_CELLS = (layers.RNN, layers.GRU, layers.LSTM)
 _ACTIVATION_LAYERS = {layers.ReLU: "relu", layers.Sigmoid: "sigmoid", layers.Tanh: "tanh", layers.Softmax: "softmax"}
 
 
@@ -132,12 +133,12 @@ def chain_of(model: Sequential) -> Chain:
         kind = type(layer)
         if kind is layers.Dropout:
             continue
-        if kind is layers.Embedding and layer.position == 0:
+        if type(layer) is layers.Embedding and layer.position == 0:
             ids, embedding = layer.ids, layer.table.data
-        elif kind in (layers.RNN, layers.GRU, layers.LSTM) and not dense and not (cells and layer.takes_ids):
+        elif isinstance(layer, _CELLS) and kind in _CELLS and not dense and not (cells and layer.takes_ids):
             ids = layer.ids if layer.takes_ids else ids
             cells.append(_cell(layer))
-        elif kind is layers.Linear and cells:
+        elif type(layer) is layers.Linear and cells:
             dense.append(Dense(layer.name, layer.weight.data, _from_zero(layer.bias.data)))
         elif kind in _ACTIVATION_LAYERS and dense and dense[-1].activation == "linear":
             last = dense.pop()
@@ -234,7 +235,7 @@ class Stepper:
 
     def __init__(self, chain: Chain):
         self.chain = chain
-        self._inputs = [None if cell.weight is None else Sums(cell.weight) for cell in chain.cells]
+        self._inputs = [Sums(cell.start[:0] if cell.weight is None else cell.weight) for cell in chain.cells]
         self._recurrent = [Sums(cell.recurrent) for cell in chain.cells]
         self._dense = [Sums(layer.weight) for layer in chain.dense]
         self._projected: dict[int, np.ndarray] = {}  # what the first cell makes of an id that it has seen
@@ -249,10 +250,10 @@ class Stepper:
     def step(self, x: int | np.ndarray) -> np.ndarray:
         """The outputs after one more id, or one more vector (inputs,)."""
         with np.errstate(all="ignore"):  # what is not finite is computed with, as in C
-            y = x
+            y = np.empty(0, np.float32)
             for place, cell in enumerate(self.chain.cells):
-                state, projected = self.states[place], self._project(place, y)
-                start = projected
+                state = self.states[place]
+                projected = start = self._inputs[place](cell.start[0], y) if place else self._first(x)
                 if cell.kind == "gru":
                     start = np.concatenate([projected[: 2 * cell.units], cell.candidate_bias])
                 self.states[place] = advance(cell.kind, projected, self._recurrent[place](start, state[0]), state)
@@ -261,13 +262,13 @@ class Stepper:
                 y = ACTIVATIONS[layer.activation](sums(layer.bias, y))
         return y
 
-    def _project(self, place: int, x: int | np.ndarray) -> np.ndarray:
-        """The part of the input in the sums of a cell."""
-        cell, sums = self.chain.cells[place], self._inputs[place]
-        if sums is None:
+    def _first(self, x: int | np.ndarray) -> np.ndarray:
+        """The part of the input in the sums of the first cell."""
+        cell, embedding = self.chain.cells[0], self.chain.embedding
+        if cell.weight is None:
             return cell.start[x]
-        if place or self.chain.embedding is None:
-            return sums(cell.start[0], x)
+        if isinstance(x, np.ndarray) or embedding is None:
+            return self._inputs[0](cell.start[0], np.asarray(x))
         if x not in self._projected:
-            self._projected[x] = sums(cell.start[0], self.chain.embedding[x])
+            self._projected[x] = self._inputs[0](cell.start[0], embedding[x])
         return self._projected[x]

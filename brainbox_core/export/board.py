@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainbox_core.errors import InputError, VerificationError
-from brainbox_core.export import board_files
+from brainbox_core.export import verify
 from brainbox_core.export.programs import NETWORK, Programs
+from brainbox_core.export.templates import filled
 
 PACKAGES = "gcc-arm-none-eabi qemu-system-arm"
 _COMPILER, _EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
@@ -125,7 +126,7 @@ def sizes(header: str, name: str, board: Board = BOARDS["netduino2"], programs: 
         place = Path(folder)
         (place / "unit.c").write_text(programs.filled("unit", name, f"{name}.h"), encoding="ascii")
         _run([_COMPILER, *board.flags, "-O2", "-std=c99", "-ffreestanding", "-c", "unit.c", "-o", "unit.o"], place)
-        return _sizes(_run(["arm-none-eabi-nm", "-S", "unit.o"], place))
+        return verify.sizes(_run(["arm-none-eabi-nm", "-S", "unit.o"], place))
 
 
 def compile_command(board: Board) -> list[str]:
@@ -143,8 +144,8 @@ def emulate_command(board: Board) -> list[str]:
 
 def files(board: Board) -> dict[str, str]:
     """The start-up code and the linker script of a board, by their names."""
-    script = board_files.LINKER.replace("<RAM>", f"{board.ram >> 10}K").replace("<FLASH>", f"{board.flash >> 10}K")
-    return {"start.c": board_files.START, f"{board.name}.ld": script.replace("<BOARD>", board.name)}
+    script = filled("board.ld", board=board.name, ram=f"{board.ram >> 10}K", flash=f"{board.flash >> 10}K")
+    return {"start.c": filled("start.c"), f"{board.name}.ld": script}
 
 
 @contextlib.contextmanager
@@ -153,16 +154,6 @@ def _folder(header: str, name: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="brainbox-") as folder:
         (Path(folder) / f"{name}.h").write_text(header, encoding="ascii")
         yield folder
-
-
-def _sizes(listing: str) -> tuple[int, int]:
-    code = tables = 0
-    for line in listing.splitlines():
-        words = line.split()
-        if len(words) == 4:
-            code += int(words[1], 16) if words[2] in "tT" else 0
-            tables += int(words[1], 16) if words[2] in "rRdDbB" else 0
-    return code, tables
 
 
 def _version() -> str:

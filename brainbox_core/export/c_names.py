@@ -11,7 +11,7 @@ import numpy as np
 from brainbox_core.errors import UsageError
 from brainbox_core.files.reading import printable
 
-LONGEST_NAME = 32  # of a prefix; with the longest suffix C99's 63 significant characters suffice
+LONGEST_NAME = 32  # of a prefix: with the longest ending a name stays within 63 characters
 SIGNIFICANT = 63  # characters of a name that C99 promises to look at
 LONGEST_STRING = 255  # bytes of one string; C99 promises 4,095 for a literal
 
@@ -30,8 +30,8 @@ _KEYWORDS = frozenset(_WORDS.split())
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
-def identifier(name: str, where: str = "--name") -> str:
-    """A name that every identifier of a header may begin with, or the error that says why it may not.
+def identifier(name: str) -> str:
+    """The name itself, if every identifier of a header may begin with it.
 
     Two underscores in a row are reserved in C++, one at an end would make two. Capitals would let two names share their
     macros, which are in capitals.
@@ -44,17 +44,19 @@ def identifier(name: str, where: str = "--name") -> str:
         'digits'
         >>> identifier("my-net")
         Traceback (most recent call last):
-        brainbox_core.errors.UsageError: --name: "my-net" is no C identifier of small letters, digits and single
+        brainbox_core.errors.UsageError: `name`: "my-net" is no C identifier of small letters, digits and single
         underscores; try my_net
     """
     fix = f"try {cleaned(name)}"
     if len(name) > LONGEST_NAME:
-        raise UsageError(f"is {len(name):,} characters long", where=where, expected=f"at most {LONGEST_NAME}", fix=fix)
+        raise UsageError(
+            f"is {len(name):,} characters long", where="`name`", expected=f"at most {LONGEST_NAME}", fix=fix
+        )
     if not _IDENTIFIER.fullmatch(name):
         what = f'"{printable(name)}" is no C identifier of small letters, digits and single underscores'
-        raise UsageError(what, where=where, fix=fix)
+        raise UsageError(what, where="`name`", fix=fix)
     if name in _KEYWORDS:
-        raise UsageError(f'"{name}" already means something in C or C++', where=where, fix=fix)
+        raise UsageError(f'"{name}" already means something in C or C++', where="`name`", fix=fix)
     return name
 
 
@@ -74,7 +76,11 @@ def cleaned(text: str) -> str:
 
 
 def constants(texts: Iterable[Foreign], longest: int) -> list[str]:
-    """Different ends of macros' names for any texts, such as the columns of a table, at most `longest` characters each.
+    """Endings for the names of macros, made of texts such as the columns of a table; no two are equal.
+
+    Args:
+        texts: any.
+        longest: how many characters an ending has at most.
 
     Example:
         >>> constants(map(Foreign, ["price per m2", "Price-per-m2", "4", "é/", "??"]), 20)
@@ -148,9 +154,7 @@ class Foreign:
             >>> print(Foreign("a??/").comment(), Foreign("b\\ \\ ").comment(), Foreign("**//").comment())
             a? ?/ b ** //
         """
-        line = self.shown(limit).encode("ascii", "backslashreplace").decode()
-        line = line.replace("*/", "* /").replace("/*", "/ *")
-        return re.sub(r"\\[\\\s]*\Z", "", re.sub(r"\?(?=\?)", "? ", line))
+        return _harmless(self.shown(limit))
 
     def string(self) -> str:
         r"""A string literal with the bytes of the text in UTF-8, at most 255 of them (whole characters).
@@ -169,8 +173,34 @@ class Foreign:
         return f'"{plain}"'
 
 
+def comment(*lines: str) -> str:
+    """A comment of one line, or of several with a star before each.
+
+    Every line is made harmless once more, as a whole: texts that cannot end a comment could do so side by side.
+
+    Example:
+        >>> print(comment("one */"), comment("two", "lines"), sep="", end="")
+        /* one * / */
+        /*
+         * two
+         * lines
+         */
+    """
+    safe = [_harmless(line) for line in lines]
+    if len(safe) == 1:
+        return f"/* {safe[0]} */\n"
+    return "/*\n" + "".join(f" * {line}".rstrip() + "\n" for line in safe) + " */\n"
+
+
+def _harmless(text: str) -> str:
+    """One line of ASCII that cannot end a comment, nest another, or continue the line."""
+    line = printable(text, len(text)).encode("ascii", "backslashreplace").decode()
+    line = line.replace("*/", "* /").replace("/*", "/ *")
+    return re.sub(r"\\[\\\s]*\Z", "", re.sub(r"\?(?=\?)", "? ", line))
+
+
 def included(path: str) -> str:
-    """A header's path for the inside of `#include "..."`, or the error that says why it may not be there.
+    """The path itself, if a header of that path can be included by `#include "..."`.
 
     Raises:
         UsageError: it has other characters than plain ones, or some that mean something there.

@@ -1,23 +1,24 @@
-"""From a trained model to a header: lower, choose numbers, plan, fit, write the text, check it, measure it."""
+"""From a trained model to a header: draft it, see whether it fits, write the text, check it, measure it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
 from brainbox_core.errors import BudgetError, UsageError, VerificationError, between, whole
 from brainbox_core.exact.stepper import is_recurrent
-from brainbox_core.export import board, c_names, verify
-from brainbox_core.export.network.memory import OPTIMIZE
-from brainbox_core.export.network.source import Vectors
+from brainbox_core.export import board, c_names, header, verify
+from brainbox_core.export.draft import Choices, Draft, Maker, Material
+from brainbox_core.export.header import Vectors
 from brainbox_core.export.origin import kind_of
 from brainbox_core.export.programs import Programs
-from brainbox_core.export.report import Report, Row, kilobytes
+from brainbox_core.export.report import Report, kilobytes
 from brainbox_core.files.reading import atomic_write, check_writable
 from brainbox_core.model.sequential import Sequential
 
@@ -26,108 +27,41 @@ _LARGE_TEXT = 16 << 20  # bytes of a header, from which compilers get slow
 
 
 @dataclass(frozen=True)
-class Choices:
-    """What decides the text of a header.
-
-    Args:
-        dtype: "float32", "int8", or None for int8 where the model reads pictures or holds convolutions, and knows the
-            ranges of its numbers.
-        weights: "flash" or "ram": where the tables lie while the model runs.
-        optimize: "ram" for the smallest arena, "speed" and "size" for simpler code.
-        selftest: how many vectors the header carries.
-        verify: how many vectors are compared; 0 compares nothing.
-    """
-
-    dtype: str | None = None
-    weights: str = "flash"
-    optimize: str = "ram"
-    selftest: int = 2
-    verify: int = 256
-
-    def __post_init__(self) -> None:
-        for name, value, allowed in (
-            ("dtype", self.dtype, ("float32", "int8", None)),
-            ("weights", self.weights, ("flash", "ram")),
-            ("optimize", self.optimize, OPTIMIZE),
-        ):
-            if value not in allowed:
-                raise UsageError(name, expected=" or ".join(filter(None, allowed)), got=repr(value))
-        whole("selftest", self.selftest, 0)
-        whole("verify", self.verify, 0)
-
-
-class Header(NamedTuple):
-    """A header's text, what it costs, its numbers as JSON for other programs, and the C programs around it."""
+class Header:
+    """A header's text, what it costs, and the C programs around it."""
 
     text: str
     report: Report
-    numbers: str
-    programs: Programs
+    draft: Draft
+
+    @property
+    def programs(self) -> Programs:
+        """The C programs around it."""
+        return self.draft.programs
+
+    @property
+    def numbers(self) -> str:
+        """Everything that it says as JSON, for programs that write other code; made when it is asked for."""
+        return numbers(self.draft)
 
 
-class Material(NamedTuple):
-    """What an export may look at beside the model.
-
-    Attributes:
-        data: inputs and labels that the model was not trained on.
-        calibration: inputs to measure the ranges for int8 with.
-        max_drop: how many points of accuracy int8 may lose on the data.
-    """
-
-    data: tuple[np.ndarray, np.ndarray] | None = None
-    calibration: np.ndarray | None = None
-    max_drop: float = 0.5
+def numbers(draft: Draft) -> str:
+    """Everything that a header says as JSON."""
+    document = {"name": draft.name, **draft.document()}
+    return json.dumps(document, sort_keys=True, default=lambda array: array.tolist()) + "\n"
 
 
-class Draft(Protocol):
-    """A header before it is checked: what differs from one kind of model to another. All sizes are in bytes.
+class Changes(TypedDict, total=False):
+    """Fields of `Choices`."""
 
-    Attributes:
-        title: the model in a few words.
-        dtype: "float32" or "int8".
-        parameters, multiply_adds: of the model, for one input.
-        arena, input, output, stack, state: parts of the RAM.
-        tables: of all constant tables.
-        programs: the C programs around such a header.
-        fixed: how many vectors come first that are too extreme for the header to carry.
-    """
-
-    title: str
-    dtype: str
-    parameters: int
-    multiply_adds: int
-    arena: int
-    input: int
-    output: int
-    stack: int
-    state: int
-    tables: int
-    programs: Programs
-    fixed: int
-
-    def vectors(self, count: int) -> np.ndarray:
-        """About `count` inputs to compare, one a row."""
-
-    def run(self, X: np.ndarray) -> np.ndarray:
-        """What the reference makes of them: one row for each, as the driver of `programs` writes it."""
-
-    def text(self, carried: Vectors, checked: str) -> str:
-        """The header, with the vectors that it carries, and what was checked."""
-
-    def judge(self) -> dict[str, object]:
-        """Fields of the report on how well it does: `accuracy`, `judged`, `notes`; nothing without data."""
-
-    def rows(self) -> tuple[Row, ...]:
-        """The steps, for the report."""
-
-    def remedies(self, what: str, budget: int, code: int) -> list[str]:
-        """Options that bring it into a budget of "RAM" or "flash"."""
-
-    def as_json(self) -> str:
-        """Everything that the header says, for a program that writes other code."""
+    dtype: str | None
+    weights: str
+    optimize: str
+    selftest: int
+    verify: int
 
 
-def c_header(model: Sequential, path: str | Path, name: str | None = None, **options: object) -> Report:
+def c_header(model: Sequential, path: str | Path, name: str | None = None, **options: Any) -> Report:
     """Write a model as one C header, checked against the model first; nothing is written if anything is wrong.
 
     Args:
@@ -153,9 +87,9 @@ def c_header(model: Sequential, path: str | Path, name: str | None = None, **opt
         (16, 104)
     """
     check_writable(path)
-    header = build(model, c_names.cleaned(Path(path).stem) if name is None else name, **options)
-    atomic_write(path, header.text.encode("ascii"))
-    return header.report
+    made = build(model, c_names.cleaned(Path(path).stem) if name is None else name, **options)
+    atomic_write(path, made.text.encode("ascii"))
+    return made.report
 
 
 def build(
@@ -163,14 +97,14 @@ def build(
     name: str,
     choices: Choices | None = None,
     *,
-    data: tuple[np.ndarray, np.ndarray] | None = None,
+    data: tuple[Any, Any] | None = None,
     calibration: np.ndarray | None = None,
     ram_budget: int | None = RAM,
     flash_budget: int | None = None,
     max_drop: float = 0.5,
     emulate: bool = False,
     progress: Callable[[str], object] = lambda doing: None,
-    **changes: object,
+    **changes: Unpack[Changes],
 ) -> Header:
     """The header of a model, as text.
 
@@ -198,71 +132,19 @@ def build(
     choices = replace(choices or Choices(), **changes)
     c_names.identifier(name)
     progress("planning the memory")
-    drafted = _drafts(model)
-    draft = drafted(model, name, choices, Material(data, calibration, max_drop))
-    ram = draft.arena + draft.input + draft.output + draft.stack + draft.state
-    ram += draft.tables if choices.weights == "ram" else 0
-    _fit("RAM", model, draft, choices, ram, ram_budget)
-    _fit("flash", model, draft, choices, draft.tables, flash_budget)
-    notes = []
-    vectors = draft.vectors(max(choices.verify, draft.fixed + 2 * choices.selftest))
-    with np.errstate(all="ignore"):
-        outputs = draft.run(vectors)
-    compiler, said = _checker(choices.verify)
-    if compiler is None:
-        notes.append(f"not checked: {said}")
-    carried = _carried(vectors, outputs, draft.fixed, choices.selftest)
-    text = draft.text(carried, said if compiler else f"NO: {said}")
-    large = len(text) > _LARGE_TEXT
-    if large:
-        notes.append(f"the header is {len(text) >> 20} MB of text: compilers take long for it")
-    found = None
-    if compiler:
-        progress(f"compiling {len(text) >> 20} MB of text and comparing" if large else "compiling and comparing")
-        some = slice(choices.verify)
-        found = verify.verify(text, name, vectors[some], outputs[some], compiler, draft.programs)
-        if found.tables > draft.tables:  # less is possible: a compiler may see that a table says nothing
-            what = f"the object file holds {found.tables:,} B of tables, and not {draft.tables:,}"
-            raise VerificationError(what, where=name, fix="please report this as a bug in brainbox")
+    draft = maker(model)(model, name, choices, Material(data, calibration, max_drop))
+    _fit("RAM", model, draft, draft.memory.ram, ram_budget)
+    _fit("flash", model, draft, draft.memory.tables, flash_budget)
+    text, found, notes = _checked(draft, choices, progress)
     progress("measuring the accuracy")
-    judged = draft.judge()
-    code, code_from = _code(text, name, found, draft.programs)
-    flash = draft.tables + (code or 0)
-    _fit("flash", model, draft, choices, flash, flash_budget, code or 0)
-    measured = None
+    report = _report(draft, text, found, notes)
+    report = replace(report, ram_budget=ram_budget, flash_budget=flash_budget)
+    _fit("flash", model, draft, report.flash, flash_budget, report.code or 0)
     if emulate:
         progress("running on the emulated board")
-        measured = board.measure(text, name, programs=draft.programs)
-    report = Report(
-        name=name,
-        title=draft.title,
-        dtype=draft.dtype,
-        parameters=draft.parameters,
-        multiply_adds=draft.multiply_adds,
-        rows=draft.rows(),
-        arena=draft.arena,
-        input=draft.input,
-        output=draft.output,
-        stack=draft.stack,
-        state=draft.state,
-        weights=draft.tables,
-        weights_in=choices.weights,
-        ram=ram,
-        flash=flash,
-        ram_budget=ram_budget,
-        flash_budget=flash_budget,
-        code=code,
-        code_from=code_from,
-        text=len(text),
-        checked=found.vectors if found else 0,
-        compiler=found.compiler if found else "",
-        board=measured and measured.board,
-        instructions=measured and measured.instructions,
-        stack_used=measured and measured.stack,
-        notes=(*notes, *judged.pop("notes", ())),
-        **judged,
-    )
-    return Header(text, report, draft.as_json(), draft.programs)
+        ran = board.measure(text, name, programs=draft.programs)
+        report = replace(report, board=ran.board, instructions=ran.instructions, stack_used=ran.stack)
+    return Header(text, report, draft)
 
 
 # Who drafts the headers of which kind of model; any other is a network of layers or recurrent. Loaded when needed.
@@ -274,20 +156,18 @@ _DRAFTS = {
 }
 
 
-def _drafts(model: Sequential) -> Callable[[Sequential, str, Choices, Material], Draft]:
+def maker(model: Sequential) -> Maker:
     """What makes the draft of such a model."""
     other = "recurrent.draft.RecurrentDraft" if is_recurrent(model) else "network.draft.NetworkDraft"
     module, name = _DRAFTS.get(str(model.meta.get("kind")), other).rsplit(".", 1)
     return getattr(import_module(f"brainbox_core.export.{module}"), name)
 
 
-def _fit(
-    what: str, model: Sequential, draft: Draft, choices: Choices, needed: int, budget: int | None, code: int = 0
-) -> None:
+def _fit(what: str, model: Sequential, draft: Draft, needed: int, budget: int | None, code: int = 0) -> None:
     if budget is None or needed <= budget:
         return
     who = kind_of(model, "the model").shown(40)
-    held = "" if what == "flash" else f" with weights in {'RAM' if choices.weights == 'ram' else 'flash'}"
+    held = "" if what == "flash" else f" with weights in {'RAM' if draft.memory.in_ram else 'flash'}"
     raise BudgetError(
         f"{who} {draft.dtype}{held} needs {kilobytes(needed)} of {what}, the budget is {kilobytes(budget)} "
         f"(short by {kilobytes(needed - budget)})",
@@ -295,7 +175,32 @@ def _fit(
     )
 
 
-def _carried(vectors: np.ndarray, outputs: np.ndarray, fixed: int, count: int) -> Vectors:
+def _checked(
+    draft: Draft, choices: Choices, progress: Callable[[str], object]
+) -> tuple[str, verify.Check | None, list[str]]:
+    """The text of a header, what its check found if there was one, and what to say of it."""
+    vectors = draft.vectors(max(choices.verify, draft.fixed + 2 * choices.selftest))
+    with np.errstate(all="ignore"):
+        outputs = draft.run(vectors)
+    compiler, said = _checker(choices.verify)
+    page = draft.page(carried(vectors, outputs, draft.fixed, choices.selftest))
+    text = header.write(page, said if compiler else f"NO: {said}")
+    notes = [] if compiler else [f"not checked: {said}"]
+    large = f"{len(text) >> 20} MB of text" if len(text) > _LARGE_TEXT else ""
+    if large:
+        notes.append(f"the header is {large}: compilers take long for it")
+    if compiler is None:
+        return text, None, notes
+    progress(f"compiling {large} and comparing" if large else "compiling and comparing")
+    some = slice(choices.verify)
+    found = verify.verify(text, draft.name, vectors[some], outputs[some], compiler, draft.programs)
+    if found.tables > draft.memory.tables:  # less is possible: a compiler may see that a table says nothing
+        what = f"the object file holds {found.tables:,} B of tables, and not {draft.memory.tables:,}"
+        raise VerificationError(what, where=draft.name, fix="please report this as a bug in brainbox")
+    return text, found, notes
+
+
+def carried(vectors: np.ndarray, outputs: np.ndarray, fixed: int, count: int) -> Vectors:
     """The vectors that the header carries: real rows if there are, and none that C has no numbers for."""
     finite = np.isfinite(outputs).all(axis=1) & np.isfinite(vectors).all(axis=1)
     usable = fixed + np.flatnonzero(finite[fixed:])[:count]
@@ -311,11 +216,44 @@ def _checker(count: int) -> tuple[verify.Compiler | None, str]:
     return None, "no C compiler was found; install gcc, or set CC"
 
 
-def _code(text: str, name: str, found: verify.Check | None, programs: Programs) -> tuple[int | None, str]:
+def _report(draft: Draft, text: str, found: verify.Check | None, notes: list[str]) -> Report:
+    """What a header costs and how well it does; the budgets are yet to be added."""
+    memory, judgement = draft.memory, draft.judge()
+    code, code_from = _code(text, draft, found)
+    return Report(
+        name=draft.name,
+        title=draft.title,
+        dtype=draft.dtype,
+        parameters=draft.parameters,
+        multiply_adds=draft.multiply_adds,
+        rows=draft.rows(),
+        arena=memory.arena,
+        input=memory.input,
+        output=memory.output,
+        stack=memory.stack,
+        state=memory.state,
+        weights=memory.tables,
+        weights_in=memory.weights,
+        ram=memory.ram,
+        flash=memory.tables + (code or 0),
+        ram_budget=None,
+        flash_budget=None,
+        code=code,
+        code_from=code_from,
+        text=len(text),
+        checked=found.vectors if found else 0,
+        compiler=found.compiler if found else "",
+        accuracy=judgement.accuracy,
+        judged=judgement.judged,
+        notes=(*notes, *judgement.notes),
+    )
+
+
+def _code(text: str, draft: Draft, found: verify.Check | None) -> tuple[int | None, str]:
     """Bytes of machine code: on the board if its compiler is here, else on this computer."""
     if board.has_compiler():
         target = board.BOARDS["netduino2"]
-        return board.sizes(text, name, target, programs)[0], f"{target.cpu} -O2"
+        return board.sizes(text, draft.name, target, draft.programs)[0], f"{target.cpu} -O2"
     if found and found.code:
         return found.code, f"this computer, {found.compiler} -O2"
     return None, ""

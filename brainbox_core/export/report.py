@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
+import numpy as np
+
+from brainbox_core.errors import AccuracyError
 from brainbox_core.screen.display import fitted
 
 
@@ -24,8 +28,8 @@ class Row:
     output: str
     weights: int
     live: int
-    ring: int | None
-    snr: float | None
+    ring: int | None = None
+    snr: float | None = None
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,50 @@ class Accuracy:
     trained: float
     agreement: float
 
+    @classmethod
+    def of(cls, exported: np.ndarray, trained: np.ndarray, truth: np.ndarray) -> Accuracy:
+        """From the answers of the header and of the model, and the right ones."""
+        right, before, same = ((a == b).mean() for a, b in ((exported, truth), (trained, truth), (exported, trained)))
+        return cls(len(truth), float(right), float(before), float(same))
+
+    def check(self, max_drop: float, dtype: str, rows: str, fix: str = "`dtype float32`") -> None:
+        """Refuse a loss of more points than allowed.
+
+        Args:
+            max_drop: points that may be lost.
+            dtype: of the header.
+            rows: what was looked at, in the plural.
+            fix: what else would do.
+
+        Raises:
+            AccuracyError: more are lost.
+        """
+        if self.drop > max_drop:
+            raise AccuracyError(
+                f"{dtype} loses {self.drop:.2f} points of accuracy, {max_drop:g} are allowed: it is right on "
+                f"{self.exported:.2%} of {self.rows:,} {rows} and float32 on {self.trained:.2%}",
+                where="`max_drop`",
+                fix=f"{fix}, or `max_drop` with more points",
+            )
+
     @property
     def drop(self) -> float:
         """How many points of accuracy were lost: 0.5 for 99 % that became 98.5 %."""
         return 100 * (self.trained - self.exported)
+
+
+class Judgement(NamedTuple):
+    """How well an exported model does.
+
+    Attributes:
+        accuracy: None where there is no data to measure it with, or the model does not name classes.
+        judged: in the model's own terms, in words; "" where there is no data.
+        notes: what a user should know of it.
+    """
+
+    accuracy: Accuracy | None = None
+    judged: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,8 +114,7 @@ class Report:
         text: size of the header as text.
         checked: how many vectors agreed in every bit; 0 if nothing was checked.
         compiler: what compiled it, "" if nothing was checked.
-        accuracy: None where there is no data to measure it with, or the model does not name classes.
-        judged: how well the model does in its own terms, in words; "" where there is no data.
+        accuracy, judged: how well it does; see `Judgement`.
         instructions, stack_used, board: measured on an emulated board, None if it was not asked for.
         notes: what else a user should know.
     """
@@ -105,7 +148,7 @@ class Report:
     stack_used: int | None = None
     notes: tuple[str, ...] = ()
 
-    def record(self) -> dict:
+    def record(self) -> dict[str, object]:
         """The figures in JSON types."""
         return asdict(self)
 

@@ -39,7 +39,7 @@ class Compiler:
 
 @dataclass(frozen=True)
 class Check:
-    """What comparing a header with its reference found; a difference is an error and none of this.
+    """What a comparison of a header with its reference found. All bits agreed: a difference raises an error.
 
     Attributes:
         compiler: its title.
@@ -165,16 +165,19 @@ def _inspect(place: Path, name: str) -> tuple[int, int]:
     """Bytes of code and of tables in the object file; an error for a symbol that it should not need."""
     if shutil.which("nm") is None:
         return 0, 0
-    done = _run(["nm", "-S", "unit.o"], place)
-    code = tables = 0
-    for line in done.stdout.decode(errors="replace").splitlines():
-        *sizes, kind, symbol = line.split()
-        symbol = symbol.lstrip("_")
-        if kind == "U" and symbol not in _ALLOWED:
+    listing = _run(["nm", "-S", "unit.o"], place).stdout.decode(errors="replace")
+    for symbol in re.findall(r" U _*(\w+)", listing):
+        if symbol not in _ALLOWED:
             raise VerificationError(f"the compiled header needs {symbol}", where=name, fix=_other_or_report())
-        if len(sizes) == 2:
-            code += int(sizes[1], 16) if kind in "tT" else 0
-            tables += int(sizes[1], 16) if kind in "rRdDsSbB" else 0
+    return sizes(listing)
+
+
+def sizes(listing: str) -> tuple[int, int]:
+    """Bytes of code and of tables in an object file, of which `nm -S` gave this listing."""
+    code = tables = 0
+    for size, kind in re.findall(r"^\S+ (\S+) (\w) ", listing, re.MULTILINE):
+        code += int(size, 16) if kind in "tT" else 0
+        tables += int(size, 16) if kind in "rRdDsSbB" else 0
     return code, tables
 
 
@@ -187,7 +190,7 @@ def _run(command: list[str], folder: Path | None = None, given: bytes = b"") -> 
         ) from error
     except subprocess.TimeoutExpired as error:
         raise VerificationError(
-            f"took more than {_TIME} seconds", where=command[0], fix="--verify off skips it"
+            f"took more than {_TIME} seconds", where=command[0], fix="`verify off` skips it"
         ) from error
 
 

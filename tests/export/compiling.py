@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from brainbox_core.export import verify
+from brainbox_core.export.header import Vectors
 from brainbox_core.export.network.kernels import FloatKernels
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.reference import run
-from brainbox_core.export.network.source import Vectors, header
+from brainbox_core.export.network.source import header
 from brainbox_core.model.sequential import Sequential
 
 STRICT = verify.STRICT

@@ -12,9 +12,9 @@ import numpy as np
 import braininabox as bb
 from brainbox_core.datasets.catalog import builtin
 from brainbox_core.export import verify
-from brainbox_core.export.exporter import Choices, Material
-from brainbox_core.export.text.draft import SpamDraft
-from brainbox_core.export.text.programs import RECORD, TEXT
+from brainbox_core.export.draft import Choices, Material
+from brainbox_core.export.header import Vectors, write
+from brainbox_core.export.text.draft import RECORD, TEXT, SpamDraft
 from brainbox_core.export.text.source import records
 from brainbox_core.tasks.spam import train as spam
 from brainbox_core.text import tokens
@@ -55,8 +55,7 @@ def draft(model: bb.Sequential, **choices: object) -> SpamDraft:
 
 def header(drafted: SpamDraft) -> str:
     vectors = drafted.vectors(10)
-    carried = type("Carried", (), {"inputs": vectors[5:7]})
-    return drafted.text(carried, "no")
+    return write(drafted.page(Vectors(vectors[5:7], vectors[:0])), "no")
 
 
 def five_thousand() -> tuple[bb.Sequential, Messages]:

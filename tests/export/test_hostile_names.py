@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 import braininabox as bb
 from brainbox_core.errors import InputError
 from brainbox_core.export import exporter
-from brainbox_core.export.exporter import Choices, Material
+from brainbox_core.export.draft import Choices, Draft, Material
+from brainbox_core.export.header import write
 from brainbox_core.tasks.regress import train as regress
 from brainbox_core.tasks.rnn import train as rnn
 from brainbox_core.tasks.rnn.settings import Settings
@@ -212,13 +213,13 @@ FAMILIES = {
 }
 
 
-def exported(model: bb.Sequential) -> tuple[str, exporter.Draft]:
+def exported(model: bb.Sequential) -> tuple[str, Draft]:
     """A header without its check, which would compile it, and its draft."""
-    draft = exporter._drafts(model)(model, "net", Choices(), Material())
+    draft = exporter.maker(model)(model, "net", Choices(), Material())
     vectors = draft.vectors(draft.fixed + 4)
     with np.errstate(all="ignore"):
         outputs = draft.run(vectors)
-    return draft.text(exporter._carried(vectors, outputs, draft.fixed, 2), "NO: a test"), draft
+    return write(draft.page(exporter.carried(vectors, outputs, draft.fixed, 2)), "NO: a test"), draft
 
 
 def code(family: str, text: str) -> list[str]:
@@ -239,7 +240,7 @@ def harmless(family: str) -> list[str]:
 def check(family: str, model: bb.Sequential) -> None:
     text, draft = exported(model)
     assert code(family, text) == harmless(family)
-    assert draft.title.isprintable() and json.loads(draft.as_json())["name"] == "net"
+    assert draft.title.isprintable() and json.loads(exporter.numbers(draft))["name"] == "net"
 
 
 # --- what is promised

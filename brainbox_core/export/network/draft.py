@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from brainbox_core.errors import AccuracyError, InputError, UsageError
+from brainbox_core.errors import InputError, UsageError
 from brainbox_core.export import programs
+from brainbox_core.export.draft import Choices, Material
+from brainbox_core.export.header import Page, Vectors
 from brainbox_core.export.network import reference
 from brainbox_core.export.network import source as c_source
 from brainbox_core.export.network.kernels import FloatKernels, IntKernels
 from brainbox_core.export.network.lower import Program, lower
 from brainbox_core.export.network.quantize import IntProgram, quantize, recorded_range
 from brainbox_core.export.network.remedies import remedies
-from brainbox_core.export.network.source import Kernels, Vectors
+from brainbox_core.export.network.source import Kernels
 from brainbox_core.export.origin import kind_of
-from brainbox_core.export.report import Accuracy, Row
+from brainbox_core.export.report import Accuracy, Judgement, Row
 from brainbox_core.model.ranges import MOST_ROWS, activation_ranges
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
-
-if TYPE_CHECKING:
-    from brainbox_core.export.exporter import Choices, Material
 
 _FIXED = 3  # vectors of extremes that every comparison begins with
 _NOISE_ROWS = 64  # that the signal-to-noise ratios are measured with
@@ -49,11 +47,10 @@ class Numbers(NamedTuple):
 
 
 class NetworkDraft:
-    """Any chain of exportable layers, in float32 or int8; see `exporter.Draft`."""
+    """Any chain of exportable layers, in float32 or int8; see `draft.Draft`."""
 
     programs = programs.NETWORK
     fixed = _FIXED
-    state = 0
 
     def __init__(self, model: Sequential, name: str, choices: Choices, material: Material):
         self.model, self.name, self.choices, self.material = model, name, choices, material
@@ -68,10 +65,7 @@ class NetworkDraft:
         self.title = _title(model, self.program)
         self.parameters = len(model.params)
         self.multiply_adds = sum(step.multiply_adds for step in self.program.steps)
-        self.arena, self.tables = self.kernels.plan.arena, self.kernels.table_bytes
-        self.input = math.prod(self.program.input_shape) * (1 if self.kernels.input_type == "uint8_t" else 4)
-        self.output = math.prod(self.program.output_shape) * (4 if self.kernels.floats else 1)
-        self.stack = c_source.stack(self.kernels.program)
+        self.memory = c_source.memory(self.kernels, choices.weights)
         self.data = None if material.data is None else _shaped(material.data[0], self.program)
 
     def vectors(self, count: int) -> np.ndarray:
@@ -83,20 +77,28 @@ class NetworkDraft:
         """The reference."""
         return self.numbers.run(X)
 
-    def text(self, carried: Vectors, checked: str) -> str:
+    def page(self, carried: Vectors) -> Page:
         """The header."""
-        return c_source.header(self.name, self.model, self.kernels, carried, checked, self.choices.weights)
+        scales = {}
+        if isinstance(content := self.numbers.content, IntProgram):
+            scales = {"INPUT": content.steps[0].source} if self.program.pixels else {}
+            scales["OUTPUT"] = content.steps[-1].result
+        return c_source.page(self.name, self.model, self.kernels, carried, self.choices.weights, scales)
 
-    def judge(self) -> dict[str, object]:
+    def judge(self) -> Judgement:
         """The accuracy on data that the model was not trained on."""
-        if self.data is None or math.prod(self.program.output_shape) == 1:
-            return {}
+        if self.data is None or self.material.data is None or math.prod(self.program.output_shape) == 1:
+            return Judgement()
         labels = np.asarray(self.material.data[1])
         if labels.dtype.kind not in "fiub" or labels.ndim not in (1, 2) or len(labels) != len(self.data):
             expected = f"one class number for each of {len(self.data):,} inputs, or one-hot rows"
             raise UsageError("labels do not fit the inputs", expected=expected, got=f"{labels.dtype}, {labels.shape}")
-        found = _accuracy(self.model, self.numbers, self.dtype, self.data, labels, self.material.max_drop)
-        return {"accuracy": found}
+        rows = self.data.reshape(len(self.data), *self.model.input_shape)
+        trained = self.model.predict(rows).reshape(len(rows), -1).argmax(axis=1)
+        exported = trained if self.dtype == "float32" else self.numbers.run(self.data).argmax(axis=1)
+        found = Accuracy.of(exported, trained, labels.argmax(axis=1) if labels.ndim > 1 else labels)
+        found.check(self.material.max_drop, self.dtype, "rows")
+        return Judgement(found)
 
     def rows(self) -> tuple[Row, ...]:
         """The steps."""
@@ -108,16 +110,10 @@ class NetworkDraft:
         choices = self.choices
         return remedies(self.model, self.dtype, choices.weights, choices.optimize, what, budget, self.ranges, code)
 
-    def as_json(self) -> str:
-        """Everything that the header says, for a program that writes other code."""
-        content, kernels = self.numbers.content, self.kernels
-        document = {
-            "name": self.name,
-            "program": asdict(content),
-            "memory": asdict(kernels.plan),
-            "note": kernels.notes,
-        }
-        return json.dumps(document, sort_keys=True, default=lambda array: array.tolist()) + "\n"
+    def document(self) -> dict[str, object]:
+        """The program with all weights, where everything lies, and what input and output mean."""
+        kernels = self.kernels
+        return {"program": asdict(self.numbers.content), "memory": asdict(kernels.plan), "note": kernels.notes}
 
 
 def preferred_dtype(program: Program, ranges: object) -> str:
@@ -126,7 +122,7 @@ def preferred_dtype(program: Program, ranges: object) -> str:
     return "int8" if pictures and ranges else "float32"
 
 
-def _numbers(name: str, program: Program, ranges: object, dtype: str, choices: Choices) -> Numbers:
+def _numbers(name: str, program: Program, ranges: Any, dtype: str, choices: Choices) -> Numbers:
     if dtype == "float32":
         floats = FloatKernels(name, program, choices.optimize, choices.weights)
         return Numbers(floats, lambda X: reference.run(floats.program, X).reshape(len(X), -1), floats.program)
@@ -163,7 +159,8 @@ def _vectors(program: Program, ranges: object, rows: np.ndarray | None, count: i
     size, random = math.prod(program.input_shape), stream(0, "vectors")
     real = np.zeros((0, size), np.float32) if rows is None else rows[: (count - _FIXED + 1) // 2]
     if program.pixels:
-        fixed = np.zeros((_FIXED, size), np.uint8)
+        made: np.ndarray
+        fixed: np.ndarray = np.zeros((_FIXED, size), np.uint8)
         fixed[1], fixed[2, ::2] = 255, 255
         made = random.integers(0, 256, (count - _FIXED - len(real), size)).astype(np.uint8)
     else:
@@ -172,8 +169,8 @@ def _vectors(program: Program, ranges: object, rows: np.ndarray | None, count: i
         fixed = np.zeros((_FIXED, size), np.float32)
         with np.errstate(over="ignore"):  # beyond float32 they are infinite, and compared as such
             fixed[1], fixed[2] = middle + 100 * reach, np.where(np.arange(size) % 2, 100, -100) * reach
-            made = middle + 1.5 * reach * random.uniform(-1, 1, (count - _FIXED - len(real), size))
-            made = made.astype(np.float32)
+            spread = 1.5 * reach * random.uniform(-1, 1, (count - _FIXED - len(real), size))
+            made = (middle + spread).astype(np.float32)
     return np.concatenate([fixed, real.astype(fixed.dtype), made])
 
 
@@ -185,28 +182,6 @@ def _input_range(ranges: object) -> tuple[float, float]:
         return -1.0, 1.0
 
 
-def _accuracy(
-    model: Sequential, numbers: Numbers, dtype: str, rows: np.ndarray, labels: np.ndarray, max_drop: float
-) -> Accuracy:
-    """How the header does beside the model; an error if it does worse than allowed."""
-    trained = model.predict(rows.reshape(len(rows), *model.input_shape)).reshape(len(rows), -1).argmax(axis=1)
-    exported = trained if dtype == "float32" else numbers.run(rows).argmax(axis=1)
-    labels = labels.argmax(axis=1) if labels.ndim > 1 else labels
-    found = Accuracy(
-        rows=len(rows),
-        exported=float((exported == labels).mean()),
-        trained=float((trained == labels).mean()),
-        agreement=float((exported == trained).mean()),
-    )
-    if found.drop > max_drop:
-        raise AccuracyError(
-            f"int8 loses {found.drop:.2f} points of accuracy, {max_drop:g} are allowed (--max-drop): "
-            f"it is right on {found.exported:.2%} of {found.rows:,} rows and float32 on {found.trained:.2%}",
-            fix="--dtype float32, or --max-drop with more points",
-        )
-    return found
-
-
 def _decibels(signal: np.ndarray, found: np.ndarray) -> float:
     signal = signal.astype(np.float64)
     noise = float(((signal - found) ** 2).sum())
@@ -216,11 +191,10 @@ def _decibels(signal: np.ndarray, found: np.ndarray) -> float:
 
 def _rows(kernels: Kernels, noise: list[float] | None) -> tuple[Row, ...]:
     rows, steps = [], kernels.program.steps
-    noise = [None] * (len(steps) - len(noise or [])) + (noise or [])
-    for number, step in enumerate(steps):
+    silent: list[float | None] = [None] * (len(steps) - len(noise or []))
+    for number, (step, snr) in enumerate(zip(steps, [*silent, *(noise or [])], strict=True)):
         place = kernels.plan.outputs[number]
         ring = place.rows if place and place.rows < step.output_shape[0] else None
-        snr = noise[number]
         rows.append(
             Row(
                 title=step.title,

@@ -1,6 +1,6 @@
-"""The header as text: what is the same for every kind of number. The kernels come from `kernels`.
+"""The header of a network: what is the same for every kind of number.
 
-comment, guards, sizes, types          here
+types                                  here
 tables, kernels                        Kernels.tables(), Kernels.functions()
 NAME_run                               here: the loops of the memory plan, with Kernels' statements inside
 NAME_predict, NAME_selftest            here
@@ -8,21 +8,18 @@ NAME_predict, NAME_selftest            here
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-import numpy as np
-
-from brainbox_core import __version__
-from brainbox_core.export import c_names
+from brainbox_core.export.header import Memory, Page, Vectors, differs, macro, selftest, table, write
+from brainbox_core.export.header import literals as literals
 from brainbox_core.export.network.lower import Program, Step
 from brainbox_core.export.network.memory import Plan
-from brainbox_core.export.origin import class_names, origin
+from brainbox_core.export.network.quantize import Scale
+from brainbox_core.export.origin import class_names
+from brainbox_core.export.templates import filled
 from brainbox_core.model.sequential import Sequential
 
 _STACK = 256  # bytes that a run takes at most, with what the compiler saves; measured on the boards
@@ -44,20 +41,27 @@ class Kernels(Protocol):
 
     @property
     def program(self) -> Program: ...
+
     @property
     def plan(self) -> Plan: ...
+
     @property
     def input_type(self) -> str: ...
+
     @property
     def output_type(self) -> str: ...
+
     @property
     def arena(self) -> str: ...
+
     @property
     def table_bytes(self) -> int: ...
+
     @property
     def floats(self) -> bool: ...
+
     @property
-    def notes(self) -> Sequence[str]: ...
+    def notes(self) -> tuple[str, str]: ...
 
     def step_bytes(self, number: int) -> int:
         """Bytes of a step's tables."""
@@ -78,28 +82,6 @@ class Kernels(Protocol):
         """The statement after a step's last row, if any."""
 
 
-@dataclass(frozen=True)
-class Vectors:
-    """Inputs with what the reference makes of them.
-
-    Attributes:
-        inputs: (n, values), uint8 or float32.
-        outputs: (n, values), int8 or float32.
-    """
-
-    inputs: np.ndarray
-    outputs: np.ndarray
-
-
-def fingerprint(model: Sequential) -> str:
-    """SHA-256 of a model's layers and everything they learned."""
-    digest = hashlib.sha256(json.dumps(model.config(), sort_keys=True).encode())
-    for name, array in sorted(model.state().items()):
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
 def stack(program: Program) -> int:
     """Bytes of stack that a run takes at most, with 32-bit pointers: more for tall windows and for those with zeros."""
     rows = max(step.span[0] for step in program.steps)
@@ -107,13 +89,23 @@ def stack(program: Program) -> int:
     return _STACK + 4 * max(rows - _FEW_ROWS, 0) + (16 * rows if padded else 0)
 
 
-def ram_total(kernels: Kernels, weights: str) -> int:
-    """Bytes of RAM that a run needs: arena, input, output and stack, and the tables if they are kept there."""
+def memory(kernels: Kernels, weights: str) -> Memory:
+    """The bytes that a run needs; the tables lie in "flash" or in "ram"."""
     sizes = {"float": 4, "int8_t": 1, "uint8_t": 1}
     program = kernels.program
-    ends = math.prod(program.input_shape) * sizes[kernels.input_type]
-    ends += math.prod(program.output_shape) * sizes[kernels.output_type]
-    return kernels.plan.arena + ends + stack(program) + (kernels.table_bytes if weights == "ram" else 0)
+    return Memory(
+        arena=kernels.plan.arena,
+        input=math.prod(program.input_shape) * sizes[kernels.input_type],
+        output=math.prod(program.output_shape) * sizes[kernels.output_type],
+        stack=stack(program),
+        tables=kernels.table_bytes,
+        weights=weights,
+    )
+
+
+def ram_total(kernels: Kernels, weights: str) -> int:
+    """Bytes of RAM that a run needs in all."""
+    return memory(kernels, weights).ram
 
 
 def header(
@@ -129,99 +121,71 @@ def header(
         checked: what was checked, or "NO ..." if nothing was.
         weights: "flash" or "ram", where the tables lie.
     """
-    sections = [
-        _comment(name, model, kernels, checked, weights),
-        opening(name, kernels.floats),
-        _sizes(name, model, kernels, weights),
-        _types(name, kernels),
-        "/* What was learned */\n\n" + kernels.tables(),
-        "/* The steps */\n\n" + kernels.functions(),
-        _run(name, kernels),
-        _predict(name, kernels),
-        _selftest(name, kernels, selftest),
-        closing(name),
+    return write(page(name, model, kernels, selftest, weights), checked)
+
+
+def page(
+    name: str,
+    model: Sequential,
+    kernels: Kernels,
+    selftest: Vectors,
+    weights: str = "flash",
+    scales: Mapping[str, Scale] | None = None,
+) -> Page:
+    """What a header says; see `header` for the arguments.
+
+    Args:
+        scales: of int8: what the integers of the input, if it has any, and of the output stand for.
+    """
+    program = kernels.program
+    inputs, outputs = math.prod(program.input_shape), math.prod(program.output_shape)
+    width = max(len(step.title) for step in program.steps)
+    steps = [
+        f"    {step.title:<{width}}  {shape_text(step.input_shape)} -> {shape_text(step.output_shape)}, "
+        f"{step.parameters:,} parameters"
+        for step in program.steps
     ]
-    return "\n".join(section.rstrip("\n") + "\n" for section in sections)
+    answers = [f"int best = {name}_predict(x, &arena);"] if outputs > 1 else [f"{name}_run(x, y, &arena);"]
+    return Page(
+        name=name,
+        model=model,
+        what="a neural network",
+        size=f"{len(model.params):,} parameters",
+        facts={
+            "input": f"const {kernels.input_type} x[{inputs}]: {shape_text(program.input_shape)}, {kernels.notes[0]}",
+            "output": f"{kernels.output_type} y[{outputs}]: {kernels.notes[1]}",
+        },
+        memory=memory(kernels, weights),
+        ram=f"arena {kernels.plan.arena:,}, input, output, about {stack(program)} of stack",
+        flash="weights, and the code",
+        usage=[f"static {name}_arena_t arena;", *answers],
+        notes=[
+            "Every run may have an arena of its own, nothing else is written. Self-test vectors take flash only where",
+            f"{name}_selftest is called.",
+            "",
+            *steps,
+        ],
+        inputs=inputs,
+        outputs=outputs,
+        macros=[
+            macro(name, f"{word}_{what}", value)
+            for word, scale in (scales or {}).items()
+            for what, value in (("SCALE", scale.scale), ("ZERO", scale.zero))
+        ],
+        classes=class_names(model, outputs),
+        code=[
+            _types(name, kernels),
+            "/* What was learned */\n\n" + kernels.tables(),
+            "/* The steps */\n\n" + kernels.functions(),
+            _run(name, kernels),
+            filled("network/predict.h.in", name, outputs=outputs) if outputs > 1 else "",
+            _selftest(name, outputs, selftest),
+        ],
+        floats=kernels.floats,
+    )
 
 
 # --- sections --------------------------------------------------------------------------------------------------------
-
-
-def _comment(name: str, model: Sequential, kernels: Kernels, checked: str, weights: str) -> str:
-    program, plan = kernels.program, kernels.plan
-    inputs, outputs = math.prod(program.input_shape), math.prod(program.output_shape)
-    ram, deep = ram_total(kernels, weights), stack(program)
-    lines = [
-        f"{name}: a neural network in one header, made by brainbox {__version__}",
-        "",
-        f"model    {origin(model)}, {len(model.params):,} parameters",
-        f"         SHA-256 of layers and weights {fingerprint(model)}",
-        f"input    const {kernels.input_type} x[{inputs}]: {shape_text(program.input_shape)}, {kernels.notes[0]}",
-        f"output   {kernels.output_type} y[{outputs}]: {kernels.notes[1]}",
-        f"RAM      {ram:,} bytes: arena {plan.arena:,}, input, output, about {deep} of stack"
-        + (", and the weights" if weights == "ram" else ""),
-        f"flash    {kernels.table_bytes:,} bytes of weights, and the code",
-        f"checked  {checked}",
-        "",
-        f"    static {name}_arena_t arena;",
-        f"    int best = {name}_predict(x, &arena);",
-        "",
-        "Every run may have an arena of its own, nothing else is written. Self-test vectors take flash only where",
-        f"{name}_selftest is called.",
-        "",
-    ]
-    width = max(len(step.title) for step in program.steps)
-    for step in program.steps:
-        shape = f"{shape_text(step.input_shape)} -> {shape_text(step.output_shape)}"
-        lines.append(f"    {step.title:<{width}}  {shape}, {step.parameters:,} parameters")
-    return "/*\n" + "".join(f" * {line}".rstrip() + "\n" for line in lines) + " */\n"
-
-
-def opening(name: str, floats: bool) -> str:
-    """The guard, what is included, and what keeps compilers from changing floating point."""
-    guard = f"{name.upper()}_H_INCLUDED"
-    text = f"#ifndef {guard}\n#define {guard}\n\n#include <stddef.h>\n#include <stdint.h>\n"
-    return text + (_FLOAT_GUARD.replace("NAME", name) if floats else "")
-
-
-# GCC contracts a*b + c into one fused operation wherever the processor has it, unless -std=c99 or the like forbids it.
-_FLOAT_GUARD = """
-#if defined(__FAST_MATH__)
-#error "NAME: -ffast-math changes what is computed; compile this file without it"
-#endif
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#elif defined(__GNUC__) && defined(__FP_FAST_FMAF) && (defined(__cplusplus) || !defined(__STRICT_ANSI__))
-#pragma GCC push_options
-#pragma GCC optimize("fp-contract=off")
-#define NAME_POP_OPTIONS
-#endif
-"""
-
-
-def closing(name: str) -> str:
-    """The end of what `opening` began."""
-    pop = f"#if defined({name}_POP_OPTIONS)\n#undef {name}_POP_OPTIONS\n#pragma GCC pop_options\n#endif\n\n"
-    return f"{pop}#endif /* {name.upper()}_H_INCLUDED */\n"
-
-
-def _sizes(name: str, model: Sequential, kernels: Kernels, weights: str) -> str:
-    program = kernels.program
-    values = {
-        "INPUT_SIZE": math.prod(program.input_shape),
-        "OUTPUT_SIZE": math.prod(program.output_shape),
-        "ARENA_SIZE": kernels.plan.arena,
-        "STATE_SIZE": 0,
-        "RAM_TOTAL": ram_total(kernels, weights),
-        "FLASH_CONST": 0 if weights == "ram" else kernels.table_bytes,
-    }
-    upper = name.upper()
-    lines = [f"#define {upper}_{word} {value}" for word, value in values.items()]
-    if classes := class_names(model, values["OUTPUT_SIZE"]):
-        lines += ["", "/* static const char *const names[] = " + f"{upper}_CLASS_NAMES; */"]
-        strings = ", \\\n".join("    " + text.string() for text in classes)
-        lines.append(f"#define {upper}_CLASS_NAMES {{ \\\n{strings} \\\n}}")
-    return "\n".join(lines) + "\n"
 
 
 def _types(name: str, kernels: Kernels) -> str:
@@ -287,56 +251,18 @@ def _lines(lines: Sequence[str]) -> list[str]:
     return [line + "\n" for line in lines]
 
 
-def _predict(name: str, kernels: Kernels) -> str:
-    outputs = math.prod(kernels.program.output_shape)
-    if outputs == 1:
-        return ""
-    return f"""\
-/* The place of the largest output, the first if there are several. */
-static inline int {name}_predict(const {name}_input_t *x, {name}_arena_t *arena)
-{{
-    {name}_output_t y[{outputs}];
-    int best = 0, i;
-    (void){name}_run(x, y, arena);
-    for (i = 1; i < {outputs}; i++) {{
-        best = y[i] > y[best] ? i : best;
-    }}
-    return best;
-}}
-"""
-
-
-def _selftest(name: str, kernels: Kernels, vectors: Vectors) -> str:
-    count = len(vectors.inputs)
-    signature = f"static inline int {name}_selftest({name}_arena_t *arena)"
-    about = "/* 0 if each embedded input gives its embedded output, else the number of the first that does not. */"
-    if not count:
-        return f"{about}\n{signature}\n{{\n    (void)arena;\n    return 0;\n}}\n"
-    inputs, outputs = vectors.inputs.shape[1], vectors.outputs.shape[1]
-    return f"""\
-static const {name}_input_t {name}_selftest_inputs[{count}][{inputs}] = {{
-{rows_of(vectors.inputs)}
-}};
-static const {name}_output_t {name}_selftest_outputs[{count}][{outputs}] = {{
-{rows_of(vectors.outputs)}
-}};
-
-{about}
-{signature}
-{{
-    {name}_output_t y[{outputs}];
-    int i, j;
-    for (i = 0; i < {count}; i++) {{
-        (void){name}_run({name}_selftest_inputs[i], y, arena);
-        for (j = 0; j < {outputs}; j++) {{
-            if (!(y[j] == {name}_selftest_outputs[i][j])) {{
-                return i + 1;
-            }}
-        }}
-    }}
-    return 0;
-}}
-"""
+def _selftest(name: str, outputs: int, vectors: Vectors) -> str:
+    return selftest(
+        name,
+        parameters=[f"{name}_arena_t *arena"],
+        tables=[
+            table(f"{name}_selftest_inputs", vectors.inputs, kind=f"{name}_input_t"),
+            table(f"{name}_selftest_outputs", vectors.outputs, kind=f"{name}_output_t"),
+        ],
+        count=len(vectors.inputs),
+        start=[f"{name}_output_t y[{outputs}];", "int i, j;"],
+        check=[f"(void){name}_run({name}_selftest_inputs[i], y, arena);", *differs(name, outputs)],
+    )
 
 
 # --- pieces ----------------------------------------------------------------------------------------------------------
@@ -351,15 +277,3 @@ def shape_text(shape: Sequence[int]) -> str:
     """
     sizes = list(shape)
     return str(sizes[-1]) if math.prod(sizes) == sizes[-1] else "x".join(map(str, sizes))
-
-
-def literals(array: np.ndarray) -> Iterator[str]:
-    """Every number of an array as C writes it, one after another: all at once would take 60 bytes for each."""
-    if array.dtype == np.float32:
-        return (c_names.float_literal(value) for value in array.ravel())
-    return (str(value) for value in array.ravel().tolist())
-
-
-def rows_of(array: np.ndarray) -> str:
-    """The inside of an initialiser of a two-dimensional array."""
-    return ",\n".join("    {\n" + c_names.table(literals(row), "        ") + "\n    }" for row in array)

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainbox_core import __version__
-from brainbox_core.errors import AccuracyError, InputError, UsageError
+from brainbox_core.errors import InputError
 from brainbox_core.exact.int_stepper import IntChain, IntStepper, quantized
 from brainbox_core.exact.sampling import Sampler
 from brainbox_core.exact.stepper import Chain, Stepper, chain_of
-from brainbox_core.export import c_names
 from brainbox_core.export.c_names import Foreign
-from brainbox_core.export.network import source as c_source
-from brainbox_core.export.network.source import Vectors
-from brainbox_core.export.origin import kind_of, origin
-from brainbox_core.export.recurrent import programs as recurrent_programs
+from brainbox_core.export.draft import Choices, Material
+from brainbox_core.export.header import Memory, Page, Vectors, differs, fails_if, macro, selftest, table
+from brainbox_core.export.origin import kind_of
+from brainbox_core.export.programs import Programs
 from brainbox_core.export.recurrent import sampling
 from brainbox_core.export.recurrent.source import RecurrentText
-from brainbox_core.export.report import Accuracy, Row, kilobytes
+from brainbox_core.export.report import Accuracy, Judgement, Row, kilobytes
 from brainbox_core.layers.recurrent import Recurrent
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
-
-if TYPE_CHECKING:
-    from brainbox_core.export.exporter import Choices, Material
 
 _STACK = 256  # bytes that a step or a choice takes at most; measured on the boards
 _TEMPERATURES = (0.7, 0.7, 0.7, 1.0, 2.0, 0.25, 0.0)  # of the choices that are compared, one after another
@@ -37,7 +30,7 @@ _CHOSEN = -1.0  # in place of a token: choose one
 
 
 class RecurrentDraft:
-    """A recurrent network in float32, or with weights in int8; see `exporter.Draft`.
+    """A recurrent network in float32, or with weights in int8; see `draft.Draft`.
 
     Where a network reads ids and gives as many logits, its header also chooses the next id; where the model says what
     characters the ids stand for, it writes text. There is one way to lay it all out: `optimize` makes no difference.
@@ -47,8 +40,7 @@ class RecurrentDraft:
 
     def __init__(self, model: Sequential, name: str, choices: Choices, material: Material):
         self.model, self.name, self.choices, self.material = model, name, choices, material
-        if material.calibration is not None:
-            raise UsageError("a recurrent network needs no ranges", where="--calib", fix="leave it out")
+        material.refuse_calibration("a recurrent network needs no ranges")
         self.real = chain_of(model)
         for layer in model.layers:
             if not all(np.isfinite(array.data).all() for array in layer.parameters.values()):
@@ -59,21 +51,18 @@ class RecurrentDraft:
         self.source = RecurrentText(name, self.chain, choices.weights)
         self.title = f"{kind_of(model).shown(40)}: {_words(self.real)}"
         self.parameters, self.multiply_adds = len(model.params), self.real.multiply_adds
-        self.arena, self.state, self.stack = self.source.arena, self.source.state, _STACK
-        self.input = 4 * self.real.inputs + (8 if self.characters else 0)  # with the state of the random numbers
-        self.output = 4 * self.real.outputs
-        self.letters = sampling.table_bytes(self.characters) if self.characters else 0
-        self.tables = self.source.table_bytes + self.letters
-        if self.characters:
-            self.programs = recurrent_programs.writer(self.lines)
-        else:
-            self.programs = recurrent_programs.sequence(ids=self.real.ids is not None)
-
-    @property
-    def ram(self) -> int:
-        """Bytes in all."""
-        weights = self.tables if self.choices.weights == "ram" else 0
-        return self.arena + self.state + self.input + self.output + self.stack + weights
+        letters = sampling.table_bytes(self.characters) if self.characters else 0
+        self.memory = Memory(
+            arena=self.source.arena,
+            input=4 * self.real.inputs + (8 if self.characters else 0),  # with the state of the random numbers
+            output=4 * self.real.outputs,
+            stack=_STACK,
+            state=self.source.state,
+            tables=self.source.table_bytes + letters,
+            constant=letters,
+            weights=choices.weights,
+        )
+        self.programs = _programs(self.real.ids is not None, bool(self.characters), self.lines)
 
     # --- what is compared --------------------------------------------------------------------------------------------
 
@@ -94,7 +83,7 @@ class RecurrentDraft:
             half = 2 * quarter
             X[half, 0], X[half, -1] = self.model.meta["start"], 1
             X[half + 1 :, 0] = _CHOSEN
-            X[half + 1 :, 1] = np.resize(np.float32(_TEMPERATURES), count - half - 1)
+            X[half + 1 :, 1] = np.resize(np.array(_TEMPERATURES, np.float32), count - half - 1)
         return X
 
     def run(self, X: np.ndarray) -> np.ndarray:
@@ -115,7 +104,7 @@ class RecurrentDraft:
             y = stepper.step(token)
             if self.characters and not np.isfinite(y).all():
                 raise InputError("the network's outputs are not finite", fix="train the model again")
-            rows.append(np.concatenate([np.float32([token]), y]) if self.characters else y)
+            rows.append(np.append(np.float32(token), y) if self.characters else y)
         return np.stack(rows)
 
     def _stepper(self) -> Stepper | IntStepper:
@@ -123,49 +112,47 @@ class RecurrentDraft:
 
     # --- the header --------------------------------------------------------------------------------------------------
 
-    def text(self, carried: Vectors, checked: str) -> str:
+    def page(self, carried: Vectors) -> Page:
         """The header."""
-        name = self.name
-        parts = [
-            self._comment(checked),
-            c_source.opening(name, floats=True),
-            self._sizes(),
+        name, chain, memory = self.name, self.real, self.memory
+        meaning = "logits of the next one" if self.characters else "after that step"
+        given = f"const float *x: {chain.inputs} numbers"
+        if chain.ids is not None:
+            given = f"int token: 0 to {chain.ids - 1}"
+        code = [
             self.source.types(),
             "/* What was learned */\n\n" + self.source.tables(),
             "/* The steps */\n\n" + self.source.functions(samples=bool(self.characters)),
         ]
         if self.characters:
-            parts += [sampling.functions(name, self.real.outputs), sampling.table(name, self.characters)]
-        parts += [self._selftest(carried), c_source.closing(name)]
-        return "\n".join(part.rstrip("\n") + "\n" for part in parts)
-
-    def _comment(self, checked: str) -> str:
-        name, model, chain = self.name, self.model, self.real
-        given = f"const float *x: {chain.inputs} numbers"
-        if chain.ids is not None:
-            given = f"int token: 0 to {chain.ids - 1}"
-        in_ram = self.choices.weights == "ram"
-        lines = [
-            f"{name}: a recurrent network in one header, made by brainbox {__version__}",
-            "",
-            f"model    {origin(model)}, {self.parameters:,} parameters",
-            f"         SHA-256 of layers and weights {c_source.fingerprint(model)}",
-            f"input    {given}, one step of a sequence",
-            f"output   float y[{chain.outputs}]: {'logits of the next one' if self.characters else 'after that step'}",
-            f"numbers  {'weights int8, the gates in float32' if self.dtype == 'int8' else 'float32'}",
-            f"RAM      {self.ram:,} bytes: arena {self.arena:,}, state {self.state:,}, input, output, "
-            f"about {self.stack} of stack{', and the weights' if in_ram else ''}",
-            f"flash    {self.tables:,} bytes of weights, and the code",
-            f"checked  {checked}",
-            "",
-            *(f"    {line}".rstrip() for line in self._usage()),
-            "",
-            "Every sequence may have a state of its own, and every run an arena; nothing else is written. Self-test",
-            f"vectors take flash only where {name}_selftest is called.",
-            "",
-            *(f"    {row.title}  {row.output}" for row in self.rows()),
-        ]
-        return "/*\n" + "".join(f" * {line}".rstrip() + "\n" for line in lines) + " */\n"
+            code.append(sampling.functions(name, self.characters))
+        macros = [] if chain.ids is None else [macro(name, "TOKENS", chain.ids)]
+        macros += [macro(name, "START", self.model.meta["start"])] if self.characters else []
+        return Page(
+            name=name,
+            model=self.model,
+            what="a recurrent network",
+            size=f"{self.parameters:,} parameters",
+            facts={
+                "input": f"{given}, one step of a sequence",
+                "output": f"float y[{chain.outputs}]: {meaning}",
+                "numbers": "weights int8, the gates in float32" if self.dtype == "int8" else "float32",
+            },
+            memory=memory,
+            ram=f"arena {memory.arena:,}, state {memory.state:,}, input, output, about {memory.stack} of stack",
+            flash="weights, and the code",
+            usage=self._usage(),
+            notes=[
+                "Every sequence may have a state of its own, and every run an arena; nothing else is written.",
+                f"Self-test vectors take flash only where {name}_selftest is called.",
+                "",
+                *(f"    {row.title}  {row.output}" for row in self.rows()),
+            ],
+            inputs=chain.inputs,
+            outputs=chain.outputs,
+            macros=macros,
+            code=[*code, self._selftest(carried)],
+        )
 
     def _usage(self) -> list[str]:
         name, upper = self.name, self.name.upper()
@@ -180,104 +167,49 @@ class RecurrentDraft:
             f"put({name}_character(token)){ends}. The same seed gives the same text as in Python.",
         ]
 
-    def _sizes(self) -> str:
-        chain, in_ram = self.real, self.choices.weights == "ram"
-        values = {
-            "INPUT_SIZE": chain.inputs,
-            "OUTPUT_SIZE": chain.outputs,
-            "ARENA_SIZE": self.arena,
-            "STATE_SIZE": self.state,
-            "RAM_TOTAL": self.ram,
-            "FLASH_CONST": self.letters if in_ram else self.tables,
-        }
-        if chain.ids is not None:
-            values["TOKENS"] = chain.ids
-        if self.characters:
-            values["START"] = self.model.meta["start"]
-        return "".join(f"#define {self.name.upper()}_{word} {value}\n" for word, value in values.items())
-
     def _selftest(self, carried: Vectors) -> str:
         """A function that goes through the first steps of the sequence that was compared."""
         name, X = self.name, carried.inputs.copy()
         X[:, -1] = np.arange(len(X)) == 0
-        outputs = self.run(X) if len(X) else carried.outputs
-        count = len(X)
-        head = (
-            "/* 0 if each embedded step gives its embedded output, else the number of the first that does not. */\n"
-            f"static inline int {name}_selftest({name}_state_t *state, {name}_arena_t *arena)\n"
-        )
-        if not count:
-            return f"{head}{{\n    (void)state;\n    (void)arena;\n    return 0;\n}}\n"
-        y = outputs[:, 1:] if self.characters else outputs
-        tables = []
-        if self.real.ids is None:
-            tables += [("float", "inputs", X[:, :-1])]
-        else:
-            tables += [("int16_t" if self.real.ids < 2**15 else "int32_t", "tokens", X[:, 0].astype(np.int32))]
-        tables.append(("float", "outputs", y))
-        check = choose = ""
+        y = self.run(X) if len(X) else carried.outputs
+        y = y[:, 1:] if self.characters else y
+        given, array = "inputs", X[:, :-1]
+        if self.real.ids is not None:
+            given, array = "tokens", X[:, 0].astype(np.int16 if self.real.ids < 2**15 else np.int32)
+        tables = [table(f"{name}_selftest_{given}", array), table(f"{name}_selftest_outputs", y)]
+        start = [f"float y[{self.real.outputs}];", "int i, j;"]
+        check = fails_if(f"{name}_step(state, {name}_selftest_{given}[i], y, arena) != 0")
+        check += differs(name, self.real.outputs)
         if self.characters:
             sampler = Sampler(1.0)
-            tables.append(("int16_t", "choices", np.array([sampler.choose(row) for row in y])))
-            choose = f"    {name}_rng_t rng;\n    {name}_seed(&rng, 0u);\n"
-            check = f"""\
-        if ({name}_sample(y, 1.0f, &rng) != {name}_selftest_choices[i]) {{
-            return i + 1;
-        }}
-"""
-        texts = []
-        for kind, what, array in tables:
-            sizes = "".join(f"[{size}]" for size in array.shape)
-            inside = c_source.rows_of(array) if array.ndim > 1 else c_names.table(c_source.literals(array))
-            texts.append(f"static const {kind} {name}_selftest_{what}{sizes} = {{\n{inside}\n}};\n")
-        source = f"{name}_selftest_{'inputs' if self.real.ids is None else 'tokens'}[i]"
-        return f"""\
-{"".join(texts)}
-{head}{{
-    float y[{self.real.outputs}];
-    int i, j;
-{choose}    {name}_reset(state);
-    for (i = 0; i < {count}; i++) {{
-        if ({name}_step(state, {source}, y, arena) != 0) {{
-            return i + 1;
-        }}
-        for (j = 0; j < {self.real.outputs}; j++) {{
-            if (!(y[j] == {name}_selftest_outputs[i][j])) {{
-                return i + 1;
-            }}
-        }}
-{check}    }}
-    return 0;
-}}
-"""
+            choices = np.array([sampler.choose(row) for row in y], np.int64)
+            tables.append(table(f"{name}_selftest_choices", choices, kind="int16_t"))
+            start += [f"{name}_rng_t rng;", f"{name}_seed(&rng, 0u);"]
+            check += fails_if(f"{name}_sample(y, 1.0f, &rng) != {name}_selftest_choices[i]")
+        return selftest(
+            name,
+            parameters=[f"{name}_state_t *state", f"{name}_arena_t *arena"],
+            tables=tables,
+            count=len(X),
+            start=[*start, f"{name}_reset(state);"],
+            check=check,
+        )
 
     # --- the report --------------------------------------------------------------------------------------------------
 
-    def judge(self) -> dict[str, object]:
+    def judge(self) -> Judgement:
         """How often the likeliest character is the one that comes, and bits per character, on held-out text."""
         if self.material.data is None or not self.characters:
-            return {}
+            return Judgement()
         x, y = (np.asarray(part).reshape(-1)[:_JUDGED] for part in self.material.data)
         begins = x == (self.model.meta["start"] if self.lines else -1)
         trained = _logits(Stepper(self.real), x, begins)
-        found = trained if self.dtype == "float32" else _logits(IntStepper(self.chain), x, begins)
-        best = found.argmax(axis=1), trained.argmax(axis=1)
-        accuracy = Accuracy(
-            rows=len(x),
-            exported=float((best[0] == y).mean()),
-            trained=float((best[1] == y).mean()),
-            agreement=float((best[0] == best[1]).mean()),
-        )
-        if accuracy.drop > self.material.max_drop:
-            raise AccuracyError(
-                f"int8 loses {accuracy.drop:.2f} points of accuracy, {self.material.max_drop:g} are allowed "
-                f"(--max-drop): it guesses {accuracy.exported:.2%} of {len(x):,} characters and float32 "
-                f"{accuracy.trained:.2%}",
-                fix="--dtype float32, or --max-drop with more points",
-            )
+        found = trained if self.dtype == "float32" else _logits(self._stepper(), x, begins)
+        accuracy = Accuracy.of(found.argmax(axis=1), trained.argmax(axis=1), y)
+        accuracy.check(self.material.max_drop, self.dtype, "characters")
         bits, before = _bits(found, y), _bits(trained, y)
         words = f"bits per character {bits:.4f}" + (f" float32 {before:.4f}" if self.dtype == "int8" else "")
-        return {"accuracy": accuracy, "judged": words}
+        return Judgement(accuracy, words)
 
     def rows(self) -> tuple[Row, ...]:
         """The layers."""
@@ -287,47 +219,60 @@ class RecurrentDraft:
             live, weights = (2 if self.dtype == "int8" else 4) * cell.units, size.layer_bytes(cell.name)
             title = f"{before}+{cell.name}" if before else cell.name
             weights += size.layer_bytes("embedding") if before else 0
-            rows.append(Row(title, str(cell.units), weights, live, None, None))
+            rows.append(Row(title, str(cell.units), weights, live))
             before = ""
         for layer in chain.dense:
             live = 0 if layer is chain.dense[-1] else 4 * len(layer.bias)
-            rows.append(Row(layer.name, str(len(layer.bias)), size.layer_bytes(layer.name), live, None, None))
+            rows.append(Row(layer.name, str(len(layer.bias)), size.layer_bytes(layer.name), live))
         return tuple(rows)
 
     def remedies(self, what: str, budget: int, code: int) -> list[str]:
         """Other choices that fit."""
-        choices, ways = self.choices, []
+        choices, ways = self.choices, list[str]()
 
-        def tried(model: Sequential, **changes: str) -> int | None:
+        def tried(model: Sequential, dtype: str = self.dtype, weights: str = choices.weights) -> int | None:
             """What another choice needs; None where it does not fit, or is not possible."""
             try:
-                other = replace(choices, **{"dtype": self.dtype, **changes})
+                other = replace(choices, dtype=dtype, weights=weights)
                 draft = RecurrentDraft(model, self.name, other, self.material)
             except InputError:
                 return None
-            needed = draft.tables + code if what == "flash" else draft.ram
+            needed = draft.memory.tables + code if what == "flash" else draft.memory.ram
             return needed if needed <= budget else None
 
         if self.dtype == "float32" and (needed := tried(self.model, dtype="int8")):
-            ways.append(f"--dtype int8 ({kilobytes(needed)})")
+            ways.append(f"`dtype int8` ({kilobytes(needed)})")
         if choices.weights == "ram" and (needed := tried(self.model, weights="flash")):
-            ways.append(f"--weights flash (RAM {kilobytes(needed)}, flash {kilobytes(self.tables)})")
+            ways.append(f"`weights flash` (RAM {kilobytes(needed)}, flash {kilobytes(self.memory.tables)})")
         low, high = 0, max(cell.units for cell in self.real.cells) - 1
         while low < high:  # the widest that fits
             middle = (low + high + 1) // 2
             low, high = (middle, high) if tried(_narrowed(self.model, middle)) else (low, middle - 1)
-        return [*ways, f"--hidden {low}"] if low else ways
+        return [*ways, f"`hidden {low}`"] if low else ways
 
-    def as_json(self) -> str:
-        """Everything that the header says, for a program that writes other code."""
-        document = {
-            "name": self.name,
+    def document(self) -> dict[str, object]:
+        """The network with all weights, and the characters."""
+        return {
             "dtype": self.dtype,
             "network": asdict(self.chain),
             "characters": [character.plain() for character in self.characters],
             "start": self.model.meta.get("start"),
         }
-        return json.dumps(document, sort_keys=True, default=lambda array: array.tolist()) + "\n"
+
+
+def _programs(ids: bool, writes: bool, lines: bool) -> Programs:
+    """The programs around a header.
+
+    Args:
+        ids: it reads ids, and not vectors.
+        writes: it writes characters.
+        lines: it writes lines, each from a fresh state to its end; the example writes 20 of them, and else 500
+            characters: what `brainbox rnn sample` writes.
+    """
+    if writes:
+        return Programs("recurrent/writer", {"lines": lines})
+    source, parameter = ("(int)x[0]", "int x") if ids else ("x", "const float *x")
+    return Programs("recurrent/steps", {"source": source, "parameter": parameter})
 
 
 def _characters(model: Sequential, chain: Chain) -> list[Foreign]:

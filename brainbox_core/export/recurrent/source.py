@@ -1,13 +1,12 @@
 """A recurrent network as C text: a state, and functions that reset it and take it one step further.
 
-The functions do what `stepping.Stepper` and `quantize_recurrent.IntStepper` do, operation by operation. A table holds
+The functions do what `stepper.Stepper` and `int_stepper.IntStepper` do, operation by operation. A table holds
 the weights in the order in which they are used: for each unit, for each input, the gates side by side, whose sums stay
 in registers.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -16,9 +15,9 @@ import numpy as np
 from brainbox_core.exact.int_stepper import IntCell, IntChain, IntDense
 from brainbox_core.exact.stepper import GATES, Cell, Chain, Dense
 from brainbox_core.export import c_math, c_names
-from brainbox_core.export.network.source import literals
+from brainbox_core.export.header import table
+from brainbox_core.export.templates import filled
 
-_TYPES = {np.dtype(np.float32): "float", np.dtype(np.int8): "int8_t", np.dtype(np.int16): "int16_t"}
 _LETTERS = {"rnn": "n", "gru": "rzn", "lstm": "oifn"}  # the gates
 _SUMS = {"rnn": "n", "gru": "rzu", "lstm": "oifn"}  # what the part of the state is added to
 
@@ -39,12 +38,14 @@ class RecurrentText:
 
     def __init__(self, name: str, chain: Chain | IntChain, weights: str = "flash"):
         self.name, self.chain, self.weights = name, chain, weights
+        self.cells: list[Cell | IntCell] = [*chain.cells]
+        self.dense: list[Dense | IntDense] = [*chain.dense]
         self.integers = isinstance(chain, IntChain)
         self.number = "int16_t" if self.integers else "float"
         size = 2 if self.integers else 4
         self.scratch = self._scratch()
         self.arena = size * self.scratch
-        cells = chain.cells
+        cells = self.cells
         memories = sum(4 * cell.units for cell in cells if cell.kind == "lstm")
         state = memories + sum(size * cell.units for cell in cells)
         unit = 4 if memories else size
@@ -53,9 +54,9 @@ class RecurrentText:
 
     def _scratch(self) -> int:
         """Numbers: a cell's next output beside its last; then what lies between linear layers, in turn at both ends."""
-        widths = [len(layer.bias) for layer in self.chain.dense[:-1]]
+        widths = [len(layer.bias) for layer in self.dense[:-1]]
         pairs = [sum(pair) for pair in pairwise(widths)]
-        return max([cell.units for cell in self.chain.cells] + widths + pairs)
+        return max([cell.units for cell in self.cells] + widths + pairs)
 
     # --- tables ------------------------------------------------------------------------------------------------------
 
@@ -67,25 +68,22 @@ class RecurrentText:
     def layer_bytes(self, layer: str) -> int:
         """Of the tables of a layer; of `embedding` those of the embedding."""
         plain = layer.replace("+", "_")
-        return sum(array.nbytes for table, array in self._tables.items() if table.rpartition("_")[0] == plain)
+        return sum(array.nbytes for word, array in self._tables.items() if word.rpartition("_")[0] == plain)
 
     def tables(self) -> str:
         """Their definitions."""
-        texts = []
-        for table, array in self._tables.items():
-            const = " const" if self.weights == "flash" else ""
-            head = f"static{const} {_TYPES[array.dtype]} {self.name}_{table}[{array.size}]"
-            texts.append(f"{head} = {{\n{c_names.table(literals(array))}\n}};\n")
-        return "\n".join(texts)
+        return "\n".join(
+            table(f"{self.name}_{word}", array.ravel(), self.weights) for word, array in self._tables.items()
+        )
 
     def _all_tables(self) -> Iterator[tuple[str, np.ndarray]]:
         if self.chain.embedding is not None:
             yield "embedding_vectors", self.chain.embedding
-        for cell in self.chain.cells:
-            yield from self._int_tables(cell) if self.integers else self._float_tables(cell)
-        for layer in self.chain.dense:
+        for cell in self.cells:
+            yield from self._int_tables(cell) if isinstance(cell, IntCell) else self._float_tables(cell)
+        for layer in self.dense:
             plain = layer.name.replace("+", "_")
-            if self.integers:
+            if isinstance(layer, IntDense):
                 yield f"{plain}_weights", np.ascontiguousarray(layer.sums.weight.T)
                 yield f"{plain}_scales", np.stack([layer.bias, layer.sums.scale], axis=1)
             else:
@@ -101,9 +99,10 @@ class RecurrentText:
     def _int_tables(self, cell: IntCell) -> Iterator[tuple[str, np.ndarray]]:
         if cell.table is not None:
             yield f"{cell.name}_start", _by_unit(cell.table.weight, cell.kind)
-        rows = [cell.recurrent.weight] if cell.projection is None else [cell.projection.weight, cell.recurrent.weight]
+        first = [] if cell.projection is None else [cell.projection]
+        rows = [*(sums.weight for sums in first), cell.recurrent.weight]
         yield f"{cell.name}_weights", _by_unit(np.concatenate(rows), cell.kind).transpose(1, 0, 2)
-        scales = [cell.table.scale] if cell.table is not None else [cell.bias, cell.projection.scale]
+        scales = [cell.table.scale] if cell.table is not None else [cell.bias, *(sums.scale for sums in first)]
         columns = list(_by_unit(np.stack([*scales, cell.recurrent.scale]), cell.kind))
         if cell.candidate_bias is not None:
             columns.append(cell.candidate_bias[:, None])
@@ -113,7 +112,7 @@ class RecurrentText:
 
     def types(self) -> str:
         """The types of the state and of the arena."""
-        cells = self.chain.cells
+        cells = self.cells
         members = [f"float memory_{i}[{cell.units}];" for i, cell in enumerate(cells) if cell.kind == "lstm"]
         members += [f"{self.number} output_{i}[{cell.units}];" for i, cell in enumerate(cells)]
         return (
@@ -127,59 +126,36 @@ class RecurrentText:
         Args:
             samples: whether exp is needed beside tanh and sigmoid.
         """
-        kinds = {cell.kind for cell in self.chain.cells}
+        kinds = {cell.kind for cell in self.cells}
         needed = {"tanh"} | ({"sigmoid"} if kinds & {"gru", "lstm"} else set()) | ({"exp"} if samples else set())
-        needed |= {layer.activation for layer in self.chain.dense}
+        needed |= {layer.activation for layer in self.dense}
         parts = [c_math.c_functions(self.name, needed)]
-        parts += [self._cell(place, cell) for place, cell in enumerate(self.chain.cells)]
-        parts += [self._dense(layer) for layer in self.chain.dense]
+        parts += [self._cell(cell) for cell in self.cells]
+        parts += [self._dense(layer) for layer in self.dense]
         return "\n".join([*parts, self._reset(), self._step()])
 
-    def _cell(self, place: int, cell: Cell | IntCell) -> str:
+    def _cell(self, cell: Cell | IntCell) -> str:
         """One step of a cell."""
-        name, kind, units, gates = self.name, cell.kind, cell.units, GATES[cell.kind]
         looked_up = cell.inputs == 0
-        source = "int32_t token" if looked_up else f"const {self.number} *x"
-        memory = ", float *memory" if kind == "lstm" else ""
-        body = self._int_sums(cell) if self.integers else self._float_sums(cell)
-        after = {
-            "rnn": ["{next} = {tanh}(n);"],
-            "gru": [
-                "n = {tanh}(n + {sigmoid}(r) * u);",
-                f"{{next}} = n + {{sigmoid}}(z) * ({self._real('h[unit]')} - n);",
-            ],
-            "lstm": [
-                "memory[unit] = {sigmoid}(f) * memory[unit] + {sigmoid}(i) * {tanh}(n);",
-                "{next} = {sigmoid}(o) * {tanh}(memory[unit]);",
-            ],
-        }[kind]
-        words = {"tanh": f"{name}_tanh", "sigmoid": f"{name}_sigmoid"}
-        target = "const float y" if self.integers else "next[unit]"
-        body += [line.format(next=target, **words) for line in after]
-        if self.integers:
-            body.append("next[unit] = (int16_t)(y * 32767.0f + (y < 0.0f ? -0.5f : 0.5f));")
-        start = self._start(cell, gates * units)
-        lines = [f"    {line}" for line in start]
-        lines += [f"    for (unit = 0; unit < {units}; unit++) {{", *(f"        {line}" for line in body), "    }"]
-        lines += [f"    for (unit = 0; unit < {units}; unit++) {{", "        h[unit] = next[unit];", "    }"]
-        inputs = f"one of {len(self._tables[f'{cell.name}_start'])} ids" if looked_up else f"{cell.inputs} numbers"
-        return (
-            f"/* {cell.name}: {inputs} -> {units} */\n"
-            f"static inline void {name}_{cell.name}({source}, {self.number} *h{memory}, {self.number} *next)\n{{\n"
-            + "".join(f"{line}\n" for line in lines)
-            + "}\n"
+        sums = self._int_sums(cell) if isinstance(cell, IntCell) else self._float_sums(cell)
+        return filled(
+            "recurrent/cell.h.in",
+            self.name,
+            cell=cell.name,
+            given=f"one of {len(self._tables[f'{cell.name}_start'])} ids" if looked_up else f"{cell.inputs} numbers",
+            units=cell.units,
+            source="int32_t token" if looked_up else f"const {self.number} *x",
+            memory=", float *memory" * (cell.kind == "lstm"),
+            starts=looked_up or not self.integers,
+            place=f" + token * {GATES[cell.kind] * cell.units}" * looked_up,
+            sums="".join(f"        {line}\n" for line in sums),
+            number=self.number,
+            weight="int8_t" if self.integers else "float",
+            integers=self.integers,
+            y="const float y" if self.integers else "next[unit]",
+            last=self._real("h[unit]"),
+            **{kind: cell.kind == kind for kind in GATES},
         )
-
-    def _start(self, cell: Cell | IntCell, row: int) -> list[str]:
-        """The declarations of a cell's function."""
-        table, looked_up = f"{self.name}_{cell.name}", cell.inputs == 0
-        lines = [f"const {'int8_t' if self.integers else 'float'} *k = {table}_weights;"]
-        if self.integers:
-            lines.append(f"const float *s = {table}_scales;")
-        if looked_up or not self.integers:
-            kind = "int8_t" if self.integers else "float"
-            lines.append(f"const {kind} *start = {table}_start{f' + token * {row}' if looked_up else ''};")
-        return [*lines, "int32_t unit, j;"]
 
     def _float_sums(self, cell: Cell) -> list[str]:
         letters, gates = _LETTERS[cell.kind], GATES[cell.kind]
@@ -217,31 +193,23 @@ class RecurrentText:
         return f"(float){value} * {c_names.float_literal(1 / 32767)}" if self.integers else value
 
     def _dense(self, layer: Dense | IntDense) -> str:
-        plain = f"{self.name}_{layer.name.replace('+', '_')}"
-        units = len(layer.bias)
-        inputs = (layer.sums.weight if self.integers else layer.weight).shape[0]
-        if self.integers:
-            body = [f"const int8_t *k = {plain}_weights;", f"const float *s = {plain}_scales;", "int32_t unit, i;"]
-            one = ["int32_t a = 0;", f"for (i = 0; i < {inputs}; i++) {{", "    a += (int32_t)x[i] * k[i];", "}"]
-            one += ["y[unit] = s[0] + (float)a * s[1];", f"k += {inputs};", "s += 2;"]
-        else:
-            body = [f"const float *k = {plain}_weights;", "int32_t unit, i;"]
-            one = ["float a = *k++;", f"for (i = 0; i < {inputs}; i++) {{", "    a += x[i] * k[i];", "}"]
-            value = {"relu": "a < 0.0f ? 0.0f : a", "linear": "a", "softmax": "a"}
-            one += [
-                f"y[unit] = {value.get(layer.activation, f'{self.name}_{layer.activation}(a)')};",
-                f"k += {inputs};",
-            ]
-        lines = [*body, f"for (unit = 0; unit < {units}; unit++) {{", *(f"    {line}" for line in one), "}"]
-        if layer.activation == "softmax":
-            lines.append(f"{self.name}_softmax(y, {units});")
-        text = textwrap.indent("".join(f"{line}\n" for line in lines), "    ")
-        about = f"/* {layer.name}: {inputs} -> {units} */\n"
-        return f"{about}static inline void {plain}(const {self.number} *x, float *y)\n{{\n{text}}}\n"
+        value = {"relu": "a < 0.0f ? 0.0f : a", "linear": "a", "softmax": "a"}
+        return filled(
+            "recurrent/dense.h.in",
+            self.name,
+            layer=layer.name,
+            function=f"{self.name}_{layer.name.replace('+', '_')}",
+            inputs=len(layer.sums.weight if isinstance(layer, IntDense) else layer.weight),
+            units=len(layer.bias),
+            number=self.number,
+            integers=self.integers,
+            value=value.get(layer.activation, f"{self.name}_{layer.activation}(a)"),
+            softmax=layer.activation == "softmax",
+        )
 
     def _reset(self) -> str:
         lines = []
-        for i, cell in enumerate(self.chain.cells):
+        for i, cell in enumerate(self.cells):
             zero = "0" if self.integers else "0.0f"
             inner = [f"state->output_{i}[i] = {zero};"]
             inner += [f"state->memory_{i}[i] = 0.0f;"] if cell.kind == "lstm" else []
@@ -262,19 +230,19 @@ class RecurrentText:
         before = "x" if chain.ids is None else "token"
         if chain.embedding is not None:
             before = f"{name}_embedding_vectors + token * {chain.embedding.shape[1]}"
-        for i, cell in enumerate(chain.cells):
+        for i, cell in enumerate(self.cells):
             memory = f", state->memory_{i}" if cell.kind == "lstm" else ""
             lines.append(f"{name}_{cell.name}({before}, state->output_{i}{memory}, arena->values);")
             before = f"state->output_{i}"
         low = True
-        for layer in chain.dense[:-1]:
+        for layer in self.dense[:-1]:
             target = "arena->values" if low else f"arena->values + {self.scratch - len(layer.bias)}"
             lines.append(f"{name}_{layer.name.replace('+', '_')}({before}, {target});")
             before, low = target, not low
-        if chain.dense:
-            lines.append(f"{name}_{chain.dense[-1].name.replace('+', '_')}({before}, y);")
+        if self.dense:
+            lines.append(f"{name}_{self.dense[-1].name.replace('+', '_')}({before}, y);")
         else:
-            last = len(chain.cells) - 1
+            last = len(self.cells) - 1
             copied = self._real(f"state->output_{last}[i]")
             lines = ["int32_t i;", *lines, f"for (i = 0; i < {chain.outputs}; i++) {{", f"    y[i] = {copied};", "}"]
         text = "".join(f"    {line}\n" for line in [*lines, "return 0;"])

@@ -1,124 +1,62 @@
-"""Models that predict from the row of a table as headers: the scaler inside, the values in the data's own units.
-
-A `Subject` is what differs from `regress` to `fraud` and `neuron`; `TabularDraft` makes a draft of any of them.
-"""
+"""Models that predict from the row of a table as headers: the scaler inside, the values in the data's own units."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.export import c_math
-from brainbox_core.export.c_names import Foreign
-from brainbox_core.export.network.source import Vectors, fingerprint
+from brainbox_core.exact.float_math import sigmoid
+from brainbox_core.export.draft import Choices, Material
+from brainbox_core.export.header import Memory, Page, Vectors
 from brainbox_core.export.origin import kind_of
-from brainbox_core.export.programs import Programs
-from brainbox_core.export.report import Row, kilobytes
+from brainbox_core.export.programs import of_rows
+from brainbox_core.export.report import Judgement, Row, kilobytes
 from brainbox_core.export.tabular import formula
 from brainbox_core.export.tabular.formula import Formula
-from brainbox_core.export.tabular.header import header
+from brainbox_core.export.tabular.header import page
+from brainbox_core.export.tabular.subject import Subject, Value
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
-from brainbox_core.tables.table import Table
-
-if TYPE_CHECKING:
-    from brainbox_core.export.exporter import Choices, Material
 
 SAMPLE = 256  # rows within the training range that a header is compared with its model on
-CLOSE = 1e-5  # of the unit of what is predicted
+CLOSE = 1e-5  # of the prediction; where that is small, of a logit of 1 or of the spread of what is predicted
 STACK = 192  # bytes beside the arrays, with what the compiler saves; measured on the boards
 _CODE = 1536  # bytes of code that a header has at most, for remedies where it is not measured yet
 _COARSE = 1e-3  # of a column's range; where float32 knows its values less precisely than that, a note says so
 _EXTREMES = (0.0, np.nan, np.inf, -np.inf, 1e30)  # rows that every comparison begins with
 
 
-@dataclass(frozen=True)
-class Value:
-    """One value of a row.
-
-    Attributes:
-        name: of the column, `district=north` for one value of a text column.
-        meaning: what to write there.
-        low, high: the training range.
-    """
-
-    name: Foreign
-    meaning: Foreign
-    low: float
-    high: float
-
-    def record(self) -> dict:
-        """In JSON types."""
-        return asdict(self) | {"name": self.name.plain(), "meaning": self.meaning.plain()}
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What a header computes from a row, and what to compare it with.
-
-    Attributes:
-        formulas: ways to compute it, the cheapest first; the first that is precise enough is taken.
-        values: the inputs, in order.
-        meaning: of the result.
-        threshold: what was subtracted, so that a result of 0 or more is class 1; None for a quantity.
-        probability: whether a sigmoid makes a probability of the result.
-        unit: a difference that counts as one in what is predicted, least.
-        trained: from rows (n, values) to what the model predicts, (n,) float64.
-        sample: from a generator, a number of rows and how far around the training range to go (1 for the range) to
-            rows.
-        rows: from a table to rows, those with a value missing left out, and which rows they are.
-        judge: from rows, the exported results and the truth to how well it does, in words.
-        programs: the C programs around the header.
-        learned: all that was learned beside the layers, in JSON types.
-        words: what the report calls it, after the command.
-    """
-
-    formulas: Sequence[Formula]
-    values: Sequence[Value]
-    meaning: Foreign
-    threshold: float | None
-    probability: bool
-    unit: float
-    trained: Callable[[np.ndarray], np.ndarray]
-    sample: Callable[[np.random.Generator, int, float], np.ndarray]
-    rows: Callable[[Table], tuple[np.ndarray, np.ndarray]]
-    judge: Callable[[np.ndarray, np.ndarray, np.ndarray], str]
-    programs: Programs
-    learned: object
-    words: str
-
-
 class TabularDraft:
-    """See `exporter.Draft`."""
+    """See `draft.Draft`; the subject says what differs from `regress` to `fraud` and `neuron`."""
 
     dtype = "float32"
     fixed = len(_EXTREMES) + 2
-    state = 0
-    output = 4
 
     def __init__(self, model: Sequential, name: str, choices: Choices, material: Material, subject: Subject):
         if choices.dtype == "int8":
-            fix = "leave --dtype int8 out"
+            fix = "leave `dtype int8` out"
             raise UsageError("int8 is for networks that read pictures", where=kind_of(model).shown(40), fix=fix)
-        if material.calibration is not None:
-            raise UsageError("a table's header has no ranges to measure", where="--calib", fix="leave it out")
-        self.model, self.name, self.choices, self.subject = model, name, choices, subject
+        material.refuse_calibration("a table's header has no ranges to measure")
+        self.model, self.name, self.subject = model, name, subject
         self.formula, self.gap = _precise(subject)
-        self.programs, self.parameters = subject.programs, self.formula.parameters
+        self.programs = of_rows(classes=subject.threshold is not None, probability=subject.probability)
+        self.parameters = self.formula.parameters
         self.title = f"{kind_of(model).shown(40)}: {subject.words}"
-        self.tables, self.arena, self.input = self.formula.table_bytes, self.formula.scratch, 4 * self.formula.inputs
-        self.stack = STACK
+        self.memory = Memory(
+            arena=self.formula.scratch,
+            input=4 * self.formula.inputs,
+            output=4,
+            stack=STACK,
+            tables=self.formula.table_bytes,
+            weights=choices.weights,
+        )
         scaling = 0 if self.formula.factor is None else self.formula.inputs
         self.multiply_adds = sum(layer.weight.size for layer in self.formula.layers) + scaling
-        self._rows, self._truth = None, None
+        self._rows, self._truth, self._lacking = np.zeros((0, len(subject.values)), np.float32), np.zeros(0), 0
         if material.data is not None:
             table, truth = material.data
             self._rows, kept = subject.rows(table)
@@ -127,12 +65,11 @@ class TabularDraft:
     def vectors(self, count: int) -> np.ndarray:
         """Extremes and values that are not finite, then real rows, then random ones in and around the range."""
         subject, random = self.subject, stream(0, "vectors")
-        low, high = (np.float32([getattr(value, end) for value in subject.values]) for end in ("low", "high"))
-        extremes = np.repeat(np.float32(_EXTREMES)[:, None], len(low), axis=1)
+        low, high = np.array([(value.low, value.high) for value in subject.values], np.float32).T
+        extremes = np.repeat(np.array(_EXTREMES, np.float32)[:, None], len(low), axis=1)
         extremes[-1, ::2] *= -1
-        real = np.zeros((0, len(low)), np.float32) if self._rows is None else self._rows
         left = max(count - self.fixed, 0)
-        real = real[: left // 2]
+        real = self._rows[: left // 2]
         inside = (left - len(real) + 1) // 2
         made = [subject.sample(random, inside, 1.0), subject.sample(random, left - len(real) - inside, 3.0)]
         return np.concatenate([extremes, [low, high], real, *made]).astype(np.float32)
@@ -143,36 +80,23 @@ class TabularDraft:
         if not self.subject.probability:
             return result[:, None]
         with np.errstate(all="ignore"):
-            share = c_math.sigmoid(result + np.float32(self.subject.threshold))
+            share = sigmoid(result + np.float32(self.subject.threshold or 0))
         return np.stack([result, share], axis=1)
 
-    def text(self, carried: Vectors, checked: str) -> str:
+    def page(self, carried: Vectors) -> Page:
         """The header."""
-        digest = hashlib.sha256(fingerprint(self.model).encode())
-        digest.update(json.dumps(self.subject.learned, sort_keys=True).encode())
-        carried = Vectors(carried.inputs, carried.outputs[:, :1])
-        return header(
-            self.name,
-            self.model,
-            self.subject,
-            self.formula,
-            carried,
-            checked,
-            self.choices.weights,
-            digest.hexdigest(),
-            STACK,
-            self._close,
-        )
+        carried = Vectors(carried.inputs, carried.outputs[:, 0])
+        return page(self.name, self.model, self.subject, self.formula, self.memory, carried, self._close)
 
-    def judge(self) -> dict[str, object]:
+    def judge(self) -> Judgement:
         """How well it does on rows that the model was not trained on, and how close it is to the model."""
         notes = tuple(_coarse(value) for value in self.subject.values if _step(value) > _COARSE)
-        if self._rows is None or not len(self._rows):
-            return {"judged": self._close, "notes": notes}
+        if not len(self._rows):
+            return Judgement(judged=self._close, notes=notes)
         results = formula.run(self.formula, self._rows)
         lacking = f" ({self._lacking:,} more lack a value)" if self._lacking else ""
         judged = f"{self.subject.judge(self._rows, results, self._truth)}{lacking}; {self._close}"
-        return {"judged": judged, "notes": notes}
+        return Judgement(judged=judged, notes=notes)
 
     @property
     def _close(self) -> str:
@@ -186,44 +110,38 @@ class TabularDraft:
         made, inputs = [], self.formula
         if inputs.factor is not None:
             squash = "" if inputs.squash == "linear" else f"+{inputs.squash}"
-            made.append(Row(f"scaler{squash}", str(inputs.inputs), inputs.scaler_bytes, 4, None, None))
+            made.append(Row(f"scaler{squash}", str(inputs.inputs), inputs.scaler_bytes, 4))
         if inputs.terms is not None:
             live = 4 * inputs.inputs * inputs.degree
-            made.append(Row("terms", str(len(inputs.terms)), inputs.term_bytes, live, None, None))
+            made.append(Row("terms", str(len(inputs.terms)), inputs.term_bytes, live))
         for number, layer in enumerate(inputs.layers):
             live = 4 * len(layer.bias) * (number < len(inputs.layers) - 1)
             weights = inputs.layer_bytes(*layer.weight.shape)
-            made.append(Row(layer.title, str(len(layer.bias)), weights, live, None, None))
+            made.append(Row(layer.title, str(len(layer.bias)), weights, live))
         return tuple(made)
 
     def remedies(self, what: str, budget: int, code: int) -> list[str]:
         """Weights in flash, or narrower layers."""
         code = code or _CODE
-        flash = self.tables + code
-        ram = self.arena + self.input + self.output + self.stack
+        flash, ram = self.memory.tables + code, replace(self.memory, weights="flash").ram
         ways = []
-        if self.choices.weights == "ram" and (ram if what == "RAM" else flash) <= budget:
-            ways.append(f"--weights flash (RAM {kilobytes(ram)}, flash {kilobytes(flash)})")
+        if self.memory.in_ram and (ram if what == "RAM" else flash) <= budget:
+            ways.append(f"`weights flash` (RAM {kilobytes(ram)}, flash {kilobytes(flash)})")
         hidden = [len(layer.bias) for layer in self.formula.layers[:-1]]
         for width in range(max(hidden, default=1) - 1, 0, -1):
             narrow = [max(1, units * width // max(hidden)) for units in hidden]
             sizes = [self.formula.inputs, *narrow, 1]
             weights = sum(self.formula.layer_bytes(*ends) for ends in pairwise(sizes)) + self.formula.scaler_bytes
-            needed = weights + code if what == "flash" else ram + weights * (self.choices.weights == "ram")
+            needed = weights + code if what == "flash" else ram + weights * self.memory.in_ram
             if needed <= budget:
-                ways.append(f"--hidden {','.join(map(str, narrow))}")
+                ways.append(f"`hidden {','.join(map(str, narrow))}`")
                 break
         return ways
 
-    def as_json(self) -> str:
-        """Everything that the header says, for a program that writes other code."""
-        document = {
-            "name": self.name,
-            "formula": asdict(self.formula),
-            "values": [value.record() for value in self.subject.values],
-            "threshold": self.subject.threshold,
-        }
-        return json.dumps(document, sort_keys=True, default=lambda array: array.tolist()) + "\n"
+    def document(self) -> dict[str, object]:
+        """The formula, what every value of a row means, and the threshold."""
+        values = [value.record() for value in self.subject.values]
+        return {"formula": asdict(self.formula), "values": values, "threshold": self.subject.threshold}
 
 
 def _precise(subject: Subject) -> tuple[Formula, float]:
@@ -241,10 +159,11 @@ def _precise(subject: Subject) -> tuple[Formula, float]:
     rows = subject.sample(stream(0, "agreement"), SAMPLE, 1.0)
     wanted = subject.trained(rows)
     usable = np.isfinite(wanted) & (np.abs(wanted) < np.finfo(np.float32).max / 2)
-    size = np.maximum(np.abs(wanted), subject.unit if subject.threshold is not None else _spread(wanted[usable]))
+    size = np.maximum(np.abs(wanted), 1.0 if subject.threshold is not None else _spread(wanted[usable]))
     gap = math.inf
     for candidate in subject.formulas:
-        if not all(np.isfinite(part).all() for part in _arrays(candidate)):
+        layers = [part for layer in candidate.layers for part in (layer.weight, layer.bias)]
+        if not all(np.isfinite(part).all() for part in (*candidate.scaler, *layers)):
             continue
         found = formula.run(candidate, rows).astype(np.float64)
         with np.errstate(all="ignore"):
@@ -259,7 +178,7 @@ def _precise(subject: Subject) -> tuple[Formula, float]:
         )
         fix = f"subtract {worst.low:,.10g} from the column, and train again"
     else:
-        what, fix = f"the header would be {gap:.1e} off the model: float32 has too few digits for it", "lower --degree"
+        what, fix = f"the header would be {gap:.1e} off the model: float32 has too few digits for it", "lower `degree`"
     raise InputError(what, fix=fix)
 
 
@@ -283,8 +202,3 @@ def _coarse(value: Value) -> str:
 def _spread(values: np.ndarray) -> float:
     """What counts as one for a quantity: its deviation; its size where it is always the same."""
     return float(values.std() or np.abs(values).max(initial=0.0) or 1.0) if len(values) else 1.0
-
-
-def _arrays(candidate: Formula) -> list[np.ndarray]:
-    scaler = [part for part in (candidate.offset, candidate.factor) if part is not None]
-    return scaler + [part for layer in candidate.layers for part in (layer.weight, layer.bias)]

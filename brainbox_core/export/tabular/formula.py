@@ -1,11 +1,11 @@
-"""What is computed for one row of a table, in float32: the columns as they are in, a number out.
+"""The formula that turns one row of a table, in the data's own units, into one number in float32.
 
     transform   the logarithm of a column, the time of day                   where the model was trained on those
     scale       (value - offset) * factor, then perhaps a tanh              folded into the first layer where possible
     terms       products of powers (Legendre polynomials)                    of a polynomial regression
     layers      linear maps with activations
 
-`run` and the C of `c_formula` do the same operations in the same order, so they agree in every bit.
+`run` and the C of `source` do the same operations in the same order, so they agree in every bit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from brainbox_core.export import c_math
+from brainbox_core.exact.float_math import exp, log
 from brainbox_core.export.network.activations import ACTIVATIONS
 
 DAY = np.float32(86_400)  # seconds
@@ -78,6 +78,11 @@ class Formula:
         return sum(layer.weight.size + layer.bias.size for layer in self.layers)
 
     @property
+    def scaler(self) -> tuple[np.ndarray, ...]:
+        """Offsets and factors; empty where they are folded into the first layer."""
+        return () if self.offset is None or self.factor is None else (self.offset, self.factor)
+
+    @property
     def scaler_bytes(self) -> int:
         """Of the tables of offsets and factors."""
         return 0 if self.factor is None else 8 * self.inputs
@@ -115,8 +120,9 @@ def standardise(formula: Formula, X: np.ndarray) -> np.ndarray:
     for i, transform in enumerate(formula.transforms):
         if transform:
             x[:, i] = _TRANSFORMS[transform](x[:, i])
-    if formula.factor is not None:
-        x = (x - formula.offset) * formula.factor
+    if formula.scaler:
+        offset, factor = formula.scaler
+        x = (x - offset) * factor
     return ACTIVATIONS[formula.squash].float32(x, 0)
 
 
@@ -131,11 +137,11 @@ def run(formula: Formula, X: np.ndarray) -> np.ndarray:
             for i, row in enumerate(layer.weight):
                 total += x[:, i : i + 1] * row
             x = ACTIVATIONS[layer.activation].float32(total, 0)
-        return c_math.exp(x[:, 0]) if formula.result == "exp" else x[:, 0]
+        return exp(x[:, 0]) if formula.result == "exp" else x[:, 0]
 
 
 def _log1p(x: np.ndarray) -> np.ndarray:
-    size = c_math.log(np.float32(1) + np.abs(x))
+    size = log(np.float32(1) + np.abs(x))
     return np.where(x < 0, -size, size)
 
 
@@ -149,7 +155,7 @@ def _day(x: np.ndarray) -> np.ndarray:
     return np.where(near, rest, x - x)
 
 
-_TRANSFORMS = {"log": c_math.log, "log1p": _log1p, "day": _day}
+_TRANSFORMS = {"log": log, "log1p": _log1p, "day": _day}
 
 
 def _powers(x: np.ndarray, degree: int) -> list[np.ndarray]:
@@ -165,7 +171,7 @@ def _powers(x: np.ndarray, degree: int) -> list[np.ndarray]:
 def _products(terms: Sequence[Sequence[tuple[int, int]]], powers: list[np.ndarray]) -> np.ndarray:
     columns = []
     for term in terms:
-        value = np.float32(1)
+        value = np.ones(len(powers[0]), np.float32)
         for feature, power in term:
             value = value * powers[power - 1][:, feature]
         columns.append(value)

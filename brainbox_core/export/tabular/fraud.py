@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from brainbox_core import metrics
 from brainbox_core.errors import InputError
 from brainbox_core.exact import bfloat16
-from brainbox_core.export import programs
 from brainbox_core.export.c_names import Foreign
+from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.network.lower import lower
-from brainbox_core.export.tabular.draft import Subject, TabularDraft
+from brainbox_core.export.tabular.draft import TabularDraft
 from brainbox_core.export.tabular.formula import Formula, Layer
 from brainbox_core.export.tabular.rows import TableRows
+from brainbox_core.export.tabular.subject import Subject
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.features import FeatureEncoder
 from brainbox_core.tasks.fraud import data as fraud_data
 from brainbox_core.tasks.fraud import train as fraud
-
-if TYPE_CHECKING:
-    from brainbox_core.export.exporter import Choices, Material
 
 _TRANSFORMS = {fraud_data.AMOUNT: "log1p", fraud_data.CLOCK: "day"}
 
@@ -54,12 +51,10 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
         meaning=Foreign("the logarithm of the odds of a fraud, less the threshold: 0 or more is a fraud"),
         threshold=float(np.float32(threshold)),
         probability=True,
-        unit=1.0,
         trained=trained,
         sample=rows.sample,
         rows=rows.rows,
         judge=judge,
-        programs=programs.PROBABILITY,
         learned=[model.meta["features"], threshold],
         words=words,
     )
@@ -75,12 +70,13 @@ def _formulas(
     if steps[0].kind == "identity" and steps[0].activation != "leakyrelu":
         squash, words[0] = steps[0].activation, steps[0].activation
         steps = steps[1:]
+    layers = []
     for step in steps:
-        if step.kind != "linear" or step.activation == "leakyrelu":
+        if step.kind != "linear" or step.activation == "leakyrelu" or step.weight is None or step.bias is None:
             raise InputError(f"{step.title} cannot be exported in a fraud detector", expected="linear layers")
-    if not steps:
+        layers.append(Layer(step.title, step.weight, step.bias, step.activation))
+    if not layers:
         raise InputError("the model has no linear layer", fix="train it again")
-    layers = [Layer(step.title, step.weight, step.bias, step.activation) for step in steps]
     layers[-1] = replace(layers[-1], bias=(layers[-1].bias - threshold).astype(np.float32))
     with np.errstate(over="ignore"):
         scaler = encoder.offset.astype(np.float32), (1 / encoder.scale).astype(np.float32)

@@ -5,22 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from brainbox_core.errors import InputError
-from brainbox_core.export import programs
 from brainbox_core.export.c_names import Foreign
-from brainbox_core.export.tabular.draft import Subject, TabularDraft, Value
+from brainbox_core.export.draft import Choices, Material
+from brainbox_core.export.tabular.draft import TabularDraft
 from brainbox_core.export.tabular.formula import Formula, Layer
+from brainbox_core.export.tabular.subject import Subject, Value
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.table import Table
 from brainbox_core.tasks.neuron.file import weights_of
 from brainbox_core.tasks.neuron.learn import activation, predict, truth_table
-
-if TYPE_CHECKING:
-    from brainbox_core.export.exporter import Choices, Material
 
 _EXACT = 2**24  # float32 has all whole numbers up to here
 
@@ -33,11 +30,12 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
     """
     weights = weights_of(model)
     whole = _whole(weights)
+    exact = [Fraction(weight) for weight in whole]
     _, rows, targets = truth_table(model.meta["table"])
     right = sum(predict(weights, row) == target for row, target in zip(rows, targets, strict=True))
 
     def trained(X: np.ndarray) -> np.ndarray:
-        return np.array([float(activation(whole, [Fraction(float(value)) for value in row])) for row in X])
+        return np.array([float(activation(exact, [Fraction(float(value)) for value in row])) for row in X])
 
     layer = Layer("neuron", np.array(whole[:-1], np.float32)[:, None], np.array(whole[-1:], np.float32))
     inputs, meaning = len(rows[0]), Foreign("a number, 0 or 1 in training")
@@ -47,12 +45,10 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
         meaning=Foreign("the inputs times their weights and the bias, all in whole numbers: 0 or more is class 1"),
         threshold=0.0,
         probability=False,
-        unit=1.0,
         trained=trained,
         sample=_sample(np.array(rows, np.float32)),
         rows=_no_rows,
         judge=lambda X, results, truth: "",
-        programs=programs.CLASS,
         learned=[str(weight) for weight in weights],
         words=f"{inputs} inputs, right on {right} of {len(rows)} rows",
     )
@@ -70,7 +66,7 @@ def _whole(weights: tuple[Fraction, ...]) -> list[int]:
     whole = [number // (math.gcd(*whole) or 1) for number in whole]
     if sum(map(abs, whole)) > _EXACT:
         what = f"the weights {', '.join(map(str, weights))} have too many digits for float32"
-        raise InputError(what, fix="learn it with a rounder --lr, such as 0.1")
+        raise InputError(what, fix="learn it with a rounder `lr`, such as 0.1")
     return whole
 
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from brainbox_core import metrics
 from brainbox_core.errors import InputError
-from brainbox_core.export import programs
 from brainbox_core.export.c_names import Foreign
-from brainbox_core.export.tabular.draft import Subject, TabularDraft
+from brainbox_core.export.draft import Choices, Material
+from brainbox_core.export.tabular.draft import TabularDraft
 from brainbox_core.export.tabular.formula import Formula, Layer
 from brainbox_core.export.tabular.rows import TableRows
+from brainbox_core.export.tabular.subject import Subject
 from brainbox_core.files.reading import printable
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tasks.regress import train as regress
 from brainbox_core.tasks.regress.design import Design, logged_name
-
-if TYPE_CHECKING:
-    from brainbox_core.export.exporter import Choices, Material
 
 _MOST_POWERS = 255  # that the table of terms can name in a byte each
 
@@ -52,12 +48,10 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
         meaning=Foreign(f"{printable(target, 80)} as predicted"),
         threshold=None,
         probability=False,
-        unit=0.0,
         trained=lambda X: regress.predict(model, rows.table(X)),
         sample=rows.sample,
         rows=rows.rows,
         judge=judge,
-        programs=programs.QUANTITY,
         learned={key: meta[key] for key in ("features", "log", "polynomial", "target", "weights", "intercept")},
         words=f"{terms}{len(design.encoder.names)} features{', exponential' * log}",
     )
@@ -93,5 +87,5 @@ def _formulas(
         return [Formula(transforms, (layer,), *scaler, terms=terms, result=result)]
 
 
-def _layer(weights: np.ndarray, intercept: float) -> Layer:
+def _layer(weights: np.ndarray, intercept: float | np.ndarray) -> Layer:
     return Layer("linear", weights[:, None].astype(np.float32), np.array([intercept], np.float32))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brainbox_core.export.c_names import Foreign
-from brainbox_core.export.tabular.draft import Value
+from brainbox_core.export.tabular.subject import Value
 from brainbox_core.files.reading import printable
 from brainbox_core.tables.features import FeatureEncoder, NumberColumn, TextColumn
 from brainbox_core.tables.table import Table, table_of
@@ -68,12 +68,13 @@ class TableRows:
 
     def table(self, X: np.ndarray) -> Table:
         """The table whose rows these are."""
-        columns, start = {}, 0
+        columns: dict[str, Sequence] = {}
+        start = 0
         for column, source, _ in self._columns():
             part = X[:, start : start + len(column.features)]
             start += len(column.features)
             if isinstance(column, NumberColumn):
-                columns[source] = part[:, 0].astype(np.float64)
+                columns[source] = part[:, 0].astype(np.float64).tolist()
             else:
                 unknown = "".join(column.values) + "?"  # a text that is none of them
                 places = np.where(part.any(axis=1), part.argmax(axis=1), len(column.values))

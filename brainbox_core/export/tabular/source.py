@@ -3,45 +3,34 @@
 from __future__ import annotations
 
 import textwrap
-from collections import defaultdict
 
 import numpy as np
 
 from brainbox_core.exact.bfloat16 import upper_half
-from brainbox_core.export import c_math, c_names
-from brainbox_core.export.c_names import Foreign, float_literal
-from brainbox_core.export.network.source import literals
+from brainbox_core.export import c_math
+from brainbox_core.export.c_names import Foreign, comment, float_literal
+from brainbox_core.export.header import table
 from brainbox_core.export.tabular.formula import DAY, SECONDS, Formula
+from brainbox_core.export.templates import filled
 
 
 def tables(name: str, formula: Formula, weights: str) -> str:
-    """All tables, in flash or in RAM.
-
-    Args:
-        name: what every identifier begins with.
-        weights: "flash" or "ram".
-    """
-    head = f"static{' const' if weights == 'flash' else ''}"
-    texts = []
-    if formula.factor is not None:
-        for what, values in (("offset", formula.offset), ("factor", formula.factor)):
-            texts.append(_table(f"{head} float {name}_{what}", [*literals(values)]))
+    """All tables, in "flash" or in "ram"; `name` is what every identifier begins with."""
+    scaler = zip(("offset", "factor"), formula.scaler, strict=False)
+    texts = [table(f"{name}_{what}", values, weights) for what, values in scaler]
     if formula.terms is not None:
         numbers = []
         for term in formula.terms:
             numbers += [len(term), *(feature * formula.degree + power - 1 for feature, power in term)]
         note = "/* How many factors a term has, and which of the powers they are */\n"
-        texts.append(note + _table(f"{head} uint8_t {name}_terms", list(map(str, numbers))))
+        texts.append(note + table(f"{name}_terms", np.array(numbers, np.uint8), weights))
+    rows = "for one input after another the weights that lead from it"
     for number, layer in enumerate(formula.layers):
-        rows = "for one input after another the weights that lead from it"
+        note, array = f"the biases, then {rows}", np.concatenate([layer.bias[None], layer.weight]).ravel()
         if formula.halved:
-            note = f"/* {layer.title}: the biases */\n"
-            texts.append(note + _table(f"{head} float {name}_biases_{number}", [*literals(layer.bias)]))
-            note, kind, numbers = rows, "uint16_t", [*literals(upper_half(layer.weight))]
-        else:
-            values = np.concatenate([layer.bias[None], layer.weight]).ravel()
-            note, kind, numbers = f"the biases, then {rows}", "float", [*literals(values)]
-        texts.append(f"/* {layer.title}: {note} */\n" + _table(f"{head} {kind} {name}_layer_{number}", numbers))
+            texts.append(f"/* {layer.title}: the biases */\n" + table(f"{name}_biases_{number}", layer.bias, weights))
+            note, array = rows, upper_half(layer.weight).ravel()
+        texts.append(f"/* {layer.title}: {note} */\n" + table(f"{name}_layer_{number}", array, weights))
     return "\n".join(texts)
 
 
@@ -57,148 +46,51 @@ def functions(name: str, formula: Formula, function: str, about: Foreign, needed
     kinds = {formula.squash, *(layer.activation for layer in formula.layers), formula.result, *needed}
     if {"log", "log1p"} & set(formula.transforms):
         kinds.add("log")
-    parts = [c_math.c_functions(name, kinds)]
+    parts = [filled("shared.h.in", name), c_math.c_functions(name, kinds)]
     if _has_features(formula):
-        parts.append(_feature(formula))
+        parts.append(_feature(name, formula))
     if formula.terms is None:
-        parts.append(_layer(formula))
-    body = _polynomial(formula) if formula.terms is not None else _layers(formula)
-    parts.append(f"""\
-/* <ABOUT> */
-static inline float NAME_{function}(const float features[{formula.inputs}])
-{{
-{textwrap.indent(body, "    ")}}}
-""")
-    text = "\n".join(part for part in parts if part)
-    for called in ("void NAME_layer(", f"float {name}_log("):  # from several places; copies of them would take room
-        text = text.replace(f"static inline {called}", f"NAME_SHARED {called}")
-    return (_SHARED + text).replace("NAME", name).replace("<ABOUT>", f"{about.comment()}.")
-
-
-_SHARED = """\
-#if defined(__GNUC__)
-#define NAME_SHARED static __attribute__((noinline, unused))
-#else
-#define NAME_SHARED static inline
-#endif
-
-"""
-
-
-def _table(head: str, numbers: list[str]) -> str:
-    return f"{head}[{len(numbers)}] = {{\n{c_names.table(numbers)}\n}};\n"
+        parts.append(_layer(name, formula))
+    body = _polynomial(name, formula) if formula.terms is not None else _layers(name, formula)
+    head = (
+        comment(f"{about.comment()}.")
+        + f"static inline float {name}_{function}(const float features[{formula.inputs}])"
+    )
+    parts.append(f"{head}\n{{\n{textwrap.indent(body, '    ')}}}\n")
+    log = f"float {name}_log("  # called from several places; copies of it would take room
+    return "\n".join(filter(None, parts)).replace(f"static inline {log}", f"{name}_SHARED {log}")
 
 
 def _has_features(formula: Formula) -> bool:
-    return any(formula.transforms) or formula.factor is not None or formula.squash != "linear"
+    return any(formula.transforms) or bool(formula.scaler) or formula.squash != "linear"
 
 
-def _feature(formula: Formula) -> str:
+def _feature(name: str, formula: Formula) -> str:
     """The function for one value of a row as the first layer takes it."""
-    places = defaultdict(list)
-    for i, transform in enumerate(formula.transforms):
-        if transform:
-            places[transform].append(i)
-    cases = "".join(
-        "".join(f"    case {i}:\n" for i in found)
-        + textwrap.indent(_TRANSFORMS[transform], "        ")
-        + "        break;\n"
-        for transform, found in places.items()
-    )
-    switch = f"    switch (i) {{\n{cases}    default:\n        break;\n    }}\n" if cases else ""
-    scaled = "v" if formula.factor is None else "(v - NAME_offset[i]) * NAME_factor[i]"
-    squash = formula.squash
-    if squash == "relu":
-        switch += f"    v = {scaled};\n"
-        scaled = "v < 0.0f ? 0.0f : v"
-    elif squash != "linear":
-        scaled = f"NAME_{squash}({scaled})"
-    numbers = {"DAY": float_literal(DAY), "SECONDS": float_literal(SECONDS)}
-    for word, literal in numbers.items():
-        switch = switch.replace(f"<{word}>", literal)
-    return f"""\
-/* Value i of a row, as the network takes it */
-static inline float NAME_feature(const float *x, int32_t i)
-{{
-    float v = x[i];
-{switch}    return {scaled};
-}}
-"""
+    cases = []
+    for transform in filter(None, dict.fromkeys(formula.transforms)):
+        cases += [f"    case {i}:\n" for i, other in enumerate(formula.transforms) if other == transform]
+        cases.append(textwrap.indent(filled(f"tabular/{transform}.h.in", name, **_NUMBERS), "        "))
+        cases.append("        break;\n")
+    scaled = f"(v - {name}_offset[i]) * {name}_factor[i]" if formula.scaler else "v"
+    if formula.squash not in ("linear", "relu"):
+        scaled = f"{name}_{formula.squash}({scaled})"
+    switch = f"    switch (i) {{\n{''.join(cases)}    default:\n        break;\n    }}\n" if cases else ""
+    return filled("tabular/feature.h.in", name, switch=switch, scaled=scaled, relu=formula.squash == "relu")
 
 
-_TRANSFORMS = {
-    "log": "v = NAME_log(v);\n",
-    "log1p": "v = v < 0.0f ? -NAME_log(1.0f - v) : NAME_log(1.0f + v);\n",
-    "day": """\
-if (v < <SECONDS> && v > -<SECONDS>) {
-    v -= (float)(int32_t)(v / <DAY>) * <DAY>;
-    v = v < 0.0f ? v + <DAY> : v;
-    v = v >= <DAY> ? v - <DAY> : v;
-} else {
-    v = v - v;
-}
-""",
-}
-
-_LAYER = """\
-/* One layer: the biases are the first row of the table, then each input has a row */
-static inline void NAME_layer(const float *x, int32_t inputs, const float *k, float *y, int32_t units)
-{
-    int32_t i, o;
-    for (o = 0; o < units; o++) {
-        y[o] = k[o];
-    }
-    for (i = 0; i < inputs; i++) {
-        const float v = x[i];
-        k += units;
-        for (o = 0; o < units; o++) {
-            y[o] += v * k[o];
-        }
-    }
-}
-"""
-
-_HALVED_LAYER = """\
-/* A weight: the upper half of a float, the lower half is 0 */
-static inline float NAME_weight(uint16_t upper)
-{
-    union {
-        uint32_t bits;
-        float value;
-    } weight;
-    weight.bits = (uint32_t)upper << 16;
-    return weight.value;
-}
-
-/* One layer: each input has a row in the table */
-static inline void NAME_layer(const float *x, int32_t inputs, const float *biases, const uint16_t *k,
-                              float *y, int32_t units)
-{
-    int32_t i, o;
-    for (o = 0; o < units; o++) {
-        y[o] = biases[o];
-    }
-    for (i = 0; i < inputs; i++) {
-        const float v = x[i];
-        for (o = 0; o < units; o++) {
-            y[o] += v * NAME_weight(k[o]);
-        }
-        k += units;
-    }
-}
-"""
+_NUMBERS = {"day": float_literal(float(DAY)), "seconds": float_literal(float(SECONDS))}
 
 
-def _layer(formula: Formula) -> str:
-    """The function for one layer; where the columns are not taken as they are, it has to know the first layer."""
-    text = _HALVED_LAYER if formula.halved else _LAYER
+def _layer(name: str, formula: Formula) -> str:
+    """The function for one layer; where columns are scaled or transformed, a parameter says whether it is the first."""
+    value, first = "x[i]", ""
     if _has_features(formula):
-        text = text.replace("int32_t units)", f"int32_t units,\n{' ' * 30}int first)")
-        text = text.replace("= x[i];", "= first ? NAME_feature(x, i) : x[i];")
-    return text
+        value, first = f"first ? {name}_feature(x, i) : x[i]", f",\n{' ' * 30}int first"
+    return filled("tabular/layer.h.in", name, halved=formula.halved, value=value, first=first)
 
 
-def _layers(formula: Formula) -> str:
+def _layers(name: str, formula: Formula) -> str:
     even, odd = formula.buffers
     lines = [f"float a[{even}]{f', b[{odd}]' if odd else ''};"]
     if any(layer.activation != "linear" for layer in formula.layers):
@@ -207,48 +99,38 @@ def _layers(formula: Formula) -> str:
     for number, layer in enumerate(formula.layers):
         target, units = "ab"[number % 2], len(layer.bias)
         first = f", {int(number == 0)}" if _has_features(formula) else ""
-        tables = f"NAME_biases_{number}, NAME_layer_{number}" if formula.halved else f"NAME_layer_{number}"
-        lines.append(f"NAME_layer({source}, {inputs}, {tables}, {target}, {units}{first});")
+        tables = f"{name}_biases_{number}, {name}_layer_{number}" if formula.halved else f"{name}_layer_{number}"
+        lines.append(f"{name}_layer({source}, {inputs}, {tables}, {target}, {units}{first});")
         if layer.activation != "linear":
             value = f"{target}[o]"
             active = f"{value} < 0.0f ? 0.0f : {value}"
-            active = active if layer.activation == "relu" else f"NAME_{layer.activation}({value})"
+            active = active if layer.activation == "relu" else f"{name}_{layer.activation}({value})"
             lines += [f"for (o = 0; o < {units}; o++) {{", f"    {value} = {active};", "}"]
         source, inputs = target, units
-    lines.append(f"return {_result(formula, f'{source}[0]')};")
+    lines.append(f"return {_result(name, formula, f'{source}[0]')};")
     return "".join(f"{line}\n" for line in lines)
 
 
-def _result(formula: Formula, value: str) -> str:
-    return f"NAME_exp({value})" if formula.result == "exp" else value
+def _result(name: str, formula: Formula, value: str) -> str:
+    return f"{name}_exp({value})" if formula.result == "exp" else value
 
 
-def _polynomial(formula: Formula) -> str:
+def _polynomial(name: str, formula: Formula) -> str:
     """Legendre polynomials of every input, then the terms one after another."""
     degree = formula.degree
-    value = "NAME_feature(features, i)" if _has_features(formula) else "features[i]"
+    value = f"{name}_feature(features, i)" if _has_features(formula) else "features[i]"
     powers = [f"p[0] = {value};"]
     for k in range(2, degree + 1):
         before = f"p[{k - 3}]" if k > 2 else "1.0f"
         rise, fall = float_literal(2 - 1 / k), float_literal(1 - 1 / k)
         powers.append(f"p[{k - 1}] = {rise} * (p[0] * p[{k - 2}]) - {fall} * {before};")
-    loop = textwrap.indent("\n".join(powers), "    ")
-    return f"""\
-float powers[{formula.inputs * degree}], *p = powers;
-const uint8_t *t = NAME_terms;
-float y = NAME_layer_0[0];
-int32_t i;
-for (i = 0; i < {formula.inputs}; i++) {{
-{loop}
-    p += {degree};
-}}
-for (i = 1; i <= {len(formula.terms)}; i++) {{
-    float v = 1.0f;
-    int32_t factors = *t++;
-    for (; factors > 0; factors--) {{
-        v *= powers[*t++];
-    }}
-    y += v * NAME_layer_0[i];
-}}
-return {_result(formula, "y")};
-"""
+    return filled(
+        "tabular/polynomial.h.in",
+        name,
+        powers=formula.inputs * degree,
+        inputs=formula.inputs,
+        recursion="".join(f"    {line}\n" for line in powers),
+        degree=degree,
+        terms=len(formula.terms or ()),
+        result=_result(name, formula, "y"),
+    )

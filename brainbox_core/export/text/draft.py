@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 
 from brainbox_core.datasets.catalog import builtin
-from brainbox_core.errors import AccuracyError, UsageError
-from brainbox_core.export.network.source import Vectors
-from brainbox_core.export.report import Accuracy, Row, kilobytes
+from brainbox_core.errors import UsageError
+from brainbox_core.export.draft import Choices, Material
+from brainbox_core.export.header import Memory, Page, Vectors
+from brainbox_core.export.programs import Programs
+from brainbox_core.export.report import Accuracy, Judgement, Row, kilobytes
 from brainbox_core.export.text import source as c_text
-from brainbox_core.export.text import state
-from brainbox_core.export.text.programs import RECORD, TEXT
 from brainbox_core.export.text.reference import text_model
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
@@ -22,10 +21,10 @@ from brainbox_core.tasks.spam.settings import BUILT_IN
 from brainbox_core.tasks.spam.train import SpamFilter
 from brainbox_core.text.messages import read_messages
 
-if TYPE_CHECKING:
-    from brainbox_core.export.exporter import Choices, Material
-
+RECORD = 1024  # bytes of a text that the driver reads: 4 of its length, then the text and zeros
+TEXT = Programs("text", {"size": RECORD - 4})
 _SOME = 4  # one of so many built-in messages is looked at
+_PARTS = ("characters", "vocabulary", "weights")  # of the tables
 _WIDTHS = {None: 16, "int8": 8}  # bits of a weight
 _FIXED = (
     b"",
@@ -38,20 +37,17 @@ _SPECIAL = "'.,!?$€£_-\t\n0123 ABCabcéßẞﬁＡİıΣςЯяё가ཀ中😀
 
 
 class SpamDraft:
-    """See `exporter.Draft`."""
+    """See `draft.Draft`."""
 
     programs = TEXT
     fixed = len(_FIXED)
-    arena = input = 0
-    output = 4
-    stack = c_text.STACK
 
     def __init__(self, model: Sequential, name: str, choices: Choices, material: Material):
         if choices.dtype == "float32":
-            what = "its header adds up whole numbers: weights of 16 bits, or of 8 with --dtype int8"
-            raise UsageError(what, where="spam", fix="leave --dtype float32 out; the report says what 16 bits change")
-        if material.calibration is not None:
-            raise UsageError("a filter of texts has no ranges to measure", where="--calib", fix="leave it out")
+            what = "its header adds up whole numbers, which have 16 bits, or 8 on request"
+            fix = "leave `dtype float32` out, or take `dtype int8`; the report says what 16 bits change"
+            raise UsageError(what, where="spam", fix=fix)
+        material.refuse_calibration("a filter of texts has no ranges to measure")
         self.model, self.name, self.choices, self.material = model, name, choices, material
         self.width = _WIDTHS[choices.dtype]
         self.dtype = f"int{self.width}"
@@ -62,8 +58,17 @@ class SpamDraft:
         self.parameters = len(model.params)
         self.multiply_adds = 0
         self.arrays = c_text.tables(self.computed, self.width)
-        self.tables = sum(table.size for table in self.arrays)
-        self.state = state.size(self.computed)
+        self.memory = Memory(
+            output=4,
+            stack=c_text.STACK,
+            state=c_text.state_size(self.computed),
+            tables=self._bytes(*_PARTS),
+            weights=choices.weights,
+        )
+
+    def _bytes(self, *parts: str) -> int:
+        """Of the tables of some parts."""
+        return sum(table.values.nbytes for table in self.arrays if table.part in parts)
 
     def vectors(self, count: int) -> np.ndarray:
         """Extremes, then messages, then names of the vocabulary and characters at random, and bytes at random."""
@@ -72,7 +77,7 @@ class SpamDraft:
         left = max(count - self.fixed, 0)
         real = [messages[place].encode() for place in random.permutation(len(messages))[: left // 2].tolist()]
         names = [*(self.computed.bag.vocabulary or ()), "free", "prize", "call"]
-        made = []
+        made: list[bytes] = []
         while len(made) < left - len(real):
             size = int(random.integers(1, 80))
             words = [names[place] for place in random.integers(0, len(names), size).tolist()]
@@ -90,13 +95,12 @@ class SpamDraft:
         """Probability, logit, and whether it is spam."""
         return self.computed.score(_texts(X))
 
-    def text(self, carried: Vectors, checked: str) -> str:
+    def page(self, carried: Vectors) -> Page:
         """The header."""
-        constant = self.choices.weights == "flash"
         texts = _texts(carried.inputs)
-        return c_text.header(self.name, self.model, self.computed, self.width, texts, constant, checked)
+        return c_text.page(self.name, self.model, self.computed, self.width, self.arrays, texts, self.memory)
 
-    def judge(self) -> dict[str, object]:
+    def judge(self) -> Judgement:
         """How often it is right on messages that the model was not trained on, and how far off its numbers are.
 
         Raises:
@@ -112,53 +116,44 @@ class SpamDraft:
         bound = "" if math.isnan(self.computed.error) else f", logits of any text within {self.computed.error:.1g}"
         said = f"probabilities within {gap:.1g}{bound}"
         if held_out is None:
-            return {"judged": f"agrees with the model on {agree:.2%} of {len(texts):,} messages, {said}"}
-        truth = np.asarray(held_out[1]) == 1
-        right = [float((answers == truth).mean()) for answers in (found[:, 2] == 1, called)]
-        accuracy = Accuracy(len(texts), *right, agree)
-        if accuracy.drop > self.material.max_drop:
-            raise AccuracyError(
-                f"{self.dtype} loses {accuracy.drop:.2f} points of accuracy, {self.material.max_drop:g} are allowed "
-                f"(--max-drop): it is right on {right[0]:.2%} of {len(texts):,} texts and float32 on {right[1]:.2%}",
-                fix="leave --dtype int8 out, or --max-drop with more points",
-            )
-        return {"accuracy": accuracy, "judged": said}
+            return Judgement(judged=f"agrees with the model on {agree:.2%} of {len(texts):,} messages, {said}")
+        accuracy = Accuracy.of(found[:, 2] == 1, called, np.asarray(held_out[1]) == 1)
+        accuracy.check(self.material.max_drop, self.dtype, "texts", fix="leave `dtype int8` out")
+        return Judgement(accuracy, said)
 
     def rows(self) -> tuple[Row, ...]:
         """The parts: what characters become, the vocabulary, the weights."""
         bag = self.computed.bag
         seen = 0 if bag.counts else -(-bag.columns // 8)
         total = 8 if bag.counts else 4
-        live = {"characters": self.state - seen - total, "vocabulary": seen, "weights": total}
+        live = {"characters": self.memory.state - seen - total, "vocabulary": seen, "weights": total}
         output = {"characters": "words", "vocabulary": f"{bag.columns:,} features", "weights": "logit"}
-        sizes = {part: sum(table.size for table in self.arrays if table.part == part) for part in live}
-        return tuple(Row(part, output[part], sizes[part], live[part], None, None) for part in live)
+        return tuple(Row(part, output[part], self._bytes(part), live[part]) for part in _PARTS)
 
     def remedies(self, what: str, budget: int, code: int) -> list[str]:
         """Weights in flash, smaller weights, or a smaller vocabulary, which is hashed."""
-        in_ram = self.choices.weights == "ram"
-        ram = self.state + self.stack + self.output
+        in_ram, flash = self.memory.in_ram, self.memory.tables + code
+        ram = replace(self.memory, weights="flash").ram
         ways = []
-        if in_ram and (ram if what == "RAM" else self.tables + code) <= budget:
-            ways.append(f"--weights flash (RAM {kilobytes(ram)}, flash {kilobytes(self.tables + code)})")
+        if in_ram and (ram if what == "RAM" else flash) <= budget:
+            ways.append(f"`weights flash` (RAM {kilobytes(ram)}, flash {kilobytes(flash)})")
         columns = self.computed.bag.columns
-        need = self.tables + code if what == "flash" else ram + self.tables * in_ram
+        need = flash if what == "flash" else self.memory.ram
         if self.width == 16 and (what == "flash" or in_ram) and need - columns <= budget:
-            ways.append(f"--dtype int8 ({kilobytes(need - columns)})")
-        other = sum(table.size for table in self.arrays if table.part == "characters") + 64
+            ways.append(f"`dtype int8` ({kilobytes(need - columns)})")
+        other = self._bytes("characters") + 64
         bits = 0 if self.computed.bag.counts else 1 / 8
         fixed = other + code if what == "flash" else ram - columns * bits + other * in_ram
         each = self.width / 8 if what == "flash" else bits + self.width / 8 * in_ram
         fewer = int((budget - fixed - 4) / each) if each else 0
         if 0 < fewer < columns or (fewer > 0 and self.computed.bag.vocabulary is not None):
-            ways.append(f"train with --vocabulary {min(fewer, columns - 1)} (hashed)")
+            ways.append(f"train with `vocabulary {min(fewer, columns - 1)}` (hashed)")
         return ways
 
-    def as_json(self) -> str:
-        """Everything that the header says, for a program that writes other code."""
+    def document(self) -> dict[str, object]:
+        """The features with their weights, and what characters become."""
         model = self.computed
-        document = {
-            "name": self.name,
+        return {
             "features": model.bag.config(),
             "weights": model.weights.astype(int).tolist(),
             "bias": model.bias,
@@ -172,7 +167,6 @@ class SpamDraft:
                 "runs": list(model.folding.runs),
             },
         }
-        return json.dumps(document, sort_keys=True) + "\n"
 
 
 def _texts(X: np.ndarray) -> list[bytes]:

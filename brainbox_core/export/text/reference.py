@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brainbox_core.errors import InputError
-from brainbox_core.export import c_math
+from brainbox_core.exact.float_math import sigmoid
 from brainbox_core.export.text.folding import Folding
 from brainbox_core.layers import Linear
 from brainbox_core.model.sequential import Sequential
@@ -59,7 +59,7 @@ class TextModel:
         sums = self.bag.transform(read).matmul(self.weights[:, None].astype(np.float64))[:, 0] + self.bias
         logits = (sums.astype(np.float32) * np.float32(0.5**self.bits)).astype(np.float32)
         known = np.array([any(self.weights[column] for column in self.bag.word_columns(text)) for text in read], bool)
-        p = np.where(known, c_math.sigmoid(logits), np.float32(self.prior))
+        p = np.where(known, sigmoid(logits), np.float32(self.prior))
         called = np.where(known, sums >= self.limit, self.prior >= self.threshold)
         return np.stack([p, logits, called.astype(np.float32)], axis=1).astype(np.float32)
 
@@ -77,14 +77,14 @@ def text_model(model: Sequential, width: int) -> TextModel:
     bag = BagOfWords.from_config(model.meta.get("features"), "the model")
     if re.search("[\ud800-\udfff]", "".join(bag.vocabulary or ())):
         raise InputError("its vocabulary is not Unicode", where="the model", fix="train it again")
-    fits = len(model.layers) == 1 and isinstance(model.layers[0], Linear) and model.output_shape == (1,)
-    if not fits or model.input_shape != (bag.columns,):
+    layer, *others = model.layers
+    if others or not isinstance(layer, Linear) or (model.input_shape, model.output_shape) != ((bag.columns,), (1,)):
         raise InputError("its vocabulary does not fit its weights", where="the model", fix="train it again")
     for name in ("threshold", "prior"):
         if not isinstance(value := model.meta.get(name), float) or not 0 <= value <= 1:
             raise InputError(f"its {name} is no probability", where="the model", fix="train it again")
-    exact = model.layers[0].weight.data[:, 0].astype(np.float64)
-    constant = float(model.layers[0].bias.data[0])
+    exact = layer.weight.data[:, 0].astype(np.float64)
+    constant = float(layer.bias.data[0])
     if not (np.isfinite(exact).all() and math.isfinite(constant)):
         raise InputError("a weight is not a finite number", where="layer 0", fix="train it again")
     bits = _bits(exact, constant, width, bag.counts)

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 import braininabox as bb
 from brainbox_core.export import build
+from brainbox_core.export.header import Vectors
 from brainbox_core.export.network import reference
 from brainbox_core.export.network.activations import ACTIVATIONS, Activation
 from brainbox_core.export.network.kernels import FloatKernels, IntKernels
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.quantize import Rescale, quantize
-from brainbox_core.export.network.source import Vectors, header
+from brainbox_core.export.network.source import header
 from brainbox_core.model.ranges import activation_ranges
 from tests.export.chains import built
 from tests.export.compiling import STRICT, compiled, inputs, tool

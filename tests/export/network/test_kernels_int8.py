@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 import braininabox as bb
 from brainbox_core.errors import InputError
 from brainbox_core.export import board, verify
+from brainbox_core.export.header import Vectors
 from brainbox_core.export.network.kernels import IntKernels
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.memory import OPTIMIZE, Place, Plan
 from brainbox_core.export.network.quantize import quantize
 from brainbox_core.export.network.reference import run
-from brainbox_core.export.network.source import Vectors, header, stack
+from brainbox_core.export.network.source import header, stack
 from brainbox_core.model.ranges import activation_ranges
 from tests.export.chains import built, models, reader
 from tests.export.compiling import STRICT, inputs, tool

@@ -13,7 +13,7 @@ from brainbox_core.errors import AccuracyError, BudgetError, InputError, UsageEr
 from brainbox_core.exact.int_stepper import MOST, IntStepper, quantized, rounded
 from brainbox_core.exact.stepper import Stepper, chain_of
 from brainbox_core.export import board, build
-from brainbox_core.export.exporter import Choices, Material
+from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.recurrent.draft import RecurrentDraft
 from tests.export.chains import unsettle
 from tests.export.compiling import STRICT, tool
@@ -76,7 +76,7 @@ def test_random_networks_have_no_different_bit(model, dtype):
     try:
         report = build(model, "net", dtype=dtype, verify=60).report
     except InputError as error:
-        assert dtype == "int8" and error.fix == "--dtype float32"
+        assert dtype == "int8" and error.fix == "`dtype float32`"
         report = build(model, "net", verify=60).report
     assert report.checked == 60
 
@@ -282,7 +282,7 @@ def test_too_little_memory_is_refused_with_what_would_do():
     with pytest.raises(BudgetError) as error:
         build(model, "net", weights="ram", ram_budget=60_000, verify=0)
     int8, flash, hidden = re.fullmatch(
-        r"--dtype int8 \((.*) KB\) \| --weights flash \(RAM (.*) KB, flash .* KB\) \| --hidden (\d+)", error.value.fix
+        r"`dtype int8` \((.*) KB\) \| `weights flash` \(RAM (.*) KB, flash .* KB\) \| `hidden (\d+)`", error.value.fix
     ).groups()
     assert f"{build(model, 'net', dtype='int8', weights='ram', verify=0).report.ram / 1024:.1f}" == int8
     assert f"{build(model, 'net', verify=0).report.ram / 1024:.1f}" == flash
@@ -301,7 +301,7 @@ def test_bits_and_accuracy_are_those_of_the_model():
     assert real == pytest.approx(nats.mean() / math.log(2), abs=1e-4) and int8 == pytest.approx(real, abs=0.01)
     assert found.accuracy.trained == pytest.approx((logits.argmax(axis=1) == ids[1:]).mean(), abs=0.003)
     assert found.accuracy.agreement > 0.9
-    with pytest.raises(AccuracyError, match="--max-drop"):
+    with pytest.raises(AccuracyError, match=r"^`max_drop`: int8 loses"):
         build(model, "net", dtype="int8", data=(ids[:-1], ids[1:]), max_drop=-100, verify=0)
 
 
@@ -329,7 +329,7 @@ def test_characters_that_do_not_fit_are_refused(changes):
 
 
 def test_other_things_that_are_refused():
-    with pytest.raises(UsageError, match="--calib"):
+    with pytest.raises(UsageError, match="`calibration`"):
         build(writer(), "net", calibration=np.zeros((1, 8)))
     broken = writer()
     broken.params.named["lstm_0/bias"].data[0] = np.nan

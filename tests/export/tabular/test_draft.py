@@ -10,8 +10,8 @@ import braininabox as bb
 from brainbox_core.errors import BudgetError, InputError, UsageError, VerificationError
 from brainbox_core.exact.bfloat16 import rounded
 from brainbox_core.export import board, build, exporter, verify
-from brainbox_core.export.exporter import Choices, Material
-from brainbox_core.export.network.source import Vectors
+from brainbox_core.export.draft import Choices, Material
+from brainbox_core.export.header import Vectors, write
 from brainbox_core.export.tabular import formula
 from brainbox_core.export.tabular.draft import CLOSE, TabularDraft
 from brainbox_core.export.tabular.formula import Formula, Layer
@@ -110,7 +110,7 @@ def model(request, tmp_path):
 
 
 def drafted(model: bb.Sequential, **material):
-    kind = exporter._drafts(model)
+    kind = exporter.maker(model)
     return kind(model, "net", Choices(), Material(**material))
 
 
@@ -139,7 +139,7 @@ def test_it_is_cpp_too(model, tmp_path):
 def compare(folder, draft, X: np.ndarray, compiler: str, file: str, *flags: str) -> None:
     """Compile a draft's driver and compare every bit."""
     wanted = draft.run(X)
-    (folder / "net.h").write_text(draft.text(Vectors(X[7:9], wanted[7:9]), "no"))
+    (folder / "net.h").write_text(write(draft.page(Vectors(X[7:9], wanted[7:9])), "no"))
     (folder / file).write_text(verify.driver("net", draft.programs))
     subprocess.run([tool(compiler), *flags, file, "-o", "t"], cwd=folder, check=True)
     done = subprocess.run([folder / "t"], input=X.tobytes(), capture_output=True, check=False)
@@ -164,13 +164,13 @@ def test_regress_predicts_what_the_command_predicts(tmp_path):
     assert len(kept) == len(data.test)
     assert np.allclose(formula.run(draft.formula, X), regress.predict(model, table), rtol=1e-5)
     assert re.fullmatch(r"R2 1\.0000, RMSE 0\.\d+ on 12 held-out rows; at most .* off the trained model",
-                        draft.judge()["judged"])  # fmt: skip
+                        draft.judge().judged)  # fmt: skip
 
 
 def test_rows_that_lack_a_value_are_told_of_and_left_out(tmp_path):
     model, _ = houses(tmp_path)
     table = table_of({"sqft": [1000, None, 3000], "age": [5, 6, 7], "place": ["north", "south", ""]})
-    judged = drafted(model, data=(table, regress.predict(model, table))).judge()["judged"]
+    judged = drafted(model, data=(table, regress.predict(model, table))).judge().judged
     assert judged.startswith("R2 1.0000, RMSE 0") and "on 2 held-out rows (1 more lack a value); " in judged
 
 
@@ -306,7 +306,7 @@ def test_what_tables_have_not(tmp_path):
     model, _ = houses(tmp_path)
     with pytest.raises(UsageError, match="int8"):
         build(model, "net", dtype="int8")
-    with pytest.raises(UsageError, match="--calib"):
+    with pytest.raises(UsageError, match="`calibration`"):
         build(model, "net", calibration=np.zeros((3, 4)))
 
 
@@ -322,12 +322,12 @@ def test_the_budgets_and_what_would_fit():
     model = plain(chain)
     with pytest.raises(BudgetError) as error:
         build(model, "net", verify=0, flash_budget=2048, ram_budget=None)
-    width = int(re.fullmatch(r"--hidden (\d+),\1", error.value.fix)[1])
+    width = int(re.fullmatch(r"`hidden (\d+),\1`", error.value.fix)[1])
     narrow = [L.Linear(width), L.ReLU(), L.Linear(width), L.ReLU(), L.Linear(1)]
     build(plain(narrow), "net", verify=0, flash_budget=2048)
     with pytest.raises(BudgetError) as error:
         build(model, "net", verify=0, weights="ram", ram_budget=2048)
-    assert error.value.fix.startswith("--weights flash (RAM 0.4 KB")
+    assert error.value.fix.startswith("`weights flash` (RAM 0.4 KB")
 
 
 def test_weights_in_ram(tmp_path):
@@ -371,7 +371,7 @@ def test_functions_that_contradict_each_other_are_found(tmp_path):
     draft = drafted(detector())
     X = draft.vectors(60)
     outputs = draft.run(X)
-    text = draft.text(Vectors(X[7:9], outputs[7:9]), "no").replace(">= 0.0f ? 1 : 0", ">= 0.0f ? 0 : 1")
+    text = write(draft.page(Vectors(X[7:9], outputs[7:9])), "no").replace(">= 0.0f ? 1 : 0", ">= 0.0f ? 0 : 1")
     with pytest.raises(VerificationError, match="contradict each other"):
         verify.verify(text, "net", X, outputs, compiler, draft.programs)
 

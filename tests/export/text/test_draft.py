@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 
 import numpy as np
@@ -6,10 +7,9 @@ import pytest
 
 from brainbox_core.errors import AccuracyError, BudgetError, InputError, UsageError, VerificationError
 from brainbox_core.export import board, build, verify
+from brainbox_core.export.text.draft import RECORD, TEXT
 from brainbox_core.export.text.features import front_coded
-from brainbox_core.export.text.folding import HANGUL
-from brainbox_core.export.text.folding_runs import PAGES
-from brainbox_core.export.text.programs import RECORD, TEXT
+from brainbox_core.export.text.folding import HANGUL, PAGES
 from brainbox_core.export.text.reference import LARGEST, text_model
 from brainbox_core.tasks.spam import train as spam
 from brainbox_core.text import tokens
@@ -271,19 +271,19 @@ def test_what_is_refused():
 
 def test_over_the_budget_the_remedies_fit():
     model = random_filter(chars=4)
-    with pytest.raises(BudgetError, match=r"--dtype int8 \(.*train with --vocabulary (\d+)") as error:
-        build(model, "net", flash_budget=draft(model).tables - 1, verify=0)
-    assert f"--vocabulary {model.input_shape[0] - 1} " in error.value.fix
-    assert draft(model, dtype="int8").tables <= draft(model).tables - 1
-    with pytest.raises(BudgetError, match=r"train with --vocabulary (\d+)") as error:
+    with pytest.raises(BudgetError, match=r"`dtype int8` \(.*train with `vocabulary (\d+)`") as error:
+        build(model, "net", flash_budget=draft(model).memory.tables - 1, verify=0)
+    assert f"`vocabulary {model.input_shape[0] - 1}` " in error.value.fix
+    assert draft(model, dtype="int8").memory.tables <= draft(model).memory.tables - 1
+    with pytest.raises(BudgetError, match=r"train with `vocabulary (\d+)`") as error:
         build(model, "net", flash_budget=12_000, verify=0)
-    smaller = random_filter(chars=4, most=int(error.value.fix.split()[-2]))
-    assert draft(smaller).tables <= 12_000 < draft(smaller).tables + 8
-    with pytest.raises(BudgetError, match="--weights flash"):
+    smaller = random_filter(chars=4, most=int(re.search(r"`vocabulary (\d+)`", error.value.fix)[1]))
+    assert draft(smaller).memory.tables <= 12_000 < draft(smaller).memory.tables + 8
+    with pytest.raises(BudgetError, match="`weights flash`"):
         build(model, "net", weights="ram", ram_budget=5000, verify=0)
-    with pytest.raises(BudgetError, match="--vocabulary") as error:
+    with pytest.raises(BudgetError, match="`vocabulary") as error:
         build(model, "net", ram_budget=500, verify=0)
-    smaller = random_filter(chars=4, most=int(error.value.fix.split()[-2]))
+    smaller = random_filter(chars=4, most=int(re.search(r"`vocabulary (\d+)`", error.value.fix)[1]))
     assert build(smaller, "net", ram_budget=500, verify=0)
 
 

@@ -1,7 +1,6 @@
 import pytest
 
-from brainbox_core.export.text.folding import HANGUL, Folding
-from brainbox_core.export.text.folding_runs import PAGES, truth
+from brainbox_core.export.text.folding import HANGUL, PAGES, Folding, truth
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,7 @@ def test_a_neuron_that_was_saved(tmp_path, monkeypatch):
     main = '#include <stdio.h>\n#include "nand.h"\nint main(void)\n{\n    int i;\n'
     main += "    for (i = 0; i < 4; i++) {\n        float x[2];\n"
     main += "        x[0] = (float)(i / 2);\n        x[1] = (float)(i % 2);\n"
-    main += '        printf("%d", nand_classify(x));\n    }\n    return 0;\n}\n'
+    main += '        printf("%d", nand_predict(x));\n    }\n    return 0;\n}\n'
     (tmp_path / "main.c").write_text(main)
     subprocess.run([tool("gcc"), *STRICT, "main.c", "-o", "t"], check=True)
     assert subprocess.run(["./t"], capture_output=True, check=True).stdout == b"1110"

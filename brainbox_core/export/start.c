@@ -1,25 +1,3 @@
-"""The C and linker files of the boards, with words in capitals or angles where something is filled in."""
-
-LINKER = """\
-/* <BOARD>: <FLASH> of flash, <RAM> of RAM; at least 2K of it stay free for the stack */
-ENTRY(board_reset)
-MEMORY
-{
-    FLASH (rx) : ORIGIN = 0x08000000, LENGTH = <FLASH>
-    RAM (rwx) : ORIGIN = 0x20000000, LENGTH = <RAM>
-}
-SECTIONS
-{
-    .text : { KEEP(*(.vectors)) *(.text*) *(.rodata*) *(.ARM.ex*) . = ALIGN(4); } > FLASH
-    board_data_load = LOADADDR(.data);
-    .data : { board_data_start = .; *(.data*) . = ALIGN(4); board_data_end = .; } > RAM AT > FLASH
-    .bss (NOLOAD) : { . = ALIGN(4); board_bss_start = .; *(.bss*) *(COMMON) . = ALIGN(4); board_bss_end = .; } > RAM
-    .stack (NOLOAD) : { . = ALIGN(8); . += 2K; } > RAM
-    board_stack_top = ORIGIN(RAM) + LENGTH(RAM);
-}
-"""
-
-START = """\
 /* Start-up code for Cortex-M3 and M4F: memory, FPU, semihosting output, and counting instructions under QEMU. */
 #include <stddef.h>
 #include <stdint.h>
@@ -70,7 +48,7 @@ void board_number(const char *label, uint32_t value)
     char text[12];
     int i = 11;
     text[i] = 0;
-    text[--i] = '\\n';
+    text[--i] = '\n';
     do {
         text[--i] = (char)('0' + value % 10u);
         value /= 10u;
@@ -98,7 +76,7 @@ __attribute__((noinline)) void board_begin(void)
 {
     uint32_t rounds = 500000u, *word;
     start_ticks();
-    __asm__ volatile("1: subs %0, %0, #1\\n bne 1b" : "+r"(rounds) : : "cc");
+    __asm__ volatile("1: subs %0, %0, #1\n bne 1b" : "+r"(rounds) : : "cc");
     calibration = ticks();
     __asm__ volatile("mov %0, sp" : "=r"(painted_top));
     for (word = board_bss_end; word < (uint32_t *)(painted_top - 64u); word++) {
@@ -129,7 +107,7 @@ __attribute__((noinline)) uint32_t board_stack(void)
 
 void board_fault(void)
 {
-    (void)host(0x04, "the processor faulted\\n");
+    (void)host(0x04, "the processor faulted\n");
     stop(86u);
 }
 
@@ -145,7 +123,7 @@ void board_reset(void)
     }
 #if defined(__ARM_FP)
     *(volatile uint32_t *)0xE000ED88u |= 0xF00000u; /* switch the floating-point unit on */
-    __asm__ volatile("dsb\\n isb");
+    __asm__ volatile("dsb\n isb");
 #endif
     stop((uint32_t)main());
 }
@@ -169,4 +147,3 @@ __attribute__((optimize("no-tree-loop-distribute-patterns"))) void *memset(void 
     }
     return to;
 }
-"""
