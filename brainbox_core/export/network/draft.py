@@ -174,7 +174,7 @@ def _vectors(program: Program, ranges: object, rows: np.ndarray | None, count: i
     return np.concatenate([fixed, real.astype(fixed.dtype), made])
 
 
-def _input_range(ranges: object) -> tuple[float, float]:
+def _input_range(ranges: Any) -> tuple[float, float]:
     """The recorded range of the inputs; from -1 to 1 where there is none, which float32 does without."""
     try:
         return recorded_range(ranges, "input")
