@@ -18,7 +18,7 @@ import braininabox as bb
 from brainbox_core.datasets.idx import read_idx
 from brainbox_core.export import board, build, verify
 from brainbox_core.export.board import BOARDS
-from brainbox_core.export.network.c_int8 import IntKernels
+from brainbox_core.export.network.kernels import IntKernels
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.quantize import quantize
 from brainbox_core.export.network.reference import run

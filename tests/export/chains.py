@@ -28,6 +28,9 @@ def reader() -> bb.Sequential:
     return built(chain, (28, 28), pixels=True)
 
 
+_SLOPES = st.sampled_from([0, 1e-12, 0.01, 0.3, 1])
+
+
 @st.composite
 def models(draw: st.DrawFn) -> bb.Sequential:
     """A built model of up to eight layers whose biases and normalisations are not those of a fresh one."""
@@ -38,13 +41,15 @@ def models(draw: st.DrawFn) -> bb.Sequential:
         h, w, c = shape
         small = st.tuples(st.integers(1, min(h, 4)), st.integers(1, min(w, 4)))
         strides = st.tuples(st.integers(1, 3), st.integers(1, 3))
-        kind = draw(st.sampled_from(["conv", "conv", "conv", "max", "avg", "relu", *_SAME_SHAPE]))
+        kind = draw(st.sampled_from(["conv", "conv", "conv", "max", "avg", "relu", "leaky", *_SAME_SHAPE]))
         if kind == "conv":
             padding = draw(st.sampled_from(["valid", "same"]))
             kernel = draw(small) if padding == "valid" else draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
             layer = L.Conv2D(draw(st.integers(1, 7)), kernel, draw(strides), padding)
         elif kind in ("max", "avg"):
             layer = (L.MaxPool if kind == "max" else L.AvgPool)(draw(small), draw(strides))
+        elif kind == "leaky":
+            layer = L.LeakyReLU(draw(_SLOPES))
         else:
             layer = _SAME_SHAPE[kind]()
         chain.append(layer)
@@ -52,7 +57,8 @@ def models(draw: st.DrawFn) -> bb.Sequential:
     if not chain or draw(st.booleans()):
         chain.append(L.Flatten())
         for units in draw(st.lists(st.integers(1, 9), min_size=1, max_size=3)):
-            chain += [L.Linear(units), draw(st.sampled_from([L.ReLU, L.Tanh, L.Sigmoid, L.BatchNorm, L.Dropout]))()]
+            kind = draw(st.sampled_from([L.ReLU, L.LeakyReLU, L.Tanh, L.Sigmoid, L.BatchNorm, L.Dropout]))
+            chain += [L.Linear(units), kind(draw(_SLOPES)) if kind is L.LeakyReLU else kind()]
     if draw(st.integers(0, 4)) == 0:
         chain.append(L.Softmax())
     model = bb.Sequential(chain, seed=draw(st.integers(0, 1000)))

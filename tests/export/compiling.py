@@ -11,9 +11,9 @@ import pytest
 
 from brainbox_core.export import verify
 from brainbox_core.export.header import Vectors
-from brainbox_core.export.network.c_float import FloatKernels
+from brainbox_core.export.network.kernels import FloatKernels
 from brainbox_core.export.network.lower import lower
-from brainbox_core.export.network.reference_float import run
+from brainbox_core.export.network.reference import run
 from brainbox_core.export.network.source import header
 from brainbox_core.model.sequential import Sequential
 
@@ -32,19 +32,25 @@ def float_header(model: Sequential, X: np.ndarray, name: str = "net") -> tuple[s
     """The float32 header of a model, carrying the first inputs, and what the reference makes of all of them."""
     kernels = FloatKernels(name, lower(model))
     with np.errstate(all="ignore"):
-        outputs = run(kernels.program, X)
+        outputs = run(kernels.program, X).reshape(len(X), -1)
     return header(name, model, kernels, Vectors(X[:1], outputs[:1]), "no"), outputs
 
 
-def computed(folder: Path, text: str, X: np.ndarray, columns: int, *flags: str, name: str = "net", cc: str = "gcc"):
-    """What a header makes of inputs when its driver is compiled with some flags; float32."""
+def compiled(folder: Path, text: str, X: np.ndarray, like: np.ndarray, *flags: str, name: str = "net", cc: str = "gcc"):
+    """What a header makes of inputs when its driver is compiled with some flags; of the shape and dtype of `like`."""
     source = "driver.cpp" if cc.endswith("++") else "driver.c"
     (folder / "net.h").write_text(text)
     (folder / source).write_text(verify.driver(name))
     subprocess.run([tool(cc), *flags, source, "-o", "driver"], cwd=folder, check=True)
     done = subprocess.run([folder / "driver"], input=X.tobytes(), capture_output=True, check=False)
     assert done.returncode == 0 and done.stderr == b"", done.stderr.decode()
-    return np.frombuffer(done.stdout, np.float32).reshape(len(X), columns)
+    return np.frombuffer(done.stdout, like.dtype).reshape(like.shape)
+
+
+def computed(folder: Path, text: str, X: np.ndarray, columns: int, *flags: str, name: str = "net", cc: str = "gcc"):
+    """What a float32 header makes of inputs when its driver is compiled with some flags."""
+    like = np.zeros((len(X), columns), np.float32)
+    return compiled(folder, text, X, like, *flags, name=name, cc=cc)
 
 
 def inputs(model: Sequential, n: int, seed: int = 0) -> np.ndarray:

@@ -13,10 +13,9 @@ from brainbox_core.errors import InputError, UsageError
 from brainbox_core.export import programs
 from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.header import Page, Vectors
-from brainbox_core.export.network import reference, reference_float
+from brainbox_core.export.network import reference
 from brainbox_core.export.network import source as c_source
-from brainbox_core.export.network.c_float import FloatKernels
-from brainbox_core.export.network.c_int8 import IntKernels
+from brainbox_core.export.network.kernels import FloatKernels, IntKernels
 from brainbox_core.export.network.lower import Program, lower
 from brainbox_core.export.network.quantize import IntProgram, quantize, recorded_range
 from brainbox_core.export.network.remedies import remedies
@@ -126,13 +125,13 @@ def preferred_dtype(program: Program, ranges: object) -> str:
 def _numbers(name: str, program: Program, ranges: Any, dtype: str, choices: Choices) -> Numbers:
     if dtype == "float32":
         floats = FloatKernels(name, program, choices.optimize, choices.weights)
-        return Numbers(floats, lambda X: reference_float.run(floats.program, X), floats.program)
+        return Numbers(floats, lambda X: reference.run(floats.program, X).reshape(len(X), -1), floats.program)
     integers = quantize(program, ranges or {})
     kernels = IntKernels(name, integers, choices.optimize, choices.weights)
 
     def noise(X: np.ndarray) -> list[float]:
         count = len(program.steps)  # either side may begin with a step of its own, for floats or for pixels
-        wanted = reference_float.outputs(reference_float.taking_bytes(program), X)[-count:]
+        wanted = reference.outputs(reference.taking_bytes(program), X)[-count:]
         got = reference.outputs(integers, X)[-count:]
         return [
             _decibels(real, step.result.real(ints).reshape(real.shape))
@@ -175,7 +174,7 @@ def _vectors(program: Program, ranges: object, rows: np.ndarray | None, count: i
     return np.concatenate([fixed, real.astype(fixed.dtype), made])
 
 
-def _input_range(ranges: object) -> tuple[float, float]:
+def _input_range(ranges: Any) -> tuple[float, float]:
     """The recorded range of the inputs; from -1 to 1 where there is none, which float32 does without."""
     try:
         return recorded_range(ranges, "input")

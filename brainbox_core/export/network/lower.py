@@ -10,22 +10,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from brainbox_core import layers
-from brainbox_core.errors import InputError
+from brainbox_core.errors import InputError, UsageError
+from brainbox_core.export.network.activations import ACTIVATIONS, name_of
 from brainbox_core.kernels.convolution import Padding, Pair
 from brainbox_core.layers import Layer, convolution
 from brainbox_core.model.sequential import Sequential
 
 Image = tuple[int, int, int]  # height, width, channels; a vector is 1 x 1 x n
 
-SUPPORTED = (
-    *(layers.Linear, layers.Conv2D, layers.MaxPool, layers.AvgPool, layers.Flatten, layers.ReLU, layers.Sigmoid),
-    *(layers.Tanh, layers.Softmax, layers.Dropout, layers.BatchNorm),
+# Beside the activations.
+_SUPPORTED: tuple[type[Layer], ...] = (
+    *(layers.Linear, layers.Conv2D, layers.MaxPool, layers.AvgPool, layers.Flatten, layers.Softmax, layers.Dropout),
+    layers.BatchNorm,
 )
-_ACTIVATIONS = {layers.ReLU: "relu", layers.Sigmoid: "sigmoid", layers.Tanh: "tanh"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Pool:
 class Step:
     """One linear map, then an activation, then a pool, on images of (height, width, channels) in that memory order.
 
-    A max pool may as well be taken before the activation: all activations here rise everywhere, so the largest number
+    A max pool may as well be taken before the activation: no activation here falls anywhere, so the largest number
     stays the largest. An average pool comes after it. A pool shares a step with a convolution only if its windows do
     not overlap, so that no convolution is computed twice.
 
@@ -63,7 +65,8 @@ class Step:
         map_output: the name of the last layer of the linear map, a folded batch normalisation included; "" without.
         stride: of the convolution, down and across.
         padding: zeros around the image for the convolution: ((above, below), (left, right)).
-        activation: "linear", "relu", "sigmoid" or "tanh".
+        activation: a name of `ACTIVATIONS`.
+        slope: what a straight activation multiplies numbers below 0 with.
         pool: after that, or None.
     """
 
@@ -77,7 +80,30 @@ class Step:
     stride: Pair = (1, 1)
     padding: Padding = ((0, 0), (0, 0))
     activation: str = "linear"
+    slope: float = 1.0
     pool: Pool | None = None
+
+    @property
+    def learned(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weight and bias of a step that has them."""
+        if self.weight is None or self.bias is None:
+            raise UsageError("has no weights", where=self.title)
+        return self.weight, self.bias
+
+    @property
+    def pool_size(self) -> Pair:
+        """Rows and columns of the pool's window; of a single place where there is no pool."""
+        return self.pool.size if self.pool else (1, 1)
+
+    @property
+    def averages(self) -> bool:
+        """Whether it ends with an average pool."""
+        return self.pool is not None and self.pool.kind == "avg"
+
+    @property
+    def padded(self) -> bool:
+        """Whether there are zeros around the image."""
+        return any(zeros for side in self.padding for zeros in side)
 
     @property
     def title(self) -> str:
@@ -90,18 +116,18 @@ class Step:
         """Height, width and channels of what the linear map gives, before the pool."""
         h, w, _ = self.input_shape
         if self.kind == "linear":
-            return (1, 1, self.weight.shape[1])
+            return (1, 1, self.learned[0].shape[1])
         if self.kind != "conv":
             return self.input_shape
         (top, bottom), (left, right) = self.padding
-        kh, kw, _, filters = self.weight.shape
+        kh, kw, _, filters = self.learned[0].shape
         return (h + top + bottom - kh) // self.stride[0] + 1, (w + left + right - kw) // self.stride[1] + 1, filters
 
     @property
     def span(self) -> Pair:
         """Rows and columns of the input that one output looks at, the zeros around the image included."""
-        kh, kw = self.weight.shape[:2] if self.kind == "conv" else (1, 1)
-        ph, pw = self.pool.size if self.pool else (1, 1)
+        kh, kw = self.learned[0].shape[:2] if self.kind == "conv" else (1, 1)
+        ph, pw = self.pool_size
         return (ph - 1) * self.stride[0] + kh, (pw - 1) * self.stride[1] + kw
 
     @property
@@ -113,14 +139,12 @@ class Step:
     @property
     def multiply_adds(self) -> int:
         """How many multiplications with additions one input takes; results that no pool looks at are not computed."""
-        h, w, _ = self.output_shape
-        ph, pw = self.pool.size if self.pool else (1, 1)
-        return 0 if self.weight is None else h * ph * w * pw * self.weight.size
+        return 0 if self.weight is None else math.prod((*self.output_shape[:2], *self.pool_size)) * self.weight.size
 
     @property
     def parameters(self) -> int:
         """How many numbers of weights and bias the step holds."""
-        return 0 if self.weight is None else self.weight.size + self.bias.size
+        return sum(array.size for array in self.learned) if self.weight is not None else 0
 
 
 @dataclass(frozen=True)
@@ -160,7 +184,8 @@ def lower(model: Sequential) -> Program:
         >>> [(step.title, step.output_shape) for step in lower(model).steps]
         [('conv2d_0+batchnorm+relu+maxpool', (5, 5, 4)), ('linear_0', (1, 1, 3))]
     """
-    _refuse(model)
+    if not model.built:
+        raise InputError("the model is not built, so there are no weights to export", fix="fit() it first")
     chain = _Chain(model.input_shape)
     with np.errstate(all="ignore"):  # what a normalisation makes not finite is refused below, by the step's name
         for layer in model.layers:
@@ -168,53 +193,56 @@ def lower(model: Sequential) -> Program:
     if not chain.steps:
         raise InputError("the model computes nothing", fix="add a layer that does: bb.layers.Linear(units)")
     for step in chain.steps:
-        if step.weight is not None and not (np.isfinite(step.weight).all() and np.isfinite(step.bias).all()):
+        if step.weight is not None and not all(np.isfinite(array).all() for array in step.learned):
             raise InputError(f"the weights of {step.title} are not finite", fix="train the model again")
     return Program(chain.steps[0].input_shape, model.meta.get("input") == "uint8", tuple(chain.steps))
-
-
-def _refuse(model: Sequential) -> None:
-    """Raise for a model that is not built, or the first layer that cannot be exported."""
-    if not model.built:
-        raise InputError("the model is not built, so there are no weights to export", fix="fit() it first")
-    for layer in model.layers:
-        if type(layer) not in SUPPORTED:
-            names = ", ".join(kind.__name__ for kind in SUPPORTED)
-            what = f"{layer.label} ({type(layer).__name__}) cannot be exported"
-            raise InputError(what, expected=f"one of {names}", fix="replace the layer, or train without it")
 
 
 class _Chain:
     """The steps so far, and the shape that the next layer sees."""
 
     def __init__(self, shape: tuple[int, ...]):
-        self.shape, self.steps = shape, []
+        self.shape = shape
+        self.steps: list[Step] = []
 
     def add(self, layer: Layer) -> None:
         """Take one more layer in, into the last step if it fits there."""
-        before, self.shape = self.shape, layer.output_shape(self.shape)
-        if isinstance(layer, layers.Conv2D):
-            weight, bias = layer.weight.data, layer.bias.data
-            self._append("conv", layer, (*before, 1)[:3], weight, bias, stride=layer.stride, padding=layer.zeros)
+        activation = name_of(layer)
+        if activation is None and type(layer) not in _SUPPORTED:
+            kinds = [*_SUPPORTED, *(row.layer for row in ACTIVATIONS.values() if row.layer)]
+            what = f"{layer.label} ({type(layer).__name__}) cannot be exported"
+            expected = f"one of {', '.join(kind.__name__ for kind in kinds)}"
+            raise InputError(what, expected=expected, fix="replace the layer, or train without it")
+        shape, before, self.shape = self.shape, _image(self.shape), layer.output_shape(self.shape)
+        if activation is not None:
+            self._activate(layer, before, activation)
+        elif isinstance(layer, layers.Conv2D):
+            height, width, *_ = shape
+            image = (height, width, layer.weight.data.shape[2])
+            self._append("conv", layer, image, *_of(layer), stride=layer.stride, padding=layer.zeros)
         elif isinstance(layer, layers.Linear):
-            shape = self.steps[-1].output_shape if self.steps else _image(before)  # whose rows it can take one by one
-            self._append("linear", layer, shape, layer.weight.data, layer.bias.data)
+            # The image before a flattening, whose rows it can take one by one.
+            self._append("linear", layer, self.steps[-1].output_shape if self.steps else before, *_of(layer))
         elif isinstance(layer, layers.BatchNorm):
-            self._normalise(layer, _image(before))
+            self._normalise(layer, before)
         elif isinstance(layer, convolution.Pool):
             self._pool(layer, before)
         elif isinstance(layer, layers.Softmax):
-            self._append("softmax", layer, _image(before))
-        elif type(layer) in _ACTIVATIONS:
-            self._activate(layer, _image(before))
+            self._append("softmax", layer, before)
 
-    def _append(self, kind: str, layer: Layer, shape: Image, weight=None, bias=None, **settings) -> None:
-        name = "" if weight is None else layer.name
-        weight, bias = (None if array is None else array.copy() for array in (weight, bias))
-        step = Step(kind, (layer.name,), shape, shape, weight, bias, name, **settings)
-        self.steps.append(replace(step, output_shape=step.map_shape))
+    def _append(
+        self,
+        kind: str,
+        layer: Layer,
+        shape: Image,
+        weight: np.ndarray | None = None,
+        bias: np.ndarray | None = None,
+        **settings: Any,
+    ) -> None:
+        step = Step(kind, (layer.name,), shape, shape, weight, bias, "" if weight is None else layer.name, **settings)
+        self.steps.append(replace(step, output_shape=_image(self.shape) if step.pool else step.map_shape))
 
-    def _extend(self, layer: Layer, **changes) -> None:
+    def _extend(self, layer: Layer, **changes: Any) -> None:
         last = self.steps[-1]
         self.steps[-1] = replace(last, layers=(*last.layers, layer.name), **changes)
 
@@ -223,12 +251,18 @@ class _Chain:
         mean, variance = layer.buffers["mean"].astype(np.float64), layer.buffers["variance"].astype(np.float64)
         scale = gain / np.sqrt(variance + layer.epsilon)
         last = self.steps[-1] if self.steps else None
-        plain = last and last.weight is not None and last.activation == "linear" and not last.pool
-        if not plain or last.output_shape[2] != shape[2]:
+        if (
+            last is None
+            or last.weight is None
+            or last.activation != "linear"
+            or last.pool
+            or last.output_shape[2] != shape[2]
+        ):
             self._append("scale", layer, shape, _float32(scale), _float32(shift - mean * scale))
-            return
-        bias = _float32((last.bias - mean) * scale + shift)
-        self._extend(layer, weight=_float32(last.weight * scale), bias=bias, map_output=layer.name)
+        else:
+            weight, bias = last.learned
+            changes = {"weight": _float32(weight * scale), "bias": _float32((bias - mean) * scale + shift)}
+            self._extend(layer, **changes, map_output=layer.name)
 
     def _pool(self, layer: convolution.Pool, shape: Image) -> None:
         pool = Pool("max" if isinstance(layer, layers.MaxPool) else "avg", layer.size, layer.stride)
@@ -242,25 +276,28 @@ class _Chain:
             or (pool.kind == "avg" and last.activation not in ("linear", "relu"))
         ):
             self._append("identity", layer, shape, pool=pool)
-            self.steps[-1] = replace(self.steps[-1], output_shape=self.shape)
         else:
-            self._extend(layer, pool=pool, output_shape=self.shape)
+            self._extend(layer, pool=pool, output_shape=_image(self.shape))
 
-    def _activate(self, layer: Layer, shape: Image) -> None:
-        name = _ACTIVATIONS[type(layer)]
+    def _activate(self, layer: Layer, shape: Image, name: str) -> None:
+        # ReLU is straight with nothing below 0.
+        changes: dict[str, Any] = {"activation": name, "slope": float(getattr(layer, "slope", 0))}
         last = self.steps[-1] if self.steps else None
-        if not last or last.kind == "softmax" or last.activation != "linear" or (last.pool and last.pool.kind == "avg"):
-            self._append("identity", layer, shape, activation=name)
+        if not last or last.kind == "softmax" or last.activation != "linear" or last.averages:
+            self._append("identity", layer, shape, **changes)
         else:
-            self._extend(layer, activation=name)
+            self._extend(layer, **changes)
+
+
+def _of(layer: layers.Linear | layers.Conv2D) -> tuple[np.ndarray, np.ndarray]:
+    """A copy of what a layer learned."""
+    return layer.weight.data.copy(), layer.bias.data.copy()
 
 
 def _image(shape: tuple[int, ...]) -> Image:
     """The shape of one input as (height, width, channels), the last axis being the channels."""
-    if len(shape) == 3:
-        return shape
     *others, channels = shape
-    return math.prod(others), 1, channels
+    return (others[0], others[1], channels) if len(others) == 2 else (math.prod(others), 1, channels)
 
 
 def _float32(x: np.ndarray) -> np.ndarray:

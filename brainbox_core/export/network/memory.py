@@ -198,8 +198,10 @@ def _row_size(step: Step, element_size: int) -> int:
     return step.output_shape[1] * step.output_shape[2] * element_size
 
 
-def _whole(step: Step, element_size: int) -> int:
-    return _aligned(step.output_shape[0] * _row_size(step, element_size))
+def _whole(steps: tuple[Step, ...], number: int, element_size: int) -> int:
+    """Bytes of a step's whole output; of the input and the result, which the caller owns, none."""
+    inside = 0 <= number < len(steps) - 1
+    return _aligned(steps[number].output_shape[0] * _row_size(steps[number], element_size)) if inside else 0
 
 
 def _ring_rows(producer: Step, consumer: Step) -> int:
@@ -215,14 +217,12 @@ def _streams(producer: Step, consumer: Step) -> bool:
 def _extras(step: Step, streamed: bool, element_size: int) -> tuple[int, int]:
     """Bytes of a step's sums and of its padded window."""
     sums = 4 * step.output_shape[2] if step.kind == "linear" and streamed and element_size < 4 else 0
-    padded = any(zeros for side in step.padding for zeros in side)
-    return sums, step.span[0] * step.span[1] * step.input_shape[2] * element_size if padded else 0
+    return sums, step.span[0] * step.span[1] * step.input_shape[2] * element_size if step.padded else 0
 
 
 def _group_size(steps: tuple[Step, ...], first: int, last: int, element_size: int) -> float:
     """Bytes alive while the steps from `first` to `last` stream to each other; infinite where they cannot."""
-    size = _whole(steps[first - 1], element_size) if first else 0
-    size += _whole(steps[last], element_size) if last < len(steps) - 1 else 0
+    size = _whole(steps, first - 1, element_size) + _whole(steps, last, element_size)
     for number in range(first, last + 1):
         size += sum(_aligned(extra) for extra in _extras(steps[number], number > first, element_size))
         if number < last:
@@ -255,24 +255,23 @@ def _placed(steps: tuple[Step, ...], groups: tuple[tuple[int, ...], ...], elemen
     arena = max(sizes)
     outputs: list[Place | None] = [None] * len(steps)
     sums, patches = outputs.copy(), outputs.copy()
+
+    def placed(places: list[Place | None], number: int, free: int, rows: int, row_size: int) -> int:
+        """Put something at the first free byte, if it has a size; the first free byte behind it."""
+        place = Place(free, rows, row_size)
+        places[number] = place if place.size else None
+        return free + place.size
+
     for turn, group in enumerate(groups):
-        read, written = (
-            _whole(steps[i], element_size) if 0 <= i < len(steps) - 1 else 0 for i in (group[0] - 1, group[-1])
-        )
-        low = read if turn % 2 else written  # what lies at the low end; the other lies at the high one
-        free = low
+        read, written = _whole(steps, group[0] - 1, element_size), _whole(steps, group[-1], element_size)
+        free = read if turn % 2 else written  # what lies at the low end; the other lies at the high one
         for number in group:
-            step = steps[number]
-            extra = _extras(step, number > group[0], element_size)
-            for places, bytes_ in zip((sums, patches), extra, strict=True):
-                if bytes_:
-                    places[number] = Place(free, 1, bytes_)
-                    free += places[number].size
+            step, row_size = steps[number], _row_size(steps[number], element_size)
+            sum_bytes, patch_bytes = _extras(step, number > group[0], element_size)
+            free = placed(sums, number, free, 1, sum_bytes)
+            free = placed(patches, number, free, 1, patch_bytes)
             if number < group[-1]:
-                rows = _ring_rows(step, steps[number + 1])
-                outputs[number] = Place(free, rows, _row_size(step, element_size))
-                free += outputs[number].size
+                free = placed(outputs, number, free, _ring_rows(step, steps[number + 1]), row_size)
             elif number < len(steps) - 1:
-                offset = arena - written if turn % 2 else 0
-                outputs[number] = Place(offset, step.output_shape[0], _row_size(step, element_size))
+                placed(outputs, number, arena - written if turn % 2 else 0, step.output_shape[0], row_size)
     return Plan(groups, tuple(outputs), tuple(sums), tuple(patches), arena, tuple(sizes))

@@ -14,20 +14,20 @@ training of neural networks for efficient integer-arithmetic-only inference", 20
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from brainbox_core.errors import InputError
+from brainbox_core.export.network.activations import ACTIVATIONS
 from brainbox_core.export.network.lower import Program, Step
 
+Ranges = Mapping[str, Sequence[float]]  # (least, largest) by the name of a layer
 LOW, HIGH = -128, 127
 MOST_WEIGHT = 127
 _LEAST_SCALE = 1e-30
 _SUM_LIMIT = 2**31 - 1
-# Beyond these the result is the same in 8 bits: a finer look at where tanh and sigmoid still rise.
-_SATURATED = {"tanh": 3.5, "sigmoid": 6.25}
 _DEAD_UP = 10  # enough for a shift from which on the high word of a product is enough
 
 
@@ -38,8 +38,8 @@ class Scale:
     scale: float
     zero: int
 
-    @classmethod
-    def of_range(cls, least: float, largest: float, finest: float = 0.0) -> Scale:
+    @staticmethod
+    def of_range(least: float, largest: float, finest: float = 0.0) -> Scale:
         """The scale of int8 whose 256 numbers cover a range and 0, no finer than `finest`.
 
         Example:
@@ -48,7 +48,7 @@ class Scale:
         """
         least, largest = min(least, 0.0), max(largest, 0.0)
         scale = max(largest / 255 - least / 255, finest, _LEAST_SCALE)
-        return cls(scale, int(np.clip(round(LOW - least / scale), LOW, HIGH)))
+        return Scale(scale, int(np.clip(round(LOW - least / scale), LOW, HIGH)))
 
     def real(self, numbers: np.ndarray) -> np.ndarray:
         """What integers stand for."""
@@ -68,6 +68,7 @@ class Rescale:
         zero: of the result.
         low: least result; the zero where negative numbers become 0.
         high: largest result.
+        below: multiplier and shift of negative sums where they have a slope of their own (LeakyReLU), else None.
     """
 
     multiplier: np.ndarray = field(repr=False)
@@ -75,6 +76,7 @@ class Rescale:
     zero: int
     low: int = LOW
     high: int = HIGH
+    below: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class IntProgram:
     steps: tuple[IntStep, ...]
 
 
-def quantize(program: Program, ranges: Mapping[str, tuple[float, float]]) -> IntProgram:
+def quantize(program: Program, ranges: Ranges) -> IntProgram:
     """Turn a program's numbers into integers.
 
     Args:
@@ -129,50 +131,49 @@ def quantize(program: Program, ranges: Mapping[str, tuple[float, float]]) -> Int
     Raises:
         InputError: a range is missing or not finite.
     """
-    steps, whole = [], program
+    source = PIXELS
     if not program.pixels:
         first = Step("quantize", ("input",), program.input_shape, program.input_shape)
-        whole = Program(program.input_shape, False, (first, *program.steps))
-    source = PIXELS if program.pixels else None
-    for step in whole.steps:
+        program = Program(program.input_shape, False, (first, *program.steps))
+        source = Scale.of_range(*recorded_range(ranges, "input"))
+    steps = []
+    for step in program.steps:
         steps.append(_step(step, source, ranges))
         source = steps[-1].result
-    return IntProgram(whole, tuple(steps))
+    return IntProgram(program, tuple(steps))
 
 
-def recorded_range(ranges: object, name: str) -> tuple[float, float]:
+def recorded_range(ranges: Ranges, name: str) -> tuple[float, float]:
     """(least, largest) of what a layer gives, as `model.meta["ranges"]` has it; InputError if it does not."""
     try:
         least, largest = map(float, ranges[name])
     except (KeyError, TypeError, ValueError, OverflowError):
         what = f"the model holds no range of the numbers that {name} gives, which int8 needs"
-        raise InputError(what, fix="train it again, or measure the ranges with --calib DATA") from None
+        raise InputError(what, fix="train it again, or measure the ranges with `calibration`") from None
     if not math.isfinite(largest - least) or least > largest:
         raise InputError(f"the range of {name} is not one of finite numbers", got=f"{least} to {largest}")
     return least, largest
 
 
-def _step(step: Step, source: Scale | None, ranges: Mapping[str, tuple[float, float]]) -> IntStep:
+def _step(step: Step, source: Scale, ranges: Ranges) -> IntStep:
     if step.kind == "quantize":
-        result = Scale.of_range(*recorded_range(ranges, "input"))
-        return IntStep(step, result, result)
+        return IntStep(step, source, source)
     if step.kind == "softmax":
         return IntStep(step, source, Scale(1 / 256, LOW), table=_softmax_table(source.scale, step.input_shape[2]))
-    windows = math.prod(step.pool.size) if step.pool is not None and step.pool.kind == "avg" else 1
     if step.kind == "identity" and not _is_sum(step):
         return _chosen(step, source, ranges)
+    windows = math.prod(step.pool_size) if step.averages else 1
     weight, bias, units = _sums(step, source, windows)
-    if step.activation in _SATURATED:
-        edge = _SATURATED[step.activation]
-        reached = np.clip(recorded_range(ranges, step.map_output), -edge, edge)
-        before = Scale.of_range(*reached, _coarsest(units, windows))
-        result = _result(step, ranges, 0.0)
-        table = _table(step.activation, before.real(np.arange(LOW, HIGH + 1)), result)
-        bias, rescale = _rescaled(step, bias, units, windows, before)
-        return IntStep(step, source, result, weight, bias, rescale, table)
-    result = _result(step, ranges, _coarsest(units, windows))
-    bias, rescale = _rescaled(step, bias, units, windows, result)
-    return IntStep(step, source, result, weight, bias, rescale)
+    coarsest = float(units.max()) / windows  # an output with a finer scale would only show noise
+    row = ACTIVATIONS[step.activation]
+    if row.straight:
+        result = _result(step, ranges, coarsest)
+        return IntStep(step, source, result, weight, *_rescaled(step, bias, units, windows, result))
+    least, largest = (min(max(end, -row.edge), row.edge) for end in recorded_range(ranges, step.map_output))
+    before = Scale.of_range(least, largest, coarsest)
+    result = _result(step, ranges, 0.0)
+    table = _table(step, before.real(np.arange(LOW, HIGH + 1)), result)
+    return IntStep(step, source, result, weight, *_rescaled(step, bias, units, windows, before), table)
 
 
 def _is_sum(step: Step) -> bool:
@@ -180,36 +181,28 @@ def _is_sum(step: Step) -> bool:
 
     A window of one place counts as a sum: of a loop that only copies, compilers make a call of memmove.
     """
-    return step.pool is not None and (
-        step.pool.kind == "avg" or (step.pool.size, step.activation) == ((1, 1), "linear")
-    )
+    return step.averages or (step.pool is not None and (step.pool.size, step.activation) == ((1, 1), "linear"))
 
 
-def _chosen(step: Step, source: Scale, ranges: Mapping[str, tuple[float, float]]) -> IntStep:
+def _chosen(step: Step, source: Scale, ranges: Ranges) -> IntStep:
     """A step without sums: an activation of single numbers, a max pool, or both."""
     if step.activation == "linear":
         zero = source.zero if source is not PIXELS else LOW
         return IntStep(step, source, Scale(source.scale, zero))
     result = _result(step, ranges, source.scale)
     numbers = np.arange(256) if source is PIXELS else np.arange(LOW, HIGH + 1)
-    return IntStep(step, source, result, table=_table(step.activation, source.real(numbers), result))
+    return IntStep(step, source, result, table=_table(step, source.real(numbers), result))
 
 
-def _result(step: Step, ranges: Mapping[str, tuple[float, float]], finest: float) -> Scale:
-    """The scale of a step's output. Tanh and sigmoid fill a range that is known."""
-    if step.activation == "tanh":
-        return Scale(1 / 128, 0)
-    if step.activation == "sigmoid":
-        return Scale(1 / 256, LOW)
-    return Scale.of_range(*recorded_range(ranges, step.layers[-1]), finest)
+def _result(step: Step, ranges: Ranges, finest: float) -> Scale:
+    """The scale of a step's output, no finer than `finest` where it comes from a recorded range."""
+    known = ACTIVATIONS[step.activation].result
+    return Scale(*known) if known else Scale.of_range(*recorded_range(ranges, step.layers[-1]), finest)
 
 
-def _table(activation: str, real: np.ndarray, result: Scale) -> np.ndarray:
+def _table(step: Step, real: np.ndarray, result: Scale) -> np.ndarray:
     """What an activation makes of 256 numbers."""
-    if activation == "relu":
-        y = np.maximum(real, 0)
-    else:
-        y = np.tanh(real) if activation == "tanh" else 0.5 * np.tanh(0.5 * real) + 0.5
+    y = ACTIVATIONS[step.activation].real(real, step.slope)
     return np.clip(np.rint(y / result.scale) + result.zero, LOW, HIGH).astype(np.int8)
 
 
@@ -227,7 +220,8 @@ def _sums(step: Step, source: Scale, windows: int) -> tuple[np.ndarray | None, n
     channels = step.output_shape[2]
     if step.kind == "identity":
         return None, np.full(channels, -source.zero, np.int64), np.full(channels, source.scale)
-    weight, bias = step.weight.astype(np.float64).reshape(-1, channels), step.bias.astype(np.float64)
+    shape = step.learned[0].shape
+    weight, bias = (array.astype(np.float64).reshape(-1, channels) for array in step.learned)
     most = 255 if source is PIXELS else 128
     scale = np.abs(weight).max(axis=0) / MOST_WEIGHT
     while True:
@@ -235,46 +229,49 @@ def _sums(step: Step, source: Scale, windows: int) -> tuple[np.ndarray | None, n
         live = scale > 0
         unit = np.where(live, scale, 1.0) * source.scale
         integers = np.where(live, np.rint(weight / np.where(live, scale, 1.0)), 0)
-        start = np.rint(np.where(live, bias / unit, 0)) - source.zero * integers.sum(axis=0)
+        start = np.rint(np.where(live, bias[0] / unit, 0)) - source.zero * integers.sum(axis=0)
         fits = (np.abs(start) + np.abs(integers).sum(axis=0) * most) * windows <= _SUM_LIMIT
         if fits[live].all():
             break
         scale = np.where(fits, scale, scale * 2)
-    weight = np.where(live, integers, 0).astype(np.int8).reshape(step.weight.shape)
-    return weight, np.where(live, start, 0).astype(np.int64), np.where(live, unit, 0.0)
-
-
-def _coarsest(units: np.ndarray, windows: int) -> float:
-    """The unit of the coarsest channel: an output with a finer scale would only show noise."""
-    return float(units.max()) / windows
+    integers = np.where(live, integers, 0).reshape(shape)
+    return integers.astype(np.int8), np.where(live, start, 0).astype(np.int64), np.where(live, unit, 0.0)
 
 
 def _rescaled(
     step: Step, bias: np.ndarray, units: np.ndarray, windows: int, result: Scale
 ) -> tuple[np.ndarray, Rescale]:
     """Where sums start, and how they become int8."""
-    multiplier, shift = fixed_point(units / (windows * result.scale))
-    multiplier, shift = np.where(shift > 62, 2**30, multiplier), np.minimum(shift, 62)  # no sum comes up to 1 there
+    factor = units / (windows * result.scale)
+    row = ACTIVATIONS[step.activation]
+    leaky = row.straight and 0 < step.slope < 1
     dead = units == 0
     if dead.any():  # such a channel is the constant that its bias is
-        constant = np.clip(np.rint(step.bias.astype(np.float64) / result.scale), -256, 256).astype(np.int64)
+        real = step.learned[1].astype(np.float64)
+        if leaky:
+            real = np.where(real < 0, real * step.slope, real)
+        constant = np.clip(np.rint(real / result.scale), -256, 256).astype(np.int64)
         # Summed over a window and brought down again by 2**up and the window's size, it is itself.
         up = max(0, min(_DEAD_UP, 22 - math.ceil(math.log2(windows))))  # the sum stays below 2**31
         bias = np.where(dead, constant << up, bias)
-        constant_multiplier, constant_shift = fixed_point(np.full(len(units), 2.0**-up / windows))
-        multiplier, shift = np.where(dead, constant_multiplier, multiplier), np.where(dead, constant_shift, shift)
-    low = result.zero if step.activation == "relu" else LOW
-    return bias.astype(np.int32), Rescale(multiplier.astype(np.int32), shift.astype(np.int32), result.zero, low)
+        factor = np.where(dead, 2.0**-up / windows, factor)
+    below = fixed_point(np.where(dead, factor, factor * step.slope)) if leaky else None
+    low = result.zero if row.straight and step.slope == 0 else LOW
+    return bias.astype(np.int32), Rescale(*fixed_point(factor), result.zero, low, below=below)
 
 
 def fixed_point(factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Factors from 0 to 1 as multiplier / 2**shift with a multiplier from 2**30 to 2**31 - 1; both int64.
+    """Factors from 0 to 1 as multiplier / 2**shift with a multiplier from 2**30 to 2**31 - 1; both int32.
+
+    A factor so small that no sum of 32 bits comes up to 1 with it gets the largest shift, 62.
 
     Example:
         >>> fixed_point(np.array([0.75, 1.0]))
-        (array([1610612736, 1073741824]), array([31, 30]))
+        (array([1610612736, 1073741824], dtype=int32), array([31, 30], dtype=int32))
     """
     fraction, exponent = np.frexp(factor)  # factor = fraction * 2**exponent, fraction in [0.5, 1)
-    multiplier = np.rint(fraction * 2.0**31).astype(np.int64)
+    multiplier, shift = np.rint(fraction * 2.0**31).astype(np.int64), 31 - exponent.astype(np.int64)
     over = multiplier == 2**31
-    return np.where(over, 2**30, multiplier), 31 - exponent.astype(np.int64) - over
+    multiplier, shift = np.where(over, 2**30, multiplier), shift - over
+    multiplier, shift = np.where(shift > 62, 2**30, multiplier), np.minimum(shift, 62)
+    return multiplier.astype(np.int32), shift.astype(np.int32)

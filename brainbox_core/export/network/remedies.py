@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 from brainbox_core.errors import BrainboxError
-from brainbox_core.export.network.c_float import FloatKernels
-from brainbox_core.export.network.c_int8 import IntKernels
+from brainbox_core.export.network.kernels import FloatKernels, IntKernels
 from brainbox_core.export.network.lower import lower
-from brainbox_core.export.network.quantize import quantize
-from brainbox_core.export.network.source import ram_total
+from brainbox_core.export.network.quantize import Ranges, quantize
+from brainbox_core.export.network.source import Kernels, ram_total
 from brainbox_core.export.report import kilobytes
 from brainbox_core.layers import Conv2D, Linear
 from brainbox_core.model.sequential import Sequential
 
-_WIDTHS = {
-    "mnist": ("--hidden",),
-    "cnn": ("--hidden", "--filters"),
-    "fraud": ("--hidden",),
-}  # what a command can narrow
+_WIDTHS = {"mnist": ("hidden",), "cnn": ("hidden", "filters"), "fraud": ("hidden",)}  # what a command can narrow
 
 
 def remedies(
@@ -28,10 +24,10 @@ def remedies(
     optimize: str,
     what: str,
     budget: int,
-    ranges: object,
+    ranges: Ranges | None,
     code: int,
 ) -> list[str]:
-    """Options that bring a model into a budget, with what they come to.
+    """Arguments that bring a model into a budget, with what they come to.
 
     Args:
         model: what does not fit.
@@ -42,69 +38,57 @@ def remedies(
         code: bytes of machine code, as far as they are known.
     """
 
-    def cost(candidate: Sequential, dtype: str, weights: str, optimize: str) -> tuple[int, int] | None:
-        """RAM and flash; None where the choice is not possible."""
+    def cost(
+        candidate: Sequential = model, dtype: str = dtype, weights: str = weights, optimize: str = optimize
+    ) -> tuple[int, int] | None:
+        """RAM and flash; None where the choice is not possible or does not fit."""
+        kernels: Kernels
         try:
-            program = lower(candidate)
             if dtype == "float32":
-                kernels = FloatKernels("x", program, optimize, weights)
+                kernels = FloatKernels("x", lower(candidate), optimize, weights)
             else:
-                kernels = IntKernels("x", quantize(program, ranges or {}), optimize, weights)
-            return ram_total(kernels, weights), kernels.table_bytes + code
+                kernels = IntKernels("x", quantize(lower(candidate), ranges or {}), optimize, weights)
+            found = ram_total(kernels, weights), kernels.table_bytes + code
         except BrainboxError:
             return None
-
-    def fits(found: tuple[int, int] | None) -> bool:
-        return found is not None and found[what == "flash"] <= budget
+        return found if found[what == "flash"] <= budget else None
 
     ways = []
-    if dtype == "float32" and fits(found := cost(model, "int8", weights, optimize)):
-        ways.append(f"--dtype int8 ({kilobytes(found[what == 'flash'])})")
-    if weights == "ram" and fits(found := cost(model, dtype, "flash", optimize)):
-        ways.append(f"--weights flash (RAM {kilobytes(found[0])}, flash {kilobytes(found[1])})")
-    if optimize != "ram" and fits(found := cost(model, dtype, weights, "ram")):
-        ways.append(f"--optimize ram ({kilobytes(found[what == 'flash'])})")
-    for option in _WIDTHS.get(model.meta.get("kind"), ()):
-        if widths := _narrowest(model, option, lambda narrow: fits(cost(narrow, dtype, weights, optimize))):
-            ways.append(f"{option} {','.join(map(str, widths))}")
+    if dtype == "float32" and (found := cost(dtype="int8")):
+        ways.append(f"`dtype int8` ({kilobytes(found[what == 'flash'])})")
+    if weights == "ram" and (found := cost(weights="flash")):
+        ways.append(f"`weights flash` (RAM {kilobytes(found[0])}, flash {kilobytes(found[1])})")
+    if optimize != "ram" and (found := cost(optimize="ram")):
+        ways.append(f"`optimize ram` ({kilobytes(found[what == 'flash'])})")
+    for word in _WIDTHS.get(str(model.meta.get("kind")), ()):
+        if widths := _narrowest(model, word, lambda narrow: cost(narrow) is not None):
+            ways.append(f"`{word} {','.join(map(str, widths))}`")
     return ways
 
 
-def _narrowest(model: Sequential, option: str, fits) -> list[int] | None:
-    """The greatest widths of the layers that an option sets, in their proportions, with which the model fits."""
-    places = _places(model, option)
-    widths = [_width(model.layers[place]) for place in places]
-    if not widths:
-        return None
-    low, high, best = 1, max(widths) - 1, None
+def _narrowest(model: Sequential, word: str, fits: Callable[[Sequential], bool]) -> list[int] | None:
+    """The greatest widths of the layers that an argument sets, in their proportions, with which the model fits."""
+    kind, setting = (Conv2D, "filters") if word == "filters" else (Linear, "units")
+    places = [place for place, layer in enumerate(model.layers) if type(layer) is kind]
+    places = places if kind is Conv2D else places[:-1]
+    widths = [getattr(model.layers[place], setting) for place in places]
+    low, high, best = 1, max(widths, default=0) - 1, None
     while low <= high:
         middle = (low + high) // 2
         tried = [max(1, width * middle // max(widths)) for width in widths]
-        if fits(_narrowed(model, dict(zip(places, tried, strict=True)))):
+        if fits(_narrowed(model, setting, dict(zip(places, tried, strict=True)))):
             low, best = middle + 1, tried
         else:
             high = middle - 1
     return best
 
 
-def _places(model: Sequential, option: str) -> list[int]:
-    kind = Conv2D if option == "--filters" else Linear
-    places = [place for place, layer in enumerate(model.layers) if type(layer) is kind]
-    return places if kind is Conv2D else places[:-1]
-
-
-def _width(layer: Conv2D | Linear) -> int:
-    return layer.filters if isinstance(layer, Conv2D) else layer.units
-
-
-def _narrowed(model: Sequential, widths: dict[int, int]) -> Sequential:
+def _narrowed(model: Sequential, setting: str, widths: dict[int, int]) -> Sequential:
     """A model, not trained, with other widths."""
     chain = []
     for place, layer in enumerate(model.layers):
-        settings = layer.config()
-        if place in widths:
-            settings["filters" if isinstance(layer, Conv2D) else "units"] = widths[place]
-        chain.append(type(layer)(**settings))
+        changed = {setting: widths[place]} if place in widths else {}
+        chain.append(type(layer)(**layer.config() | changed))
     narrow = Sequential(chain)
     narrow.build(model.input_shape)
     narrow.meta = copy.deepcopy(model.meta)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from brainbox_core.exact.float_math import exp, log
-from brainbox_core.export.network.reference_float import ACTIVATIONS
+from brainbox_core.export.network.activations import ACTIVATIONS
 
 DAY = np.float32(86_400)  # seconds
 SECONDS = np.float32(2**31)  # from which on float32 knows a time to 256 seconds only
@@ -123,7 +123,7 @@ def standardise(formula: Formula, X: np.ndarray) -> np.ndarray:
     if formula.scaler:
         offset, factor = formula.scaler
         x = (x - offset) * factor
-    return ACTIVATIONS[formula.squash](x)
+    return ACTIVATIONS[formula.squash].float32(x, 0)
 
 
 def run(formula: Formula, X: np.ndarray) -> np.ndarray:
@@ -136,7 +136,7 @@ def run(formula: Formula, X: np.ndarray) -> np.ndarray:
             total = np.repeat(layer.bias[None], len(x), axis=0)
             for i, row in enumerate(layer.weight):
                 total += x[:, i : i + 1] * row
-            x = ACTIVATIONS[layer.activation](total)
+            x = ACTIVATIONS[layer.activation].float32(total, 0)
         return exp(x[:, 0]) if formula.result == "exp" else x[:, 0]
 
 

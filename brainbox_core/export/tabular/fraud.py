@@ -67,12 +67,12 @@ def _formulas(
     """With the scaler in the first weights where nothing is between, and with the scaler kept; the network in words."""
     squash, steps = "linear", list(lower(model).steps)
     words = [f"fc{step.output_shape[2]}" for step in steps]
-    if steps[0].kind == "identity":
+    if steps[0].kind == "identity" and steps[0].activation != "leakyrelu":
         squash, words[0] = steps[0].activation, steps[0].activation
         steps = steps[1:]
     layers = []
     for step in steps:
-        if step.kind != "linear" or step.weight is None or step.bias is None:
+        if step.kind != "linear" or step.activation == "leakyrelu" or step.weight is None or step.bias is None:
             raise InputError(f"{step.title} cannot be exported in a fraud detector", expected="linear layers")
         layers.append(Layer(step.title, step.weight, step.bias, step.activation))
     if not layers:

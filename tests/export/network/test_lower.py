@@ -51,8 +51,8 @@ def _activate(x: np.ndarray, step: Step) -> np.ndarray:
     if step.kind == "softmax":
         e = np.exp(x - x.max(axis=-1, keepdims=True))
         return e / e.sum(axis=-1, keepdims=True)
-    if step.activation == "relu":
-        return np.maximum(x, 0)
+    if step.activation in ("relu", "leakyrelu"):
+        return np.where(x > 0, x, step.slope * x)
     return {"linear": x, "tanh": np.tanh(x), "sigmoid": 1 / (1 + np.exp(-x))}[step.activation]
 
 
@@ -83,6 +83,7 @@ CHAINS = {
     "pools only": ((9, 9, 2), [L.MaxPool(3, 2), L.AvgPool(2, 1), L.Flatten()]),
     "same padding and strides": ((9, 7), [L.Conv2D(3, (3, 4), (2, 3), "same"), L.Conv2D(2, 2, padding="same")]),
     "pool overlapping one way": ((9, 9), [L.Conv2D(3), L.MaxPool((3, 1), (2, 1))]),
+    "leaky, then pools": ((9, 8), [L.Conv2D(3), L.LeakyReLU(0.1), L.MaxPool(2), L.LeakyReLU(0.2), L.AvgPool(2)]),
     "softmax inside": ((4, 4, 3), [L.Softmax(), L.MaxPool(2), L.Softmax(), L.Tanh()]),
     "softmax": ((5,), [L.Dropout(0.5), L.Linear(4), L.ReLU(), L.Softmax()]),
     "flattened pictures": ((4, 5), [L.Flatten(), L.Linear(4), L.Sigmoid(), L.Linear(1)]),
@@ -110,6 +111,7 @@ def test_the_steps_compute_what_the_model_does(name):
         ("norm behind flatten", ["conv2d_0", "batchnorm_0"]),
         ("average, then relu", ["conv2d_0+avgpool", "relu_0"]),
         ("tanh, then average", ["conv2d_0+tanh", "avgpool_0"]),
+        ("leaky, then pools", ["conv2d_0+leakyrelu+maxpool", "leakyrelu_1", "avgpool_0"]),
         ("overlapping pool", ["conv2d_0+relu", "maxpool_0"]),
         ("pool overlapping one way", ["conv2d_0", "maxpool_0"]),
         ("softmax", ["linear_0+relu", "softmax_0"]),
@@ -145,11 +147,14 @@ def test_a_layer_that_cannot_be_exported_is_named_with_those_that_can():
     class Mine(L.ReLU):
         pass
 
-    for layer, name in ((L.LeakyReLU(), "LeakyReLU"), (L.Embedding(3, 2), "Embedding"), (Mine(), "Mine")):
+    class Swish(L.LeakyReLU):
+        pass
+
+    for layer, name in ((Swish(), "Swish"), (L.Embedding(3, 2), "Embedding"), (Mine(), "Mine")):
         with pytest.raises(InputError) as caught:
             lower(built((4,), layer, L.Flatten(), L.Linear(2)))
         assert f"layer 0 '{name.lower()}_0' ({name}) cannot be exported" in str(caught.value)
-        assert "Linear, Conv2D, MaxPool" in str(caught.value)
+        assert "Linear, Conv2D, MaxPool" in str(caught.value) and "LeakyReLU" in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

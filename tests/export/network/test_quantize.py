@@ -214,7 +214,7 @@ def test_floats_beyond_the_range_saturate():
 def test_a_missing_range_is_told_with_a_way_out(ranges):
     model = bb.Sequential([L.Linear(2)])
     model.build((2,))
-    with pytest.raises(InputError, match=r"no range of the numbers that linear_0 gives.*--calib DATA"):
+    with pytest.raises(InputError, match=r"no range of the numbers that linear_0 gives.*`calibration`"):
         quantize(lower(model), {"input": [0.0, 1.0]} | ranges)
 
 

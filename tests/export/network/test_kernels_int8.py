@@ -16,7 +16,7 @@ import braininabox as bb
 from brainbox_core.errors import InputError
 from brainbox_core.export import board, verify
 from brainbox_core.export.header import Vectors
-from brainbox_core.export.network.c_int8 import IntKernels
+from brainbox_core.export.network.kernels import IntKernels
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.memory import OPTIMIZE, Place, Plan
 from brainbox_core.export.network.quantize import quantize

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 import braininabox as bb
 from brainbox_core.export import verify
-from brainbox_core.export.network.c_float import FloatKernels
+from brainbox_core.export.network.kernels import FloatKernels
 from brainbox_core.export.network.lower import lower
-from brainbox_core.export.network.reference_float import run, taking_bytes
+from brainbox_core.export.network.reference import run, taking_bytes
 from tests.export.chains import built, models, reader
 from tests.export.compiling import STRICT, computed, float_header, inputs, tool
 
@@ -112,7 +112,7 @@ def test_wild_inputs_are_computed_with_and_nothing_else_happens(tmp_path, make):
     done = subprocess.run([tmp_path / "driver"], input=X.tobytes(), capture_output=True, check=False)
     assert done.returncode == 0 and done.stderr == b""
     kernels = FloatKernels("net", lower(model))
-    wanted = run(kernels.program, X)
+    wanted = run(kernels.program, X).reshape(len(X), -1)
     assert same_bits(np.frombuffer(done.stdout, np.float32).reshape(wanted.shape), wanted)
 
 
@@ -186,6 +186,6 @@ def test_bytes_are_taken_as_they_are_whatever_comes_first():
         [L.Tanh()],
     ):
         model = built(chain, (6, 6, 1) if not isinstance(chain[0], L.Linear) else (36,), pixels=True)
-        outputs = run(taking_bytes(lower(model)), X)
+        outputs = run(taking_bytes(lower(model)), X).reshape(len(X), -1)
         trained = model.predict(X.reshape(5, *model.input_shape)).reshape(5, -1)
         assert np.allclose(outputs, trained, rtol=1e-5, atol=1e-6)
