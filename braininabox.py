@@ -10,12 +10,11 @@
 True
 """
 
-from brainbox_core import __version__, data, export, functional, layers, loss, metrics, optimizers, schedules
+from brainbox_core import __version__, callbacks, data, export, functional, layers, loss, metrics, optimizers, schedules
 from brainbox_core.errors import BrainboxError, ConvergenceError, InputError, UsageError
 from brainbox_core.gradcheck import check_gradients
 from brainbox_core.images import augment
 from brainbox_core.layers import initializers
-from brainbox_core.model import callbacks
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.scalar.value import Value
 from brainbox_core.tensor import Tensor, no_grad

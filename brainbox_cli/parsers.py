@@ -14,8 +14,7 @@ from pathlib import Path
 
 import typer
 
-from brainbox_core.checks import between, whole
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")  # float() would also take 1_0, nan and inf

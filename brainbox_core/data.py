@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
+from brainbox_core.kernels.sparse import Rows
 from brainbox_core.rng import stream
 
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -34,7 +35,7 @@ class DataLoader:
 
     def __init__(
         self,
-        X: np.ndarray,
+        X: Rows,
         y: np.ndarray,
         batch_size: int = 32,
         seed: int = 0,
@@ -45,7 +46,7 @@ class DataLoader:
         if len(X) != len(y):
             raise UsageError("X and y need one row for each other", got=f"{len(X)} and {len(y)}")
         self.X, self.y, self.seed, self.shuffle, self.augment = X, y, seed, shuffle, augment
-        self.batch_size = checks.whole("batch_size", batch_size)
+        self.batch_size = whole("batch_size", batch_size)
         self.indices = np.arange(len(X)) if indices is None else np.asarray(indices)
         if not len(self.indices):
             raise UsageError("there are no rows to make batches of")
@@ -54,14 +55,14 @@ class DataLoader:
         """How many batches an epoch has."""
         return math.ceil(len(self.indices) / self.batch_size)
 
-    def epoch(self, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def epoch(self, number: int) -> Iterator[tuple[Rows, np.ndarray]]:
         """The batches of an epoch; the same number always gives the same order."""
         order = self.indices
         if self.shuffle:
             order = stream(self.seed, "shuffle", number).permutation(order)
         for start in range(0, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
-            x = self.X.take(rows, axis=0)
+            x: Any = self.X.take(rows, axis=0)
             if self.augment is not None:
                 x = self.augment(x, stream(self.seed, "augment", number, start))
             yield x, self.y.take(rows, axis=0)
@@ -83,7 +84,7 @@ def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tupl
         >>> len(first), len(second)
         (9, 3)
     """
-    checks.between("fraction", fraction, 0, 1, above=True)
+    between("fraction", fraction, 0, 1, above=True)
     labels = np.asarray(labels)
     if labels.ndim == 2 and labels.shape[1] > 1:
         labels = labels.argmax(axis=1)

@@ -12,9 +12,11 @@ Machine Learning, 2006, section 4.3.2).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from brainbox_core import checks
+from brainbox_core.errors import between
 from brainbox_core.loss import BinaryCrossEntropy, Loss
 from brainbox_core.parameters import Parameter
 from brainbox_core.tensor import Tensor
@@ -35,7 +37,7 @@ class SquaredError(BinaryCrossEntropy):
         y = self.paired(outputs, y).astype(outputs.data.real.dtype)
         return ((outputs.sigmoid() - y) ** 2).mean()
 
-    def config(self) -> dict[str, object]:
+    def config(self) -> dict[str, Any]:
         return {}
 
 
@@ -53,7 +55,7 @@ class Penalised(Loss):
 
     def __init__(self, loss: Loss, weight: Parameter, l2: float):
         self._loss, self._weight = loss, weight
-        self._half = checks.between("l2", l2, 0) / 2
+        self._half = between("l2", l2, 0) / 2
 
     def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
         return self._loss.targets(y, output_shape)

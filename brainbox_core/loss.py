@@ -6,11 +6,12 @@ A loss never broadcasts: outputs and targets of different shapes are an error an
 from __future__ import annotations
 
 import numbers
+from typing import Any
 
 import numpy as np
 
-from brainbox_core import checks, functional, metrics
-from brainbox_core.errors import UsageError
+from brainbox_core import functional, metrics
+from brainbox_core.errors import UsageError, between
 from brainbox_core.tensor import Tensor
 
 
@@ -42,7 +43,7 @@ class Loss:
         """What else to show beside the loss: none for a plain one."""
         return {}
 
-    def config(self) -> dict[str, object]:
+    def config(self) -> dict[str, Any]:
         """The arguments that would make this loss again, in JSON types."""
         return {}
 
@@ -73,7 +74,7 @@ class BinaryCrossEntropy(Loss):
 
     def __init__(self, class_weights: tuple[float, float] = (1.0, 1.0)):
         zero, one = class_weights
-        self.class_weights = tuple(checks.between("class_weights", weight, 0, above=True) for weight in (zero, one))
+        self.class_weights = tuple(between("class_weights", weight, 0, above=True) for weight in (zero, one))
 
     def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
         y = super().targets(y, output_shape)
@@ -89,7 +90,7 @@ class BinaryCrossEntropy(Loss):
     def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
         return {"accuracy": float(((outputs > 0) == (y > 0.5)).mean())}
 
-    def config(self) -> dict[str, object]:
+    def config(self) -> dict[str, Any]:
         return {"class_weights": list(self.class_weights)}
 
 
@@ -114,7 +115,7 @@ class CrossEntropy(Loss):
     """
 
     def __init__(self, label_smoothing: float = 0.0, ignore: int | None = None):
-        self.label_smoothing = checks.between("label_smoothing", label_smoothing, 0, 0.999)
+        self.label_smoothing = between("label_smoothing", label_smoothing, 0, 0.999)
         if ignore is not None and (isinstance(ignore, bool) or not isinstance(ignore, numbers.Integral)):
             raise UsageError("ignore", expected="a whole number or None", got=repr(ignore))
         self.ignore = ignore
@@ -157,7 +158,7 @@ class CrossEntropy(Loss):
         counted = np.ones(labels.shape, bool) if self.ignore is None else labels != self.ignore
         return {"accuracy": metrics.accuracy(labels[counted], outputs.argmax(axis=-1)[counted])}
 
-    def config(self) -> dict[str, object]:
+    def config(self) -> dict[str, Any]:
         return {"label_smoothing": self.label_smoothing, "ignore": self.ignore}
 
     def _of_probabilities(self, outputs: Tensor, y: np.ndarray) -> Tensor:

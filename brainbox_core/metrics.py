@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, whole
 
 
 def accuracy(labels: np.ndarray, predictions: np.ndarray) -> float:
@@ -53,7 +52,7 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) 
                [0, 1, 0],
                [0, 0, 1]])
     """
-    checks.whole("classes", classes)
+    whole("classes", classes)
     labels, predictions = _classes("labels", labels, classes), _classes("predictions", predictions, classes)
     _same_rows(labels, "predictions", predictions)
     return np.bincount(labels * classes + predictions, minlength=classes * classes).reshape(classes, classes)
@@ -82,7 +81,7 @@ def top_k_accuracy(labels: np.ndarray, scores: np.ndarray, k: int) -> float:
     classes = scores.shape[1]
     labels = _classes("labels", labels, classes)
     _same_rows(labels, "rows of scores", scores[:, 0])
-    if checks.whole("k", k) > classes:
+    if whole("k", k) > classes:
         raise UsageError("k", expected=f"a whole number from 1 to {classes}", got=k)
     own = scores[np.arange(len(labels)), labels][:, None]
     ahead = (scores > own) | ((scores == own) & (np.arange(classes) < labels[:, None]))  # (n, classes)

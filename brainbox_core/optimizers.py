@@ -18,8 +18,7 @@ import math
 
 import numpy as np
 
-from brainbox_core import checks
-from brainbox_core.errors import ConvergenceError, UsageError
+from brainbox_core.errors import ConvergenceError, UsageError, between
 from brainbox_core.parameters import Parameters
 from brainbox_core.schedules import Constant, Schedule
 
@@ -62,7 +61,7 @@ class Optimizer:
 
     def __init__(self, lr: float | Schedule, clip_norm: float | None):
         self.schedule = lr if callable(lr) else Constant(lr)
-        self.clip_norm = None if clip_norm is None else checks.between("clip_norm", clip_norm, 0, above=True)
+        self.clip_norm = None if clip_norm is None else between("clip_norm", clip_norm, 0, above=True)
         self.steps, self.norm = 0, 0.0
         self.moments: dict[str, np.ndarray] = {}
         self._parameters: Parameters | None = None
@@ -153,7 +152,7 @@ class SGD(Optimizer):
         clip_norm: float | None = None,
     ):
         super().__init__(lr, clip_norm)
-        self.momentum, self.nesterov = checks.between("momentum", momentum, 0, 0.99999), bool(nesterov)
+        self.momentum, self.nesterov = between("momentum", momentum, 0, 0.99999), bool(nesterov)
         if nesterov and not momentum:
             raise UsageError("nesterov needs a momentum", fix="SGD(momentum=0.9, nesterov=True)")
         self.moment_names = ("velocity",) if momentum else ()
@@ -195,8 +194,8 @@ class RMSprop(Optimizer):
         clip_norm: float | None = None,
     ):
         super().__init__(lr, clip_norm)
-        self.decay = checks.between("decay", decay, 0, 0.999999)
-        self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
+        self.decay = between("decay", decay, 0, 0.999999)
+        self.epsilon = between("epsilon", epsilon, 0, above=True)
 
     def _is_safe(self, lr: float) -> bool:
         return lr <= SAFE_RATE and self.epsilon >= SAFE_EPSILON
@@ -219,7 +218,7 @@ class Adagrad(Optimizer):
 
     def __init__(self, lr: float | Schedule = 0.01, epsilon: float = 1e-8, clip_norm: float | None = None):
         super().__init__(lr, clip_norm)
-        self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
+        self.epsilon = between("epsilon", epsilon, 0, above=True)
 
     def _is_safe(self, lr: float) -> bool:
         return lr <= SAFE_RATE and self.epsilon >= SAFE_EPSILON
@@ -252,10 +251,10 @@ class Adam(Optimizer):
     ):
         super().__init__(lr, clip_norm)
         self.beta1, self.beta2 = (
-            checks.between("beta1", beta1, 0, 0.999999),
-            checks.between("beta2", beta2, 0, 0.999999),
+            between("beta1", beta1, 0, 0.999999),
+            between("beta2", beta2, 0, 0.999999),
         )
-        self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
+        self.epsilon = between("epsilon", epsilon, 0, above=True)
 
     def _is_safe(self, lr: float) -> bool:
         return lr <= SAFE_RATE and self.epsilon >= SAFE_EPSILON
@@ -295,7 +294,7 @@ class AdamW(Adam):
         clip_norm: float | None = None,
     ):
         super().__init__(lr, beta1, beta2, epsilon, clip_norm)
-        self.weight_decay = checks.between("weight_decay", weight_decay, 0)
+        self.weight_decay = between("weight_decay", weight_decay, 0)
 
     def _is_safe(self, lr: float) -> bool:
         return super()._is_safe(lr) and lr * self.weight_decay <= 2  # above it the weights grow

@@ -8,8 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
 
 Schedule = Callable[[int], float]
 
@@ -23,7 +22,7 @@ class Constant:
     """
 
     def __init__(self, lr: float):
-        self.lr = checks.between("lr", lr, 0, above=True)
+        self.lr = between("lr", lr, 0, above=True)
 
     def __call__(self, step: int) -> float:
         return self.lr
@@ -43,8 +42,8 @@ class Step:
     """
 
     def __init__(self, lr: float, every: int, factor: float = 0.1):
-        self.lr, self.every = checks.between("lr", lr, 0, above=True), checks.whole("every", every)
-        self.factor = checks.between("factor", factor, 0, 1, above=True)
+        self.lr, self.every = between("lr", lr, 0, above=True), whole("every", every)
+        self.factor = between("factor", factor, 0, 1, above=True)
 
     def __call__(self, step: int) -> float:
         return self.lr * self.factor ** (step // self.every)
@@ -64,8 +63,8 @@ class Cosine:
     """
 
     def __init__(self, lr: float, steps: int, warmup: int = 0):
-        self.lr, self.steps = checks.between("lr", lr, 0, above=True), checks.whole("steps", steps)
-        self.warmup = checks.whole("warmup", warmup, least=0)
+        self.lr, self.steps = between("lr", lr, 0, above=True), whole("steps", steps)
+        self.warmup = whole("warmup", warmup, least=0)
         if self.warmup > self.steps:
             raise UsageError("warmup", expected=f"at most all {self.steps} steps", got=warmup)
 
@@ -95,9 +94,9 @@ class OneCycle:
     """
 
     def __init__(self, lr: float, steps: int, warmup: float = 0.25, start: float = 0.04, end: float = 0.001):
-        self.lr, self.steps = checks.between("lr", lr, 0, above=True), checks.whole("steps", steps)
-        self.warmup = checks.between("warmup", warmup, 0, 1)
-        self.start, self.end = checks.between("start", start, 0, 1), checks.between("end", end, 0, 1)
+        self.lr, self.steps = between("lr", lr, 0, above=True), whole("steps", steps)
+        self.warmup = between("warmup", warmup, 0, 1)
+        self.start, self.end = between("start", start, 0, 1), between("end", end, 0, 1)
 
     def __call__(self, step: int) -> float:
         turn = self.warmup * self.steps

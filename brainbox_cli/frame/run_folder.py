@@ -117,7 +117,7 @@ class RunFolder(Callback):
         Returns:
             The file; None if no step was taken, as the weights are then those that every training starts from.
         """
-        if model.optimizer is None or not model.optimizer.steps:
+        if not model.compiled or not model.optimizer.steps:
             return None
         model.save(self.path / CHECKPOINT)
         return self.path / CHECKPOINT

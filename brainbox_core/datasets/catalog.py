@@ -110,6 +110,18 @@ def load_images(source: str | Path = "digits", *, progress: Callable[[int, int],
     return ImageData(name, *arrays, classes=classes, sha256=digest.hexdigest(), notes=notes)
 
 
+def at_hand(name: str) -> bool:
+    """Whether `load_images` needs no download for a data set or a folder.
+
+    Example:
+        >>> at_hand("digits")
+        True
+    """
+    if name in NAMES:
+        return all((cache_folder() / name / remote.name).exists() for remote in REMOTE.get(name, ()))
+    return os.path.isdir(name)
+
+
 def builtin(name: str) -> Path:
     """The path of a built-in file or folder, in a checkout, an editable install or a wheel.
 

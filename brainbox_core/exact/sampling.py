@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
 from brainbox_core.exact.float_math import exp_negative
 
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.01, 100.0
@@ -41,7 +40,7 @@ class Pcg32:
 
     def __init__(self, seed: int, stream: int = STREAM):
         self._increment = (stream << 1 | 1) & _MASK
-        self._state = (checks.whole("seed", seed, 0) + self._increment) & _MASK
+        self._state = (whole("seed", seed, 0) + self._increment) & _MASK
         self.next()
 
     def next(self) -> int:
@@ -68,12 +67,12 @@ class Sampler:
     """
 
     def __init__(self, temperature: float = 1.0, top_k: int | None = None, seed: int = 0):
-        temperature = checks.between("temperature", temperature, 0, MOST_TEMPERATURE)
+        temperature = between("temperature", temperature, 0, MOST_TEMPERATURE)
         if 0 < temperature < LEAST_TEMPERATURE:
             expected = f"0, or a number from {LEAST_TEMPERATURE:g} to {MOST_TEMPERATURE:g}"
             raise UsageError("temperature", expected=expected, got=temperature, fix="0 takes the likeliest character")
         self.temperature = np.float32(temperature)
-        self.top_k = None if top_k is None else checks.whole("top_k", top_k)
+        self.top_k = None if top_k is None else whole("top_k", top_k)
         self.random = Pcg32(seed)
 
     def choose(self, logits: np.ndarray) -> int:

@@ -10,8 +10,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from brainbox_core import checks
-from brainbox_core.errors import BudgetError, UsageError, VerificationError
+from brainbox_core.errors import BudgetError, UsageError, VerificationError, between, whole
 from brainbox_core.exact.stepper import is_recurrent
 from brainbox_core.export import board, c_names, verify
 from brainbox_core.export.network.memory import OPTIMIZE
@@ -53,8 +52,8 @@ class Choices:
         ):
             if value not in allowed:
                 raise UsageError(name, expected=" or ".join(filter(None, allowed)), got=repr(value))
-        checks.whole("selftest", self.selftest, 0)
-        checks.whole("verify", self.verify, 0)
+        whole("selftest", self.selftest, 0)
+        whole("verify", self.verify, 0)
 
 
 class Header(NamedTuple):
@@ -194,8 +193,8 @@ def build(
         raise UsageError("model", expected="a Sequential", got=repr(model))
     for word, budget in (("ram_budget", ram_budget), ("flash_budget", flash_budget)):
         if budget is not None:
-            checks.whole(word, budget, 0)
-    checks.between("max_drop", max_drop, -100, 100)  # below 0 it has to gain
+            whole(word, budget, 0)
+    between("max_drop", max_drop, -100, 100)  # below 0 it has to gain
     choices = replace(choices or Choices(), **changes)
     c_names.identifier(name)
     progress("planning the memory")

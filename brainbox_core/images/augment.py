@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between
 
 _GRID = 5  # knots of the warp along each side
 
@@ -35,9 +34,9 @@ class Warp:
     """
 
     def __init__(self, shift: float = 0, rotation: float = 0, scale: float = 0, shear: float = 0, elastic: float = 0):
-        self.shift, self.rotation = checks.between("shift", shift, 0), checks.between("rotation", rotation, 0, 180)
-        self.scale, self.shear = checks.between("scale", scale, 0, 0.9), checks.between("shear", shear, 0, 1)
-        self.elastic = checks.between("elastic", elastic, 0)
+        self.shift, self.rotation = between("shift", shift, 0), between("rotation", rotation, 0, 180)
+        self.scale, self.shear = between("scale", scale, 0, 0.9), between("shear", shear, 0, 1)
+        self.elastic = between("elastic", elastic, 0)
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """A batch (n, height, width) or (n, height, width, 1) moved, in the same shape and dtype."""

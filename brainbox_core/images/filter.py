@@ -18,8 +18,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from brainbox_core.checks import whole
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, whole
 
 PADDINGS = ("same", "valid")
 BORDERS = ("constant", "reflect", "edge")

@@ -9,9 +9,8 @@ This is the compressed sparse row format (Duff, Erisman, Reid, Direct Methods fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from brainbox_core.errors import UsageError
 
@@ -36,7 +35,7 @@ class SparseRows:
 
     ndim = 2
 
-    def __init__(self, indptr: Sequence[int], indices: Sequence[int], values: Sequence[float], columns: int):
+    def __init__(self, indptr: ArrayLike, indices: ArrayLike, values: ArrayLike, columns: int):
         self.indptr = np.asarray(indptr, np.int64)
         self.indices = np.asarray(indices, np.int32)
         self.data = np.asarray(values, np.float32)
@@ -58,9 +57,9 @@ class SparseRows:
         """Some of the rows, by a slice."""
         return self.take(np.arange(len(self))[rows])
 
-    def take(self, rows: Sequence[int], axis: int = 0) -> SparseRows:
+    def take(self, rows: ArrayLike, axis: int = 0) -> SparseRows:
         """Some of the rows, by their numbers, in that order."""
-        starts, counts = self.indptr[rows], np.diff(self.indptr)[rows]
+        starts, counts = self.indptr.take(rows), np.diff(self.indptr).take(rows)
         indptr = np.concatenate([[0], np.cumsum(counts)])
         entries = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], counts)
         return SparseRows(indptr, self.indices[entries], self.data[entries], self.shape[1])
@@ -87,3 +86,6 @@ class SparseRows:
     def _rows(self) -> np.ndarray:
         """The row of each entry."""
         return np.repeat(np.arange(len(self)), np.diff(self.indptr))
+
+
+Rows = np.ndarray | SparseRows  # what a network takes as its inputs, one row for each

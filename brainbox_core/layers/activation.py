@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from brainbox_core import checks, functional
+from brainbox_core import functional
+from brainbox_core.errors import between
 from brainbox_core.layers.base import Layer, Shape
 from brainbox_core.tensor import Tensor
 
@@ -38,7 +39,7 @@ class LeakyReLU(Activation):
     """
 
     def __init__(self, slope: float = 0.01):
-        self.slope = checks.between("slope", slope, 0, 1)
+        self.slope = between("slope", slope, 0, 1)
 
     def __call__(self, x: Tensor, training: bool = False) -> Tensor:
         return functional.leaky_relu(x, self.slope)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class Layer:
         parameters: what training changes, by name, made in `build` with `self.parameter(...)`.
         buffers: other arrays that belong to the trained layer, such as running means.
         name: `linear_0` once part of a model, the layer's kind before.
+        position: its place in the model, from 0; None while it is part of none.
         step: the training step, kept up to date by the model; it keys the randomness of Dropout.
 
     Example:
@@ -51,14 +53,22 @@ class Layer:
         array([[1., 2., 3.]], dtype=float32)
     """
 
-    takes_ids = False  # whether the input is whole numbers to look up instead of quantities
+    parameters: dict[str, Parameter]
+    buffers: dict[str, np.ndarray]
+    name: str
+    position: int | None
+    step: int
 
-    def __new__(cls, *args, **kwargs):  # not in __init__, which a subclass may forget to call
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # not in __init__, which a subclass may forget to call
         self = super().__new__(cls)
-        self.parameters: dict[str, Parameter] = {}
-        self.buffers: dict[str, np.ndarray] = {}
+        self.parameters, self.buffers = {}, {}
         self.name, self.position, self.step = cls.__name__.lower(), None, 0
         return self
+
+    @property
+    def takes_ids(self) -> bool:
+        """Whether the inputs are whole numbers to look up instead of quantities."""
+        return False
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
         """Make the parameters for inputs of a shape, and say the shape of the outputs."""
@@ -85,7 +95,7 @@ class Layer:
         count = sum(math.prod(shape) for shape in self.parameter_shapes(input_shape).values())
         return Cost(self.multiply_adds(input_shape), count, math.prod(self.output_shape(input_shape)))
 
-    def config(self) -> dict[str, object]:
+    def config(self) -> dict[str, Any]:
         """The arguments that would make this layer again, in JSON types."""
         if type(self).__init__ is object.__init__:
             return {}

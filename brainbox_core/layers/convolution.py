@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from brainbox_core import checks, functional
-from brainbox_core.errors import UsageError
+from brainbox_core import functional
+from brainbox_core.errors import UsageError, pair, whole
 from brainbox_core.kernels.convolution import Pair, same_padding, window_count
 from brainbox_core.layers import initializers
 from brainbox_core.layers.base import Layer, Shape
@@ -44,8 +44,8 @@ class Conv2D(Layer):
         padding: str = "valid",
         initializer: str = "he",
     ):
-        self.filters = checks.whole("filters", filters)
-        self.kernel, self.stride = checks.pair("kernel", kernel), checks.pair("stride", stride)
+        self.filters = whole("filters", filters)
+        self.kernel, self.stride = pair("kernel", kernel), pair("stride", stride)
         if padding not in ("valid", "same"):
             raise UsageError("padding", expected="'valid' or 'same'", got=repr(padding))
         self.padding, self.initializer = padding, initializer
@@ -108,8 +108,8 @@ class Pool(Layer):
     """
 
     def __init__(self, size: int | Pair = 2, stride: int | Pair | None = None):
-        self.size = checks.pair("size", size)
-        self.stride = self.size if stride is None else checks.pair("stride", stride)
+        self.size = pair("size", size)
+        self.stride = self.size if stride is None else pair("stride", stride)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 3:

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from brainbox_core import checks, functional
-from brainbox_core.errors import UsageError
+from brainbox_core import functional
+from brainbox_core.errors import UsageError, whole
 from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.layers import initializers
 from brainbox_core.layers.base import Layer, Shape
@@ -34,7 +34,7 @@ class Linear(Layer):
     """
 
     def __init__(self, units: int, initializer: str = "he"):
-        self.units = checks.whole("units", units)
+        self.units = whole("units", units)
         self.initializer = initializer
         initializers.named(initializer)
 
@@ -101,7 +101,7 @@ class Embedding(Layer):
     takes_ids = True
 
     def __init__(self, ids: int, dim: int):
-        self.ids, self.dim = checks.whole("ids", ids), checks.whole("dim", dim)
+        self.ids, self.dim = whole("ids", ids), whole("dim", dim)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, self.dim)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from brainbox_core import checks, functional
+from brainbox_core import functional
+from brainbox_core.errors import between
 from brainbox_core.layers.base import Layer, Shape
 from brainbox_core.rng import stream
 from brainbox_core.tensor import Tensor
@@ -24,7 +25,7 @@ class Dropout(Layer):
     """
 
     def __init__(self, rate: float = 0.5):
-        self.rate = checks.between("rate", rate, 0, 0.999)
+        self.rate = between("rate", rate, 0, 0.999)
         self._seed = 0
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -64,8 +65,8 @@ class BatchNorm(Layer):
     """
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5):
-        self.momentum = checks.between("momentum", momentum, 0, 0.999999)
-        self.epsilon = checks.between("epsilon", epsilon, 0, above=True)
+        self.momentum = between("momentum", momentum, 0, 0.999999)
+        self.epsilon = between("epsilon", epsilon, 0, above=True)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if not input_shape:

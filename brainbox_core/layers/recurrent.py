@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from brainbox_core import checks, functional
-from brainbox_core.errors import UsageError
+from brainbox_core import functional
+from brainbox_core.errors import UsageError, whole
 from brainbox_core.kernels.recurrent import keep_freed_memory
 from brainbox_core.layers import initializers
 from brainbox_core.layers.base import Layer, Shape
@@ -43,8 +43,8 @@ class Recurrent(Layer):
     states = 1
 
     def __init__(self, units: int, ids: int | None = None, last: bool = False):
-        self.units = checks.whole("units", units)
-        self.ids = None if ids is None else checks.whole("ids", ids)
+        self.units = whole("units", units)
+        self.ids = None if ids is None else whole("ids", ids)
         self.last = bool(last)
         self.carry, self.state = False, None
         self._norms: list[np.ndarray] | None = None

@@ -1,44 +1,34 @@
-"""What happens beside training: stopping early, saving the best model, writing the metrics down.
+"""What happens beside training: stopping early, saving the best model.
 
-A callback sees a dictionary `logs` at each of four moments and may set `model.stop_training`. `state()` and
-`load_state()` let a checkpoint carry what it has learned so far.
+A callback sees a dictionary `logs` at each of four moments and may set `model.stop_training`.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brainbox_core import checks
-from brainbox_core.errors import InputError, UsageError
+from brainbox_core.errors import UsageError, whole
 
-if TYPE_CHECKING:
-    from brainbox_core.model.sequential import Sequential
+if TYPE_CHECKING:  # the command line shows progress without NumPy, which a network needs
+    from brainbox_core.model.network import Logs, Network
 
 
 class Callback:
     """Does nothing at every moment; override those you want."""
 
-    def on_train_begin(self, model: Sequential, logs: dict) -> None:
+    def on_train_begin(self, model: Network, logs: Logs) -> None:
         """Before the first batch. logs: epochs (in all), epoch (done before), batches (an epoch)."""
 
-    def on_batch_end(self, model: Sequential, logs: dict) -> None:
+    def on_batch_end(self, model: Network, logs: Logs) -> None:
         """After each update. logs: epoch, batch, batches, step, train_loss (mean so far), lr, gradient_norm."""
 
-    def on_epoch_end(self, model: Sequential, logs: dict) -> None:
+    def on_epoch_end(self, model: Network, logs: Logs) -> None:
         """After each epoch. logs: epoch, train_loss, val_loss and other metrics, lr, time_s."""
 
-    def on_train_end(self, model: Sequential, logs: dict) -> None:
+    def on_train_end(self, model: Network, logs: Logs) -> None:
         """At the end, also of a run that failed. logs: best_epoch, history (the logs of every epoch)."""
-
-    def state(self) -> dict:
-        """What a checkpoint should keep, in JSON types."""
-        return {}
-
-    def load_state(self, state: dict) -> None:
-        """Go on from what `state()` gave."""
 
 
 def lower_is_better(metric: str) -> bool:
@@ -55,10 +45,11 @@ class _Best:
     """The best value of a metric so far."""
 
     def __init__(self, monitor: str):
-        self.monitor, self.value = monitor, None
+        self.monitor = monitor
+        self.value: float | None = None
         self.sign = -1 if lower_is_better(monitor) else 1
 
-    def improved(self, logs: dict) -> bool:
+    def improved(self, logs: Logs) -> bool:
         if self.monitor not in logs:
             known = ", ".join(name for name, value in logs.items() if isinstance(value, int | float))
             raise UsageError(f"there is no metric '{self.monitor}'", expected=known, fix="give fit() validation data")
@@ -78,19 +69,13 @@ class EarlyStopping(Callback):
     """
 
     def __init__(self, monitor: str = "val_loss", patience: int = 3):
-        self.patience = checks.whole("patience", patience)
+        self.patience = whole("patience", patience)
         self.best, self.waited = _Best(monitor), 0
 
-    def on_epoch_end(self, model: Sequential, logs: dict) -> None:
+    def on_epoch_end(self, model: Network, logs: Logs) -> None:
         self.waited = 0 if self.best.improved(logs) else self.waited + 1
         if self.waited >= self.patience:
             model.stop_training = True
-
-    def state(self) -> dict:
-        return {"best": self.best.value, "waited": self.waited}
-
-    def load_state(self, state: dict) -> None:
-        self.best.value, self.waited = state["best"], state["waited"]
 
 
 class ModelCheckpoint(Callback):
@@ -104,38 +89,6 @@ class ModelCheckpoint(Callback):
     def __init__(self, path: str | Path, monitor: str = "val_loss"):
         self.path, self.best = Path(path), _Best(monitor)
 
-    def on_epoch_end(self, model: Sequential, logs: dict) -> None:
+    def on_epoch_end(self, model: Network, logs: Logs) -> None:
         if self.best.improved(logs):
             model.save(self.path)
-
-    def state(self) -> dict:
-        return {"best": self.best.value}
-
-    def load_state(self, state: dict) -> None:
-        self.best.value = state["best"]
-
-
-class MetricsLog(Callback):
-    """Appends one JSON object a line to a file: every epoch's metrics, flushed at once.
-
-    Args:
-        path: the file, such as `metrics.jsonl`.
-    """
-
-    def __init__(self, path: str | Path):
-        self.path = Path(path)
-
-    def on_epoch_end(self, model: Sequential, logs: dict) -> None:
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(logs) + "\n")
-        except OSError as error:
-            raise InputError(f"cannot be written ({error.strerror})", where=str(self.path)) from None
-
-
-def __getattr__(name: str) -> type:
-    if name == "Progress":  # its module imports this one, so it can only be handed on when somebody asks for it
-        from brainbox_core.screen.progress import Progress
-
-        return Progress
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from brainbox_core import layers
 from brainbox_core.data import DataLoader
 from brainbox_core.kernels.sparse import SparseRows
+from brainbox_core.model.network import Network
 from brainbox_core.rng import stream
-
-if TYPE_CHECKING:
-    from brainbox_core.model.sequential import Sequential
 
 MOST_ROWS = 1024
 _CHUNK = 64  # rows at a time, which bounds the memory
 
 
-def activation_ranges(model: Sequential, X: np.ndarray) -> dict[str, list[float]]:
+def activation_ranges(model: Network, X: np.ndarray) -> dict[str, list[float]]:
     """The least and the largest number of the inputs (under "input") and of every layer's outputs, by its name.
 
     Args:
@@ -47,7 +43,7 @@ def activation_ranges(model: Sequential, X: np.ndarray) -> dict[str, list[float]
     return {name: [least[name], largest[name]] for name in least if np.isfinite([least[name], largest[name]]).all()}
 
 
-def record(model: Sequential, loader: DataLoader) -> None:
+def record(model: Network, loader: DataLoader) -> None:
     """Write the ranges over some of the training rows, and what the inputs are, into the model's description.
 
     `meta["ranges"]` is what `activation_ranges` finds; `meta["input"]` is "uint8" for pixels, else "float32". Networks

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from brainbox_core import __version__, checks, layers, loss
+from brainbox_core import __version__, layers, loss
 from brainbox_core.data import Augment, DataLoader, stratified_split
-from brainbox_core.errors import ConvergenceError, InputError, UsageError
-from brainbox_core.kernels.sparse import SparseRows
+from brainbox_core.errors import ConvergenceError, InputError, UsageError, between, check_memory, whole
+from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.layers import Layer
 from brainbox_core.layers.base import Shape
 from brainbox_core.layers.fusion import fast_plan
 from brainbox_core.loss import Loss
 from brainbox_core.model import saving, training
 from brainbox_core.model.callbacks import Callback
+from brainbox_core.model.network import History
 from brainbox_core.model.summary import Row, Summary
 from brainbox_core.optimizers import Optimizer
 from brainbox_core.parameters import Parameters
 from brainbox_core.rng import stream
 from brainbox_core.tensor import Tensor, no_grad
 
+Part = TypeVar("Part")
 _COPIES = 5  # of the parameters while training: values, gradients, two moments, scratch
+
+
+class _Built(NamedTuple):
+    """What a model has once it knows the shape of its inputs."""
+
+    shapes: list[Shape]  # of one input, then of one output of each layer
+    params: Parameters
+    plan: list[Callable[..., Tensor]]
 
 
 class Sequential:
@@ -34,7 +45,10 @@ class Sequential:
         seed: of the starting weights, the order of batches, and dropout; 64 bits.
 
     Attributes:
-        params: all parameters, once built.
+        built: whether the parameters are there. What needs them is refused before: `params` (all of them),
+            `input_shape` and `output_shape` (of one input and one output).
+        optimizer: given to `compile`; refused before.
+        loss: given to `compile`, or found in the model's file; refused before.
         history: the logs of every epoch so far.
         epoch: epochs trained so far.
         meta: whatever else the model file should hold, in JSON types (class names, where the data came from).
@@ -53,17 +67,16 @@ class Sequential:
         if not isinstance(layers, Sequence):
             raise UsageError("layers", expected="a list of layers", got=repr(layers), fix="bb.Sequential([...])")
         self.layers = list(layers)
-        self.seed = checks.whole("seed", seed, 0)
+        self.seed = whole("seed", seed, 0)
         if self.seed >= 2**64:  # found now and not when the trained model is saved: its file holds 64 bits
             raise UsageError("seed", expected="a whole number below 2**64", got=seed)
-        self.input_shape: Shape | None = None
-        self.params: Parameters | None = None
-        self.optimizer: Optimizer | None = None
-        self.loss: Loss | None = None
-        self.history: list[dict] = []
+        self._built: _Built | None = None
+        self._optimizer: Optimizer | None = None
+        self._loss: Loss | None = None
+        self.history: History = []
         self.epoch = 0
         self.stop_training = False
-        self.meta: dict = {}
+        self.meta: dict[str, Any] = {}
         if not self.layers:
             raise UsageError("a model needs at least one layer")
         seen: set[int] = set()
@@ -89,7 +102,7 @@ class Sequential:
         Raises:
             UsageError: the layers do not fit the inputs or each other, or the parameters do not fit into memory.
         """
-        if self.params is not None:
+        if self.built:
             raise UsageError("the model is already built", where=f"inputs of shape {self.input_shape}")
         shape, shapes, count = tuple(input_shape), [tuple(input_shape)], 0
         for layer in self.layers:
@@ -104,10 +117,9 @@ class Sequential:
             f"{layer.name}/{name}": parameter for layer in self.layers for name, parameter in layer.parameters.items()
         }
         params = Parameters(named)
-        if self.optimizer is not None:
-            self.optimizer.build(params)
-        self.input_shape, self._shapes, self.params = shapes[0], shapes, params
-        self._plan = fast_plan(self.layers)
+        if self._optimizer is not None:
+            self._optimizer.build(params)
+        self._built = _Built(shapes, params, fast_plan(self.layers))
         return shape
 
     def compile(self, optimizer: Optimizer, loss: Loss) -> None:
@@ -121,23 +133,55 @@ class Sequential:
             raise UsageError("CrossEntropy takes logits, and would take a softmax twice", fix=f"remove {last.label}")
         if type(loss).__name__ == "BinaryCrossEntropy" and isinstance(last, layers.Sigmoid):
             raise UsageError("BinaryCrossEntropy takes logits", fix=f"remove {last.label}")
-        if self.params is not None:
-            optimizer.build(self.params)
-        self.optimizer, self.loss = optimizer, loss
+        if self._built is not None:
+            optimizer.build(self._built.params)
+        self._optimizer, self._loss = optimizer, loss
+
+    @property
+    def built(self) -> bool:
+        return self._built is not None
+
+    @property
+    def params(self) -> Parameters:
+        return self._parts("params").params
+
+    @property
+    def input_shape(self) -> Shape:
+        return self._parts("input_shape").shapes[0]
+
+    @property
+    def output_shape(self) -> Shape:
+        return self._parts("output_shape").shapes[-1]
+
+    @property
+    def compiled(self) -> bool:
+        return self._optimizer is not None
+
+    @property
+    def optimizer(self) -> Optimizer:
+        return _compiled("optimizer", self._optimizer)
+
+    @property
+    def loss(self) -> Loss:
+        return _compiled("loss", self._loss)
+
+    @loss.setter
+    def loss(self, loss: Loss) -> None:
+        self._loss = loss
 
     # --- training and using --------------------------------------------------------------------------------------
 
     def fit(
         self,
-        X: np.ndarray,
+        X: Rows,
         y: np.ndarray,
         epochs: int = 1,
         batch_size: int = 32,
         validation_split: float = 0.0,
-        validation_data: tuple[np.ndarray, np.ndarray] | None = None,
+        validation_data: tuple[Rows, np.ndarray] | None = None,
         callbacks: Sequence[Callback] = (),
         augment: Augment | None = None,
-    ) -> list[dict]:
+    ) -> History:
         """Train, and end with the weights of the epoch with the lowest validation loss (the last, without validation).
 
         Args:
@@ -158,36 +202,34 @@ class Sequential:
             UsageError: fit before compile, or data, labels and layers that do not fit each other.
             ConvergenceError: a loss, gradient or update is not finite; raised before it reaches the weights.
         """
-        if self.optimizer is None:
-            raise UsageError("fit() before compile()", fix="model.compile(optimizer=bb.optimizers.Adam(), loss=...)")
+        _compiled("fit()", self._optimizer)
         _check_beside(callbacks, augment, validation_split, validation_data)
         X = _array(X)
-        if self.params is None:
+        if not self.built:
             self.build(X.shape[1:])
         if not len(self.params):
             raise UsageError("no layer of the model learns anything", fix="add one that does: bb.layers.Linear(units)")
-        X, y = self._check(X), self.loss.targets(y, self._shapes[-1])
+        X, y = self._check(X), self.loss.targets(y, self.output_shape)
         rows = None
         if validation_split:
             rows, held = stratified_split(y, validation_split, self.seed)
-            validation_data = X[held], y[held]
+            validation_data = X.take(held, axis=0), y[held]
         elif validation_data is not None:  # found out now and not after the first epoch
             validation_data = self._check(_array(validation_data[0])), self._targets(*validation_data)
         loader = DataLoader(X, y, batch_size, self.seed, indices=rows, augment=augment)
         return training.train(self, loader, epochs, validation_data, callbacks)
 
-    def evaluate(self, X: np.ndarray, y: np.ndarray, batch_size: int = 256) -> dict[str, float]:
+    def evaluate(self, X: Rows, y: np.ndarray, batch_size: int = 256) -> dict[str, float]:
         """The mean loss, and what else the loss shows beside it, such as accuracy."""
-        if self.loss is None:
-            raise UsageError("evaluate() before compile()", fix="model.compile(optimizer=..., loss=...)")
-        self._require_built("evaluate()")
+        loss = _compiled("evaluate()", self._loss)
+        self._parts("evaluate()")
         y = self._targets(X, y)
         outputs = self._outputs(X, batch_size)
         with np.errstate(all="ignore"):
-            value = self.loss(Tensor(outputs), y).item()
-        return {"loss": value, **self.loss.metrics(y, outputs)}
+            value = loss(Tensor(outputs), y).item()
+        return {"loss": value, **loss.metrics(y, outputs)}
 
-    def predict(self, X: np.ndarray, batch_size: int = 256) -> np.ndarray:
+    def predict(self, X: Rows, batch_size: int = 256) -> np.ndarray:
         """The outputs for a batch of inputs: logits for a classifier, (n, ...).
 
         Raises:
@@ -201,22 +243,24 @@ class Sequential:
             )
         return outputs
 
-    def forward(self, x: Tensor, training: bool = False) -> Tensor:
+    def forward(self, x: Tensor | SparseRows, training: bool = False) -> Tensor:
         """The outputs for a batch as a tensor, with the graph that leads back to the parameters."""
-        for layer in self._plan:
-            x = layer(x, training)
-        return x
+        y: Any = x
+        for step in self._parts("forward()").plan:
+            y = step(y, training)
+        return y
 
-    def activations(self, X: np.ndarray) -> dict[str, np.ndarray]:
+    def activations(self, X: Rows) -> dict[str, np.ndarray]:
         """What every layer makes of a batch, by the layer's name."""
-        x, seen = self.inputs(self._check(_array(X))), {}
+        x: Any = self.inputs(self._check(_array(X)))
+        seen = {}
         with no_grad():
             for layer in self.layers:
                 x = layer(x)
                 seen[layer.name] = x.data
         return seen
 
-    def inputs(self, X: np.ndarray | SparseRows) -> Tensor | SparseRows:
+    def inputs(self, X: Rows) -> Tensor | SparseRows:
         """A batch as the first layer takes it: float32, and pixels (uint8) from 0 to 1, as X / 255 has them."""
         if isinstance(X, SparseRows):
             return X
@@ -230,17 +274,10 @@ class Sequential:
         """The layers by kind and arguments, in JSON types: what a model file says of them."""
         return [{"kind": type(layer).__name__, "config": layer.config()} for layer in self.layers]
 
-    @property
-    def output_shape(self) -> Shape:
-        """The shape of one output."""
-        self._require_built("output_shape")
-        return self._shapes[-1]
-
     def summary(self) -> Summary:
         """The layers as a table: output shapes, parameters, multiply-adds, activation bytes, totals."""
-        self._require_built("summary()")
-        rows = []
-        for layer, before, after in zip(self.layers, self._shapes, self._shapes[1:], strict=False):
+        rows, shapes = [], self._parts("summary()").shapes
+        for layer, before, after in zip(self.layers, shapes, shapes[1:], strict=False):
             cost = layer.cost(before)
             row = Row(layer.name, type(layer).__name__, after, cost.parameters, cost.multiply_adds, 4 * cost.outputs)
             rows.append(row)
@@ -250,8 +287,7 @@ class Sequential:
 
     def state(self) -> dict[str, np.ndarray]:
         """A copy of everything that was learned: parameters and buffers by name."""
-        self._require_built("state()")
-        return {name: array.copy() for name, array in self._arrays().items()}
+        return {name: array.copy() for name, array in self._arrays("state()").items()}
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """Put back what `state()` gave.
@@ -259,8 +295,7 @@ class Sequential:
         Raises:
             UsageError: the names, shapes or dtypes are not those of this model.
         """
-        self._require_built("load_state()")
-        arrays = self._arrays()
+        arrays = self._arrays("load_state()")
         if odd := sorted(set(arrays) ^ set(state)):
             raise UsageError(f"the arrays and the model's layers differ in '{odd[0]}'")
         for name, array in arrays.items():
@@ -278,14 +313,14 @@ class Sequential:
             UsageError: the model is not built, or holds a layer of your own, which a file cannot bring back.
             InputError: the file cannot be written.
         """
-        self._require_built("save()")
+        arrays = self._arrays("save()")
         for layer in self.layers:
             if layers.KINDS.get(type(layer).__name__) is not type(layer):
                 raise UsageError(
                     f"{layer.label} is of your own making, and a file could not bring it back",
                     fix="keep model.state() with numpy.savez()",
                 )
-        meta = {
+        meta: dict[str, Any] = {
             "kind": "sequential",
             **self.meta,
             "seed": self.seed,
@@ -293,9 +328,9 @@ class Sequential:
             "layers": self.config(),
             "versions": {"brainbox": __version__, "numpy": np.__version__},
         }
-        if self.loss is not None:
+        if self._loss is not None:
             meta["loss"] = {"kind": type(self.loss).__name__, "config": self.loss.config()}
-        saving.save_model(path, self._arrays(), meta)
+        saving.save_model(path, arrays, meta)
 
     @classmethod
     def load(cls, path: str | Path, kind: str | None = None) -> Sequential:
@@ -334,25 +369,24 @@ class Sequential:
                     raise UsageError(f"{layer.label} expects its {name} to be", expected=wanted, got=got)
             shape = layer.output_shape(shape)
 
-    def _arrays(self) -> dict[str, np.ndarray]:
-        arrays = {name: parameter.data for name, parameter in self.params.named.items()}
+    def _arrays(self, what: str) -> dict[str, np.ndarray]:
+        arrays = {name: parameter.data for name, parameter in self._parts(what).params.named.items()}
         for layer in self.layers:
             arrays |= {f"{layer.name}/{name}": array for name, array in layer.buffers.items()}
         return arrays
 
     # --- checks --------------------------------------------------------------------------------------------------
 
-    def _outputs(self, X: np.ndarray, batch_size: int) -> np.ndarray:
+    def _outputs(self, X: Rows, batch_size: int) -> np.ndarray:
         X = self._check(_array(X))
-        checks.whole("batch_size", batch_size)
+        whole("batch_size", batch_size)
         with no_grad(), np.errstate(all="ignore"):
             parts = [self.forward(self.inputs(X[i : i + batch_size])).data for i in range(0, len(X), batch_size)]
-        return np.concatenate(parts) if parts else np.zeros((0, *self._shapes[-1]), np.float32)
+        return np.concatenate(parts) if parts else np.zeros((0, *self.output_shape), np.float32)
 
-    def _check(self, X: np.ndarray) -> np.ndarray:
+    def _check(self, X: Rows) -> Rows:
         """Inputs whose shape fits the model; a last axis of 1 may be there or not."""
-        self._require_built("predict()")
-        want = self.input_shape
+        want = self._parts("predict()").shapes[0]
         if X.shape[1:] in (want, (*want, 1)) or (*X.shape[1:], 1) == want:
             return X
         if X.shape in (want, (*want, 1)) or (*X.shape, 1) == want:
@@ -361,16 +395,23 @@ class Sequential:
             )
         raise UsageError("inputs do not fit the model", expected=("n", *want), got=X.shape)
 
-    def _targets(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def _targets(self, X: Rows, y: np.ndarray) -> np.ndarray:
         """Targets to evaluate on: as many as there are inputs, and at least one."""
-        y = self.loss.targets(y, self._shapes[-1])
+        y = self.loss.targets(y, self.output_shape)
         if len(X) != len(y) or not len(y):
             raise UsageError("X and y need one row for each other, and at least one", got=f"{len(X)} and {len(y)}")
         return y
 
-    def _require_built(self, what: str) -> None:
-        if self.params is None:
+    def _parts(self, what: str) -> _Built:
+        if self._built is None:
             raise UsageError(f"{what} before the model is built", fix="fit() it, or build(input_shape)")
+        return self._built
+
+
+def _compiled(what: str, part: Part | None) -> Part:
+    if part is None:
+        raise UsageError(f"{what} before compile()", fix="model.compile(optimizer=bb.optimizers.Adam(), loss=...)")
+    return part
 
 
 def _check_beside(callbacks: object, augment: object, split: object, data: object) -> None:
@@ -383,7 +424,7 @@ def _check_beside(callbacks: object, augment: object, split: object, data: objec
             raise UsageError("callbacks holds something else", got=repr(callback), fix=hint)
     if augment is not None and not callable(augment):
         raise UsageError("augment", expected="a function of images", got=repr(augment), fix="bb.augment.Warp(shift=2)")
-    checks.between("validation_split", split, 0, 1, below=True)
+    between("validation_split", split, 0, 1, below=True)
     if data is None:
         return
     if split:
@@ -392,7 +433,7 @@ def _check_beside(callbacks: object, augment: object, split: object, data: objec
         raise UsageError("validation_data", expected="inputs and their targets: (X, y)", got=type(data).__name__)
 
 
-def _array(X: np.ndarray | SparseRows) -> np.ndarray | SparseRows:
+def _array(X: Rows) -> Rows:
     if isinstance(X, SparseRows):
         return X
     try:
@@ -412,7 +453,7 @@ def _knows_its_shape(layer: Layer) -> bool:
 def _afford(count: int, layer: Layer) -> None:
     """Refuse more parameters than the machine has memory to train."""
     what = f"{layer.label} brings the model to {count:,} parameters"
-    checks.memory(what, 4 * _COPIES * count, "make the layers smaller")
+    check_memory(what, 4 * _COPIES * count, "make the layers smaller")
 
 
 def _rebuild(entry: dict, kinds: dict, what: str):

@@ -6,28 +6,26 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-from brainbox_core import checks
 from brainbox_core.data import DataLoader
-from brainbox_core.errors import ConvergenceError
+from brainbox_core.errors import ConvergenceError, whole
+from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.model import ranges
 from brainbox_core.model.callbacks import Callback
+from brainbox_core.model.network import History, Logs, Network
 from brainbox_core.tensor import Tensor, no_grad
-
-if TYPE_CHECKING:
-    from brainbox_core.model.sequential import Sequential
 
 
 def train(
-    model: Sequential,
+    model: Network,
     loader: DataLoader,
     epochs: int,
-    validation: tuple[np.ndarray, np.ndarray] | Callable[[], dict[str, float]] | None,
+    validation: tuple[Rows, np.ndarray] | Callable[[], dict[str, float]] | None,
     callbacks: Sequence[Callback],
-) -> list[dict]:
+) -> History:
     """Train a built and compiled model; see `Sequential.fit`, which checks everything first.
 
     Args:
@@ -40,8 +38,8 @@ def train(
     Returns:
         The logs of every epoch: epoch, train_loss, the validation's metrics, lr, time_s.
     """
-    checks.whole("epochs", epochs)
-    history: list[dict] = []
+    whole("epochs", epochs)
+    history: History = []
     best_loss, best_epoch, best_state = math.inf, None, None
     model.stop_training = False
     with _told(callbacks, model, history) as end:
@@ -51,7 +49,7 @@ def train(
         for _ in range(epochs):
             started = time.monotonic()
             lr = model.optimizer.lr
-            logs = {"epoch": model.epoch + 1, "train_loss": _epoch(model, loader, callbacks)}
+            logs: Logs = {"epoch": model.epoch + 1, "train_loss": _epoch(model, loader, callbacks)}
             model.epoch += 1
             if validation is not None:
                 measured = validation() if callable(validation) else model.evaluate(*validation)
@@ -78,7 +76,7 @@ def train(
     return history
 
 
-def _epoch(model: Sequential, loader: DataLoader, callbacks: Sequence[Callback]) -> float:
+def _epoch(model: Network, loader: DataLoader, callbacks: Sequence[Callback]) -> float:
     """One pass over the training data; returns its mean loss, in which a smaller last batch counts by its size."""
     total, rows = 0.0, 0
     for number, (x, y) in enumerate(loader.epoch(model.epoch + 1), start=1):
@@ -87,14 +85,14 @@ def _epoch(model: Sequential, loader: DataLoader, callbacks: Sequence[Callback])
         total += loss * len(x)
         rows += len(x)
         if callbacks:
-            logs = {"epoch": model.epoch + 1, "batch": number, "batches": len(loader), "lr": lr}
+            logs: Logs = {"epoch": model.epoch + 1, "batch": number, "batches": len(loader), "lr": lr}
             logs |= {"step": model.optimizer.steps, "train_loss": total / rows, "gradient_norm": norm}
             for callback in callbacks:
                 callback.on_batch_end(model, logs)
     return total / rows
 
 
-def _step(model: Sequential, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+def _step(model: Network, x: Rows, y: np.ndarray) -> tuple[float, float]:
     """One update of the weights, or an error before it if the loss, a gradient or the update is not finite.
 
     Returns:
@@ -125,7 +123,7 @@ def _step(model: Sequential, x: np.ndarray, y: np.ndarray) -> tuple[float, float
     return value, model.optimizer.norm
 
 
-def _diverged(model: Sequential, what: str, fault: str, inputs: Tensor) -> ConvergenceError:
+def _diverged(model: Network, what: str, fault: str, inputs: Tensor | SparseRows) -> ConvergenceError:
     """The error that names the first layer whose output or gradient is not finite; `fault` if all are finite."""
     where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
     fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient"
@@ -134,7 +132,7 @@ def _diverged(model: Sequential, what: str, fault: str, inputs: Tensor) -> Conve
             f"{what}: the inputs hold numbers that are not finite", where=where, fix="clean the data"
         )
     with no_grad():
-        x = inputs
+        x: Any = inputs
         for layer in model.layers:
             x = layer(x, training=True)
             if not np.isfinite(x.data).all():
@@ -149,9 +147,9 @@ def _diverged(model: Sequential, what: str, fault: str, inputs: Tensor) -> Conve
 
 
 @contextlib.contextmanager
-def _told(callbacks: Sequence[Callback], model: Sequential, history: list[dict]) -> Iterator[dict]:
+def _told(callbacks: Sequence[Callback], model: Network, history: History) -> Iterator[Logs]:
     """Tells every callback that training ended, also when it failed: a progress line has to be taken away."""
-    end = {"best_epoch": None, "history": history}
+    end: Logs = {"best_epoch": None, "history": history}
     try:
         yield end
     finally:

@@ -6,8 +6,7 @@ import math
 import random
 from collections.abc import Callable
 
-from brainbox_core.checks import whole
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, whole
 from brainbox_core.rng import key
 
 Point = tuple[float, float]

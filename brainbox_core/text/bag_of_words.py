@@ -20,8 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from brainbox_core import checks
-from brainbox_core.errors import InputError, UsageError
+from brainbox_core.errors import InputError, UsageError, whole
 from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.text import tokens as text
 from brainbox_core.text.tokens import is_word, tokenize
@@ -243,6 +242,6 @@ def _distinct(names: Iterator[str]) -> set[str]:
 
 
 def _up_to(name: str, value: object, least: int, most: int) -> int:
-    if checks.whole(name, value, least) > most:
+    if whole(name, value, least) > most:
         raise UsageError(name, expected=f"a whole number from {least} to {most}", got=value)
     return value

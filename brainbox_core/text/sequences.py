@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, whole
 from brainbox_core.rng import stream
 
 NOTHING = -1  # in place of a target where there is nothing to predict; the loss is to ignore it
@@ -54,10 +53,10 @@ class Streams:
     """
 
     def __init__(self, ids: np.ndarray, batch_size: int, window: int, seed: int = 0):
-        self.ids, self.window, self.seed = np.asarray(ids), checks.whole("window", window), seed
+        self.ids, self.window, self.seed = np.asarray(ids), whole("window", window), seed
         if len(self.ids) <= window:
             raise UsageError("the text is too short", expected=f"at least {window + 1} characters", got=len(self.ids))
-        self.batch_size = min(checks.whole("batch_size", batch_size), (len(self.ids) - 1) // window)
+        self.batch_size = min(whole("batch_size", batch_size), (len(self.ids) - 1) // window)
         self._windows = (len(self.ids) - 1) // (self.batch_size * window)  # of one pass
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
@@ -98,10 +97,10 @@ class Lines:
     """
 
     def __init__(self, ids: np.ndarray, end: int, batch_size: int, window: int, seed: int = 0):
-        self.ids, self.window, self.seed = np.asarray(ids, np.int64), checks.whole("window", window), seed
+        self.ids, self.window, self.seed = np.asarray(ids, np.int64), whole("window", window), seed
         ends = np.flatnonzero(self.ids == end)
         self.starts, self.lengths = ends[:-1], np.diff(ends)
-        self.end, self.batch_size = end, min(checks.whole("batch_size", batch_size), len(self.starts))
+        self.end, self.batch_size = end, min(whole("batch_size", batch_size), len(self.starts))
 
     def __len__(self) -> int:
         """How many lines there are."""

@@ -7,8 +7,8 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -24,7 +24,11 @@ from brainbox_core.files.reading import atomic_write, check_writable, make_folde
 TRAINED_FIRST = "cnn"  # what a bare `brainbox export` trains if there is no model at all
 UNTRAINED = "neuron"  # keeps no model unless it is asked to, and learns in no time
 TABLES = ("regress", "fraud")  # what learns from the rows of a table
-LOOKED_AT = (*TABLES, "rnn", "spam")  # what its own command knows how to load, and to split its data
+PICTURES = "mnist"  # whose task also knows the data of a network of a user's own that reads pictures
+
+if TYPE_CHECKING:
+    from brainbox_core.model.sequential import Sequential
+    from brainbox_core.tasks.contract import HeldOut
 
 
 def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
@@ -35,6 +39,7 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     path = _find_model(reporter, values["source"] or values["model"])
     with reporter.working("loading the model"):
         from brainbox_cli.frame.run import model_record
+        from brainbox_core.datasets.catalog import load_images
         from brainbox_core.export import build
         from brainbox_core.export.c_names import cleaned
 
@@ -49,7 +54,7 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     reporter.say(("export: ", "bold cyan"), f"{path} | {len(model.params):,} parameters | {place}", wrap=True)
     with reporter.working("reading data"):
         data = _held_out(reporter, model)
-        calibration = _pictures(values["calib"]).train_images if values["calib"] else None
+        calibration = load_images(values["calib"]).train_images if values["calib"] else None
     names = ("dtype", "weights", "optimize", "selftest", "verify", "ram_budget", "flash_budget", "max_drop")
     with reporter.working("exporting"):
         header = build(
@@ -177,77 +182,32 @@ def _include(place: Path, example: Path) -> str:
 # Data
 
 
-def _load(path: Path) -> object:
-    """A model; those of tables, texts and messages are looked at by their own command, as it would for a prediction."""
+def _load(path: Path) -> Sequential:
+    """A model; where a noun's task checks more than its layers, also that."""
     from brainbox_core.model.sequential import Sequential
+    from brainbox_core.tasks.loading import load_task
 
     model = Sequential.load(path)
-    if (kind := model.meta["kind"]) in LOOKED_AT:
-        return import_module(f"brainbox_core.tasks.{kind}.train").load_model(path)
+    if (kind := model.meta["kind"]) in (*TABLES, "rnn", "spam"):
+        return load_task(kind).load_model(path, kind)
     return model
 
 
-def _held_out(reporter: Reporter, model: object) -> tuple | None:
-    """What a model was not trained on of its data, and the right answers.
+def _held_out(reporter: Reporter, model: Sequential) -> HeldOut | None:
+    """What a model was not trained on; a header does without where that is not at hand or not what it was."""
+    from brainbox_core.tasks.loading import NOUNS, load_task
 
-    None where that is not at hand or not what it was, as a header does without. Nothing is downloaded for it.
-    """
-    kind, described = model.meta["kind"], model.meta.get("data")
-    name, sha256 = (described.get("name"), described.get("sha256")) if isinstance(described, dict) else (None, None)
-    if kind not in LOOKED_AT and (not isinstance(name, str) or model.meta.get("input") != "uint8"):
-        return None  # a network of a user's own, of which only the ranges are known
-    why = ""
-    if not isinstance(name, str):
-        why = "the model does not say what it was trained on"
-    elif not _at_hand(kind, name):
-        why = f"{name} is not here"
-    else:
-        try:
-            found, rows = _test_part(model, name)
-            if found == sha256:
-                return rows
-            why = f"{name} is not what the model was trained on"
-        except (InputError, UsageError) as error:
-            why = error.line
-    reporter.note(f"the {'error on held-out rows' if kind in TABLES else 'accuracy'} is not measured: {why}")
-    return None
-
-
-def _at_hand(kind: str, name: str) -> bool:
-    """Whether data can be read without a download."""
-    if kind in LOOKED_AT:
-        return name == import_module(f"brainbox_core.tasks.{kind}.train").Settings().data or os.path.isfile(name)
-    from brainbox_core.datasets import catalog
-    from brainbox_core.datasets.download import cache_folder
-
-    if name in catalog.NAMES:
-        return all((cache_folder() / name / file.name).exists() for file in catalog.REMOTE.get(name, ()))
-    return os.path.isdir(name)
-
-
-def _test_part(model: object, name: str) -> tuple[str, tuple]:
-    """The SHA-256 of data, and the inputs of its test part with the right answers."""
-    kind = model.meta["kind"]
-    if kind not in LOOKED_AT:
-        images = _pictures(name)
-        return images.sha256, (images.test_images, images.test_labels)
-    task = import_module(f"brainbox_core.tasks.{kind}.train")
-    data = task.load_test_data(model, name)
-    if kind == "fraud":
-        rows = data.source.take(data.parts.test), data.labels[data.parts.test]
-    elif kind == "regress":
-        rows = data.table.take(data.test), data.y[data.test]
-    elif kind == "spam":
-        rows = [data.texts[number] for number in data.test], data.labels[data.test]
-    else:  # of a text, for each character the next
-        rows = data.val[:-1], data.val[1:]
-    return data.sha256, rows
-
-
-def _pictures(name: str) -> object:
-    from brainbox_core.datasets import catalog
-
-    return catalog.load_images(name)
+    kind, data = model.meta["kind"], model.meta.get("data")
+    if kind not in NOUNS:
+        if model.meta.get("input") != "uint8" or not isinstance(data, dict) or not isinstance(data.get("name"), str):
+            return None  # a network of a user's own, of which only the ranges are known
+        kind = PICTURES
+    found = load_task(kind).held_out(model)
+    if isinstance(found, str):
+        what = "error on held-out rows" if kind in TABLES else "accuracy"
+        reporter.note(f"the {what} is not measured: {found}")
+        return None
+    return found
 
 
 # What comes out

@@ -175,7 +175,7 @@ def lower(model: Sequential) -> Program:
 
 def _refuse(model: Sequential) -> None:
     """Raise for a model that is not built, or the first layer that cannot be exported."""
-    if model.params is None:
+    if not model.built:
         raise InputError("the model is not built, so there are no weights to export", fix="fit() it first")
     for layer in model.layers:
         if type(layer) not in SUPPORTED:

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brainbox_core import checks
-from brainbox_core.errors import ConvergenceError, UsageError
+from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.optimizers import SGD, Adagrad, Adam, Optimizer, RMSprop
 from brainbox_core.parameters import Parameter, Parameters
 from brainbox_core.tasks.descent.landscape import Landscape
@@ -131,8 +130,8 @@ def descend(
     """
     if optimizer not in OPTIMIZERS:
         raise UsageError("unknown optimizer", expected=", ".join(OPTIMIZERS), got=optimizer)
-    lr, tol = checks.between("lr", lr, 0, above=True), checks.between("tol", tol, 0)
-    limit = checks.whole("steps", steps)
+    lr, tol = between("lr", lr, 0, above=True), between("tol", tol, 0)
+    limit = whole("steps", steps)
     point = landscape.point(start)
     walker = Walker(optimizer, lr, point)
     value, gradient = landscape.slope(point)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any, ClassVar
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, whole
+from brainbox_core.tasks import contract
 
 PIXELS, CLASSES, KERNEL = 28, 10, 5
 # The peak learning rate of each optimizer, the best of a coarse grid for both networks on `digits` and MNIST.
@@ -14,9 +16,9 @@ RATES = {"sgd": 0.1, "rmsprop": 0.003, "adagrad": 0.03, "adam": 0.006, "adamw": 
 NAMED = {"digits": (12_000, 2_000), "mnist": (60_000, 10_000), "fashion-mnist": (60_000, 10_000)}  # training, test rows
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Everything that decides what a digit reader learns.
+@dataclass(frozen=True, kw_only=True)
+class Settings(contract.EpochSettings):
+    """Everything that decides what a digit reader learns; what is not here, `contract.EpochSettings` explains.
 
     Args:
         network: `mlp` (dense layers only) or `conv` (a 5x5 convolution, ReLU and 2x2 max pooling for each of `filters`,
@@ -24,15 +26,7 @@ class Settings:
         data: `digits`, `mnist`, `fashion-mnist` or a folder of IDX files.
         hidden: the widths of the dense layers before the last.
         filters: the filters of each convolution.
-        epochs: how often every training image is seen.
-        batch_size: images per update.
-        lr: the highest learning rate of the one-cycle schedule.
-        optimizer: `sgd` (with momentum 0.9), `rmsprop`, `adagrad`, `adam` or `adamw`.
         augment: show each image moved, turned, scaled and warped a little, differently in every epoch.
-        val_split: share of the training images that is held out to choose the best epoch.
-        patience: stop after so many epochs without a new best; None trains them all.
-        limit: only so many training images, the first after the seeded shuffle; None takes all.
-        seed: the start of all randomness.
 
     Raises:
         UsageError: a number is out of its range.
@@ -52,39 +46,28 @@ class Settings:
     lr: float = RATES["adam"]
     optimizer: str = "adam"
     augment: bool = False
-    val_split: float = 0.1
-    patience: int | None = None
-    limit: int | None = None
-    seed: int = 0
+
+    rates: ClassVar[Mapping[str, float]] = RATES
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.network not in ("mlp", "conv"):
             raise UsageError("network is unknown", expected="mlp or conv", got=self.network)
-        if self.optimizer not in RATES:
-            raise UsageError("optimizer is unknown", expected=", ".join(RATES), got=self.optimizer)
         for width in self.hidden:
-            checks.whole("hidden", width)
+            whole("hidden", width)
         for width in self.filters:
-            checks.whole("filters", width)
-        checks.whole("epochs", self.epochs)
-        checks.whole("batch_size", self.batch_size)
-        checks.whole("seed", self.seed, 0)
-        checks.between("lr", self.lr, 0, above=True)
-        checks.between("val_split", self.val_split, 0, 1, above=True, below=True)
-        for name in ("patience", "limit"):
-            if getattr(self, name) is not None:
-                checks.whole(name, getattr(self, name))
+            whole("filters", width)
 
     @classmethod
-    def mnist(cls, **changes: object) -> Settings:
+    def mnist(cls, **changes: Any) -> Settings:
         """The defaults of `brainbox mnist`, with changes; 25 epochs with augment=True: there is more to learn."""
-        return cls("mlp", **{"epochs": 25 if changes.get("augment") else 5, **_rate(changes), **changes})
+        return cls.suited(**{"network": "mlp", "epochs": 25 if changes.get("augment") else 5, **changes})
 
     @classmethod
-    def cnn(cls, **changes: object) -> Settings:
+    def cnn(cls, **changes: Any) -> Settings:
         """The defaults of `brainbox cnn`, with changes; 8 epochs with augment=True: there is more to learn."""
-        network = {"hidden": (64,), "filters": (8, 16), "epochs": 8 if changes.get("augment") else 5}
-        return cls("conv", **{**network, **_rate(changes), **changes})
+        network = {"network": "conv", "hidden": (64,), "filters": (8, 16)}
+        return cls.suited(**{**network, "epochs": 8 if changes.get("augment") else 5, **changes})
 
     def quick(self) -> Settings:
         """The same for a first look: done within 5 seconds."""
@@ -117,8 +100,3 @@ class Settings:
             size, channels = max(0, size - KERNEL + 1) // 2, count
         widths = [size * size * channels, *self.hidden, CLASSES]
         return total + sum((before + 1) * after for before, after in pairwise(widths))
-
-
-def _rate(changes: dict[str, object]) -> dict[str, float]:
-    """The learning rate that suits the optimizer asked for."""
-    return {"lr": RATES[changes["optimizer"]]} if changes.get("optimizer") in RATES else {}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,8 @@ from brainbox_core.model.callbacks import Callback, EarlyStopping
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.schedules import OneCycle
+from brainbox_core.tasks import contract
+from brainbox_core.tasks.contract import HeldOut, Progress
 from brainbox_core.tasks.digits.settings import CLASSES, KERNEL, PIXELS, Settings
 from brainbox_core.tensor import Tensor
 
@@ -32,14 +34,11 @@ WARPS = {
 }
 
 
-@dataclass(frozen=True)
-class Data:
+@dataclass(frozen=True, kw_only=True)
+class Data(contract.Data):
     """Pictures (n, 28, 28) of uint8 with labels (n,): to learn from, to choose the epoch by, and to judge by."""
 
-    name: str
-    sha256: str
     classes: tuple[str, ...]
-    notes: tuple[str, ...]
     train_images: np.ndarray
     train_labels: np.ndarray
     val_images: np.ndarray
@@ -49,29 +48,24 @@ class Data:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many pictures each part has."""
         return {"train": len(self.train_labels), "val": len(self.val_labels), "test": len(self.test_labels)}
 
+    @property
+    def held_out(self) -> HeldOut:
+        return HeldOut(self.test_images, self.test_labels)
 
-@dataclass(frozen=True)
-class Result:
-    """What a training or an evaluation found.
+
+@dataclass(frozen=True, kw_only=True)
+class Result(contract.Result):
+    """What a training or an evaluation found, beside what every task finds.
 
     Attributes:
-        metrics: numbers by name; `primary` names the one that counts.
-        history: the logs of every epoch, empty after an evaluation.
-        best_epoch: whose weights were kept, 0 after an evaluation.
-        notes: what a user should know of the training; what is odd about the data is in `Data.notes`.
         confusion: how often each true class (row) was read as each class (column).
         probabilities: for every test picture, (n, classes).
     """
 
-    metrics: dict[str, str | float]
-    history: list[dict] = field(default_factory=list)
-    best_epoch: int = 0
-    notes: tuple[str, ...] = ()
-    confusion: np.ndarray | None = None
-    probabilities: np.ndarray | None = None
+    confusion: np.ndarray
+    probabilities: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -83,7 +77,7 @@ class Prediction:
     top: list[tuple[str, float]]
 
 
-def load_data(settings: Settings, progress: Callable[[int, int], object] | None = None) -> Data:
+def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     """The pictures that the settings name, with a part of the training pictures set aside for validation.
 
     Args:
@@ -104,22 +98,25 @@ def load_data(settings: Settings, progress: Callable[[int, int], object] | None 
         )
     rows = stream(settings.seed, "limit").permutation(len(source.train_labels))[: settings.limit]
     train, val = stratified_split(source.train_labels[rows], settings.val_split, settings.seed)
-    train, val = rows[train], rows[val]
+    return _divided(source, rows[train], rows[val])
+
+
+def _divided(source: catalog.ImageData, train: np.ndarray, val: np.ndarray) -> Data:
     return Data(
-        source.name,
-        source.sha256,
-        source.classes,
-        source.notes,
-        source.train_images[train],
-        source.train_labels[train],
-        source.train_images[val],
-        source.train_labels[val],
-        source.test_images,
-        source.test_labels,
+        name=source.name,
+        sha256=source.sha256,
+        notes=source.notes,
+        classes=source.classes,
+        train_images=source.train_images[train],
+        train_labels=source.train_labels[train],
+        val_images=source.train_images[val],
+        val_labels=source.train_labels[val],
+        test_images=source.test_images,
+        test_labels=source.test_labels,
     )
 
 
-def load_test_data(model: Sequential, name: str, progress: Callable[[int, int], object] | None = None) -> Data:
+def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
     """What a model is judged by: the test pictures of a data set.
 
     Args:
@@ -173,18 +170,13 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     best = min(history, key=lambda logs: logs["val_loss"])
     judged = evaluate(model, data)
     found = {**judged.metrics, **{name: best[name] for name in ("train_loss", "val_loss", "val_accuracy")}}
-    notes = ()
-    if best["val_accuracy"] < 2 / CLASSES:
-        notes = (
-            f"accuracy is stuck at {best['val_accuracy']:.0%}, as if guessing: try another learning rate or more data",
-        )
     model.meta["metrics"] = found
-    return Result(found, history, best["epoch"], notes, judged.confusion, judged.probabilities)
+    stuck = f"accuracy is stuck at {best['val_accuracy']:.0%}, as if guessing: try another learning rate or more data"
+    notes = (stuck,) if best["val_accuracy"] < 2 / CLASSES else ()
+    return replace(judged, metrics=found, history=history, best_epoch=best["epoch"], notes=notes)
 
 
-def evaluate(
-    model: Sequential, data: Data, shift: int = 0, progress: Callable[[int, int], object] | None = None
-) -> Result:
+def evaluate(model: Sequential, data: Data, shift: int = 0, progress: Progress | None = None) -> Result:
     """Judge a model by the test pictures.
 
     Args:
@@ -224,6 +216,12 @@ def predict(model: Sequential, images: np.ndarray, top: int = 3) -> list[Predict
         ranked = [(classes[i], float(probabilities[i])) for i in order]
         predictions.append(Prediction(*ranked[0], ranked))
     return predictions
+
+
+def held_out(model: Sequential) -> HeldOut | str:
+    """The test pictures of the data that a model was trained on; also of a network of another shape."""
+    none = np.arange(0)
+    return contract.held_out(model, catalog.at_hand, lambda name: _divided(catalog.load_images(name), none, none))
 
 
 def load_model(path: str | Path, kind: str) -> Sequential:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from brainbox_core import checks
+from brainbox_core.errors import between, whole
 from brainbox_core.metrics import average_precision
 from brainbox_core.rng import stream
 
@@ -39,19 +39,19 @@ def average_precision_interval(
         >>> round(low, 2), round(high, 2)
         (0.89, 0.94)
     """
-    checks.between("level", level, 0, 1, above=True)
-    checks.whole("resamples", resamples)
+    between("level", level, 0, 1, above=True)
+    whole("resamples", resamples)
     average_precision(labels, scores)  # checks both
     labels, scores = np.asarray(labels), np.asarray(scores)
     levels, ones = np.unique(scores[labels == 1], return_counts=True)
     levels, ones, zeros = levels[::-1], ones[::-1], np.sort(scores[labels == 0])
     above = len(zeros) - np.searchsorted(zeros, levels)  # zeros at or above each score that ones have
-    between = np.diff(above, prepend=0, append=len(zeros))  # zeros from one to the next; the last: below all
+    gaps = np.diff(above, prepend=0, append=len(zeros))  # zeros from one to the next; the last: below all
     rng = stream(seed, "bootstrap")
     values = np.empty(resamples)
     for index in range(resamples):
         gained = rng.multinomial(ones.sum(), ones / ones.sum())
-        false = rng.multinomial(len(zeros), between / len(zeros)).cumsum()[:-1] if len(zeros) else 0
+        false = rng.multinomial(len(zeros), gaps / len(zeros)).cumsum()[:-1] if len(zeros) else 0
         found = gained.cumsum()
         values[index] = gained @ (found / np.maximum(found + false, 1)) / ones.sum()
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])

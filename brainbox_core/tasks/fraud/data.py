@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,10 +16,10 @@ from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.columns import Column
 from brainbox_core.tables.features import FeatureEncoder, NumberColumn, Outside, TextColumn
 from brainbox_core.tables.table import Table, read_table
+from brainbox_core.tasks import contract
+from brainbox_core.tasks.contract import HeldOut, Progress
 from brainbox_core.tasks.fraud.settings import AUTO, BUILT_IN, STRATIFIED, TIME, Settings, folds_in_time
 from brainbox_core.tasks.fraud.split import Parts, apart, divide, straddling
-
-Progress = Callable[[int, int], object]
 
 DAY = 86_400  # seconds
 AMOUNT, CLOCK = "log1p(Amount)", "time of day"  # what the columns below become
@@ -27,8 +27,8 @@ SOURCES = {AMOUNT: "Amount", CLOCK: "Time"}
 UNIT = 3  # deviations
 
 
-@dataclass(frozen=True)
-class Data:
+@dataclass(frozen=True, kw_only=True)
+class Data(contract.Data):
     """A table of transactions and what is done with its rows.
 
     Attributes:
@@ -41,9 +41,6 @@ class Data:
         duplicates: how many test rows also are among the others.
     """
 
-    name: str
-    sha256: str
-    notes: tuple[str, ...]
     source: Table
     table: Table
     labels: np.ndarray
@@ -54,8 +51,11 @@ class Data:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows each part has."""
         return {name: len(rows) for name, rows in self.parts._asdict().items()}
+
+    @property
+    def held_out(self) -> HeldOut:
+        return HeldOut(self.source.take(self.parts.test), self.labels[self.parts.test])
 
     def part(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The features (n, features) and labels (n, 1) of some rows, float32."""
@@ -87,7 +87,7 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     split, parts = STRATIFIED if time is None else TIME, divide(labels, time, settings, table.name)
     encoder = _fit(inputs.take(parts.train))
     notes += encoder.notes
-    return _counted(Data(table.name, table.sha256, tuple(notes), table, inputs, labels, encoder, parts, split))
+    return _counted(table, notes, inputs, labels, encoder, parts, split)
 
 
 def redivided(data: Data, parts: Parts) -> Data:
@@ -116,8 +116,8 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     if not labels[test].any():
         raise InputError("has no frauds to find", where=table.name, fix="name transactions with some of both kinds")
     parts = Parts(learned, none, test)
-    data = Data(table.name, table.sha256, tuple(notes), table, inputs, labels, encoder, parts, kept["split"])
-    return replace(_counted(data), parts=Parts(none, none, test))
+    data = _counted(table, notes, inputs, labels, encoder, parts, kept["split"])
+    return replace(data, parts=Parts(none, none, test))
 
 
 def labels_of(table: Table, target: str) -> np.ndarray:
@@ -241,9 +241,27 @@ def _counts_rows(table: Table, name: str) -> bool:
     return values[0] in (0, 1) and bool((np.diff(values) == 1).all())
 
 
-def _counted(data: Data) -> Data:
-    """With the test rows counted that are among the others, too."""
-    parts = data.parts
+def _counted(
+    source: Table,
+    notes: list[str],
+    table: Table,
+    labels: np.ndarray,
+    encoder: FeatureEncoder,
+    parts: Parts,
+    split: str,
+) -> Data:
+    """The data, with those test rows counted that are among the others, too."""
+    data = Data(
+        name=source.name,
+        sha256=source.sha256,
+        notes=tuple(notes),
+        source=source,
+        table=table,
+        labels=labels,
+        encoder=encoder,
+        parts=parts,
+        split=split,
+    )
     seen = np.concatenate([parts.train, parts.val])
     if not (count := straddling(data.part(seen)[0], data.part(parts.test)[0])):
         return data

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import ClassVar
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
+from brainbox_core.tasks import contract
+from brainbox_core.tasks.contract import FULL
 
 BUILT_IN, BUILT_IN_ROWS, BUILT_IN_INPUTS = "transactions", 50_000, 30
 TARGET = "Class"  # 1 is a fraud; as the ULB data set has it
-AUTO, FULL, BALANCED, NONE = "auto", "full", "balanced", "none"
+AUTO, BALANCED, NONE = "auto", "balanced", "none"
 TIME, STRATIFIED = "time", "stratified"
 RECALL = "recall="  # a threshold by the share of the frauds that it has to find
 # The peak learning rate of each optimizer, the best of a coarse grid on the built-in transactions.
 RATES = {"sgd": 0.1, "rmsprop": 0.01, "adagrad": 0.1, "adam": 0.02, "adamw": 0.01}
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Everything that decides what a fraud detector learns.
+@dataclass(frozen=True, kw_only=True)
+class Settings(contract.EpochSettings):
+    """Everything that decides what a fraud detector learns; what is not here, `contract.EpochSettings` explains.
 
     Args:
         data: `transactions` (built in) or a CSV file.
@@ -32,15 +35,8 @@ class Settings:
             often as it is rarer, `none` for 1.
         threshold: from which probability on a transaction is called a fraud; `auto` for the best F1 on the held-out
             rows, `recall=0.92` to find that share of the frauds among them.
-        epochs: how often every training row is seen.
-        batch_size: rows of an update, or `full` for all of them.
-        lr: the highest learning rate of the one-cycle schedule.
-        optimizer: `sgd` (with momentum 0.9), `rmsprop`, `adagrad`, `adam` or `adamw`.
         folds: how many parts cross-validation makes of all rows, for a stratified split; 0 leaves it out.
         val_split: share of the training rows that is held out to choose the best epoch and the threshold.
-        patience: stop after so many epochs without a new best; None trains them all.
-        limit: only so many training rows, the first after the seeded shuffle; None takes all.
-        seed: the start of all randomness.
 
     Raises:
         UsageError: a value is out of its range.
@@ -64,42 +60,25 @@ class Settings:
     optimizer: str = "adamw"
     folds: int = 0
     val_split: float = 0.2
-    patience: int | None = None
-    limit: int | None = None
-    seed: int = 0
+
+    rates: ClassVar[Mapping[str, float]] = RATES
+    also: ClassVar[Mapping[str, object]] = {"batch_size": FULL}
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.split not in (AUTO, TIME, STRATIFIED):
             raise UsageError("split is unknown", expected="auto, time or stratified", got=self.split)
-        if self.optimizer not in RATES:
-            raise UsageError("optimizer is unknown", expected=", ".join(RATES), got=self.optimizer)
         if self.target in self.drop:
             raise UsageError(f"{self.target} is what is predicted", where="drop", fix="drop other columns")
         for width in self.hidden:
-            checks.whole("hidden", width)
+            whole("hidden", width)
         if self.class_weight not in (BALANCED, NONE):
-            checks.between("class_weight", self.class_weight, 0, above=True)
+            between("class_weight", self.class_weight, 0, above=True)
         if self.wanted_recall is None and self.threshold != AUTO:
-            checks.between("threshold", self.threshold, 0, 1, above=True, below=True)
-        checks.whole("epochs", self.epochs)
-        if self.batch_size != FULL:
-            checks.whole("batch_size", self.batch_size)
-        checks.between("lr", self.lr, 0, above=True)
-        if checks.whole("folds", self.folds, 0) == 1:
-            raise UsageError("folds", expected="2 or more, or 0 for no cross-validation", got=1)
+            between("threshold", self.threshold, 0, 1, above=True, below=True)
+        contract.check_folds(self.folds)
         if self.folds and self.split == TIME:
             raise folds_in_time()
-        checks.between("val_split", self.val_split, 0, 1, above=True, below=True)
-        checks.whole("seed", self.seed, 0)
-        for name in ("patience", "limit"):
-            if getattr(self, name) is not None:
-                checks.whole(name, getattr(self, name))
-
-    @classmethod
-    def suited(cls, **changes: object) -> Settings:
-        """The defaults of `brainbox fraud`, with changes; the learning rate suits the optimizer."""
-        rate = {"lr": RATES[changes["optimizer"]]} if changes.get("optimizer") in RATES else {}
-        return cls(**{**rate, **changes})
 
     def quick(self) -> Settings:
         """The same for a first look: done within 5 seconds."""
@@ -119,7 +98,7 @@ class Settings:
             share = float(self.threshold.removeprefix(RECALL))
         except ValueError:
             share = None
-        return checks.between("the recall of threshold", share, 0, 1, above=True)
+        return between("the recall of threshold", share, 0, 1, above=True)
 
     @property
     def title(self) -> str:

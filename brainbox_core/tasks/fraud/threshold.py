@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from brainbox_core import checks
+from brainbox_core.errors import between
 from brainbox_core.metrics import precision_recall_curve
 
 
@@ -46,7 +46,7 @@ def for_recall(labels: np.ndarray, scores: np.ndarray, recall: float) -> float:
         >>> for_recall([0, 0, 1, 0, 1], [0.1, 0.2, 0.5, 0.25, 1.0], recall=0.5)
         0.75
     """
-    checks.between("recall", recall, 0, 1, above=True)
+    between("recall", recall, 0, 1, above=True)
     _, found, scores = precision_recall_curve(labels, scores)
     return _below(scores, int(np.argmax(found >= recall)))
 

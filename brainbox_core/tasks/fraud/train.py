@@ -8,8 +8,9 @@ main figure is the average precision, which no answer that is the same for all c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,10 +23,13 @@ from brainbox_core.exact import bfloat16
 from brainbox_core.loss import BinaryCrossEntropy
 from brainbox_core.model import training
 from brainbox_core.model.callbacks import Callback, EarlyStopping
+from brainbox_core.model.network import Logs, Network
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.schedules import OneCycle
 from brainbox_core.tables.features import FeatureEncoder
 from brainbox_core.tables.table import Table
+from brainbox_core.tasks import contract
+from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.fraud import threshold
 from brainbox_core.tasks.fraud.bootstrap import average_precision_interval
 from brainbox_core.tasks.fraud.data import (
@@ -38,9 +42,7 @@ from brainbox_core.tasks.fraud.data import (
     sources,
 )
 from brainbox_core.tasks.fraud.folds import Folds, cross_validate
-from brainbox_core.tasks.fraud.settings import AUTO, BALANCED, FULL, NONE, STRATIFIED, TIME, Settings
-
-Progress = Callable[[int, int], object]
+from brainbox_core.tasks.fraud.settings import AUTO, BALANCED, BUILT_IN, FULL, NONE, STRATIFIED, TIME, Settings
 
 BLOCK = 4096  # rows that are predicted at a time
 # Weight decay times the root of the number of updates, so that one value suits 500 updates and 50,000 (Loshchilov and
@@ -54,6 +56,7 @@ __all__ = [
     "Settings",
     "build_model",
     "evaluate",
+    "held_out",
     "inputs",
     "load_data",
     "load_model",
@@ -66,15 +69,11 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a training or an evaluation found.
+@dataclass(frozen=True, kw_only=True)
+class Result(contract.Result):
+    """What a training or an evaluation found, beside what every task finds.
 
     Attributes:
-        metrics: numbers by name; `primary` names the one that counts.
-        history: the logs of every epoch, empty after an evaluation.
-        best_epoch: whose weights were kept, 0 after an evaluation.
-        notes: what a user should know of the model; what is odd about the data is in `Data.notes`.
         threshold: the logit from which on a transaction is called a fraud.
         interval: the 95 % range of the average precision.
         confusion: honest and fraud (rows) as they were called (columns).
@@ -83,16 +82,12 @@ class Result:
         folds: of cross-validation, if it was asked for.
     """
 
-    metrics: dict[str, str | float]
-    history: list[dict] = field(default_factory=list)
-    best_epoch: int = 0
-    notes: tuple[str, ...] = ()
-    threshold: float = math.nan
-    interval: tuple[float, float] = (math.nan, math.nan)
-    confusion: np.ndarray | None = None
-    labels: np.ndarray | None = None
-    logits: np.ndarray | None = None
-    duplicates: int = 0
+    threshold: float
+    interval: tuple[float, float]
+    confusion: np.ndarray
+    labels: np.ndarray
+    logits: np.ndarray
+    duplicates: int
     folds: Folds | None = None
 
 
@@ -179,7 +174,7 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
             progress(min(start + BLOCK, len(rows)), len(rows))
     logits = np.concatenate(parts)
     labels, flagged = data.labels[rows], (logits >= model.meta["threshold"]).astype(np.int64)
-    found = {
+    found: dict[str, str | float] = {
         "primary": "test_average_precision",
         "test_average_precision": metrics.average_precision(labels, logits),
         "test_precision": metrics.precision(labels, flagged),
@@ -188,15 +183,13 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
         "test_accuracy": metrics.accuracy(labels, flagged),
         "baseline_accuracy": metrics.accuracy(labels, np.zeros_like(labels)),
     }
-    notes = ()
-    if logits.min() == logits.max():
-        notes = (
-            "the model ranks nothing: every transaction gets the same score, so its average precision is the share of"
-            " frauds; try another learning rate, class weight or seed",
-        )
+    flat = (
+        "the model ranks nothing: every transaction gets the same score, so its average precision is the share of"
+        " frauds; try another learning rate, class weight or seed"
+    )
     return Result(
-        found,
-        notes=notes,
+        metrics=found,
+        notes=(flat,) if logits.min() == logits.max() else (),
         threshold=model.meta["threshold"],
         interval=average_precision_interval(labels, logits, model.seed),
         confusion=metrics.confusion_matrix(labels, flagged, 2),
@@ -206,7 +199,7 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
     )
 
 
-def score(model: Sequential, X: np.ndarray) -> np.ndarray:
+def score(model: Network, X: np.ndarray) -> np.ndarray:
     """The logits (n,) of features: the logarithm of the odds that a transaction is a fraud."""
     return model.predict(X, BLOCK)[:, 0].astype(np.float64)
 
@@ -239,6 +232,11 @@ def predict(model: Sequential, table: Table, lacking: Sequence[str] = ()) -> Sco
     require_complete(rows, encoder, lacking)
     logits = score(model, encoder.transform(rows, np.float32))
     return Scores(probability(logits), logits >= model.meta["threshold"])
+
+
+def held_out(model: Sequential) -> HeldOut | str:
+    """The test rows of the table that a detector was trained on, as they stand in the file."""
+    return contract.held_out(model, built_in_or_file(BUILT_IN), partial(load_test_data, model))
 
 
 def load_model(path: str | Path, kind: str = "fraud") -> Sequential:
@@ -292,7 +290,7 @@ class Detection(Callback):
         self.best: dict = {}
         self.state: dict[str, np.ndarray] = {}
 
-    def on_epoch_end(self, model: Sequential, logs: dict) -> None:
+    def on_epoch_end(self, model: Network, logs: Logs) -> None:
         learned = model.state()
         for layer in model.layers:
             if isinstance(layer, layers.Linear):
@@ -302,7 +300,7 @@ class Detection(Callback):
         finally:
             model.load_state(learned)
 
-    def _look(self, model: Sequential, logs: dict) -> None:
+    def _look(self, model: Network, logs: Logs) -> None:
         """Measure the model as it is now, and keep it if it is the best so far."""
         labels, logits = self.y[:, 0].astype(np.int64), score(model, self.X)
         flagged = (logits > self.excess).astype(np.int64)

@@ -29,8 +29,7 @@ from fractions import Fraction
 from numbers import Rational, Real
 from operator import mul
 
-from brainbox_core.checks import between, whole
-from brainbox_core.errors import ConvergenceError, InputError, UsageError
+from brainbox_core.errors import ConvergenceError, InputError, UsageError, between, whole
 from brainbox_core.files.reading import printable
 from brainbox_core.rng import key
 from brainbox_core.scalar.margin import Separation, separate

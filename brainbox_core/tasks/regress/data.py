@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,17 +14,17 @@ from brainbox_core.files.reading import printable
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tables.table import Table, read_table
+from brainbox_core.tasks import contract
+from brainbox_core.tasks.contract import HeldOut, Progress
 from brainbox_core.tasks.regress.design import Design
 from brainbox_core.tasks.regress.settings import AUTO, BUILT_IN, FEW, NONE, Settings
-
-Progress = Callable[[int, int], object]
 
 TEST_SPLIT = 0.2
 LEAST, LARGEST = 1e-30, 1e30  # of targets; the model's layer is float32
 
 
-@dataclass(frozen=True)
-class Data:
+@dataclass(frozen=True, kw_only=True)
+class Data(contract.Data):
     """A table and what is done with its rows.
 
     Attributes:
@@ -36,9 +36,6 @@ class Data:
         train, val, test: row numbers, each in a random order.
     """
 
-    name: str
-    sha256: str
-    notes: tuple[str, ...]
     table: Table
     y: np.ndarray
     target: str
@@ -50,8 +47,11 @@ class Data:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows each part has."""
         return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
+
+    @property
+    def held_out(self) -> HeldOut:
+        return HeldOut(self.table.take(self.test), self.y[self.test])
 
     def learned(self, rows: np.ndarray) -> np.ndarray:
         """What is learned of some rows: the target or its logarithm."""
@@ -113,7 +113,17 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
         raise InputError(what, where=table.name, expected=f"at least {features + 1:,}", fix=fix)
     notes += design.notes + _leaks(table, inputs, target, y)
     return Data(
-        table.name, table.sha256, tuple(notes), table, y, target, log_target, design, train=train, val=val, test=test
+        name=table.name,
+        sha256=table.sha256,
+        notes=tuple(notes),
+        table=table,
+        y=y,
+        target=target,
+        log_target=log_target,
+        design=design,
+        train=train,
+        val=val,
+        test=test,
     )
 
 
@@ -144,7 +154,17 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     notes += design.remarks(table.take(rows))
     none = np.arange(0)
     return Data(
-        table.name, table.sha256, tuple(notes), table, y, target, model.meta["target"]["log"], design, none, none, rows
+        name=table.name,
+        sha256=table.sha256,
+        notes=tuple(notes),
+        table=table,
+        y=y,
+        target=target,
+        log_target=model.meta["target"]["log"],
+        design=design,
+        train=none,
+        val=none,
+        test=rows,
     )
 
 

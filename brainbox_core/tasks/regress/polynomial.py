@@ -13,8 +13,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-from brainbox_core import checks
-from brainbox_core.errors import InputError, UsageError
+from brainbox_core.errors import InputError, UsageError, whole
 
 MAX_TERMS = 2000
 
@@ -57,7 +56,7 @@ class Polynomial:
         Raises:
             UsageError: the degree gives more than 2,000 terms.
         """
-        checks.whole("degree", degree)
+        whole("degree", degree)
         d = X.shape[1]
         count = math.comb(d + degree, degree) - 1
         if count > MAX_TERMS:
@@ -134,8 +133,8 @@ class Polynomial:
         if min(config["scale"], default=0) <= 0 or any(map(float.__eq__, config["zero"], config["one"])):
             raise _malformed("a scale is not positive, or a range is empty")
         for term in config["terms"]:
-            whole = isinstance(term, list) and all(type(part) is int and 0 <= part < features for part in term)
-            if not whole or not 1 <= len(term) <= 100:
+            sound = isinstance(term, list) and all(type(part) is int and 0 <= part < features for part in term)
+            if not sound or not 1 <= len(term) <= 100:
                 raise _malformed("a term is no list of features")
         return cls(**config)
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
+from brainbox_core.tasks import contract
+from brainbox_core.tasks.contract import FULL
 
 BUILT_IN = "houses"
-FULL = "full"  # a batch of all rows
 AUTO, NONE = "auto", "none"
 FEW = 100  # with fewer rows than these a held-out part would say little, and the model needs them all
 MAX_DEGREE = 30
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Everything that decides what a linear regression learns.
+@dataclass(frozen=True, kw_only=True)
+class Settings(contract.Settings):
+    """Everything that decides what a linear regression learns; what is not here, `contract.Settings` explains.
 
     Args:
         data: `houses` (built in) or a CSV file.
@@ -27,7 +29,6 @@ class Settings:
         ridge: the weight of the penalty on the sum of the squared weights, with features and target standardised.
         closed_form: solve by least squares instead of gradient descent.
         epochs: the most passes of the descent over the training rows; it ends earlier when it has converged.
-        batch_size: rows of a step, or `full` for all of them.
         lr: learning rate on standardised features and target; None takes the largest that is safe.
         plain: gradient descent without Nesterov's momentum.
         folds: how many parts cross-validation makes of the training rows; 0 leaves it out.
@@ -35,8 +36,6 @@ class Settings:
             cross-validation; `auto` for 0.2, and none where there are fewer than 100 rows.
         val_split: share of the training rows that is held out to choose the best epoch; 0 takes the last one.
         patience: stop after so many epochs without a new lowest loss; None goes on.
-        limit: only so many training rows, the first after the seeded shuffle; None takes all.
-        seed: the start of all randomness.
 
     Raises:
         UsageError: a value is out of its range.
@@ -60,30 +59,20 @@ class Settings:
     folds: int = 5
     test_split: float | str = AUTO
     val_split: float = 0.0
-    patience: int | None = None
-    limit: int | None = None
-    seed: int = 0
+
+    also: ClassVar[Mapping[str, object]] = {"batch_size": FULL, "lr": None, "val_split": 0}
 
     def __post_init__(self) -> None:
-        if checks.whole("degree", self.degree) > MAX_DEGREE:
+        super().__post_init__()
+        if whole("degree", self.degree) > MAX_DEGREE:
             raise UsageError("degree", expected=f"a whole number from 1 to {MAX_DEGREE}", got=self.degree)
-        checks.between("ridge", self.ridge, 0)
-        checks.whole("epochs", self.epochs)
-        if self.batch_size != FULL:
-            checks.whole("batch_size", self.batch_size)
-        if self.lr is not None:
-            checks.between("lr", self.lr, 0, above=True)
-        if checks.whole("folds", self.folds, 0) == 1:
-            raise UsageError("folds", expected="2 or more, or 0 for no cross-validation", got=1)
+        between("ridge", self.ridge, 0)
+        whole("epochs", self.epochs)
+        contract.check_folds(self.folds)
         if self.test_split not in (AUTO, NONE):
-            checks.between("test_split", self.test_split, 0, 1, above=True, below=True)
+            between("test_split", self.test_split, 0, 1, above=True, below=True)
         if self.test_split == NONE and not self.folds:
             raise UsageError("nothing is left to judge the model by", fix="leave --folds or --test-split as it was")
-        checks.between("val_split", self.val_split, 0, 1, below=True)
-        checks.whole("seed", self.seed, 0)
-        for name in ("patience", "limit"):
-            if getattr(self, name) is not None:
-                checks.whole(name, getattr(self, name))
 
     def quick(self) -> Settings:
         """The same for a first look: done within 5 seconds."""

@@ -24,8 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from brainbox_core import checks
-from brainbox_core.errors import ConvergenceError, UsageError
+from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.rng import stream
 
 BLOCK = 8192  # rows; with ten features such a block stays in the processor's cache
@@ -119,12 +118,12 @@ def descend(
         ConvergenceError: the loss grows without end, because the learning rate is too large.
     """
     X, y = _checked(X, y)
-    checks.whole("epochs", epochs)
-    checks.between("ridge", ridge, 0)
+    whole("epochs", epochs)
+    between("ridge", ridge, 0)
     n = len(X)
-    size = n if batch_size is None else min(checks.whole("batch_size", batch_size), n)
+    size = n if batch_size is None else min(whole("batch_size", batch_size), n)
     if lr is not None:
-        checks.between("lr", lr, 0, above=True)
+        between("lr", lr, 0, above=True)
     return _walk(_Problem(X, y, ridge, progress), epochs, lr, size, plain, tolerance, seed)
 
 
@@ -144,7 +143,7 @@ def least_squares(X: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> Solution:
         UsageError: arrays or numbers that do not fit, or targets that are all equal.
     """
     X, y = _checked(X, y)
-    checks.between("ridge", ridge, 0)
+    between("ridge", ridge, 0)
     n, d = X.shape
     triangle = np.zeros((0, d + 2))
     step = max(BLOCK, 4 * d)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,13 @@ from brainbox_core.layers import Linear
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.table import Table
+from brainbox_core.tasks import contract
+from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.regress.data import LEAST, Data, load_data, load_test_data
 from brainbox_core.tasks.regress.design import Design
 from brainbox_core.tasks.regress.fit import Fit, Line, learn, rescaled, set_weights, standard
-from brainbox_core.tasks.regress.settings import FULL, Settings
+from brainbox_core.tasks.regress.settings import BUILT_IN, FULL, Settings
 from brainbox_core.tasks.regress.solver import Solution, least_squares, leverages
-
-Progress = Callable[[int, int], object]
 
 WILD_DEGREE = 5  # a polynomial above this swings between the rows
 HEAVY = 0.5  # the leverage above which a row decides more of its prediction than all others together
@@ -35,6 +36,7 @@ __all__ = [
     "Weight",
     "build_model",
     "evaluate",
+    "held_out",
     "load_data",
     "load_model",
     "load_test_data",
@@ -61,15 +63,13 @@ class Weight:
     exact: float | None = None
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a training or an evaluation found.
+@dataclass(frozen=True, kw_only=True)
+class Result(contract.Result):
+    """What a training or an evaluation found, beside what every task finds; errors are in the target's unit.
+
+    The history of a long training is thinned out; that of least squares is empty.
 
     Attributes:
-        metrics: numbers by name; `primary` names the one that counts. Errors are in the target's unit.
-        history: the logs of epochs, more and more thinned out; empty for least squares and after an evaluation.
-        best_epoch: whose weights were kept, 0 without a history.
-        notes: what a user should know of the training; what is odd about the data is in `Data.notes`.
         truth, predicted: of the rows that the model is judged by.
         weights: the intercept and the features.
         epochs: how many it took.
@@ -80,12 +80,8 @@ class Result:
         folds: R² of each part in cross-validation.
     """
 
-    metrics: dict[str, str | float]
-    history: list[dict] = field(default_factory=list)
-    best_epoch: int = 0
-    notes: tuple[str, ...] = ()
-    truth: np.ndarray | None = None
-    predicted: np.ndarray | None = None
+    truth: np.ndarray
+    predicted: np.ndarray
     weights: tuple[Weight, ...] = ()
     epochs: int = 0
     gradient: float | None = None
@@ -154,19 +150,19 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         "metrics": found,
     }
     return Result(
-        found,
-        fit.history,
-        fit.best_epoch,
-        tuple(_notes(settings, data, X, exact, fit, distance)),
-        truth,
-        predicted,
-        _weights(data.design, fit.line, best),
-        fit.epochs,
-        fit.gradient,
-        fit.converged,
-        exact,
-        distance,
-        tuple(folds),
+        metrics=found,
+        history=fit.history,
+        best_epoch=fit.best_epoch,
+        notes=tuple(_notes(settings, data, X, exact, fit, distance)),
+        truth=truth,
+        predicted=predicted,
+        weights=_weights(data.design, fit.line, best),
+        epochs=fit.epochs,
+        gradient=fit.gradient,
+        converged=fit.converged,
+        exact=exact,
+        distance=distance,
+        folds=tuple(folds),
     )
 
 
@@ -179,7 +175,7 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
     truth, predicted = data.y[data.test], predict(model, data.table.take(data.test))
     found = _judge(truth, predicted, model.meta["mean"])
     _require_finite(found, data)
-    return Result({"primary": "test_r2", **found}, truth=truth, predicted=predicted)
+    return Result(metrics={"primary": "test_r2", **found}, truth=truth, predicted=predicted)
 
 
 def predict(model: Sequential, table: Table) -> np.ndarray:
@@ -210,6 +206,11 @@ def choices(model: Sequential, name: str) -> list[str]:
 def remarks(model: Sequential, table: Table) -> list[str]:
     """What to know about predictions for these rows: values outside the training range, unseen or missing."""
     return Design.from_config(model.meta).remarks(table)
+
+
+def held_out(model: Sequential) -> HeldOut | str:
+    """The test rows of the table that a model was trained on, with their targets."""
+    return contract.held_out(model, built_in_or_file(BUILT_IN), partial(load_test_data, model))
 
 
 def load_model(path: str | Path, kind: str = "regress") -> Sequential:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,8 @@ from brainbox_core.datasets import catalog
 from brainbox_core.errors import InputError
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
+from brainbox_core.tasks import contract
+from brainbox_core.tasks.contract import HeldOut, Progress
 from brainbox_core.tasks.rnn.settings import BUILT_IN, Settings
 from brainbox_core.text import ngrams
 from brainbox_core.text.characters import OTHER, Alphabet, named, read_text
@@ -20,38 +21,34 @@ LINE_END = "\n"
 WINDOW = 64  # characters of context in the measurement that begins anew for every window
 
 
-@dataclass(frozen=True)
-class Data:
+@dataclass(frozen=True, kw_only=True)
+class Data(contract.Data):
     """A text in numbers: to learn from, and to measure by.
 
     Attributes:
-        name: the file, or `play`.
-        sha256: of its bytes.
         alphabet: its characters.
         train: (n,) what is learned from; of lines, each between two line ends.
         val: (m,) what is held out, in the same form.
         lines: how many lines there are of both, if they are sequences of their own.
-        notes: what a user should know of the text.
     """
 
-    name: str
-    sha256: str
     alphabet: Alphabet
     train: np.ndarray
     val: np.ndarray
     lines: tuple[int, int] | None = None
-    notes: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many characters (or lines) each part has; there is no third part."""
         train, val = self.lines or (len(self.train), len(self.val))
         return {"train": train, "val": val, "test": 0}
 
     @property
     def unit(self) -> str:
-        """What is counted."""
         return "lines" if self.lines else "characters"
+
+    @property
+    def held_out(self) -> HeldOut:
+        return HeldOut(self.val[:-1], self.val[1:])  # for each character the next
 
     @property
     def baselines(self) -> dict[str, float]:
@@ -63,7 +60,7 @@ class Data:
         }
 
 
-def load_data(settings: Settings, progress: Callable[[int, int], object] | None = None) -> Data:
+def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     """The text that the settings name, with a part of it set aside: its end, or random lines.
 
     Raises:
@@ -72,7 +69,7 @@ def load_data(settings: Settings, progress: Callable[[int, int], object] | None 
     return _split(settings.data, settings, None)
 
 
-def load_test_data(model: Sequential, name: str, progress: Callable[[int, int], object] | None = None) -> Data:
+def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
     """What a model is measured by: a text split as the one that it was trained on, in its characters.
 
     Raises:
@@ -101,7 +98,15 @@ def _split(name: str, settings: Settings, alphabet: Alphabet | None) -> Data:
         notes.append(f"the model does not know {first}: {left:,} characters of {name} are left out")
     divide = _divide_lines if settings.lines else _divide_text
     train, val, lines = divide(characters, name, settings)
-    return Data(name, text.sha256, alphabet, alphabet.ids(train), alphabet.ids(val), lines, tuple(notes))
+    return Data(
+        name=name,
+        sha256=text.sha256,
+        notes=tuple(notes),
+        alphabet=alphabet,
+        train=alphabet.ids(train),
+        val=alphabet.ids(val),
+        lines=lines,
+    )
 
 
 def _divide_text(characters: str, name: str, settings: Settings) -> tuple[str, str, None]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from typing import Any
 
-from brainbox_core import checks
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, between, whole
+from brainbox_core.tasks import contract
 
 BUILT_IN = "play"
 TITLE, SIZE = "The Light at Sorrel Head (built in)", 64_381  # of the built-in text; its characters are bytes, too
@@ -17,9 +18,9 @@ LINE_BATCH = 64
 ROWS = 10  # of a training without --sample-every
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Everything that decides what a character generator learns.
+@dataclass(frozen=True, kw_only=True)
+class Settings(contract.Settings):
+    """Everything that decides what a character generator learns; what is not here, `contract.Settings` explains.
 
     Args:
         data: `play`, a text file, or - for standard input.
@@ -32,14 +33,12 @@ class Settings:
         seq_len: steps through which the gradient goes back: characters of a window.
         steps: updates of the weights.
         batch_size: windows, or lines, of one update.
-        lr: the highest learning rate of the one-cycle schedule.
         clip: the greatest length of the gradient; 0 for no limit.
         sample_every: steps between two looks at the held-out part, each with a sample.
         explain: also measure how the gradient flows back through time, before and after the training.
         val_split: share of the text that is held out: its end, or random lines.
         patience: stop after so many looks without a new best; None trains them all.
         limit: only so many characters (or lines) to train on, the first; None takes all.
-        seed: the start of all randomness.
 
     Raises:
         UsageError: a number is out of its range.
@@ -63,28 +62,19 @@ class Settings:
     clip: float = 1.0
     sample_every: int = 100
     explain: bool = False
-    val_split: float = 0.1
-    patience: int | None = None
-    limit: int | None = None
-    seed: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.cell not in RATES:
             raise UsageError("cell is unknown", expected=", ".join(RATES), got=self.cell)
-        for name in ("hidden", "layers", "seq_len", "steps", "batch_size", "sample_every"):
-            checks.whole(name, getattr(self, name))
-        checks.whole("embedding", self.embedding, 0)
-        checks.whole("seed", self.seed, 0)
-        checks.between("lr", self.lr, 0, above=True)
-        checks.between("clip", self.clip, 0)
-        checks.between("dropout", self.dropout, 0, 1, below=True)
-        checks.between("val_split", self.val_split, 0, 1, above=True, below=True)
-        for name in ("patience", "limit"):
-            if getattr(self, name) is not None:
-                checks.whole(name, getattr(self, name))
+        for name in ("hidden", "layers", "seq_len", "steps", "sample_every"):
+            whole(name, getattr(self, name))
+        whole("embedding", self.embedding, 0)
+        between("clip", self.clip, 0)
+        between("dropout", self.dropout, 0, 1, below=True)
 
     @classmethod
-    def suited(cls, **changes: object) -> Settings:
+    def suited(cls, **changes: Any) -> Settings:
         """The defaults of `brainbox rnn`, with changes; what is not given suits the cell and the size of the text."""
         steps = changes.get("steps") or suited_steps(changes.get("data", BUILT_IN))
         lines = changes.get("lines", False)

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from brainbox_core import checks, layers
-from brainbox_core.errors import ConvergenceError, InputError
+from brainbox_core import layers
+from brainbox_core.errors import ConvergenceError, InputError, check_memory
 from brainbox_core.layers.recurrent import Recurrent, carried, gradient_flow
 from brainbox_core.loss import CrossEntropy
 from brainbox_core.model import training
 from brainbox_core.model.callbacks import Callback, EarlyStopping
+from brainbox_core.model.network import Logs, Network
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.optimizers import AdamW
 from brainbox_core.schedules import OneCycle
+from brainbox_core.tasks import contract
+from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.rnn.data import LINE_END, WINDOW, Data
 from brainbox_core.tasks.rnn.data import load_data as load_data  # a task's module answers all that is asked of it
 from brainbox_core.tasks.rnn.data import load_test_data as load_test_data
-from brainbox_core.tasks.rnn.settings import Settings
+from brainbox_core.tasks.rnn.settings import BUILT_IN, Settings
 from brainbox_core.tasks.rnn.writing import write
 from brainbox_core.tensor import Tensor, no_grad
 from brainbox_core.text.characters import Alphabet
@@ -34,25 +38,19 @@ TEMPERATURE = 0.7  # of the samples that are shown during and after a training
 FLOW_CHARACTERS = 2**14  # the flow of the gradient is measured in so many at most, but in one window at least
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a training or an evaluation found.
+@dataclass(frozen=True, kw_only=True)
+class Result(contract.Result):
+    """What a training or an evaluation found, beside what every task finds; an epoch is one look at the held-out part.
 
     Attributes:
-        metrics: numbers by name; `primary` names the one that counts.
-        history: the logs of every look at the held-out part, empty after an evaluation.
         best_step: after how many steps the weights were best.
-        notes: what a user should know of the training.
         sample: what the trained model writes.
         norms: (steps,) the length of the gradient at every step, before it was clipped.
         flows: how the gradient flows back through time, by "before" and "after" the training and by layer: (seq_len,)
             norms, the last step last.
     """
 
-    metrics: dict[str, str | float]
-    history: list[dict] = field(default_factory=list)
     best_step: int = 0
-    notes: tuple[str, ...] = ()
     sample: str = ""
     norms: np.ndarray | None = None
     flows: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
@@ -69,7 +67,7 @@ def build_model(settings: Settings, data: Data) -> Sequential:
     time = min(settings.seq_len, len(data.train))
     numbers = settings.layers * 8 * settings.hidden + 3 * size  # of a character, all in all
     what = f"{rows} windows of {time:,} characters side by side"
-    checks.memory(what, 4 * rows * time * numbers, "use a smaller --seq-len, --batch-size or --hidden")
+    check_memory(what, 4 * rows * time * numbers, "use a smaller --seq-len, --batch-size or --hidden")
     chain: list[layers.Layer] = [layers.Embedding(size, settings.embedding)] if settings.embedding else []
     first = {} if settings.embedding else {"ids": size}
     for number in range(settings.layers):
@@ -126,11 +124,20 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     model.meta["metrics"] = {name: value for name, value in measured.items() if name != "primary"}
     sample = "".join(write(model, 10 if data.lines else 400, temperature=TEMPERATURE, seed=settings.seed))
     norms = np.array(watch.norms)
-    notes = tuple(_gradient_notes(norms, flows["after"], settings.clip))
+    notes = list(_gradient_notes(norms, flows["after"], settings.clip))
     if (rows := steps.source.batch_size) < settings.batch_size:
         what = "lines" if data.lines else f"windows of {settings.seq_len:,} characters"
-        notes = (f"the text has only {rows} {what} to learn from side by side, not {settings.batch_size}", *notes)
-    return Result(measured, history, best["step"], notes, sample, norms, flows)
+        notes.insert(0, f"the text has only {rows} {what} to learn from side by side, not {settings.batch_size}")
+    return Result(
+        metrics=measured,
+        history=history,
+        best_epoch=best["epoch"],
+        best_step=best["step"],
+        notes=tuple(notes),
+        sample=sample,
+        norms=norms,
+        flows=flows,
+    )
 
 
 class _Steps:
@@ -162,7 +169,7 @@ class _Watch(Callback):
         self.settings, self.guessing = settings, math.log(size)
         self.norms: list[float] = []
 
-    def on_batch_end(self, model: Sequential, logs: dict) -> None:
+    def on_batch_end(self, model: Network, logs: Logs) -> None:
         self.norms.append(logs["gradient_norm"])
         if logs["train_loss"] > 3 * self.guessing:  # no step in a good direction leads there
             raise ConvergenceError(
@@ -173,7 +180,7 @@ class _Watch(Callback):
                 + ("" if self.settings.clip else ", or clip the gradient: --clip 1"),
             )
 
-    def on_epoch_end(self, model: Sequential, logs: dict) -> None:
+    def on_epoch_end(self, model: Network, logs: Logs) -> None:
         logs["step"] = len(self.norms)
         logs["bits_per_char"] = logs["val_loss"] / math.log(2)
         logs["gradient_norm"] = float(np.median(self.norms[-self.settings.sample_every :]))
@@ -213,14 +220,14 @@ def _nats(model: Sequential, batches: Iterator[Batch], reset: bool = False) -> f
     return total / count
 
 
-def evaluate(model: Sequential, data: Data, progress: Callable[[int, int], object] | None = None) -> Result:
+def evaluate(model: Sequential, data: Data, progress: Progress | None = None) -> Result:
     """Measure a model by the held-out part, in bits per character."""
     nats = _nats(model, _held_out(data))
     reset = _nats(model, _held_out(data), reset=True)
     if not math.isfinite(nats):
         raise ConvergenceError(f"the loss is {nats}", fix="train again with a smaller learning rate")
     return Result(
-        {
+        metrics={
             "primary": "bits_per_char",
             "bits_per_char": nats / math.log(2),
             "reset_bits_per_char": reset / math.log(2),
@@ -267,6 +274,11 @@ def _gradient_notes(norms: np.ndarray, flow: dict[str, np.ndarray], clip: float)
                 f"the gradient vanishes in {name}: of {lengths[-1]:.2g} at the last character, {lengths[-17]:.2g} is "
                 "left 16 characters before; it learns nothing from further back"
             )
+
+
+def held_out(model: Sequential) -> HeldOut | str:
+    """The held-out part of the text that a generator was trained on, and for each character the next."""
+    return contract.held_out(model, built_in_or_file(BUILT_IN), partial(load_test_data, model))
 
 
 def load_model(path: str | Path, kind: str = "rnn") -> Sequential:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from brainbox_core import checks
-from brainbox_core.errors import ConvergenceError, InputError, UsageError
+from brainbox_core.errors import ConvergenceError, InputError, UsageError, whole
 from brainbox_core.exact.int_stepper import IntStepper, quantized
 from brainbox_core.exact.sampling import Sampler
 from brainbox_core.exact.stepper import Stepper, chain_of
@@ -52,10 +51,10 @@ def write(
         ConvergenceError: an output is not a finite number.
     """
     alphabet = Alphabet(model.meta["characters"])
-    if checks.whole("length", length) > MOST_WRITTEN:
+    if whole("length", length) > MOST_WRITTEN:
         expected = f"a whole number from 1 to {MOST_WRITTEN}"
         raise UsageError("length", expected=expected, got=length, fix="go on with another --prime")
-    if top_k is not None and checks.whole("top_k", top_k) > len(alphabet):
+    if top_k is not None and whole("top_k", top_k) > len(alphabet):
         expected = f"at most {len(alphabet)}, the characters of the model"
         raise UsageError("top_k", expected=expected, got=top_k, fix="leave it out to choose among all")
     sampler = Sampler(temperature, top_k, seed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,11 @@ import numpy as np
 from brainbox_core.data import stratified_split
 from brainbox_core.datasets.catalog import builtin
 from brainbox_core.errors import InputError, UsageError
+from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
+from brainbox_core.tasks import contract
+from brainbox_core.tasks.contract import HeldOut, Progress
 from brainbox_core.tasks.spam.settings import BUILT_IN, Settings
 from brainbox_core.text.bag_of_words import BagOfWords
 from brainbox_core.text.messages import Messages, read_messages
@@ -21,29 +23,22 @@ from brainbox_core.text.tokens import tokenize
 TEST_SPLIT = 0.2
 FEWEST = 5  # of each kind, so that every part has some of both
 
-Progress = Callable[[int, int], object]
 
-
-@dataclass(frozen=True)
-class Data:
+@dataclass(frozen=True, kw_only=True)
+class Data(contract.Data):
     """Messages, each text once, with what they are.
 
     Attributes:
-        name, sha256: of the file.
-        notes: what a user should know of the messages.
         texts: all of them.
         labels: 1 for spam and 0 for ham, (n,).
-        rows: the features of all of them, `SparseRows` (n, columns).
+        rows: the features of all of them, (n, columns).
         bag: what made these features, fitted to the training part.
         train, val, test: the numbers of the messages to learn from, to choose the epoch by, and to judge by.
     """
 
-    name: str
-    sha256: str
-    notes: tuple[str, ...]
     texts: list[str]
     labels: np.ndarray
-    rows: object
+    rows: SparseRows
     bag: BagOfWords
     train: np.ndarray
     val: np.ndarray
@@ -51,8 +46,11 @@ class Data:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many messages each part has."""
         return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
+
+    @property
+    def held_out(self) -> HeldOut:
+        return HeldOut([self.texts[number] for number in self.test], self.labels[self.test])
 
 
 def load_data(settings: Settings, progress: Progress | None = None) -> Data:
@@ -78,8 +76,7 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
             f"the {len(train):,} messages to train on are all of one kind", fix="use a larger --limit or fewer held out"
         )
     bag = bag_for(settings).fit([texts[number] for number in train], progress)
-    rows = bag.transform(texts)
-    return Data(found.name, found.sha256, notes, texts, labels, rows, bag, train, val, test)
+    return _data(found, notes, texts, labels, bag, train, val, test)
 
 
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
@@ -100,7 +97,31 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     own = found.sha256 == model.meta["data"]["sha256"]
     test = stratified_split(labels, TEST_SPLIT, model.seed)[1] if own else np.arange(len(texts))
     none = np.arange(0)
-    return Data(found.name, found.sha256, notes, texts, labels, bag.transform(texts), bag, none, none, test)
+    return _data(found, notes, texts, labels, bag, none, none, test)
+
+
+def _data(
+    found: Messages,
+    notes: tuple[str, ...],
+    texts: list[str],
+    labels: np.ndarray,
+    bag: BagOfWords,
+    train: np.ndarray,
+    val: np.ndarray,
+    test: np.ndarray,
+) -> Data:
+    return Data(
+        name=found.name,
+        sha256=found.sha256,
+        notes=notes,
+        texts=texts,
+        labels=labels,
+        rows=bag.transform(texts),
+        bag=bag,
+        train=train,
+        val=val,
+        test=test,
+    )
 
 
 def bag_for(settings: Settings) -> BagOfWords:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,10 @@ from brainbox_core.model.callbacks import Callback, EarlyStopping
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.schedules import OneCycle
+from brainbox_core.tasks import contract
+from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.spam.data import Data, bag_for, load_data, load_test_data
-from brainbox_core.tasks.spam.settings import USUAL_LENGTH, Settings
+from brainbox_core.tasks.spam.settings import BUILT_IN, USUAL_LENGTH, Settings
 from brainbox_core.tensor import Tensor
 from brainbox_core.text.bag_of_words import BagOfWords
 from brainbox_core.text.tokens import is_word, tokenize
@@ -35,6 +38,7 @@ __all__ = [
     "SpamFilter",
     "build_model",
     "evaluate",
+    "held_out",
     "load_data",
     "load_model",
     "load_test_data",
@@ -44,8 +48,6 @@ __all__ = [
 
 AT_A_TIME = 4096  # messages that are turned into rows at once
 TELLING = 12  # features of each kind that a result names
-
-Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
@@ -65,15 +67,11 @@ class Mistake:
     pulls: dict[str, float]
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a training or an evaluation found.
+@dataclass(frozen=True, kw_only=True)
+class Result(contract.Result):
+    """What a training or an evaluation found, beside what every task finds.
 
     Attributes:
-        metrics: numbers by name; `primary` names the one that counts.
-        history: the logs of every epoch, empty after an evaluation.
-        best_epoch: whose weights were kept, 0 after an evaluation.
-        notes: what a user should know of the training; what is odd about the data is in `Data.notes`.
         threshold: from which probability on a message is called spam.
         confusion: [[ham let through, ham blocked], [spam let through, spam blocked]].
         probabilities, labels: of every test message, (n,).
@@ -82,15 +80,11 @@ class Result:
         mistake: of a training, the message that it left the model most wrong about.
     """
 
-    metrics: dict[str, str | float]
-    history: list[dict] = field(default_factory=list)
-    best_epoch: int = 0
-    notes: tuple[str, ...] = ()
-    threshold: float = 0.5
-    confusion: np.ndarray | None = None
-    probabilities: np.ndarray | None = None
-    labels: np.ndarray | None = None
-    telling: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    threshold: float
+    confusion: np.ndarray
+    probabilities: np.ndarray
+    labels: np.ndarray
+    telling: dict[str, list[tuple[str, float]]]
     loss: str = ""
     mistake: Mistake | None = None
 
@@ -192,21 +186,15 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     if settings.folds:
         found |= _cross_validate(settings, data)
     model.meta["metrics"] = found
-    notes = ()
-    if not judged.confusion[:, 1].any():
-        notes = ("it calls nothing spam: try more epochs, another learning rate or a lower threshold",)
-    return Result(
-        found,
-        history,
-        best["epoch"],
-        notes,
-        judged.threshold,
-        judged.confusion,
-        judged.probabilities,
-        judged.labels,
-        judged.telling,
-        settings.loss,
-        _worst_mistake(model, data),
+    silent = "it calls nothing spam: try more epochs, another learning rate or a lower threshold"
+    return replace(
+        judged,
+        metrics=found,
+        history=history,
+        best_epoch=best["epoch"],
+        notes=() if judged.confusion[:, 1].any() else (silent,),
+        loss=settings.loss,
+        mistake=_worst_mistake(model, data),
     )
 
 
@@ -237,6 +225,11 @@ def evaluate(model: Sequential, data: Data, threshold: float | None = None, prog
         labels=labels,
         telling=_telling(model, data.bag),
     )
+
+
+def held_out(model: Sequential) -> HeldOut | str:
+    """The test messages of the file that a filter was trained on."""
+    return contract.held_out(model, built_in_or_file(BUILT_IN), partial(load_test_data, model))
 
 
 def load_model(path: str | Path, kind: str = "spam") -> Sequential:

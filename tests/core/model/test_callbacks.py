@@ -1,13 +1,11 @@
-"""Callbacks: told in order and to the end, with state that a checkpoint can carry."""
-
-import json
+"""Callbacks: told in order and to the end."""
 
 import numpy as np
 import pytest
 
 import braininabox as bb
-from brainbox_core.errors import ConvergenceError, InputError, UsageError
-from brainbox_core.model.callbacks import Callback, EarlyStopping, MetricsLog, ModelCheckpoint, lower_is_better
+from brainbox_core.errors import ConvergenceError, UsageError
+from brainbox_core.model.callbacks import Callback, EarlyStopping, ModelCheckpoint, lower_is_better
 
 X = np.linspace(-1, 1, 24, dtype=np.float32).reshape(12, 2)
 Y = X[:, :1] * 2 + 1
@@ -143,16 +141,6 @@ def test_a_metric_that_is_not_there_is_an_error_that_says_which_are(callback):
         model().fit(X, Y, callbacks=[callback])
 
 
-def test_early_stopping_goes_on_from_its_state():
-    values = [5, 4, 6, 6, 6, 6]
-    whole = EarlyStopping(patience=3)
-    assert losses(whole, values) == 5
-    first, second = EarlyStopping(patience=3), EarlyStopping(patience=3)
-    assert losses(first, values[:3]) is None
-    second.load_state(json.loads(json.dumps(first.state())))
-    assert losses(second, values[3:]) == 2 and second.state() == whole.state() == {"best": 4, "waited": 3}
-
-
 def test_early_stopping_in_a_real_run():
     trained = model(lr=1e-12)  # learns nothing that float32 could hold
     history = trained.fit(X, Y, epochs=50, validation_data=(X, Y), callbacks=[EarlyStopping(patience=2)])
@@ -166,10 +154,6 @@ def test_a_checkpoint_is_saved_at_every_improvement_and_only_then():
         callback.on_epoch_end(script, {"val_loss": value})
         saved.append(len(script.saved))
     assert saved == [1, 1, 2, 2, 2, 3]
-    other = ModelCheckpoint("best.safetensors")
-    other.load_state(json.loads(json.dumps(callback.state())))
-    other.on_epoch_end(script, {"val_loss": 1.5})
-    assert len(script.saved) == 3 and other.state() == {"best": 1}
 
 
 def test_the_checkpoint_on_disk_is_the_best_model(tmp_path):
@@ -178,24 +162,11 @@ def test_the_checkpoint_on_disk_is_the_best_model(tmp_path):
     assert np.array_equal(bb.Sequential.load(path).predict(X), trained.predict(X))
 
 
-def test_the_log_gets_a_line_an_epoch_and_is_never_overwritten(tmp_path):
-    path, trained = tmp_path / "metrics.jsonl", model()
-    history = trained.fit(X, Y, epochs=2, callbacks=[MetricsLog(path)])
-    history += trained.fit(X, Y, epochs=1, callbacks=[MetricsLog(path)])
-    assert [json.loads(line) for line in path.read_text().splitlines()] == history
-
-
-def test_a_log_that_cannot_be_written_is_an_error_with_its_name(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere.metrics\.jsonl: cannot be written"):
-        model().fit(X, Y, callbacks=[MetricsLog(tmp_path / "nowhere" / "metrics.jsonl")])
-
-
 def test_settings_are_checked():
     for patience in (0, -1, 1.5):
         with pytest.raises(UsageError, match="patience"):
             EarlyStopping(patience=patience)
 
 
-def test_a_plain_callback_does_nothing_and_has_no_state():
-    assert Callback().state() == {} and Callback().load_state({}) is None
+def test_a_plain_callback_does_nothing():
     assert len(model().fit(X, Y, callbacks=[Callback()])) == 1

@@ -153,6 +153,13 @@ MISTAKES = {
     "predict before fit": (lambda: bb.Sequential(classic()).predict(PIXELS), "before the model is built; fit"),
     "evaluate before compile": (lambda: bb.Sequential(classic()).evaluate(PIXELS, LABELS), r"evaluate\(\) before comp"),
     "summary before build": (lambda: bb.Sequential(classic()).summary(), r"summary\(\) before the model is built"),
+    "params before build": (lambda: bb.Sequential(classic()).params, r"params before the model is built; fit\(\) it"),
+    "input_shape before build": (lambda: bb.Sequential(classic()).input_shape, "input_shape before the model is built"),
+    "optimizer before compile": (
+        lambda: bb.Sequential(classic()).optimizer,
+        r"optimizer before compile\(\); model\.com",
+    ),
+    "loss before compile": (lambda: bb.Sequential(classic()).loss, r"loss before compile\(\); model\.com"),
     "save before build": (lambda: bb.Sequential(classic()).save("x"), r"save\(\) before the model is built"),
     "a class for a layer": (
         lambda: bb.Sequential([L.Linear(3), L.ReLU]),

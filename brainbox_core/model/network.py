@@ -1,0 +1,58 @@
+"""What training, callbacks and exports may rely on in a network, whatever the way in which its layers are joined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from brainbox_core.kernels.sparse import Rows, SparseRows
+from brainbox_core.layers.base import Layer, Shape
+from brainbox_core.loss import Loss
+from brainbox_core.optimizers import Optimizer
+from brainbox_core.parameters import Parameters
+from brainbox_core.tensor import Tensor
+
+Logs = dict[str, Any]  # what a callback is told: numbers by name, at the end also the history
+History = list[Logs]  # the logs of every epoch
+
+
+class Network(Protocol):
+    """A network that can be trained and asked; `Sequential` is one.
+
+    Attributes:
+        layers: in the order in which they run.
+        seed: of all that is random in training.
+        epoch: epochs trained so far.
+        history: the logs of those epochs.
+        stop_training: set to True by a callback to end the training after this epoch.
+        meta: what else the model file holds, in JSON types.
+    """
+
+    layers: list[Layer]
+    seed: int
+    epoch: int
+    history: History
+    stop_training: bool
+    meta: dict[str, Any]
+
+    @property
+    def params(self) -> Parameters: ...
+    @property
+    def input_shape(self) -> Shape: ...
+    @property
+    def output_shape(self) -> Shape: ...
+    @property
+    def optimizer(self) -> Optimizer: ...
+    @property
+    def loss(self) -> Loss: ...
+
+    def inputs(self, X: Rows) -> Tensor | SparseRows: ...
+    def forward(self, x: Tensor | SparseRows, training: bool = False) -> Tensor: ...
+    def activations(self, X: Rows) -> dict[str, np.ndarray]: ...
+    def predict(self, X: Rows, batch_size: int = 256) -> np.ndarray: ...
+    def evaluate(self, X: Rows, y: np.ndarray, batch_size: int = 256) -> dict[str, float]: ...
+    def state(self) -> dict[str, np.ndarray]: ...
+    def load_state(self, state: dict[str, np.ndarray]) -> None: ...
+    def save(self, path: str | Path) -> None: ...
