@@ -6,7 +6,10 @@ import re
 
 import pytest
 
-from brainbox_core.export.network.lower import SUPPORTED
+from brainbox_core import layers
+from brainbox_core.errors import InputError
+from brainbox_core.export.network.lower import lower
+from brainbox_core.model.sequential import Sequential
 from tests.cli.shell import brainbox
 from tests.docs.markdown import read, rows, section, spans
 
@@ -62,7 +65,11 @@ def test_the_macros_that_stay_defined_are_those_of_the_table(headers):
 def test_layers_that_export_are_named():
     text = " ".join(section(read("docs/export.md"), "## Networks of layers: mnist, cnn, and your own").split())
     named = text.partition("Layers that export: ")[2].partition(".")[0].split(", ")
-    assert sorted(named) == sorted(layer.__name__ for layer in SUPPORTED)
+    model = Sequential([layers.Embedding(ids=3, dim=2)])
+    model.build((4,))
+    with pytest.raises(InputError) as refused:
+        lower(model)
+    assert sorted(named) == sorted(str(refused.value.expected).removeprefix("one of ").split(", "))
 
 
 def _functions() -> list[list[str]]:
