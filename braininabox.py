@@ -10,13 +10,15 @@
 True
 """
 
-from brainbox_core import __version__, callbacks, data, export, functional, layers, loss, metrics, optimizers, schedules
+from brainbox_core import __version__, data, export, functional, layers, loss, metrics, optimizers, schedules
 from brainbox_core.errors import BrainboxError, ConvergenceError, InputError, UsageError
 from brainbox_core.gradcheck import check_gradients
 from brainbox_core.images import augment
 from brainbox_core.layers import initializers
+from brainbox_core.model import callbacks
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.scalar.value import Value
+from brainbox_core.screen.progress import Progress as _Progress
 from brainbox_core.tensor import Tensor, no_grad
 
 __all__ = [
@@ -42,3 +44,20 @@ __all__ = [
     "optimizers",
     "schedules",
 ]
+
+callbacks.Progress = _Progress  # a callback like the others, but the model knows nothing of screens
+
+
+def _offer(module):
+    """Have dir() show what a module offers, and not what it imports."""
+    homes = module.__name__, _Progress.__module__
+    names = [name for name, value in vars(module).items() if callable(value) and value.__module__.startswith(homes)]
+    module.__dir__ = sorted(name for name in names if not name.startswith("_")).copy
+
+
+for _module in augment, callbacks, data, export, functional, initializers, layers, loss, metrics, optimizers, schedules:
+    _offer(_module)
+
+
+def __dir__():
+    return __all__

@@ -1,4 +1,4 @@
-"""Data on its way into training: batches, splits, one-hot labels, scalers."""
+"""Data on its way into training: batches, splits, scalers."""
 
 from __future__ import annotations
 
@@ -107,25 +107,32 @@ def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tupl
     return np.flatnonzero(~second), np.flatnonzero(second)
 
 
-def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
-    """Rows with a single 1, in the label's column: (n,) -> (n, classes), float32.
+class _Scaler:
+    """A scaler takes an origin away from every column and divides by a scale."""
 
-    Example:
-        >>> one_hot(np.array([2, 0]), 3)
-        array([[0., 0., 1.],
-               [1., 0., 0.]], dtype=float32)
-    """
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise UsageError("one_hot() takes labels (n,) of whole numbers", got=f"{labels.dtype} {labels.shape}")
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
-        raise UsageError("label out of range", expected=f"0 to {classes - 1}", got=f"{labels.min()} to {labels.max()}")
-    out = np.zeros((len(labels), classes), np.float32)
-    out[np.arange(len(labels)), labels] = 1
-    return out
+    _origin: np.ndarray
+    scale: np.ndarray
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Scale rows with what `fit` measured."""
+        return (self._fitting(X) - self._origin) / self.scale
+
+    def inverse(self, X: np.ndarray) -> np.ndarray:
+        """Back to the data's own units."""
+        return self._fitting(X) * self.scale + self._origin
+
+    def _fitting(self, X: np.ndarray) -> np.ndarray:
+        """Rows with as many columns as the training rows; NumPy would use a single column for all of them."""
+        if not hasattr(self, "scale"):
+            fix = "fit() it to the training rows first"
+            raise UsageError(f"{type(self).__name__} has measured nothing yet", fix=fix)
+        X = np.asarray(X)
+        if X.shape[-1:] != self.scale.shape:
+            raise UsageError("the columns differ from the training rows'", expected=len(self.scale), got=X.shape)
+        return X
 
 
-class StandardScaler:
+class StandardScaler(_Scaler):
     """Every column to mean 0 and deviation 1, as measured on the training rows; a constant column becomes 0.
 
     Attributes:
@@ -140,22 +147,14 @@ class StandardScaler:
     def fit(self, X: np.ndarray) -> StandardScaler:
         """Measure the columns of the training rows (n, columns), in float64."""
         X = _table(X)
-        self.mean = X.mean(axis=0, dtype=np.float64)
+        self.mean = self._origin = X.mean(axis=0, dtype=np.float64)
         deviation = X.std(axis=0, dtype=np.float64)
         # A constant column of large numbers has a deviation of rounding noise, which must not be blown up to 1.
         self.scale = np.where(deviation > 1e-12 * np.maximum(1, np.abs(self.mean)), deviation, 1.0)
         return self
 
-    def transform(self, X: np.ndarray) -> np.ndarray:
-        """Scale rows with what `fit` measured."""
-        return (_measured(X, self) - self.mean) / self.scale
 
-    def inverse(self, X: np.ndarray) -> np.ndarray:
-        """Back to the data's own units."""
-        return _measured(X, self) * self.scale + self.mean
-
-
-class MinMaxScaler:
+class MinMaxScaler(_Scaler):
     """Every column to the range 0 to 1 of the training rows; a constant column becomes 0.
 
     Attributes:
@@ -170,18 +169,10 @@ class MinMaxScaler:
     def fit(self, X: np.ndarray) -> MinMaxScaler:
         """Measure the columns of the training rows (n, columns)."""
         X = _table(X)
-        self.low = X.min(axis=0).astype(np.float64)
+        self.low = self._origin = X.min(axis=0).astype(np.float64)
         span = X.max(axis=0) - self.low
         self.scale = np.where(span > 0, span, 1.0)
         return self
-
-    def transform(self, X: np.ndarray) -> np.ndarray:
-        """Scale rows with what `fit` measured."""
-        return (_measured(X, self) - self.low) / self.scale
-
-    def inverse(self, X: np.ndarray) -> np.ndarray:
-        """Back to the data's own units."""
-        return _measured(X, self) * self.scale + self.low
 
 
 def _table(X: np.ndarray) -> np.ndarray:
@@ -190,14 +181,4 @@ def _table(X: np.ndarray) -> np.ndarray:
         raise UsageError("a scaler needs a table with at least one row (n, columns)", got=f"shape {X.shape}")
     if not np.isfinite(X).all():
         raise UsageError("a scaler needs finite numbers", fix="fill in or remove the missing values first")
-    return X
-
-
-def _measured(X: np.ndarray, scaler: StandardScaler | MinMaxScaler) -> np.ndarray:
-    """Rows with the columns that a scaler was fitted to; it would stretch a single one over all."""
-    if not hasattr(scaler, "scale"):
-        raise UsageError(f"{type(scaler).__name__} has measured nothing yet", fix="fit() it to the training rows first")
-    X = np.asarray(X)
-    if X.shape[-1:] != scaler.scale.shape:
-        raise UsageError("the columns differ from the training rows'", expected=len(scaler.scale), got=X.shape)
     return X

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from brainbox_core.errors import UsageError
-from brainbox_core.kernels import convolution as kernels
+from brainbox_core.kernels import convolution, dense
 from brainbox_core.kernels import recurrent as recurrence
 from brainbox_core.kernels.convolution import Padding, Pair
 from brainbox_core.kernels.sparse import SparseRows
@@ -83,7 +84,7 @@ def embedding(table: Tensor, indices: np.ndarray) -> Tensor:
     """Rows of a table: (rows, D) and whole numbers of any shape (...) -> (..., D)."""
     rows = len(table)
     _check_rows("embedding", indices, rows)
-    return record("embedding", table.data[indices], (table,), lambda g: (kernels.embedding_backward(g, indices, rows),))
+    return record("embedding", table.data[indices], (table,), lambda g: (dense.embedding_backward(g, indices, rows),))
 
 
 # --- layers' work ----------------------------------------------------------------------------------------------------
@@ -91,12 +92,12 @@ def embedding(table: Tensor, indices: np.ndarray) -> Tensor:
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """x @ weight + bias: (N, I), (I, O), (O,) -> (N, O)."""
-    y = kernels.linear(x.data, weight.data, bias.data)
+    y = dense.linear(x.data, weight.data, bias.data)
     x_data, w_data, need_dx = x.data, weight.data, x.requires_grad
 
     def backward(g):
         out = weight.vacant if isinstance(weight, Parameter) and weight is not x else None
-        return kernels.linear_backward(g, x_data, w_data, need_dx, out)
+        return dense.linear_backward(g, x_data, w_data, need_dx, out)
 
     return record("linear", y, (x, weight, bias), backward)
 
@@ -122,38 +123,38 @@ def conv2d(
         padding: zeros (above, below) and (left, right).
         pool: of every window of this size, side by side, only the largest result is kept; (1, 1) keeps all.
     """
-    y, cache = kernels.conv2d(x.data, kernel.data, bias.data, stride, padding, pool)
+    y, cache = convolution.conv2d(x.data, kernel.data, bias.data, stride, padding, pool)
     weights, need_dx = kernel.data, x.requires_grad
     out = record(
         "conv2d",
         y,
         (x, kernel, bias),
-        lambda g: kernels.conv2d_backward(g, cache, weights, stride, padding, pool, need_dx),
+        lambda g: convolution.conv2d_backward(g, cache, weights, stride, padding, pool, need_dx),
     )
     if out.node is None:
-        kernels.release_columns(cache)
+        convolution.release_columns(cache)
     return out
 
 
 def max_pool2d(x: Tensor, size: Pair, stride: Pair) -> Tensor:
     """The largest value of every window: (N, H, W, C) -> (N, OH, OW, C)."""
     x_data = x.data
-    y = kernels.max_pool2d(x_data, size, stride)
-    return record("max_pool2d", y, (x,), lambda g: (kernels.max_pool2d_backward(g, x_data, y, size, stride),))
+    y = convolution.max_pool2d(x_data, size, stride)
+    return record("max_pool2d", y, (x,), lambda g: (convolution.max_pool2d_backward(g, x_data, y, size, stride),))
 
 
 def avg_pool2d(x: Tensor, size: Pair, stride: Pair) -> Tensor:
     """The mean of every window: (N, H, W, C) -> (N, OH, OW, C)."""
     shape = x.shape
-    y = kernels.avg_pool2d(x.data, size, stride)
-    return record("avg_pool2d", y, (x,), lambda g: (kernels.avg_pool2d_backward(g, shape, size, stride),))
+    y = convolution.avg_pool2d(x.data, size, stride)
+    return record("avg_pool2d", y, (x,), lambda g: (convolution.avg_pool2d_backward(g, shape, size, stride),))
 
 
 def batch_norm(x: Tensor, gain: Tensor, shift: Tensor, epsilon: float) -> tuple[Tensor, np.ndarray, np.ndarray]:
     """Normalise every feature (last axis) over the batch; also returns the batch's means and variances."""
-    y, mean, variance, cache = kernels.batch_norm(x.data, gain.data, shift.data, epsilon)
+    y, mean, variance, cache = dense.batch_norm(x.data, gain.data, shift.data, epsilon)
     gains = gain.data
-    out = record("batch_norm", y, (x, gain, shift), lambda g: kernels.batch_norm_backward(g, cache, gains))
+    out = record("batch_norm", y, (x, gain, shift), lambda g: dense.batch_norm_backward(g, cache, gains))
     return out, mean, variance
 
 
@@ -204,17 +205,13 @@ def gru(
     """Gated recurrent unit (Cho et al. 2014), resetting after the recurrent product as cuDNN and PyTorch do.
 
     Args:
-        x: (N, T, I), or an ndarray of whole numbers (N, T) that stand for one-hot vectors.
+        x: see `rnn`.
         weight: (I, 3 H), the gates side by side: reset, update, candidate.
         recurrent: (H, 3 H), likewise.
         bias: (3 H,), likewise.
         candidate_bias: (H,), of the recurrent part of the candidate, inside the reset. PyTorch has a second bias for
             all three gates; those of reset and update would only be added to the first.
-        h: (N, H), the state before the first step.
-        lengths, last, norms: see `rnn`.
-
-    Returns:
-        The outputs (N, T, H) or (N, H), and the final state (h,) as ndarrays, outside the graph.
+        h, lengths, last, norms: see `rnn`, also for what is returned.
     """
     return _unroll("gru", x, (weight, recurrent, bias, candidate_bias), (h,), lengths, last, norms)
 
@@ -233,7 +230,7 @@ def lstm(
     """Long short-term memory (Hochreiter and Schmidhuber 1997), with a forget gate (Gers et al. 2000).
 
     Args:
-        x: (N, T, I), or an ndarray of whole numbers (N, T) that stand for one-hot vectors.
+        x: see `rnn`.
         weight: (I, 4 H), the gates side by side: output, input, forget, candidate.
         recurrent: (H, 4 H), likewise.
         bias: (4 H,), likewise.
@@ -258,8 +255,11 @@ def _unroll(
 ) -> Unrolled:
     """All steps of a cell of `recurrence` as one node."""
     forward, backward = recurrence.CELLS[cell]
-    ids = not isinstance(x, Tensor)
-    inputs, need_dx = (x, False) if ids else (x.data, x.requires_grad)
+    tensors, ids = (*weights, *state), not isinstance(x, Tensor)
+    if isinstance(x, Tensor):
+        inputs, need_dx, tensors = x.data, x.requires_grad, (x, *tensors)
+    else:
+        inputs, need_dx = x, False
     counted = None
     if lengths is not None:
         # Nothing that comes later changes what came before: it is enough to hide what comes after the end.
@@ -272,7 +272,7 @@ def _unroll(
     arrays = [array.astype(dtype, copy=False) for array in arrays]
     steps = inputs.swapaxes(0, 1)  # (T, N, ...)
     states, cache = forward(steps, *arrays)
-    ends = -1 if lengths is None else (lengths, np.arange(len(lengths)))
+    ends: Any = -1 if lengths is None else (lengths, np.arange(len(lengths)))
     final = tuple(array[ends].copy() for array in states)
     if last:
         y = final[0].copy()
@@ -289,11 +289,11 @@ def _unroll(
         else:
             g = g if counted is None else np.where(counted[..., None], g, 0)
             start, whole = 0, np.ascontiguousarray(g.swapaxes(0, 1))
-        dx, *rest = backward(whole, cache, steps, arrays[0], arrays[1], need_dx, norms)
+        dx, *rest = backward(whole, cache, need_dx, norms)
         rest[len(weights)] += start
-        return tuple(rest) if ids else (dx.swapaxes(0, 1) if need_dx else None, *rest)
+        return tuple(rest) if ids else (None if dx is None else dx.swapaxes(0, 1), *rest)
 
-    return record(cell, y, (*weights, *state) if ids else (x, *weights, *state), gradients), final
+    return record(cell, y, tensors, gradients), final
 
 
 # --- activations and losses ------------------------------------------------------------------------------------------
@@ -307,19 +307,19 @@ def leaky_relu(x: Tensor, slope: float = 0.01) -> Tensor:
 
 def softmax(x: Tensor, axis: int = -1) -> Tensor:
     """Probabilities that sum to 1 along an axis."""
-    y = kernels.softmax(x.data, axis)
+    y = dense.softmax(x.data, axis)
     return record("softmax", y, (x,), lambda g: (y * (g - (g * y).sum(axis=axis, keepdims=True)),))
 
 
 def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
     """log(softmax(x)), finite however far apart the values are."""
-    y = kernels.log_softmax(x.data, axis)
+    y = dense.log_softmax(x.data, axis)
     return record("log_softmax", y, (x,), lambda g: (g - np.exp(y) * g.sum(axis=axis, keepdims=True),))
 
 
 def softmax_cross_entropy(logits: Tensor, targets: np.ndarray) -> Tensor:
     """Mean cross-entropy of logits (N, K) against probabilities (N, K)."""
-    loss, gradient = kernels.softmax_cross_entropy(logits.data, targets)
+    loss, gradient = dense.softmax_cross_entropy(logits.data, targets)
     return record("softmax_cross_entropy", loss, (logits,), lambda g: (gradient * g,))
 
 
@@ -334,14 +334,14 @@ def cross_entropy_of_labels(
     """
     rows = logits.data.reshape(-1, logits.shape[-1])
     counted = None if counted is None else counted.reshape(-1)
-    loss, gradient = kernels.cross_entropy_of_labels(rows, labels.reshape(-1), smoothing, counted)
+    loss, gradient = dense.cross_entropy_of_labels(rows, labels.reshape(-1), smoothing, counted)
     gradient = gradient.reshape(logits.shape)
     return record("cross_entropy_of_labels", loss, (logits,), lambda g: (gradient * g,))
 
 
 def binary_cross_entropy(logits: Tensor, targets: np.ndarray, weights: np.ndarray) -> Tensor:
     """Weighted mean binary cross-entropy of logits; all shapes are the same."""
-    loss, gradient = kernels.binary_cross_entropy(logits.data, targets, weights)
+    loss, gradient = dense.binary_cross_entropy(logits.data, targets, weights)
     return record("binary_cross_entropy", loss, (logits,), lambda g: (gradient * g,))
 
 

@@ -88,9 +88,8 @@ def check_gradients(
             if abs(right - left) > _KINK * max(1.0, abs(right), abs(left)):
                 skipped += 1
                 continue
+            derivative = (up - down) / (2 * _DIFFERENCE_STEP)
             if method == "complex":
                 derivative = moved(complex(0, _COMPLEX_STEP)).imag / _COMPLEX_STEP
-            else:
-                derivative = (up - down) / (2 * _DIFFERENCE_STEP)
-            errors.append(abs(gradient[index] - derivative) / max(1.0, abs(derivative)))
+            errors.append(float(abs(gradient[index] - derivative)) / max(1.0, abs(derivative)))
     return GradientCheck(float(np.max(errors)), len(errors) - 1, skipped)  # NaN if any error is

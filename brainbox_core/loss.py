@@ -12,6 +12,7 @@ import numpy as np
 
 from brainbox_core import functional, metrics
 from brainbox_core.errors import UsageError, between
+from brainbox_core.parameters import Parameter
 from brainbox_core.tensor import Tensor
 
 
@@ -29,15 +30,18 @@ class Loss:
             raise UsageError("targets must be finite numbers", fix="remove or fill in the rows at fault")
         return y
 
-    def paired(self, outputs: Tensor, y: np.ndarray) -> np.ndarray:
-        """The checked targets of a batch of outputs, one row for each."""
+    def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
+        """The loss of a batch, whose targets are checked first."""
         y = self.targets(y, outputs.shape[1:])
         if len(y) != len(outputs) or not len(y):
             raise UsageError("a loss needs outputs and one target for each", got=f"{len(outputs)} and {len(y)}")
-        return y
+        return self.measure(outputs, y)
 
-    def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
-        raise UsageError(f"{type(self).__name__} measures nothing", fix="define __call__(self, outputs, y)")
+    def measure(self, outputs: Tensor, y: np.ndarray) -> Tensor:
+        """The loss of a batch whose targets have passed `targets`, which training does once and not for every batch."""
+        if type(self).__call__ is Loss.__call__:
+            raise UsageError(f"{type(self).__name__} measures nothing", fix="define __call__(self, outputs, y)")
+        return self(outputs, y)
 
     def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
         """What else to show beside the loss: none for a plain one."""
@@ -56,8 +60,8 @@ class MSE(Loss):
         2.0
     """
 
-    def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
-        difference = outputs - self.paired(outputs, y).astype(outputs.dtype)
+    def measure(self, outputs: Tensor, y: np.ndarray) -> Tensor:
+        difference = outputs - y.astype(outputs.dtype)
         return (difference * difference).mean()
 
 
@@ -82,8 +86,8 @@ class BinaryCrossEntropy(Loss):
             raise UsageError("BinaryCrossEntropy needs targets from 0 to 1", got=f"{y.min():g} to {y.max():g}")
         return y
 
-    def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
-        y = self.paired(outputs, y).astype(outputs.data.real.dtype)
+    def measure(self, outputs: Tensor, y: np.ndarray) -> Tensor:
+        y = y.astype(outputs.data.real.dtype)
         zero, one = self.class_weights
         return functional.binary_cross_entropy(outputs, y, zero + (one - zero) * y)
 
@@ -92,6 +96,25 @@ class BinaryCrossEntropy(Loss):
 
     def config(self) -> dict[str, Any]:
         return {"class_weights": list(self.class_weights)}
+
+
+class SquaredError(BinaryCrossEntropy):
+    """Mean of (sigmoid(z) - y)², the Brier score: what log loss is better than. Takes logits.
+
+    Example:
+        >>> SquaredError()(Tensor([[0.0]]), np.array([[1.0]])).item()
+        0.25
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def measure(self, outputs: Tensor, y: np.ndarray) -> Tensor:
+        y = y.astype(outputs.data.real.dtype)
+        return ((outputs.sigmoid() - y) ** 2).mean()
+
+    def config(self) -> dict[str, Any]:
+        return {}
 
 
 class CrossEntropy(Loss):
@@ -141,8 +164,7 @@ class CrossEntropy(Loss):
         self._in_range(y, output_shape[-1])
         return y
 
-    def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
-        y = self.paired(outputs, y)
+    def measure(self, outputs: Tensor, y: np.ndarray) -> Tensor:
         labels = y
         if y.ndim == outputs.ndim:
             if not ((y == 0) | (y == 1)).all():
@@ -180,6 +202,32 @@ class CrossEntropy(Loss):
         if counted.min() >= 0:
             fix += f", or give the last layer {int(wrong) + 1} outputs"
         raise UsageError("label out of range", where=where, expected=f"0 to {classes - 1}", got=wrong, fix=fix)
+
+
+class Penalised(Loss):
+    """A loss and a penalty on large weights, l2 / 2 * sum of their squares, which counts while the model is trained.
+
+    Args:
+        loss: what is measured.
+        weight: the weights, not the bias.
+        l2: the penalty's factor; with n rows it is 1 / (n C) in the terms of a support vector machine.
+    """
+
+    def __init__(self, loss: Loss, weight: Parameter, l2: float):
+        self._loss, self._weight = loss, weight
+        self._half = between("l2", l2, 0) / 2
+
+    def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
+        return self._loss.targets(y, output_shape)
+
+    def measure(self, outputs: Tensor, y: np.ndarray) -> Tensor:
+        value = self._loss.measure(outputs, y)
+        if outputs.requires_grad and self._half:  # not where held-out rows are measured
+            value = value + (self._weight * self._weight).sum() * self._half
+        return value
+
+    def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+        return self._loss.metrics(y, outputs)
 
 
 def _probabilities(y: np.ndarray) -> np.ndarray:

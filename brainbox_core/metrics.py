@@ -58,36 +58,6 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) 
     return np.bincount(labels * classes + predictions, minlength=classes * classes).reshape(classes, classes)
 
 
-def top_k_accuracy(labels: np.ndarray, scores: np.ndarray, k: int) -> float:
-    """The share of rows whose true class is among the k highest scores; of equal scores the lower class comes first.
-
-    With k = 1 it is the accuracy of `scores.argmax(axis=1)`, ties included.
-
-    Args:
-        labels: (n,) true classes.
-        scores: (n, classes) logits or probabilities.
-        k: how many guesses count, 1 to classes.
-
-    Raises:
-        UsageError: as for `accuracy`, a score is not finite, or k is out of range.
-
-    Example:
-        >>> top_k_accuracy([0, 2], [[0.2, 0.5, 0.3], [0.1, 0.6, 0.3]], k=2)
-        0.5
-    """
-    scores = _finite("scores", scores)
-    if scores.ndim != 2 or not scores.shape[1]:
-        raise UsageError("scores need one row per label and one column per class", got=f"shape {scores.shape}")
-    classes = scores.shape[1]
-    labels = _classes("labels", labels, classes)
-    _same_rows(labels, "rows of scores", scores[:, 0])
-    if whole("k", k) > classes:
-        raise UsageError("k", expected=f"a whole number from 1 to {classes}", got=k)
-    own = scores[np.arange(len(labels)), labels][:, None]
-    ahead = (scores > own) | ((scores == own) & (np.arange(classes) < labels[:, None]))  # (n, classes)
-    return float((ahead.sum(axis=1) < k).mean())
-
-
 def precision(labels: np.ndarray, predictions: np.ndarray) -> float:
     """The share of the rows flagged as 1 that are 1: tp / (tp + fp); 0 when nothing is flagged.
 
@@ -263,7 +233,7 @@ def _finite(name: str, values: np.ndarray) -> np.ndarray:
     if values.dtype.kind not in "biuf":
         raise UsageError(f"{name} must be numbers", got=f"an array of {values.dtype}")
     if not np.isfinite(values).all():
-        first = np.flatnonzero(~np.isfinite(values))[0]
+        first = int(np.flatnonzero(~np.isfinite(values))[0])
         raise UsageError(f"{name} must be finite", got=f"{values.flat[first]} at position {first}")
     return values
 
@@ -271,10 +241,10 @@ def _finite(name: str, values: np.ndarray) -> np.ndarray:
 def _classes(name: str, values: np.ndarray, classes: int | None = None) -> np.ndarray:
     """Whole numbers, given in any type, as integers; below `classes` where that is known."""
     values = _finite(name, values)
-    between = values[values != np.rint(values)] if values.dtype.kind == "f" else ()
-    if len(between):
+    parts = values[values != np.rint(values)] if values.dtype.kind == "f" else np.zeros(0)
+    if len(parts):
         fix = "first compare probabilities with a threshold, or take the argmax of scores"
-        raise UsageError(f"{name} must be classes, which are whole numbers", got=between[0], fix=fix)
+        raise UsageError(f"{name} must be classes, which are whole numbers", got=parts[0], fix=fix)
     if values.size and classes is not None and (values.min() < 0 or values.max() >= classes):
         wrong = values.min() if values.min() < 0 else values.max()
         raise UsageError(f"{name} out of range", expected=f"classes from 0 to {classes - 1}", got=wrong)

@@ -76,7 +76,7 @@ class Parameters:
     def gather(self) -> np.ndarray:
         """The vector of all gradients; 0 where none arrived since `zero_grad()`."""
         for parameter in self.named.values():
-            if parameter.grad is None:
+            if parameter.grad is None and parameter._slot is not None:
                 parameter._slot[...] = 0
         return self.gradients
 

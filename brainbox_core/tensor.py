@@ -1,11 +1,7 @@
 """Array autograd: a `Tensor` holds an ndarray, an optional gradient, and the node that made it.
 
-Every operation on tensors computes its result at once and, if a gradient will be wanted, leaves a `Node` behind that
-knows the inputs and how to send a gradient back to them. `backward()` walks the nodes from the newest to the oldest and
-adds up what arrives at each (reverse-mode differentiation; Baydin et al., "Automatic differentiation in machine
-learning: a survey", JMLR 2018).
-
-A node never refers to its own output, so there are no cycles: reference counting alone frees a graph.
+Every operation on tensors computes its result at once and, if a gradient will be wanted, leaves a `Node` on the tape
+that knows the inputs and how to send a gradient back to them; `backward()` goes back along it.
 
 Numbers: arrays of floats keep their dtype (the gradient checks run in complex128); whole numbers, booleans and plain
 Python numbers become float32. A Python number beside a tensor takes the tensor's dtype; two arrays promote as in NumPy.
@@ -13,65 +9,14 @@ Python numbers become float32. A Python number beside a tensor takes the tensor'
 
 from __future__ import annotations
 
-import itertools
-import operator
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from brainbox_core.errors import UsageError
-
-Backward = Callable[[np.ndarray], tuple[np.ndarray | None, ...]]
-
-_recording: ContextVar[bool] = ContextVar("recording", default=True)
-_serials = itertools.count()
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Compute without leaving nodes behind: for predictions and for changing weights by hand.
-
-    Example:
-        >>> x = Tensor([3.0], requires_grad=True)
-        >>> with no_grad():
-        ...     (x * 2).requires_grad
-        False
-    """
-    token = _recording.set(False)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
-
-
-class Node:
-    """One operation: its inputs, and the function that turns the gradient of its output into theirs."""
-
-    __slots__ = ("backward", "inputs", "name", "serial", "version")
-
-    def __init__(self, name: str, inputs: tuple[Tensor, ...], backward: Backward):
-        self.name, self.inputs, self.backward = name, inputs, backward
-        self.version = _sum_of_versions(inputs)
-        self.serial = next(_serials)  # inputs are always older: sorting by serial is a topological order
-
-    def gradients(self, gradient: np.ndarray) -> tuple[np.ndarray | None, ...]:
-        """The gradients of the inputs, given that of the output; refused if an input was changed since."""
-        if self.backward is None:
-            raise UsageError(
-                f"backward() came to '{self.name}' of a graph that was used and freed",
-                fix="run the forward pass again before the second backward()",
-            )
-        if _sum_of_versions(self.inputs) != self.version:
-            raise UsageError(
-                f"an input of '{self.name}' was changed in place after it was used",
-                fix="change it after backward(), or make a new tensor instead",
-            )
-        return self.backward(gradient)
-
-    def free(self) -> None:
-        self.backward, self.inputs = None, ()
+from brainbox_core.tape import Backward, Node, is_recording, run_backward
+from brainbox_core.tape import no_grad as no_grad
 
 
 class Tensor:
@@ -176,20 +121,8 @@ class Tensor:
             raise UsageError("the gradient's shape differs", expected=self.shape, got=gradient.shape)
         if self.node is None:
             self._accumulate(gradient)
-            return
-        arrived = {self.node: gradient}
-        with np.errstate(all="ignore"):  # an infinite slope, as of sqrt at 0, is a result
-            for node in _newest_first(self.node):
-                for tensor, part in zip(node.inputs, node.gradients(arrived.pop(node)), strict=True):
-                    if part is None or not tensor.requires_grad:
-                        continue
-                    if tensor.node is None:
-                        tensor._accumulate(part)
-                    elif (before := arrived.get(tensor.node)) is not None:
-                        arrived[tensor.node] = before + part  # not in place: `before` may be shared with another input
-                    else:
-                        arrived[tensor.node] = part
-                node.free()
+        else:
+            run_backward(self.node, gradient)
 
     def _accumulate(self, gradient: np.ndarray) -> None:
         total = gradient if self.grad is None else self.grad + gradient
@@ -247,14 +180,12 @@ class Tensor:
     def __neg__(self) -> Tensor:
         return record("neg", -self._data, (self,), lambda g: (-g,))
 
-    def __radd__(self, other) -> Tensor:
-        return self._beside(other) + self
+    __radd__ = __add__
 
     def __rsub__(self, other) -> Tensor:
         return self._beside(other) - self
 
-    def __rmul__(self, other) -> Tensor:
-        return self._beside(other) * self
+    __rmul__ = __mul__
 
     def __rtruediv__(self, other) -> Tensor:
         return self._beside(other) / self
@@ -363,13 +294,14 @@ class Tensor:
     # --- shape ---------------------------------------------------------------------------------------------------
 
     def reshape(self, *shape: int | tuple[int, ...]) -> Tensor:
+        wanted: Any = shape  # sizes one by one, or all of them in one tuple or list
         if len(shape) == 1 and isinstance(shape[0], tuple | list):
-            shape = tuple(shape[0])
+            wanted = tuple(shape[0])
         before = self.shape
         try:
-            y = self._data.reshape(shape)
+            y = self._data.reshape(wanted)
         except ValueError:
-            raise UsageError(f"cannot reshape {self.size} elements", expected=shape, got=f"shape {before}") from None
+            raise UsageError(f"cannot reshape {self.size} elements", expected=wanted, got=f"shape {before}") from None
         return record("reshape", y, (self,), lambda g: (g.reshape(before),))
 
     def transpose(self, *axes: int) -> Tensor:
@@ -414,7 +346,7 @@ def record(name: str, data: np.ndarray, inputs: tuple[Tensor, ...], backward: Ba
     out = Tensor.__new__(Tensor)
     out._data = data if isinstance(data, np.ndarray) else np.asarray(data)  # NumPy makes numbers of arrays without axes
     out.requires_grad, out.grad, out.node, out.version = False, None, None, 0
-    if _recording.get():
+    if is_recording():
         for tensor in inputs:
             if tensor.requires_grad:
                 out.requires_grad, out.node = True, Node(name, inputs, backward)
@@ -436,24 +368,6 @@ def unbroadcast(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         axis + added for axis, size in enumerate(shape) if size == 1 and gradient.shape[axis + added] != 1
     )
     return gradient.sum(axis=(*range(added), *stretched)).reshape(shape)
-
-
-def _newest_first(root: Node) -> list[Node]:
-    found, waiting = {root}, [root]
-    while waiting:  # iterative: a chain of a million operations is deeper than Python's stack
-        for tensor in waiting.pop().inputs:
-            if tensor.node is not None and tensor.node not in found:
-                found.add(tensor.node)
-                waiting.append(tensor.node)
-    return sorted(found, key=operator.attrgetter("serial"), reverse=True)
-
-
-def _sum_of_versions(tensors: tuple[Tensor, ...]) -> int:
-    """A number that changes when any of the tensors does, because versions only ever grow."""
-    total = 0
-    for tensor in tensors:
-        total += tensor.version
-    return total
 
 
 def _to(tensor: Tensor, gradient: np.ndarray, derivative: np.ndarray | float | None = None) -> np.ndarray | None:

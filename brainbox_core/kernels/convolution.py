@@ -1,12 +1,11 @@
-"""The heavy operations on plain ndarrays, forward beside backward. No tensors and no tape in here.
+"""Convolution and pooling on plain ndarrays, forward beside backward. No tensors and no tape in here.
 
 Images are NHWC: (batch, height, width, channels), the order that microcontroller kernels use. Kernels of convolutions
 are (height, width, input channels, output channels). Everything runs in the dtype it is given, complex128 included (the
-gradient checks need that), so ordering always looks at the real part.
+gradient checks need that), so ordering always looks at the real part. `plain.py` has the same in loops.
 
 Sources: im2col from Chellapilla, Puri, Simard, "High performance convolutional neural networks for document processing"
-(2006); batch normalisation from Ioffe and Szegedy (2015); the rest from Goodfellow, Bengio, Courville, "Deep Learning"
-(2016), chapters 6 and 9.
+(2006); the rest from Goodfellow, Bengio, Courville, "Deep Learning" (2016), chapter 9.
 """
 
 from __future__ import annotations
@@ -18,26 +17,6 @@ Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]  # rows above and below, columns left and right
 
 _MOST_COLUMNS = 256 << 20  # bytes of columns that a convolution may keep for its backward pass
-
-# --- linear ----------------------------------------------------------------------------------------------------------
-
-
-def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """x @ weight + bias: (N, I) or (N, T, I), (I, O), (O,) -> (N, O) or (N, T, O)."""
-    y = x @ weight
-    y += bias
-    return y
-
-
-def linear_backward(
-    g: np.ndarray, x: np.ndarray, weight: np.ndarray, need_dx: bool, out: np.ndarray | None = None
-) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
-    """Gradients of input (None unless needed), weight (written to `out` if given) and bias."""
-    shape = x.shape
-    x, g = x.reshape(-1, shape[-1]), g.reshape(-1, g.shape[-1])
-    dx = (g @ weight.T).reshape(shape) if need_dx else None
-    return dx, np.matmul(x.T, g, out=out), np.ones(len(g), g.dtype) @ g
-
 
 # --- convolution -----------------------------------------------------------------------------------------------------
 
@@ -83,8 +62,8 @@ def _columns(x: np.ndarray, kernel: Pair, stride: Pair, pool: Pair, out: Pair) -
     """Every window as a row (im2col): (N, H, W, C) -> (PH*PW * N*OH*OW, KH*KW*C).
 
     The windows come in groups, one for each place in the pooling window, so that pooling later compares whole groups.
-    Within a group they are in the order of the images; with one channel in the order of places in the image, because a
-    row of a window is too short to copy well, and the same place in all images is not.
+    Within a group they are in the order of the images. With one channel they are in the order of places in the image
+    instead: a row of a window is then too few numbers to copy fast, and the same place in all images is a long run.
     """
     (kh, kw), (sh, sw), (ph, pw), (oh, ow) = kernel, stride, pool, out
     n, _, _, c = x.shape
@@ -216,21 +195,25 @@ def conv2d_backward(
     for weight, tap in zip(weights, _taps((kh, kw), stride, (oh * ph, ow * pw)), strict=True):
         np.matmul(rows, weight, out=share.reshape(-1, c))
         dx[tap[1:]] += share
-    (top, bottom), (left, right) = padding
-    dx = dx[top : shape[1] - bottom, left : shape[2] - right].transpose(2, 0, 1, 3)
+    (top, bottom), (before, after) = padding
+    dx = dx[top : shape[1] - bottom, before : shape[2] - after].transpose(2, 0, 1, 3)
     return np.ascontiguousarray(dx), dkernel.reshape(kernel.shape), dbias
 
 
-def _conv2d_backward_in_parts(g, parts, kernel, stride, padding, pool, need_dx):
+def _conv2d_backward_in_parts(
+    g: np.ndarray, parts: list[np.ndarray], kernel: np.ndarray, stride: Pair, padding: Padding, pool: Pair, need: bool
+) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
     """The backward pass of a batch whose columns together would take too much memory."""
-    start, dxs, dkernel, dbias = 0, [], 0, 0
+    start, dxs = 0, []
+    dkernel, dbias = np.zeros_like(kernel, g.dtype), np.zeros(kernel.shape[-1], g.dtype)
     for part in parts:
         _, cache = conv2d(part, kernel, np.zeros(kernel.shape[-1], kernel.dtype), stride, ((0, 0), (0, 0)), pool)
         gradient = g[start : start + len(part)]
-        dx, dk, db = conv2d_backward(gradient, cache, kernel, stride, padding, pool, need_dx)
+        dx, dk, db = conv2d_backward(gradient, cache, kernel, stride, padding, pool, need)
         start, dkernel, dbias = start + len(part), dkernel + dk, dbias + db
-        dxs.append(dx)
-    return (np.concatenate(dxs) if need_dx else None), dkernel, dbias
+        if dx is not None:
+            dxs.append(dx)
+    return (np.concatenate(dxs) if need else None), dkernel, dbias
 
 
 def _keep_larger(best: np.ndarray, other: np.ndarray) -> None:
@@ -287,129 +270,3 @@ def avg_pool2d_backward(g: np.ndarray, shape: tuple[int, ...], size: Pair, strid
     for tap in _taps(size, stride, g.shape[1:3]):
         dx[tap] += share
     return dx
-
-
-# --- softmax and losses ----------------------------------------------------------------------------------------------
-
-
-def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
-    """exp(x) / sum(exp(x)), shifted by the maximum so that it cannot overflow."""
-    e = np.exp(x - x.real.max(axis=axis, keepdims=True))
-    e /= e.sum(axis=axis, keepdims=True)
-    return e
-
-
-def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
-    """log(softmax(x)) without the underflow of taking the logarithm afterwards."""
-    shifted = x - x.real.max(axis=axis, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
-
-
-def softmax_cross_entropy(logits: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of -sum(targets * log_softmax(logits)) over the batch, and its gradient by the logits.
-
-    Args:
-        logits: (N, K).
-        targets: (N, K) probabilities that sum to 1 in each row.
-    """
-    log_p = log_softmax(logits)
-    share = 1 / len(logits)
-    loss = -(targets * log_p).sum() * share
-    gradient = np.exp(log_p)
-    gradient -= targets
-    gradient *= share
-    return np.asarray(loss, logits.dtype), gradient
-
-
-def cross_entropy_of_labels(
-    logits: np.ndarray, labels: np.ndarray, smoothing: float, counted: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The same for targets that are 1 - smoothing at a label, with smoothing spread over all classes.
-
-    Args:
-        logits: (N, K).
-        labels: (N,) whole numbers; any where they do not count.
-        smoothing: from 0 to less than 1.
-        counted: (N,) which rows count, at least one; all if None. The mean is over those.
-    """
-    n, classes = logits.shape
-    share = 1 / (n if counted is None else np.count_nonzero(counted))
-    if counted is not None:
-        labels = np.where(counted, labels, 0)
-    there = np.arange(n), labels
-    gradient = logits - logits.real.max(axis=1, keepdims=True)
-    wanted = gradient[there]  # what the loss wants to be large
-    if smoothing:
-        wanted = (1 - smoothing) * wanted + smoothing * gradient.mean(axis=1)
-    np.exp(gradient, out=gradient)
-    total = gradient @ np.ones(classes, gradient.dtype)
-    loss = np.log(total)
-    loss -= wanted
-    gradient *= (share / total)[:, None]
-    if smoothing:
-        gradient -= smoothing / classes * share
-    gradient[there] -= (1 - smoothing) * share
-    if counted is not None:
-        loss *= counted
-        gradient *= counted[:, None]
-    return np.asarray(loss.sum() * share, logits.dtype), gradient
-
-
-def binary_cross_entropy(logits: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted mean of -y log(p) - (1 - y) log(1 - p) with p = sigmoid(logits), and its gradient by the logits.
-
-    log(1 + exp(-|x|)) keeps it finite for every logit. All three arrays have the same shape.
-    """
-    positive = logits.real > 0
-    away = np.where(positive, -logits, logits)  # -|x|, analytic for the complex step
-    losses = np.where(positive, logits, 0) - logits * targets + np.log1p(np.exp(away))
-    share = 1 / logits.size
-    p = 0.5 * np.tanh(0.5 * logits) + 0.5
-    gradient = (p - targets) * weights * share
-    return np.asarray((losses * weights).sum() * share, logits.dtype), gradient.astype(logits.dtype, copy=False)
-
-
-# --- batch normalisation and embedding -------------------------------------------------------------------------------
-
-
-def batch_norm(
-    x: np.ndarray, gain: np.ndarray, shift: np.ndarray, epsilon: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple]:
-    """Every feature (last axis) to mean 0 and variance 1 over the batch, then scaled and shifted.
-
-    Returns:
-        The result, the batch's means and variances, and what the backward pass wants to see again.
-    """
-    axes = tuple(range(x.ndim - 1))
-    mean = x.mean(axis=axes)
-    centred = x - mean
-    variance = (centred * centred).mean(axis=axes)
-    scale = 1 / np.sqrt(variance + epsilon)
-    normal = centred * scale
-    return normal * gain + shift, mean, variance, (normal, scale)
-
-
-def batch_norm_backward(g: np.ndarray, cache: tuple, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gradients of input, gain and shift."""
-    normal, scale = cache
-    axes = tuple(range(g.ndim - 1))
-    dgain, dshift = (g * normal).sum(axis=axes), g.sum(axis=axes)
-    count = g.size // g.shape[-1]
-    dx = (g - (dshift + normal * dgain) / count) * (gain * scale)
-    return dx, dgain, dshift
-
-
-def embedding_backward(g: np.ndarray, indices: np.ndarray, count: int) -> np.ndarray:
-    """The gradient of a table whose rows were looked up: (..., D), (...) -> (count, D).
-
-    One id after the other, its rows added up by BLAS. For 65 ids that is 8 times as fast as np.add.reduceat over sorted
-    rows, and 3 times as fast as a product with one-hot rows.
-    """
-    rows, flat = g.reshape(-1, g.shape[-1]), indices.reshape(-1)
-    table = np.zeros((count, rows.shape[-1]), g.dtype)
-    order = np.argsort(flat, kind="stable")
-    used, starts = np.unique(flat[order], return_index=True)
-    ones = np.ones(len(flat), g.dtype)
-    for row, start, end in zip(used, starts, [*starts[1:], len(flat)], strict=False):  # no id has no starts
-        np.matmul(ones[start:end], rows[order[start:end]], out=table[row])
-    return table

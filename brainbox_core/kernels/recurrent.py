@@ -22,7 +22,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from brainbox_core.kernels.convolution import embedding_backward
+from brainbox_core.kernels.dense import embedding_backward
 
 Arrays = tuple[np.ndarray, ...]
 Gradients = tuple[np.ndarray | None, ...]
@@ -107,12 +107,7 @@ def rnn(
 ) -> tuple[Arrays, Arrays]:
     """h' = tanh(x @ weight + h @ recurrent + bias).
 
-    Args:
-        x: (T, N, I), or whole numbers (T, N).
-        weight: (I, H).
-        recurrent: (H, H).
-        bias: (H,).
-        h: (N, H), the state before the first step.
+    (T, N, I) or whole numbers (T, N), (I, H), (H, H), (H,), and the state before the first step (N, H).
 
     Returns:
         The states ((T + 1, N, H),) from before the first step to after the last, and what the backward pass wants.
@@ -124,24 +119,16 @@ def rnn(
         np.matmul(hs[t], recurrent, out=z)
         z += product[0]
         np.tanh(z, out=z)
-    return (hs,), (hs,)
+    return (hs,), (hs, x, weight, recurrent)
 
 
-def rnn_backward(
-    g: np.ndarray,
-    cache: Arrays,
-    x: np.ndarray,
-    weight: np.ndarray,
-    recurrent: np.ndarray,
-    need_dx: bool,
-    norms: np.ndarray | None = None,
-) -> Gradients:
+def rnn_backward(g: np.ndarray, cache: Arrays, need_dx: bool, norms: np.ndarray | None = None) -> Gradients:
     """Gradients of x (None unless needed), weight, recurrent, bias and h, from that of the outputs (T, N, H).
 
     Args:
         norms: (T,), filled in with the length of the gradient with respect to each output, if given.
     """
-    (hs,) = cache
+    hs, x, weight, recurrent = cache
     dz, dh = np.empty_like(hs[1:]), np.zeros_like(hs[0])
     back = np.ascontiguousarray(recurrent.T)
     for t in reversed(range(len(dz))):
@@ -170,16 +157,7 @@ def gru(
 ) -> tuple[Arrays, Arrays]:
     """r, z = sigmoid(...), n = tanh(... + r * u) with u = h @ recurrent_n + candidate_bias, h' = (1 - z) * n + z * h.
 
-    Args:
-        x: (T, N, I), or whole numbers (T, N).
-        weight: (I, 3 H), for reset r, update z and candidate n.
-        recurrent: (H, 3 H).
-        bias: (3 H,).
-        candidate_bias: (H,).
-        h: (N, H), the state before the first step.
-
-    Returns:
-        The states ((T + 1, N, H),) from before the first step to after the last, and what the backward pass wants.
+    As `rnn`, with weights (I, 3 H), (H, 3 H), (3 H,) for reset r, update z and candidate n, and candidate_bias (H,).
     """
     project, blocks = _projection(x, weight, bias, 3), _by_gate(recurrent, 3, len(x))
     hs, product = _states(h, len(x)), np.empty((3, *h.shape), h.dtype)
@@ -200,20 +178,12 @@ def gru(
         np.subtract(hs[t], n, out=after)
         after *= z
         after += n  # n + z (h - n)
-    return (hs,), (hs, us, gates)
+    return (hs,), (hs, us, gates, x, weight, recurrent)
 
 
-def gru_backward(
-    g: np.ndarray,
-    cache: Arrays,
-    x: np.ndarray,
-    weight: np.ndarray,
-    recurrent: np.ndarray,
-    need_dx: bool,
-    norms: np.ndarray | None = None,
-) -> Gradients:
+def gru_backward(g: np.ndarray, cache: Arrays, need_dx: bool, norms: np.ndarray | None = None) -> Gradients:
     """Gradients of x, weight, recurrent, bias, candidate_bias and h; see `rnn_backward`. The cache is used up."""
-    hs, us, gates = cache
+    hs, us, gates, x, weight, recurrent = cache
     steps, _, n, size = gates.shape
     dgates = gates.reshape(steps, n, 3 * size)  # in the place of what each step has read and nobody needs any more
     dproducts = np.empty_like(dgates)
@@ -254,17 +224,8 @@ def lstm(
 ) -> tuple[Arrays, Arrays]:
     """o, i, f = sigmoid(...), n = tanh(...), c' = f * c + i * n, h' = o * tanh(c').
 
-    Args:
-        x: (T, N, I), or whole numbers (T, N).
-        weight: (I, 4 H), for output o, input i, forget f and candidate n.
-        recurrent: (H, 4 H).
-        bias: (4 H,).
-        h: (N, H), the output before the first step.
-        c: (N, H), the cell before the first step.
-
-    Returns:
-        Outputs and cells, each (T + 1, N, H) from before the first step to after the last, and what the backward pass
-        wants.
+    As `rnn`, with weights (I, 4 H), (H, 4 H), (4 H,) for output o, input i, forget f and candidate n. The state is the
+    outputs h and the cells c, before the first step (N, H) and returned as (T + 1, N, H) each.
     """
     project, blocks = _projection(x, weight, bias, 4), _by_gate(recurrent, 4, len(x))
     hs, cs, gates = _states(h, len(x)), _states(c, len(x)), np.empty((len(x), 4, *h.shape), h.dtype)
@@ -283,20 +244,12 @@ def lstm(
         after += work
         np.tanh(after, out=work)
         np.multiply(o, work, out=hs[t + 1])
-    return (hs, cs), (hs, cs, gates)
+    return (hs, cs), (hs, cs, gates, x, weight, recurrent)
 
 
-def lstm_backward(
-    g: np.ndarray,
-    cache: Arrays,
-    x: np.ndarray,
-    weight: np.ndarray,
-    recurrent: np.ndarray,
-    need_dx: bool,
-    norms: np.ndarray | None = None,
-) -> Gradients:
+def lstm_backward(g: np.ndarray, cache: Arrays, need_dx: bool, norms: np.ndarray | None = None) -> Gradients:
     """Gradients of x, weight, recurrent, bias, h and c; see `rnn_backward`. The cache is used up."""
-    hs, cs, gates = cache
+    hs, cs, gates, x, weight, recurrent = cache
     steps, _, n, size = gates.shape
     dz = gates.reshape(steps, n, 4 * size)  # in the place of what each step has read and nobody needs any more
     dh, dc, through = np.zeros((3, n, size), hs.dtype)
@@ -329,4 +282,10 @@ def lstm_backward(
     return dx, dweight, _recurrent_gradient(hs, dz), dbias, dh, dc
 
 
-CELLS = {"rnn": (rnn, rnn_backward), "gru": (gru, gru_backward), "lstm": (lstm, lstm_backward)}
+Forward = Callable[..., tuple[Arrays, Arrays]]
+Backward = Callable[..., Gradients]
+CELLS: dict[str, tuple[Forward, Backward]] = {
+    "rnn": (rnn, rnn_backward),
+    "gru": (gru, gru_backward),
+    "lstm": (lstm, lstm_backward),
+}

@@ -59,7 +59,8 @@ class SparseRows:
 
     def take(self, rows: ArrayLike, axis: int = 0) -> SparseRows:
         """Some of the rows, by their numbers, in that order."""
-        starts, counts = self.indptr.take(rows), np.diff(self.indptr).take(rows)
+        rows = np.asarray(rows, np.intp)
+        starts, counts = self.indptr[rows], np.diff(self.indptr)[rows]
         indptr = np.concatenate([[0], np.cumsum(counts)])
         entries = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], counts)
         return SparseRows(indptr, self.indices[entries], self.data[entries], self.shape[1])

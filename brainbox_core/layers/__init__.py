@@ -4,7 +4,8 @@ from brainbox_core.layers.activation import LeakyReLU, ReLU, Sigmoid, Softmax, T
 from brainbox_core.layers.base import Cost, Layer
 from brainbox_core.layers.convolution import AvgPool, Conv2D, MaxPool
 from brainbox_core.layers.dense import Embedding, Flatten, Linear
-from brainbox_core.layers.normalization import BatchNorm, Dropout
+from brainbox_core.layers.dropout import Dropout
+from brainbox_core.layers.normalization import BatchNorm
 from brainbox_core.layers.recurrent import GRU, LSTM, RNN, carried, gradient_flow
 
 # Model files name their layers; only these names are ever looked up, nothing is imported by name.

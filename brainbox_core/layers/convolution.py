@@ -76,8 +76,8 @@ class Conv2D(Layer):
         self.bias = self.parameter("bias", np.zeros(shapes["bias"], np.float32))
         self.zeros = ((0, 0), (0, 0))
         if self.padding == "same":
-            sides = zip((h, w), self.kernel, self.stride, strict=True)
-            self.zeros = tuple(same_padding(size, k, s) for size, k, s in sides)
+            across, down = zip((h, w), self.kernel, self.stride, strict=True)
+            self.zeros = same_padding(*across), same_padding(*down)
         return shape
 
     def __call__(self, x: Tensor, training: bool = False, pool: Pair = (1, 1)) -> Tensor:
@@ -96,7 +96,7 @@ class Conv2D(Layer):
     def _image(self, shape: Shape) -> tuple[int, int, int]:
         if len(shape) not in (2, 3):
             raise self.misfit("images: (batch, height, width, channels) or (batch, height, width)", shape)
-        return (*shape, 1) if len(shape) == 2 else shape
+        return shape[0], shape[1], shape[2] if len(shape) == 3 else 1
 
 
 class Pool(Layer):

@@ -55,8 +55,9 @@ class Linear(Layer):
 
     def __call__(self, x: Tensor | SparseRows, training: bool = False) -> Tensor:
         self.output_shape(x.shape[1:])
-        linear = functional.sparse_linear if isinstance(x, SparseRows) else functional.linear
-        return linear(x, self.weight, self.bias)
+        if isinstance(x, SparseRows):
+            return functional.sparse_linear(x, self.weight, self.bias)
+        return functional.linear(x, self.weight, self.bias)
 
     def multiply_adds(self, input_shape: Shape) -> int:
         return math.prod(input_shape) * self.units
@@ -107,24 +108,24 @@ class Embedding(Layer):
         return (*input_shape, self.dim)
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
-        self.table = self.parameter("table", rng.standard_normal((self.ids, self.dim)).astype(np.float32))
+        self.table = self.parameter("table", initializers.normal((self.ids, self.dim), rng))
         return self.output_shape(input_shape)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         return {"table": (self.ids, self.dim)}
 
     def __call__(self, x: Tensor, training: bool = False) -> Tensor:
-        return functional.embedding(self.table, whole_ids(self, x))
+        return functional.embedding(self.table, whole_ids(self, self.ids, x))
 
 
-def whole_ids(layer: Layer, x: Tensor) -> np.ndarray:
-    """The inputs of a layer that looks up `layer.ids` ids as whole numbers; others are refused."""
+def whole_ids(layer: Layer, count: int, x: Tensor) -> np.ndarray:
+    """The ids that a layer looks up, as whole numbers from 0 to count - 1; anything else is refused."""
     with np.errstate(invalid="ignore"):  # what is no whole number is told below
         ids = x.data.real.astype(np.intp)
-    if ids.size and not (ids.min() >= 0 and ids.max() < layer.ids and (ids == x.data).all()):
+    if ids.size and not (ids.min() >= 0 and ids.max() < count and (ids == x.data).all()):
         raise UsageError(
             f"{layer.label} looks up ids",
-            expected=f"whole numbers from 0 to {layer.ids - 1}",
+            expected=f"whole numbers from 0 to {count - 1}",
             got=f"values from {x.data.real.min():g} to {x.data.real.max():g}",
         )
     return ids

@@ -6,14 +6,39 @@ outputs one input goes to.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
 from brainbox_core.errors import UsageError
 
 Initializer = Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
+
+_left_out: ContextVar[bool] = ContextVar("left_out", default=False)
+
+
+@contextmanager
+def left_out() -> Iterator[None]:
+    """Inside, weights start at 0, because a file is about to fill them in: nothing is drawn in vain."""
+    token = _left_out.set(True)
+    try:
+        yield
+    finally:
+        _left_out.reset(token)
+
+
+def _drawn(draw: Initializer) -> Initializer:
+    """An initializer that draws only where its numbers will be used."""
+
+    @functools.wraps(draw)
+    def start(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return np.zeros(shape, np.float32) if _left_out.get() else draw(shape, rng)
+
+    return start
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -27,16 +52,25 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return window * shape[-2], window * shape[-1]
 
 
+@_drawn
+def normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Normal with variance 1, for tables of vectors."""
+    return _normal(shape, rng, 1.0)
+
+
+@_drawn
 def he(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Normal with variance 2 / fan-in, for layers followed by a ReLU (He et al. 2015)."""
     return _normal(shape, rng, math.sqrt(2 / fans(shape)[0]))
 
 
+@_drawn
 def lecun(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Normal with variance 1 / fan-in (LeCun et al., "Efficient BackProp", 1998)."""
     return _normal(shape, rng, math.sqrt(1 / fans(shape)[0]))
 
 
+@_drawn
 def glorot(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Uniform with variance 2 / (fan-in + fan-out), for tanh and sigmoid (Glorot and Bengio 2010)."""
     limit = math.sqrt(6 / sum(fans(shape)))
@@ -48,6 +82,7 @@ def zeros(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     return np.zeros(shape, np.float32)
 
 
+@_drawn
 def orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """A random rotation (or part of one): it keeps lengths, however often it is applied (Saxe et al. 2014)."""
     rows, columns = shape

@@ -46,7 +46,8 @@ class Recurrent(Layer):
         self.units = whole("units", units)
         self.ids = None if ids is None else whole("ids", ids)
         self.last = bool(last)
-        self.carry, self.state = False, None
+        self.carry = False
+        self.state: State | None = None
         self._norms: list[np.ndarray] | None = None
 
     @property
@@ -107,9 +108,9 @@ class Recurrent(Layer):
         weight, *weights = self._weights()
         if embedding is None:
             self.output_shape(x.shape[1:])
-            inputs = whole_ids(self, x) if self.takes_ids else x
+            inputs = x if self.ids is None else whole_ids(self, self.ids, x)
         elif x.size > embedding.ids:
-            inputs, weight = whole_ids(embedding, x), embedding.table @ weight
+            inputs, weight = whole_ids(embedding, embedding.ids, x), embedding.table @ weight
         else:
             inputs = embedding(x)
         if lengths is not None:

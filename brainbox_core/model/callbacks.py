@@ -41,26 +41,27 @@ def lower_is_better(metric: str) -> bool:
     return any(part in metric for part in ("loss", "error", "mse", "mae", "bits", "perplexity", "gradient"))
 
 
-class _Best:
-    """The best value of a metric so far."""
+class _Watcher(Callback):
+    """Knows the best value of a metric so far."""
 
     def __init__(self, monitor: str):
         self.monitor = monitor
-        self.value: float | None = None
+        self.best: float | None = None
         self.sign = -1 if lower_is_better(monitor) else 1
 
     def improved(self, logs: Logs) -> bool:
+        """Whether this epoch is better than all before it."""
         if self.monitor not in logs:
             known = ", ".join(name for name, value in logs.items() if isinstance(value, int | float))
             raise UsageError(f"there is no metric '{self.monitor}'", expected=known, fix="give fit() validation data")
         value = logs[self.monitor]
-        if math.isnan(value) or (self.value is not None and self.sign * value <= self.sign * self.value):
+        if math.isnan(value) or (self.best is not None and self.sign * value <= self.sign * self.best):
             return False
-        self.value = value
+        self.best = value
         return True
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(_Watcher):
     """Ends training once a metric has not improved for some epochs. (`fit` restores the best weights in any case.)
 
     Args:
@@ -69,16 +70,16 @@ class EarlyStopping(Callback):
     """
 
     def __init__(self, monitor: str = "val_loss", patience: int = 3):
-        self.patience = whole("patience", patience)
-        self.best, self.waited = _Best(monitor), 0
+        super().__init__(monitor)
+        self.patience, self.waited = whole("patience", patience), 0
 
     def on_epoch_end(self, model: Network, logs: Logs) -> None:
-        self.waited = 0 if self.best.improved(logs) else self.waited + 1
+        self.waited = 0 if self.improved(logs) else self.waited + 1
         if self.waited >= self.patience:
             model.stop_training = True
 
 
-class ModelCheckpoint(Callback):
+class ModelCheckpoint(_Watcher):
     """Saves the model after every epoch in which a metric improved.
 
     Args:
@@ -87,8 +88,9 @@ class ModelCheckpoint(Callback):
     """
 
     def __init__(self, path: str | Path, monitor: str = "val_loss"):
-        self.path, self.best = Path(path), _Best(monitor)
+        super().__init__(monitor)
+        self.path = Path(path)
 
     def on_epoch_end(self, model: Network, logs: Logs) -> None:
-        if self.best.improved(logs):
+        if self.improved(logs):
             model.save(self.path)

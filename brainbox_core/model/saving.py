@@ -12,21 +12,30 @@ in the file is ever run or imported.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import math
 import os
 import re
-from collections.abc import Mapping
-from typing import BinaryIO, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 
+from brainbox_core import __version__, layers
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import atomic_write, kind_of, open_unchanging, printable
-from brainbox_core.model.strict_json import read_json
+from brainbox_core.layers import Layer
+from brainbox_core.layers.base import Shape
+from brainbox_core.loss import KINDS, Loss
+from brainbox_core.model.network import Network
 
+Part = TypeVar("Part")
+
+MAX_DEPTH = 32
+MAX_VALUES = 200_000
 FORMAT = 1
 MAX_TENSORS = 10_000
 MAX_HEADER = 8 << 20  # bytes
@@ -43,6 +52,9 @@ _PICKLED = re.compile(
 )
 _TEXT = re.compile(rb"[^\x00-\x08\x0e-\x1f]*\Z")
 
+# A whole string, a bracket or a comma; a quote alone is a string without an end. Possessive: it never backtracks.
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|["\[\]{},]')
+
 _RESTORE = "train the model again or restore the file from a copy"
 _CHOOSE = "name a model.safetensors that brainbox wrote"
 
@@ -57,7 +69,7 @@ class _Place(NamedTuple):
     shape: tuple[int, ...]
 
 
-def save_model(path: str | os.PathLike, tensors: Mapping[str, np.ndarray], meta: Mapping[str, object]) -> None:
+def save_model(path: str | os.PathLike, tensors: Mapping[str, np.ndarray], meta: dict[str, Any]) -> None:
     """Write a model atomically; the same input gives the same bytes in every process.
 
     Args:
@@ -122,7 +134,7 @@ def _read(file: BinaryIO, size: int, where: str) -> tuple[dict[str, np.ndarray],
     document = _document(header.pop("__metadata__", None), where)
     places = _places(header, room, where)
     data = bytearray(room)
-    file.readinto(data)
+    file.readinto(data)  # type: ignore[attr-defined]  # every open binary file has it; its type does not say so
     tensors = {p.name: np.ndarray(p.shape, p.dtype, buffer=data, offset=p.begin) for p in places}
     if document["sha256"] != _digest(tensors, document["meta"]):
         raise InputError("damaged: checksum differs", where=where, fix=_RESTORE)
@@ -171,7 +183,8 @@ def _document(metadata: object, where: str) -> dict:
     if not isinstance(text, str):
         raise InputError("not a brainbox model (safetensors of another program)", where=where, fix=_CHOOSE)
     document = read_json(text, where=f"{where}, description", fix=_RESTORE)
-    version = document.get("format") if isinstance(document, dict) else None
+    document = document if isinstance(document, dict) else {}
+    version = document.get("format")
     if type(version) is int and version > FORMAT:
         what = f"made by a newer brainbox (format {version}); this one reads up to {FORMAT}"
         raise InputError(what, where=where, fix="update with: pip install --upgrade braininabox")
@@ -218,7 +231,7 @@ def _place(name: str, entry: object, where: str) -> _Place:
     if not fits or len(extent) != 2 or math.prod(shape) * dtype.itemsize != extent[1] - extent[0]:
         what = f"shape does not match data: tensor {_quote(name)} of shape {_quote(shape)} at {_quote(extent)}"
         raise InputError(what, where=where, fix=_RESTORE)
-    return _Place(*extent, name, dtype, tuple(shape))
+    return _Place(extent[0], extent[1], name, dtype, tuple(shape))
 
 
 def _digest(tensors: Mapping[str, np.ndarray], meta: dict) -> str:
@@ -246,3 +259,133 @@ def _plain_array(name: str, tensor: np.ndarray) -> np.ndarray:
 
 def _quote(text: object) -> str:
     return f"'{printable(str(text), limit=80)}'"
+
+
+# --- networks --------------------------------------------------------------------------------------------------------
+
+
+def describe(network: Network, loss: Loss | None) -> dict[str, Any]:
+    """What a model file says of a network beside its weights, in JSON types.
+
+    Raises:
+        UsageError: a layer is of the user's own making, which a file cannot bring back.
+    """
+    for layer in network.layers:
+        if layers.KINDS.get(type(layer).__name__) is not type(layer):
+            what = f"{layer.label} is of your own making, and a file could not bring it back"
+            raise UsageError(what, fix="keep model.state() with numpy.savez()")
+    meta = {
+        "kind": "sequential",
+        **network.meta,
+        "seed": network.seed,
+        "input_shape": list(network.input_shape),
+        "layers": network.config(),
+        "versions": {"brainbox": __version__, "numpy": np.__version__},
+    }
+    return meta if loss is None else meta | {"loss": {"kind": type(loss).__name__, "config": loss.config()}}
+
+
+@contextlib.contextmanager
+def reading_description(path: str | os.PathLike) -> Iterator[None]:
+    """Inside, what does not fit is the fault of the file that says so."""
+    try:
+        yield
+    except (UsageError, KeyError, TypeError, ValueError) as error:
+        reason = error.line if isinstance(error, UsageError) else f"its description is malformed ({error})"
+        raise InputError(reason, where=str(path), fix="the file does not describe a model; train it again") from None
+
+
+def layers_of(meta: dict[str, Any]) -> list[Layer]:
+    """The layers that a file describes."""
+    return [_rebuild(entry, layers.KINDS, "layer") for entry in meta["layers"]]
+
+
+def loss_of(meta: dict[str, Any]) -> Loss | None:
+    """The loss that a file describes, if it does."""
+    return _rebuild(meta["loss"], KINDS, "loss") if "loss" in meta else None
+
+
+def expect(chain: Sequence[Layer], shape: Shape, arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuse layers whose shapes the file's tensors do not have, before any memory is taken for them."""
+    for layer in chain:
+        for name, wanted in layer.parameter_shapes(shape).items():
+            found = arrays.get(f"{layer.name}/{name}")
+            if found is None or found.shape != wanted:
+                got = "none" if found is None else found.shape
+                raise UsageError(f"{layer.label} expects its {name} to be", expected=wanted, got=got)
+        shape = layer.output_shape(shape)
+
+
+def _rebuild(entry: dict[str, Any], kinds: Mapping[str, type[Part]], what: str) -> Part:
+    """An object from its name and arguments in a model file; only known names are ever looked up."""
+    if entry["kind"] not in kinds:
+        raise UsageError(f"unknown {what}", expected=", ".join(kinds), got=repr(entry["kind"]))
+    return kinds[entry["kind"]](**entry["config"])
+
+
+# --- JSON that anybody may have written ------------------------------------------------------------------------------
+
+
+def read_json(text: str, where: str = "", fix: str = "") -> object:
+    """Parse JSON strictly: no key twice in an object, no NaN or Infinity, no number beyond float64 and 64 bits.
+
+    Depth and number of values are bounded before the parser starts, so that a hostile text costs neither memory nor
+    the stack: at most 32 levels and 200,000 values.
+
+    Args:
+        text: the whole document.
+        where: the file that it comes from, for the error.
+        fix: what to do about a bad file, for the error.
+
+    Raises:
+        InputError: the text is not such JSON.
+
+    Example:
+        >>> read_json('{"layers": [784, 10], "loss": 0.5}')
+        {'layers': [784, 10], 'loss': 0.5}
+        >>> read_json('{"loss": NaN}')
+        Traceback (most recent call last):
+        brainbox_core.errors.InputError: not valid JSON: NaN is not a finite number
+    """
+    depth = values = 0
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if token in "[{":
+            depth += 1
+            values += 1
+        elif token in "]}":
+            depth -= 1
+        elif token == ",":
+            values += 1
+        elif token == '"':
+            raise InputError("not valid JSON: a string without an end", where=where, fix=fix)
+        if depth > MAX_DEPTH or values > MAX_VALUES:
+            what = f"not accepted as JSON: over {MAX_DEPTH} levels or {MAX_VALUES:,} values"
+            raise InputError(what, where=where, fix=fix)
+    try:
+        return json.loads(
+            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_finite, parse_constant=_finite
+        )
+    except ValueError as error:
+        raise InputError(f"not valid JSON: {error}", where=where, fix=fix) from error
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError("a key appears twice in one object")
+    return result
+
+
+def _integer(digits: str) -> int:
+    # The length first: turning 5,000 digits into a number takes long, and Python refuses it with a hint of its own.
+    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**64:
+        raise ValueError("a whole number beyond 64 bits")
+    return int(digits)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is not a finite number")
+    return number

@@ -8,18 +8,18 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from brainbox_core import __version__, layers, loss
+from brainbox_core import layers
 from brainbox_core.data import Augment, DataLoader, stratified_split
-from brainbox_core.errors import ConvergenceError, InputError, UsageError, between, check_memory, whole
+from brainbox_core.errors import ConvergenceError, UsageError, check_memory, whole
 from brainbox_core.kernels.sparse import Rows, SparseRows
-from brainbox_core.layers import Layer
+from brainbox_core.layers import Layer, initializers
 from brainbox_core.layers.base import Shape
 from brainbox_core.layers.fusion import fast_plan
 from brainbox_core.loss import Loss
 from brainbox_core.model import saving, training
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import History
-from brainbox_core.model.summary import Row, Summary
+from brainbox_core.model.summary import Summary, summarize
 from brainbox_core.optimizers import Optimizer
 from brainbox_core.parameters import Parameters
 from brainbox_core.rng import stream
@@ -106,17 +106,18 @@ class Sequential:
             raise UsageError("the model is already built", where=f"inputs of shape {self.input_shape}")
         shape, shapes, count = tuple(input_shape), [tuple(input_shape)], 0
         for layer in self.layers:
-            count += layer.cost(shape).parameters if _knows_its_shape(layer) else 0
-            _afford(count, layer)
+            if type(layer).output_shape is not Layer.output_shape:  # else it may have to be built to know its cost
+                count += layer.cost(shape).parameters
+            what = f"{layer.label} brings the model to {count:,} parameters"
+            check_memory(what, 4 * _COPIES * count, "make the layers smaller")
             built = layer.build(shape, stream(self.seed, "init", layer.name))
             if not isinstance(built, tuple | list):
                 raise UsageError(f"build() of {layer.label} has to return the shape of one output", got=repr(built))
             shape = tuple(built)
             shapes.append(shape)
-        named = {
-            f"{layer.name}/{name}": parameter for layer in self.layers for name, parameter in layer.parameters.items()
-        }
-        params = Parameters(named)
+        params = Parameters(
+            {f"{layer.name}/{name}": p for layer in self.layers for name, p in layer.parameters.items()}
+        )
         if self._optimizer is not None:
             self._optimizer.build(params)
         self._built = _Built(shapes, params, fast_plan(self.layers))
@@ -159,11 +160,11 @@ class Sequential:
 
     @property
     def optimizer(self) -> Optimizer:
-        return _compiled("optimizer", self._optimizer)
+        return _given("optimizer", self._optimizer)
 
     @property
     def loss(self) -> Loss:
-        return _compiled("loss", self._loss)
+        return _given("loss", self._loss)
 
     @loss.setter
     def loss(self, loss: Loss) -> None:
@@ -202,8 +203,8 @@ class Sequential:
             UsageError: fit before compile, or data, labels and layers that do not fit each other.
             ConvergenceError: a loss, gradient or update is not finite; raised before it reaches the weights.
         """
-        _compiled("fit()", self._optimizer)
-        _check_beside(callbacks, augment, validation_split, validation_data)
+        _given("fit()", self._optimizer)
+        training.check_given(callbacks, augment, validation_split, validation_data)
         X = _array(X)
         if not self.built:
             self.build(X.shape[1:])
@@ -215,18 +216,18 @@ class Sequential:
             rows, held = stratified_split(y, validation_split, self.seed)
             validation_data = X.take(held, axis=0), y[held]
         elif validation_data is not None:  # found out now and not after the first epoch
-            validation_data = self._check(_array(validation_data[0])), self._targets(*validation_data)
+            validation_data = self._check(validation_data[0]), self._targets(*validation_data)
         loader = DataLoader(X, y, batch_size, self.seed, indices=rows, augment=augment)
         return training.train(self, loader, epochs, validation_data, callbacks)
 
     def evaluate(self, X: Rows, y: np.ndarray, batch_size: int = 256) -> dict[str, float]:
         """The mean loss, and what else the loss shows beside it, such as accuracy."""
-        loss = _compiled("evaluate()", self._loss)
+        loss = _given("evaluate()", self._loss)
         self._parts("evaluate()")
         y = self._targets(X, y)
         outputs = self._outputs(X, batch_size)
         with np.errstate(all="ignore"):
-            value = loss(Tensor(outputs), y).item()
+            value = loss.measure(Tensor(outputs), y).item()
         return {"loss": value, **loss.metrics(y, outputs)}
 
     def predict(self, X: Rows, batch_size: int = 256) -> np.ndarray:
@@ -238,9 +239,8 @@ class Sequential:
         """
         outputs = self._outputs(X, batch_size)
         if not np.isfinite(outputs).all():
-            raise ConvergenceError(
-                "the prediction is not a finite number", fix="train again with a smaller learning rate"
-            )
+            what, fix = "the prediction is not a finite number", "train again with a smaller learning rate"
+            raise ConvergenceError(what, fix=fix)
         return outputs
 
     def forward(self, x: Tensor | SparseRows, training: bool = False) -> Tensor:
@@ -252,7 +252,7 @@ class Sequential:
 
     def activations(self, X: Rows) -> dict[str, np.ndarray]:
         """What every layer makes of a batch, by the layer's name."""
-        x: Any = self.inputs(self._check(_array(X)))
+        x: Any = self.inputs(self._check(X))
         seen = {}
         with no_grad():
             for layer in self.layers:
@@ -276,12 +276,7 @@ class Sequential:
 
     def summary(self) -> Summary:
         """The layers as a table: output shapes, parameters, multiply-adds, activation bytes, totals."""
-        rows, shapes = [], self._parts("summary()").shapes
-        for layer, before, after in zip(self.layers, shapes, shapes[1:], strict=False):
-            cost = layer.cost(before)
-            row = Row(layer.name, type(layer).__name__, after, cost.parameters, cost.multiply_adds, 4 * cost.outputs)
-            rows.append(row)
-        return Summary(self.input_shape, rows)
+        return summarize(self.layers, self._parts("summary()").shapes)
 
     # --- keeping -------------------------------------------------------------------------------------------------
 
@@ -314,23 +309,7 @@ class Sequential:
             InputError: the file cannot be written.
         """
         arrays = self._arrays("save()")
-        for layer in self.layers:
-            if layers.KINDS.get(type(layer).__name__) is not type(layer):
-                raise UsageError(
-                    f"{layer.label} is of your own making, and a file could not bring it back",
-                    fix="keep model.state() with numpy.savez()",
-                )
-        meta: dict[str, Any] = {
-            "kind": "sequential",
-            **self.meta,
-            "seed": self.seed,
-            "input_shape": list(self.input_shape),
-            "layers": self.config(),
-            "versions": {"brainbox": __version__, "numpy": np.__version__},
-        }
-        if self._loss is not None:
-            meta["loss"] = {"kind": type(self.loss).__name__, "config": self.loss.config()}
-        saving.save_model(path, arrays, meta)
+        saving.save_model(path, arrays, saving.describe(self, self._loss))
 
     @classmethod
     def load(cls, path: str | Path, kind: str | None = None) -> Sequential:
@@ -344,30 +323,16 @@ class Sequential:
             InputError: the file is missing, damaged, foreign, of another kind, or holds layers that do not fit.
         """
         arrays, meta = saving.load_model(path, kind)
-        try:
-            model = cls([_rebuild(entry, layers.KINDS, "layer") for entry in meta["layers"]], seed=meta["seed"])
-            model._expect(tuple(meta["input_shape"]), arrays)
-            model.build(tuple(meta["input_shape"]))
+        with saving.reading_description(path):
+            model = cls(saving.layers_of(meta), seed=meta["seed"])
+            shape = tuple(meta["input_shape"])
+            saving.expect(model.layers, shape, arrays)
+            with initializers.left_out():
+                model.build(shape)
             model.load_state(arrays)
-            if "loss" in meta:
-                model.loss = _rebuild(meta["loss"], loss.KINDS, "loss")
-        except (UsageError, KeyError, TypeError, ValueError) as error:
-            reason = error.line if isinstance(error, UsageError) else f"its description is malformed ({error})"
-            raise InputError(
-                reason, where=str(path), fix="the file does not describe a model; train it again"
-            ) from None
+            model._loss = saving.loss_of(meta)
         model.meta = meta
         return model
-
-    def _expect(self, shape: Shape, arrays: dict[str, np.ndarray]) -> None:
-        """Refuse layers whose shapes the file's tensors do not have, before any memory is taken for them."""
-        for layer in self.layers:
-            for name, wanted in layer.parameter_shapes(shape).items():
-                found = arrays.get(f"{layer.name}/{name}")
-                if found is None or found.shape != wanted:
-                    got = "none" if found is None else found.shape
-                    raise UsageError(f"{layer.label} expects its {name} to be", expected=wanted, got=got)
-            shape = layer.output_shape(shape)
 
     def _arrays(self, what: str) -> dict[str, np.ndarray]:
         arrays = {name: parameter.data for name, parameter in self._parts(what).params.named.items()}
@@ -378,7 +343,7 @@ class Sequential:
     # --- checks --------------------------------------------------------------------------------------------------
 
     def _outputs(self, X: Rows, batch_size: int) -> np.ndarray:
-        X = self._check(_array(X))
+        X = self._check(X)
         whole("batch_size", batch_size)
         with no_grad(), np.errstate(all="ignore"):
             parts = [self.forward(self.inputs(X[i : i + batch_size])).data for i in range(0, len(X), batch_size)]
@@ -386,13 +351,13 @@ class Sequential:
 
     def _check(self, X: Rows) -> Rows:
         """Inputs whose shape fits the model; a last axis of 1 may be there or not."""
+        X = _array(X)
         want = self._parts("predict()").shapes[0]
         if X.shape[1:] in (want, (*want, 1)) or (*X.shape[1:], 1) == want:
             return X
         if X.shape in (want, (*want, 1)) or (*X.shape, 1) == want:
-            raise UsageError(
-                "one input without a batch axis", got=f"shape {X.shape}", fix="X[None] makes it a batch of one"
-            )
+            fix = "X[None] makes it a batch of one"
+            raise UsageError("one input without a batch axis", got=f"shape {X.shape}", fix=fix)
         raise UsageError("inputs do not fit the model", expected=("n", *want), got=X.shape)
 
     def _targets(self, X: Rows, y: np.ndarray) -> np.ndarray:
@@ -408,29 +373,10 @@ class Sequential:
         return self._built
 
 
-def _compiled(what: str, part: Part | None) -> Part:
+def _given(what: str, part: Part | None) -> Part:
     if part is None:
         raise UsageError(f"{what} before compile()", fix="model.compile(optimizer=bb.optimizers.Adam(), loss=...)")
     return part
-
-
-def _check_beside(callbacks: object, augment: object, split: object, data: object) -> None:
-    """Refuse what `fit` is given beside rows and targets and cannot use."""
-    if not isinstance(callbacks, Sequence):
-        raise UsageError("callbacks", expected="a list", got=repr(callbacks), fix="callbacks=[...]")
-    for callback in callbacks:
-        if not isinstance(callback, Callback):
-            hint = f"write {callback.__name__}(...)" if isinstance(callback, type) else "subclass bb.callbacks.Callback"
-            raise UsageError("callbacks holds something else", got=repr(callback), fix=hint)
-    if augment is not None and not callable(augment):
-        raise UsageError("augment", expected="a function of images", got=repr(augment), fix="bb.augment.Warp(shift=2)")
-    between("validation_split", split, 0, 1, below=True)
-    if data is None:
-        return
-    if split:
-        raise UsageError("give validation_split or validation_data, not both")
-    if not isinstance(data, tuple | list) or len(data) != 2:
-        raise UsageError("validation_data", expected="inputs and their targets: (X, y)", got=type(data).__name__)
 
 
 def _array(X: Rows) -> Rows:
@@ -443,21 +389,3 @@ def _array(X: Rows) -> Rows:
     if X.dtype.kind not in "fiub" or X.ndim < 1:
         raise UsageError("X must be an array of real numbers", got=f"{X.dtype}, shape {X.shape}")
     return X
-
-
-def _knows_its_shape(layer: Layer) -> bool:
-    """Whether a layer can say its output's shape without being built (those of users may have to be tried)."""
-    return type(layer).output_shape is not Layer.output_shape
-
-
-def _afford(count: int, layer: Layer) -> None:
-    """Refuse more parameters than the machine has memory to train."""
-    what = f"{layer.label} brings the model to {count:,} parameters"
-    check_memory(what, 4 * _COPIES * count, "make the layers smaller")
-
-
-def _rebuild(entry: dict, kinds: dict, what: str):
-    """An object from its name and arguments in a model file; only known names are ever looked up."""
-    if entry["kind"] not in kinds:
-        raise UsageError(f"unknown {what}", expected=", ".join(kinds), got=repr(entry["kind"]))
-    return kinds[entry["kind"]](**entry["config"])

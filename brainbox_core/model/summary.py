@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from brainbox_core.layers.base import Layer, Shape
+from brainbox_core.screen.display import fitted
 
 
 @dataclass(frozen=True)
@@ -11,7 +16,7 @@ class Row:
 
     name: str
     kind: str
-    output_shape: tuple[int, ...]
+    output_shape: Shape
     parameters: int
     multiply_adds: int
     activation_bytes: int
@@ -26,7 +31,7 @@ class Summary:
         rows: a layer each.
     """
 
-    input_shape: tuple[int, ...]
+    input_shape: Shape
     rows: list[Row]
 
     @property
@@ -45,15 +50,7 @@ class Summary:
         for row in self.rows:
             numbers = (f"{row.parameters:,}", f"{row.multiply_adds:,}", f"{row.activation_bytes:,} B")
             cells.append((row.name, _size(row.output_shape), *numbers))
-        widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if column < 2 else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in cells
-        ]
-        total = self.parameters
+        lines, total = fitted(cells, sys.maxsize, left=2), self.parameters
         lines.append(f"{total:,} parameters: {4 * total:,} B in float32, {total:,} B in int8")
         lines.append(f"{self.multiply_adds:,} multiply-adds an input")
         return "\n".join(lines)
@@ -62,5 +59,15 @@ class Summary:
         return self.text
 
 
-def _size(shape: tuple[int, ...]) -> str:
+def summarize(layers: Sequence[Layer], shapes: Sequence[Shape]) -> Summary:
+    """The summary of layers from the shapes of one input and of one output of each layer."""
+    rows = []
+    for layer, before, after in zip(layers, shapes, shapes[1:], strict=False):
+        cost = layer.cost(before)
+        row = Row(layer.name, type(layer).__name__, after, cost.parameters, cost.multiply_adds, 4 * cost.outputs)
+        rows.append(row)
+    return Summary(shapes[0], rows)
+
+
+def _size(shape: Shape) -> str:
     return "x".join(map(str, shape))

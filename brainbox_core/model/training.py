@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from brainbox_core.data import DataLoader
-from brainbox_core.errors import ConvergenceError, whole
+from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.model import ranges
 from brainbox_core.model.callbacks import Callback
@@ -105,7 +105,10 @@ def _step(model: Network, x: Rows, y: np.ndarray) -> tuple[float, float]:
     averages = [(array, array.copy()) for layer in model.layers for array in layer.buffers.values()]
     inputs, error = model.inputs(x), None
     with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
-        loss = model.loss(model.forward(inputs, training=True), y)
+        outputs = model.forward(inputs, training=True)
+        # The targets fit the shape that the layers promised; if a user's own layer broke its promise, the loss says so.
+        measure = model.loss.measure if outputs.shape == (len(y), *model.output_shape) else model.loss
+        loss = measure(outputs, y)
         value = loss.item()
         if not math.isfinite(value):
             error = _diverged(model, f"loss is {value}", "the loss itself overflows", inputs)
@@ -155,3 +158,22 @@ def _told(callbacks: Sequence[Callback], model: Network, history: History) -> It
     finally:
         for callback in callbacks:
             callback.on_train_end(model, end)
+
+
+def check_given(callbacks: Any, augment: Any, split: Any, data: Any) -> None:
+    """Refuse what `fit` is given beside rows and targets and cannot use."""
+    if not isinstance(callbacks, Sequence):
+        raise UsageError("callbacks", expected="a list", got=repr(callbacks), fix="callbacks=[...]")
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            hint = f"write {callback.__name__}(...)" if isinstance(callback, type) else "subclass bb.callbacks.Callback"
+            raise UsageError("callbacks holds something else", got=repr(callback), fix=hint)
+    if augment is not None and not callable(augment):
+        raise UsageError("augment", expected="a function of images", got=repr(augment), fix="bb.augment.Warp(shift=2)")
+    between("validation_split", split, 0, 1, below=True)
+    if data is None:
+        return
+    if split:
+        raise UsageError("give validation_split or validation_data, not both")
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise UsageError("validation_data", expected="inputs and their targets: (X, y)", got=type(data).__name__)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainbox_core.data import DataLoader, MinMaxScaler, StandardScaler, one_hot, stratified_split
+from brainbox_core.data import DataLoader, MinMaxScaler, StandardScaler, stratified_split
 from brainbox_core.errors import UsageError
 
 X, Y = np.arange(20).reshape(10, 2), np.arange(10)
@@ -71,7 +71,7 @@ def test_a_split_depends_on_the_seed_and_reads_one_hot_rows_and_whole_floats():
     labels = np.repeat(np.arange(3), 20)
     a, b = stratified_split(labels, 0.25, 1)[1], stratified_split(labels, 0.25, 2)[1]
     assert not np.array_equal(a, b)
-    for same in (one_hot(labels, 3), labels.astype(float), labels[:, None]):
+    for same in (np.eye(3)[labels], labels.astype(float), labels[:, None]):
         assert np.array_equal(stratified_split(same, 0.25, 1)[1], a)
     quantities = np.linspace(0, 1, 60)
     assert len(stratified_split(quantities, 0.25)[1]) == len(stratified_split(quantities[:, None], 0.25)[1]) == 15
@@ -87,19 +87,6 @@ def test_a_split_needs_a_real_fraction(fraction):
 def test_nothing_cannot_be_split(labels):
     with pytest.raises(UsageError, match="0 rows leaves a part empty; use another fraction or more rows"):
         stratified_split(labels, 0.5)
-
-
-def test_one_hot():
-    assert one_hot(np.array([1, 0], np.uint8), 2).tolist() == [[0, 1], [1, 0]]
-    assert one_hot(np.array([], int), 3).shape == (0, 3) and one_hot(Y, 10).dtype == np.float32
-    for labels, message in (
-        ([3], "label out of range: expected 0 to 2, got 3 to 3"),
-        ([-1], "label out of range"),
-        ([0.0], "labels \\(n,\\) of whole numbers"),
-        ([[0]], "labels \\(n,\\) of whole numbers"),
-    ):
-        with pytest.raises(UsageError, match=message):
-            one_hot(np.array(labels), 3)
 
 
 TABLE = np.array([[1.0, 5.0, -2.0], [3.0, 5.0, 0.0], [8.0, 5.0, 4.0]])

@@ -9,6 +9,7 @@ from brainbox_core import functional
 from brainbox_core.errors import UsageError
 from brainbox_core.gradcheck import check_gradients
 from brainbox_core.kernels import convolution as kernels
+from brainbox_core.kernels import dense
 from brainbox_core.parameters import Parameter, Parameters
 from brainbox_core.tensor import Tensor, no_grad
 
@@ -21,7 +22,7 @@ def numbers(*shape):
 
 ROWS = np.array([[0, 2], [2, 3], [0, 0]])
 BITS = RNG.integers(0, 2, (5, 2)).astype(float)
-SOFT = kernels.softmax(numbers(4, 3))
+SOFT = dense.softmax(numbers(4, 3))
 SAME = ((1, 1), (0, 1))
 WORDS, LENGTHS = RNG.integers(0, 3, (2, 9)), np.array([3, 0])
 

@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 
+import braininabox as bb
 from brainbox_core import loss
-from brainbox_core.data import one_hot
 from brainbox_core.errors import UsageError
 from brainbox_core.gradcheck import check_gradients
-from brainbox_core.tensor import Tensor
+from brainbox_core.loss import BinaryCrossEntropy, Penalised, SquaredError
+from brainbox_core.tensor import Tensor, no_grad
 
 RNG = np.random.default_rng(7)
 LABELS = np.array([2, 0, 1, 2, 2])
@@ -93,8 +94,9 @@ def test_targets_are_finite_numbers(kind, bad):
 def test_every_way_to_write_labels_is_the_same(smoothing):
     function = loss.CrossEntropy(smoothing)
     results = []
-    for y in (LABELS, LABELS.astype(np.uint8), LABELS.astype(float), LABELS.tolist(), one_hot(LABELS, 3),
-              one_hot(LABELS, 3).astype(np.uint8), one_hot(LABELS, 3).astype(bool)):  # fmt: skip
+    one_hot = np.eye(3, dtype=np.float32)[LABELS]
+    for y in (LABELS, LABELS.astype(np.uint8), LABELS.astype(float), LABELS.tolist(), one_hot,
+              one_hot.astype(np.uint8), one_hot.astype(bool)):  # fmt: skip
         x = Tensor(CASES["classes"][1].astype(np.float32), requires_grad=True)
         value = function(x, y)
         value.backward()
@@ -237,3 +239,30 @@ def test_settings_are_checked():
 def test_a_loss_that_measures_nothing_says_so():
     with pytest.raises(UsageError, match="Loss measures nothing; define __call__"):
         loss.Loss()(Tensor([1.0]), np.ones(1))
+
+
+# --- losses of logistic regression -----------------------------------------------------------------------------------
+
+YES = np.array([[1.0], [0.0], [1.0]])
+
+
+def test_the_gradient_of_the_squared_error():
+    check = check_gradients(lambda z: SquaredError()(z, YES), np.array([[0.3], [-2.0], [1.5]]))
+    assert check.max_error < 1e-10
+
+
+def test_the_penalty_counts_in_training_and_its_gradient_is_l2_times_the_weights():
+    layer = bb.layers.Linear(1)
+    layer.build((4,), np.random.default_rng(0))
+    x = Tensor(np.ones((3, 4), np.float32))
+    plain, penalised = BinaryCrossEntropy(), Penalised(BinaryCrossEntropy(), layer.weight, 0.5)
+    gradients = []
+    for measured in (plain, penalised):
+        layer.weight.grad = layer.bias.grad = None
+        measured(layer(x), YES).backward()
+        gradients.append((layer.weight.grad.copy(), layer.bias.grad.copy()))
+    np.testing.assert_allclose(gradients[1][0] - gradients[0][0], 0.5 * layer.weight.data, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(gradients[1][1], gradients[0][1])
+    with no_grad():  # as held-out rows are measured
+        assert penalised(layer(x), YES).item() == plain(layer(x), YES).item()
+    assert penalised.metrics(YES, np.array([[1.0], [1.0], [1.0]])) == {"accuracy": pytest.approx(2 / 3)}

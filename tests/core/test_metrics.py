@@ -19,7 +19,6 @@ from brainbox_core.metrics import (
     r2,
     recall,
     rmse,
-    top_k_accuracy,
 )
 from brainbox_core.rng import stream
 
@@ -81,7 +80,6 @@ def test_results_are_plain_floats():
     labels, predictions = np.array([1, 0]), np.array([1, 1])
     for metric in (accuracy, *BINARY, average_precision, *QUANTITIES):
         assert type(metric(labels, predictions)) is float
-    assert type(top_k_accuracy([0], [[1.0, 0.0]], 1)) is float
 
 
 def test_nothing_flagged_gives_precision_and_f1_of_zero():
@@ -106,23 +104,6 @@ def test_quantities():
 def test_r2_is_not_fooled_by_a_large_offset():
     targets = 1e8 + np.arange(5.0)
     assert r2(targets, targets + 1) == pytest.approx(1 - 5 / 10)
-
-
-def test_top_k_counts_ties_as_argmax_does():
-    scores = np.array([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.1, 0.2, 0.7]])
-    assert top_k_accuracy([0, 1, 2], scores, 1) == pytest.approx(2 / 3)
-    assert top_k_accuracy([0, 1, 2], scores, 2) == 1.0
-    assert top_k_accuracy([2, 2, 0], scores, 2) == 0.0
-    assert top_k_accuracy([2, 2, 0], scores, 3) == 1.0
-
-
-@pytest.mark.parametrize("k", [1, 2, 4])
-def test_top_k_equals_sorting_with_the_lower_class_first(k):
-    draw = stream(0, "top k", k)
-    labels, scores = draw.integers(0, 4, 300), draw.integers(0, 3, (300, 4)) / 2
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    assert top_k_accuracy(labels, scores, k) == np.mean([label in row for label, row in zip(labels, best, strict=True)])
-    assert top_k_accuracy(labels, scores, 1) == accuracy(labels, scores.argmax(axis=1))
 
 
 def test_average_precision_in_closed_form():
@@ -205,10 +186,6 @@ def test_the_other_figures_equal_scikit_learn(sklearn_metrics):
     labels, predictions = draw.integers(0, 7, 500), draw.integers(0, 7, 500)
     expected = sklearn_metrics.confusion_matrix(labels, predictions, labels=range(7))
     assert confusion_matrix(labels, predictions, 7).tolist() == expected.tolist()
-    scores = draw.normal(size=(500, 7))
-    for k in (1, 3, 6):
-        expected = sklearn_metrics.top_k_accuracy_score(labels, scores, k=k)
-        assert top_k_accuracy(labels, scores, k) == pytest.approx(expected, abs=1e-12, rel=0)
     targets = draw.normal(50, 20, 500)
     guesses = targets + draw.normal(0, 5, 500)
     assert r2(targets, guesses) == pytest.approx(sklearn_metrics.r2_score(targets, guesses), abs=1e-12)
@@ -286,21 +263,3 @@ def test_confusion_refuses_classes_out_of_range():
             confusion_matrix([0], [0], classes)
     with pytest.raises(UsageError, match="one shape"):
         confusion_matrix([0, 1], [0], 2)
-
-
-def test_top_k_refuses_what_does_not_fit():
-    scores = np.eye(3)
-    for k in (0, 4, 1.5, True):
-        with pytest.raises(UsageError, match="k: expected a whole number from 1"):
-            top_k_accuracy([0, 1, 2], scores, k)
-    for wrong in (np.ones(3), np.ones((3, 3, 1)), np.ones((3, 0))):
-        with pytest.raises(UsageError, match="one column per class"):
-            top_k_accuracy([0, 1, 2], wrong, 1)
-    with pytest.raises(UsageError, match="one shape"):
-        top_k_accuracy([0, 1], scores, 1)
-    with pytest.raises(UsageError, match="labels out of range"):
-        top_k_accuracy([0, 1, 3], scores, 1)
-    with pytest.raises(UsageError, match="finite"):
-        top_k_accuracy([0, 1, 2], scores * math.nan, 1)
-    with pytest.raises(UsageError, match="at least one row"):
-        top_k_accuracy([], np.ones((0, 3)), 1)

@@ -75,7 +75,7 @@ def show(reporter: Reporter, verb: str, result: object, data: object) -> None:
 def show_vanishing_gradient(reporter: Reporter, mistake: object) -> None:
     """Why the squared error is the wrong loss: how hard both pull at a message that is spam, the surer the model is
     that it is not; and at the message that this model is most wrong about."""
-    from brainbox_core.logistic import derivative
+    from brainbox_core.tasks.spam.train import derivative
 
     reporter.say()
     title = "how hard a loss pulls at a message that is spam (its derivative by the sum of the weights)"

@@ -14,7 +14,7 @@ from brainbox_core.data import DataLoader, stratified_split
 from brainbox_core.datasets import catalog
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.images.augment import Warp
-from brainbox_core.kernels.convolution import softmax
+from brainbox_core.kernels.dense import softmax
 from brainbox_core.loss import CrossEntropy
 from brainbox_core.model import training
 from brainbox_core.model.callbacks import Callback, EarlyStopping

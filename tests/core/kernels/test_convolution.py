@@ -1,4 +1,4 @@
-"""The kernels beside slow loops that anybody can check by eye, and beside PyTorch."""
+"""The kernels beside plain loops that anybody can check by eye, and beside PyTorch."""
 
 import itertools
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from brainbox_core.kernels import convolution as kernels
+from brainbox_core.kernels import plain
 
 RNG = np.random.default_rng(5)
 
@@ -14,19 +15,19 @@ def images(n, h, w, c, dtype=np.float64):
     return RNG.normal(size=(n, h, w, c)).astype(dtype)
 
 
-def slow_conv2d(x, kernel, bias, stride, padding, pool=(1, 1)):
-    """Window by window, then the maximum of every pool."""
-    x = np.pad(x, ((0, 0), *padding, (0, 0)))
-    kh, kw, _, f = kernel.shape
-    (sh, sw), (ph, pw) = stride, pool
-    oh, ow = (x.shape[1] - kh) // sh + 1, (x.shape[2] - kw) // sw + 1
-    y = np.zeros((len(x), oh, ow, f))
-    for i, j in np.ndindex(oh, ow):
-        y[:, i, j] = np.tensordot(x[:, i * sh : i * sh + kh, j * sw : j * sw + kw], kernel, 3) + bias
-    pooled = np.zeros((len(x), oh // ph, ow // pw, f))
-    for i, j in np.ndindex(oh // ph, ow // pw):
-        pooled[:, i, j] = y[:, i * ph : (i + 1) * ph, j * pw : (j + 1) * pw].max(axis=(1, 2))
-    return pooled
+def plain_conv2d(x, kernel, bias, stride, padding, pool):
+    """Zeros around the images, window by window, then the maximum of every pool; and the backward pass of all that."""
+    (top, bottom), (left, right) = padding
+    padded = np.pad(x, ((0, 0), *padding, (0, 0)))
+    whole = plain.conv2d(padded, kernel, bias, stride)
+
+    def backward(g):
+        dx, dkernel, dbias = plain.conv2d_backward(
+            plain.max_pool2d_backward(g, whole, pool, pool), padded, kernel, stride
+        )
+        return dx[:, top : padded.shape[1] - bottom, left : padded.shape[2] - right], dkernel, dbias
+
+    return plain.max_pool2d(whole, pool, pool), backward
 
 
 def torch_conv2d(g, x, kernel, bias, stride, padding, pool):
@@ -54,13 +55,13 @@ def conv_case(kernel, stride, padding, channels, n=3):
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding", "pool", "channels"), CASES, ids=str)
-def test_conv2d_beside_loops_and_pytorch(kernel, stride, padding, pool, channels, monkeypatch):
+def test_conv2d_beside_plain_loops(kernel, stride, padding, pool, channels, monkeypatch):
     """Whole, image by image, and in parts of two images as huge batches are."""
     x, k, b, stride, zeros = conv_case(kernel, stride, padding, channels)
     before = x.copy(), k.copy(), b.copy()
-    slow = slow_conv2d(x, k, b, stride, zeros, pool)
+    slow, backward = plain_conv2d(x, k, b, stride, zeros, pool)
     g = RNG.normal(size=slow.shape)
-    oracle = torch_conv2d(g, x, k, b, stride, zeros, pool)
+    oracle = slow, *backward(g)
     one_image = cache_bytes(slow, k, pool) // len(x)
     for limit in (kernels._MOST_COLUMNS, 1, 2 * one_image):
         monkeypatch.setattr(kernels, "_MOST_COLUMNS", limit)
@@ -76,6 +77,16 @@ def test_conv2d_beside_loops_and_pytorch(kernel, stride, padding, pool, channels
         _, cache = kernels.conv2d(x, k, b, stride, zeros, pool)
         without, dk_again, _ = kernels.conv2d_backward(g, cache, k, stride, zeros, pool, need_dx=False)
         assert without is None and np.array_equal(dk_again, dk)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding", "pool", "channels"), CASES, ids=str)
+def test_conv2d_beside_pytorch(kernel, stride, padding, pool, channels):
+    x, k, b, stride, zeros = conv_case(kernel, stride, padding, channels)
+    y, cache = kernels.conv2d(x, k, b, stride, zeros, pool)
+    g = RNG.normal(size=y.shape)
+    ours = y, *kernels.conv2d_backward(g, cache, k, stride, zeros, pool)
+    for one, theirs in zip(ours, torch_conv2d(g, x, k, b, stride, zeros, pool), strict=True):
+        assert np.allclose(one, theirs, atol=1e-11)
 
 
 def cache_bytes(y, k, pool):
@@ -180,15 +191,11 @@ def test_max_pool_beside_loops_with_the_first_maximum_winning(size, stride, ties
     x = RNG.integers(0, 3, (2, 7, 6, 3)).astype(float) if ties else images(2, 7, 6, 3)
     y = kernels.max_pool2d(x, size, stride)
     g = RNG.integers(-9, 10, y.shape).astype(float)
-    wanted, dx = np.zeros_like(y), np.zeros_like(x)
-    for n, i, j, c in np.ndindex(y.shape):
-        window = x[n, i * stride[0] : i * stride[0] + size[0], j * stride[1] : j * stride[1] + size[1], c]
-        a, b = np.unravel_index(np.argmax(window), window.shape)
-        wanted[n, i, j, c] = window[a, b]
-        dx[n, i * stride[0] + a, j * stride[1] + b, c] += g[n, i, j, c]
-    assert np.array_equal(y, wanted)
+    assert np.array_equal(y, plain.max_pool2d(x, size, stride))
     found = kernels.max_pool2d_backward(g, x, y, size, stride)
-    assert np.array_equal(found, dx) and found.sum() == g.sum()  # nothing is lost, nothing comes twice
+    assert (
+        np.array_equal(found, plain.max_pool2d_backward(g, x, size, stride)) and found.sum() == g.sum()
+    )  # nothing is lost, nothing comes twice
 
 
 @pytest.mark.parametrize(("size", "stride"), POOL_CASES, ids=str)
@@ -224,83 +231,3 @@ def test_max_pool_lets_nan_through():
     assert np.isnan(kernels.max_pool2d(x, (2, 2), (2, 2))).sum() == 1
     k, b = np.ones((1, 1, 1, 1)), np.zeros(1)
     assert np.isnan(kernels.conv2d(x, k, b, (1, 1), ((0, 0), (0, 0)), (2, 2))[0]).sum() == 1
-
-
-# --- the rest --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", [(5, 3), (1, 3), (4, 2, 2, 3)], ids=str)
-def test_batch_norm_beside_pytorch(shape):
-    torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install torch==2.13.0")
-    x, gain, shift = RNG.normal(3, 2, shape), RNG.normal(size=3), RNG.normal(size=3)
-    g = RNG.normal(size=shape)
-    y, mean, variance, cache = kernels.batch_norm(x, gain, shift, 1e-5)
-    assert np.allclose(mean, x.reshape(-1, 3).mean(axis=0)) and np.allclose(variance, x.reshape(-1, 3).var(axis=0))
-    dx, dgain, dshift = kernels.batch_norm_backward(g, cache, gain)
-    if len(x.reshape(-1, 3)) == 1:  # PyTorch refuses a single row; here it becomes the shift
-        assert np.allclose(y, shift) and np.allclose(dx, 0)
-        return
-    tensors = [torch.tensor(a, requires_grad=True) for a in (x.reshape(-1, 3), gain, shift)]
-    theirs = torch.nn.functional.batch_norm(tensors[0], None, None, tensors[1], tensors[2], training=True, eps=1e-5)
-    theirs.backward(torch.tensor(g.reshape(-1, 3)))
-    assert np.allclose(y.reshape(-1, 3), theirs.detach().numpy())
-    for ours, tensor in zip((dx.reshape(-1, 3), dgain, dshift), tensors, strict=True):
-        assert np.allclose(ours, tensor.grad.numpy(), atol=1e-12)
-
-
-def test_batch_norm_of_a_large_mean_keeps_its_digits_in_float32():
-    x = (1000 + RNG.normal(size=(4096, 2))).astype(np.float32)
-    y, *_ = kernels.batch_norm(x, np.ones(2, np.float32), np.zeros(2, np.float32), 1e-5)
-    exact = (x.astype(float) - x.astype(float).mean(axis=0)) / x.astype(float).std(axis=0)
-    assert y.dtype == np.float32 and abs(y - exact).max() < 5e-3
-
-
-@pytest.mark.parametrize("shape", [(6,), (2, 3), (0,), (1,)], ids=str)
-def test_embedding_backward_beside_add_at(shape):
-    indices, g = RNG.integers(0, 4, shape), RNG.normal(size=(*shape, 3))
-    wanted = np.zeros((4, 3))
-    np.add.at(wanted, indices, g)
-    assert np.allclose(kernels.embedding_backward(g, indices, 4), wanted)
-
-
-@pytest.mark.parametrize("scale", [1, 1e4, 1e30])
-def test_softmax_and_cross_entropy_are_finite_for_every_logit(scale):
-    logits = (np.array([[1, -1, 0], [0, 0, 0], [-1, -1, 1]]) * scale).astype(np.float32)
-    p = kernels.softmax(logits)
-    assert p.dtype == np.float32 and np.allclose(p.sum(axis=1), 1)
-    loss, gradient = kernels.softmax_cross_entropy(logits, np.eye(3, dtype=np.float32))
-    assert loss.dtype == gradient.dtype == np.float32
-    assert np.isfinite(loss) and np.isfinite(gradient).all() and np.allclose(gradient.sum(axis=1), 0, atol=1e-7)
-    flat, zeros = logits.reshape(-1, 1), np.zeros((9, 1), np.float32)
-    loss, gradient = kernels.binary_cross_entropy(flat, zeros, zeros + 1)
-    assert loss.dtype == gradient.dtype == np.float32 and np.isfinite(loss) and np.isfinite(gradient).all()
-    assert loss == pytest.approx(np.logaddexp(0, flat.astype(float)).mean(), rel=1e-6)
-
-
-@pytest.mark.parametrize("smoothing", [0, 0.2])
-def test_cross_entropy_of_labels_is_that_of_their_probabilities(smoothing):
-    logits, labels = RNG.normal(size=(6, 4)), RNG.integers(0, 4, 6)
-    targets = np.eye(4)[labels] * (1 - smoothing) + smoothing / 4
-    pair = (
-        kernels.cross_entropy_of_labels(logits, labels, smoothing, None),
-        kernels.softmax_cross_entropy(logits, targets),
-    )
-    for one, two in zip(*pair, strict=True):
-        assert np.allclose(one, two, atol=1e-15)
-
-
-def test_linear_over_sequences_is_linear_over_their_steps():
-    x, w, b, g = images(2, 4, 3, 1)[..., 0], RNG.normal(size=(3, 5)), RNG.normal(size=5), RNG.normal(size=(2, 4, 5))
-    y, (dx, dw, db) = kernels.linear(x, w, b), kernels.linear_backward(g, x, w, need_dx=True)
-    rows = kernels.linear_backward(g.reshape(8, 5), x.reshape(8, 3), w, need_dx=True)
-    assert np.allclose(y, kernels.linear(x.reshape(8, 3), w, b).reshape(2, 4, 5))
-    assert np.allclose(dx, rows[0].reshape(2, 4, 3)) and np.allclose(dw, rows[1]) and np.allclose(db, rows[2])
-
-
-def test_linear_writes_its_gradient_where_it_is_told_to():
-    x, w, b, g = images(1, 4, 3, 1)[0, ..., 0], RNG.normal(size=(3, 2)), RNG.normal(size=2), RNG.normal(size=(4, 2))
-    place = np.full((3, 2), 9.0)
-    dx, dw, db = kernels.linear_backward(g, x, w, need_dx=True, out=place)
-    assert dw is place and np.allclose(dw, x.T @ g) and np.allclose(dx, g @ w.T) and np.allclose(db, g.sum(axis=0))
-    assert kernels.linear_backward(g, x, w, need_dx=False)[0] is None
-    assert np.allclose(kernels.linear(x, w, b), x @ w + b)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from brainbox_core.kernels import plain
 from brainbox_core.kernels import recurrent as recurrence
 
 RNG = np.random.default_rng(11)
@@ -27,7 +28,7 @@ def slow_step(cell, row, weight, recurrent, biases, state):
         return column(number, unit, row, weight) + column(number, unit, h, recurrent) + biases[0][number * size + unit]
 
     if cell == "rnn":
-        return ([math.tanh(gate(0, k)) for k in range(size)],)
+        return (plain.rnn_step(*map(np.array, ([row], [h], weight, recurrent, biases[0])))[0].tolist(),)
     if cell == "gru":
         after = []
         for k in range(size):
@@ -72,7 +73,22 @@ def test_forward_beside_scalar_loops(cell, ids, steps, batch):
 def gradients(cell, x, weights, states, g, need_dx=True, norms=None):
     forward, backward = recurrence.CELLS[cell]
     _, cache = forward(x, *weights, *states)
-    return backward(g, cache, x, weights[0], weights[1], need_dx, norms)
+    return backward(g, cache, need_dx, norms)
+
+
+def test_gradients_of_the_rnn_beside_plain_steps():
+    x, (weight, recurrent, bias), (h,) = case("rnn")
+    g, states = RNG.normal(size=(4, 3, 2)), [h]
+    for step in x:
+        states.append(plain.rnn_step(step, states[-1], weight, recurrent, bias))
+    sums, dh, dx = [np.zeros_like(array) for array in (weight, recurrent, bias)], 0, []
+    for t in reversed(range(4)):
+        back = plain.rnn_step_backward(g[t] + dh, states[t + 1], x[t], states[t], weight, recurrent)
+        dh, dx = back[1], [back[0], *dx]
+        sums = [one + two for one, two in zip(sums, back[2:], strict=True)]
+    found = gradients("rnn", x, [weight, recurrent, bias], [h], g)
+    for ours, slow in zip(found, (np.array(dx), *sums, dh), strict=True):
+        assert np.allclose(ours, slow, atol=1e-13)
 
 
 @pytest.mark.parametrize("ids", [False, True])

@@ -1,5 +1,6 @@
 """`Sequential`: the code that a user writes first, every mistake in it, and the files."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -8,7 +9,6 @@ import numpy as np
 import pytest
 
 import braininabox as bb
-from brainbox_core.data import one_hot
 from brainbox_core.errors import BrainboxError, ConvergenceError, InputError, UsageError
 from brainbox_core.model import saving
 
@@ -53,9 +53,9 @@ FORMS = {
 
 
 def test_the_snippet_on_all_forms_of_inputs_and_labels_is_one_and_the_same_training():
-    results = set()
+    results, one_hot = set(), np.eye(10, dtype=np.float32)[LABELS]
     for X in FORMS.values():
-        for y in (LABELS, one_hot(LABELS, 10), LABELS.astype(np.uint8), one_hot(LABELS, 10).astype(int)):
+        for y in (LABELS, one_hot, LABELS.astype(np.uint8), one_hot.astype(int)):
             model = snippet(X, y)
             results.add((model.params.values.tobytes(), model.predict(X).tobytes(), str(model.evaluate(X, y))))
     assert len(results) == 1
@@ -649,6 +649,21 @@ def test_no_guard_is_an_assert():
 def test_the_public_names():
     assert all(hasattr(bb, name) for name in bb.__all__)
     assert issubclass(UsageError, BrainboxError) and json.dumps(bb.__version__)
+    assert dir(bb) == sorted(bb.__all__)
+
+
+@pytest.mark.parametrize("name", [name for name in bb.__all__ if inspect.ismodule(getattr(bb, name))])
+def test_a_module_shows_what_it_offers_and_nothing_that_it_imports(name):
+    module = getattr(bb, name)
+    offers = dir(module)
+    assert offers and offers == dir(module)
+    for offer in offers:
+        value = getattr(module, offer)
+        assert not offer.startswith("_") and (inspect.isclass(value) or inspect.isfunction(value))
+        assert value.__module__.startswith(module.__name__) or offer == "Progress"
+    for offer, value in vars(module).items():  # and all of it
+        if not offer.startswith("_") and getattr(value, "__module__", "").startswith(module.__name__):
+            assert offer in offers
 
 
 def test_sequences_of_another_length_go_through_a_recurrent_model():
@@ -657,3 +672,20 @@ def test_sequences_of_another_length_go_through_a_recurrent_model():
     for time in (1, 6, 9):
         ids = np.arange(2 * time).reshape(2, time) % 7
         assert model.forward(model.inputs(ids)).shape == (2, time, 7)
+
+
+def test_a_model_from_a_file_draws_no_weights(tmp_path, monkeypatch):
+    kinds = [L.Embedding(7, 4), L.LSTM(5), L.GRU(5), L.RNN(5), L.Dropout(0.5), L.Linear(7)]
+    model, ids = bb.Sequential(kinds), np.arange(8).reshape(2, 4) % 7
+    model.build((4,))
+    model.save(tmp_path / "model")
+
+    def fail(*_):
+        raise AssertionError("drawn in vain")
+
+    monkeypatch.setattr(np.linalg, "qr", fail)
+    monkeypatch.setattr(bb.initializers, "_normal", fail)
+    again = bb.Sequential.load(tmp_path / "model")
+    assert np.array_equal(again.predict(ids), model.predict(ids))
+    with pytest.raises(AssertionError, match="in vain"):
+        bb.Sequential([L.Linear(2)]).build((3,))

@@ -463,3 +463,32 @@ def test_the_length_of_the_gradient_is_told_as_it_was_before_it_was_clipped():
     model.fit(X, Y, epochs=1, batch_size=20, callbacks=[Keep()])
     assert len(norms) == 2 and min(norms) > 0.01
     assert [np.linalg.norm(b - a) for a, b in pairwise(moved)] == pytest.approx([1e-4, 1e-4], rel=1e-2)
+
+
+def test_targets_are_checked_once_a_fit_and_not_once_a_batch():
+    class Counting(bb.loss.MSE):
+        checked = 0
+
+        def targets(self, y, output_shape):
+            self.checked += 1
+            return super().targets(y, output_shape)
+
+    model, X, loss = bb.Sequential([bb.layers.Linear(1)]), np.zeros((12, 2), np.float32), Counting()
+    model.compile(bb.optimizers.SGD(), loss)
+    model.fit(X, X[:, :1], epochs=5, batch_size=3)
+    assert loss.checked == 1
+
+
+def test_a_layer_that_breaks_its_promise_of_a_shape_is_found_by_the_loss():
+    class Liar(bb.layers.Layer):
+        def build(self, input_shape, rng):
+            self.gain = self.parameter("gain", np.ones(input_shape, np.float32))
+            return (1,)
+
+        def __call__(self, x, training=False):
+            return x * self.gain
+
+    model, X = bb.Sequential([Liar()]), np.zeros((4, 2), np.float32)
+    model.compile(bb.optimizers.SGD(), bb.loss.MSE())
+    with pytest.raises(UsageError, match="every output needs a target of its own"):
+        model.fit(X, X[:, :1])

@@ -170,7 +170,7 @@ def test_an_arrow_down_is_good_news_for_an_error(name):
 
 
 def test_it_is_one_of_the_callbacks():
-    from brainbox_core import callbacks
+    from braininabox import callbacks
 
     assert callbacks.Progress is Progress
     assert issubclass(Progress, callbacks.Callback)

@@ -12,6 +12,8 @@ from brainbox_core.model import saving
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.tasks.spam import train as spam
 from brainbox_core.tasks.spam.settings import RATES, Settings
+from brainbox_core.tasks.spam.train import LOSSES, derivative
+from brainbox_core.tensor import Tensor
 from brainbox_core.text import tokens
 from brainbox_core.text.tokens import tokenize
 
@@ -350,3 +352,15 @@ def test_the_same_seed_gives_the_same_filter(trained):
     model = spam.build_model(settings, data)
     spam.train(model, settings, data)
     np.testing.assert_array_equal(model.params.values, trained[2].params.values)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(("z", "y"), [(0.0, 1), (-9.0, 1), (4.0, 0)])
+def test_the_derivative_is_that_of_the_loss(name, z, y):
+    logit = Tensor([[z]], requires_grad=True)
+    LOSSES[name]()(logit, np.array([[float(y)]])).backward()
+    assert derivative(name, 1 / (1 + np.exp(-z)), y) == pytest.approx(logit.grad.item(), rel=1e-3)
+
+
+def test_the_squared_error_tells_a_confident_mistake_nothing():
+    assert abs(derivative("mse", 1e-6, 1)) < 1e-5 < 0.99 < abs(derivative("log", 1e-6, 1))
