@@ -9,10 +9,11 @@ import numpy as np
 
 from brainbox_core.errors import UsageError, whole
 from brainbox_core.export.header import Memory, Page, Vectors
-from brainbox_core.export.network.memory import OPTIMIZE
 from brainbox_core.export.programs import Programs
 from brainbox_core.export.report import Judgement, Row
 from brainbox_core.model.sequential import Sequential
+
+OPTIMIZE = ("ram", "speed", "size")
 
 
 @dataclass(frozen=True)

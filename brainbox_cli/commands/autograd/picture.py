@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,9 +28,6 @@ from brainbox_core.screen.plotting import (
 )
 from brainbox_core.tasks.autograd.formula import Result
 from brainbox_core.tasks.autograd.network import EXTENT, Training, boundary
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MOST_DRAWN = 60  # nodes; more cannot be read
 MOST_INCHES = 40  # in either direction

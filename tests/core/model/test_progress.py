@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from brainbox_core.screen.progress import Progress
+from brainbox_core.model.progress import Progress
 from brainbox_core.screen.screen import Screen
 from tests.core.screen.terminal import Terminal
 
