@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from brainbox_core.errors import UsageError, between, whole
-from brainbox_core.kernels.sparse import Rows
+from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.rng import stream
 
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -23,7 +23,7 @@ class DataLoader:
         y: targets, (n, ...).
         batch_size: rows a batch; the last one of an epoch may be smaller.
         seed: of the order.
-        indices: the rows to use; all of them if left out.
+        indices: the rows to use, their numbers or a boolean for each row; all of them if left out.
         shuffle: whether each epoch has an order of its own; False keeps the order given.
         augment: a function of a batch of inputs and a random generator that returns the batch to train on instead.
 
@@ -31,6 +31,8 @@ class DataLoader:
         >>> loader = DataLoader(np.arange(5), np.arange(5), batch_size=2, shuffle=False)
         >>> [x.tolist() for x, y in loader.epoch(1)]
         [[0, 1], [2, 3], [4]]
+
+    `for x, y in loader` goes through the next epoch, from 1 on.
     """
 
     def __init__(
@@ -43,17 +45,24 @@ class DataLoader:
         shuffle: bool = True,
         augment: Augment | None = None,
     ):
+        X, y = X if isinstance(X, SparseRows) else _rows("X", X), _rows("y", y)
         if len(X) != len(y):
             raise UsageError("X and y need one row for each other", got=f"{len(X)} and {len(y)}")
         self.X, self.y, self.seed, self.shuffle, self.augment = X, y, seed, shuffle, augment
         self.batch_size = whole("batch_size", batch_size)
-        self.indices = np.arange(len(X)) if indices is None else np.asarray(indices)
+        self.indices = np.arange(len(X)) if indices is None else _row_numbers(indices, len(X))
         if not len(self.indices):
             raise UsageError("there are no rows to make batches of")
+        self._next = 1
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
         return math.ceil(len(self.indices) / self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Rows, np.ndarray]]:
+        """The batches of the next epoch."""
+        number, self._next = self._next, self._next + 1
+        return self.epoch(number)
 
     def epoch(self, number: int) -> Iterator[tuple[Rows, np.ndarray]]:
         """The batches of an epoch; the same number always gives the same order."""
@@ -107,6 +116,43 @@ def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tupl
     return np.flatnonzero(~second), np.flatnonzero(second)
 
 
+def real_array(X: Rows) -> Rows:
+    """Inputs as an array of real numbers, or the sparse rows that they are."""
+    if isinstance(X, SparseRows):
+        return X
+    try:
+        X = np.asarray(X)
+    except ValueError:  # a list of rows of different lengths
+        raise UsageError("X must be an array of real numbers", got="rows of different lengths") from None
+    if X.dtype.kind not in "fiub" or X.ndim < 1:
+        raise UsageError("X must be an array of real numbers", got=f"{X.dtype}, shape {X.shape}")
+    return X
+
+
+def _rows(name: str, values: Any) -> np.ndarray:
+    """Rows as an array, which a memory map stays."""
+    try:
+        rows = np.asanyarray(values)
+    except ValueError:
+        raise UsageError(f"{name} must be an array", got="rows of different lengths") from None
+    if not rows.ndim:
+        raise UsageError(f"{name} must be an array with one row for each example", got=repr(values))
+    return rows
+
+
+def _row_numbers(indices: Any, count: int) -> np.ndarray:
+    """Whole numbers of rows, also from a boolean for each row; NumPy would read booleans as rows 0 and 1."""
+    rows = np.asarray(indices)
+    if rows.dtype.kind == "b" and rows.shape == (count,):
+        return np.flatnonzero(rows)
+    if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
+        expected = f"whole numbers of rows, or {count} booleans"
+        raise UsageError("indices", expected=expected, got=f"{rows.dtype} of shape {rows.shape}")
+    if rows.size and not (rows.min() >= -count and rows.max() < count):
+        raise UsageError("indices", expected=f"rows from 0 to {count - 1}", got=f"{rows.min()} to {rows.max()}")
+    return rows.astype(np.intp, copy=False)
+
+
 class _Scaler:
     """A scaler takes an origin away from every column and divides by a scale."""
 
@@ -126,7 +172,9 @@ class _Scaler:
         if not hasattr(self, "scale"):
             fix = "fit() it to the training rows first"
             raise UsageError(f"{type(self).__name__} has measured nothing yet", fix=fix)
-        X = np.asarray(X)
+        X = _rows("X", X)
+        if X.dtype.kind not in "fiub":
+            raise UsageError("a scaler needs numbers", got=f"an array of {X.dtype}")
         if X.shape[-1:] != self.scale.shape:
             raise UsageError("the columns differ from the training rows'", expected=len(self.scale), got=X.shape)
         return X
@@ -149,8 +197,13 @@ class StandardScaler(_Scaler):
         X = _table(X)
         self.mean = self._origin = X.mean(axis=0, dtype=np.float64)
         deviation = X.std(axis=0, dtype=np.float64)
-        # A constant column of large numbers has a deviation of rounding noise, which must not be blown up to 1.
-        self.scale = np.where(deviation > 1e-12 * np.maximum(1, np.abs(self.mean)), deviation, 1.0)
+        # A constant column has a deviation of rounding noise, which must not be blown up to 1; the squares of tiny
+        # numbers may be too small for float64.
+        span = X.max(axis=0) - X.min(axis=0).astype(np.float64)
+        lost = (span > 0) & (deviation == 0)
+        if lost.any():
+            deviation[lost] = ((X[:, lost] - X[:, lost].min(axis=0)) / span[lost]).std(axis=0) * span[lost]
+        self.scale = np.where(span > 0, deviation, 1.0)
         return self
 
 
@@ -176,7 +229,9 @@ class MinMaxScaler(_Scaler):
 
 
 def _table(X: np.ndarray) -> np.ndarray:
-    X = np.asarray(X)
+    X = _rows("X", X)
+    if X.dtype.kind not in "fiub":
+        raise UsageError("a scaler needs numbers", got=f"an array of {X.dtype}")
     if X.ndim != 2 or not len(X):
         raise UsageError("a scaler needs a table with at least one row (n, columns)", got=f"shape {X.shape}")
     if not np.isfinite(X).all():

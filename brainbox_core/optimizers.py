@@ -61,7 +61,7 @@ class Optimizer:
     moment_names: tuple[str, ...] = ()
 
     def __init__(self, lr: float | Schedule, clip_norm: float | None):
-        self.schedule = lr if callable(lr) else Constant(lr)
+        self.lr = lr
         self.clip_norm = None if clip_norm is None else between("clip_norm", clip_norm, 0, above=True)
         self.steps, self.norm = 0, 0.0
         self.moments: dict[str, np.ndarray] = {}
@@ -69,11 +69,21 @@ class Optimizer:
 
     @property
     def lr(self) -> float:
-        """The learning rate of the next step."""
-        return self.schedule(self.steps)
+        """The learning rate of the next step. A number or a schedule may be assigned."""
+        rate = self.schedule(self.steps)
+        if type(rate) is not float or not 0 <= rate < math.inf:
+            rate = between(f"the schedule's rate of step {self.steps}", rate, 0)
+        return rate
+
+    @lr.setter
+    def lr(self, lr: float | Schedule) -> None:
+        self.schedule = lr if callable(lr) else Constant(lr)
 
     def build(self, parameters: Parameters) -> None:
         """Take over the parameters of a model, with moments of 0."""
+        if not isinstance(parameters, Parameters):
+            fix = "give the optimizer to model.compile(), or model.params to its build()"
+            raise UsageError("build() needs the parameters of a model", got=type(parameters).__name__, fix=fix)
         if self._parameters is not None and self._parameters is not parameters:
             raise UsageError("the optimizer belongs to another model", fix="make a new optimizer for each model")
         self._parameters, self.steps = parameters, 0
@@ -99,10 +109,14 @@ class Optimizer:
                 self.norm = math.sqrt(np.dot(gradients, gradients))  # this one product sees every NaN and Inf
             if check and not math.isfinite(self.norm):
                 raise self._refused("the gradient is not finite", lr)
-            watched = () if not check or self._is_safe(lr) else (values, *self.moments.values())
+            arrays = (values, *self.moments.values())
+            kept = [(array, here, array[here].copy()) for here in self._parameters.frozen() for array in arrays]
+            watched = () if not check or self._is_safe(lr) else arrays
             before = [array.copy() for array in watched]
             self.steps += 1
             self._update(values, gradients, lr)
+            for array, here, frozen in kept:
+                array[here] = frozen
             if watched and not (math.isfinite(np.dot(values, values)) and all(np.isfinite(a).all() for a in watched)):
                 self.steps -= 1
                 for array, good in zip(watched, before, strict=True):

@@ -1,17 +1,26 @@
 """The numbers a model learns: one flat vector for all of them and one for their gradients; layers hold views.
 
-Optimizers, gradient clipping and checkpoints are then a few operations on whole vectors instead of one per layer.
+Optimizers, gradient clipping and checkpoints are then a few operations on whole vectors instead of one per layer. The
+views cannot be lost: what is assigned to a parameter, its gradient or its name is written into them, and a copy of a
+model, or one that was pickled, gets vectors of its own.
 """
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import numpy as np
 
+from brainbox_core.errors import UsageError
 from brainbox_core.tensor import Tensor
 
 
 class Parameter(Tensor):
-    """A tensor that training changes. Once part of a model, its numbers and its gradient are views of the model's."""
+    """A tensor that training changes. Once part of a model, its numbers and its gradient are views of the model's.
+
+    With `requires_grad = False` it is frozen: no optimizer moves it.
+    """
 
     __slots__ = ("_slot",)
 
@@ -20,19 +29,61 @@ class Parameter(Tensor):
         self._slot: np.ndarray | None = None
 
     @property
+    def grad(self) -> np.ndarray | None:
+        return self._grad
+
+    @grad.setter
+    def grad(self, gradient) -> None:
+        if gradient is None or gradient is self._slot:
+            self._grad = gradient
+        elif self._slot is None:
+            self._grad = self._fitting(gradient).copy()
+        else:
+            np.copyto(self._slot, self._fitting(gradient))
+            self._grad = self._slot
+
+    @property
+    def belongs(self) -> bool:
+        """Whether it is part of a model, whose vector its numbers are in."""
+        return self._slot is not None
+
+    @property
     def vacant(self) -> np.ndarray | None:
         """Where an operation may write the first gradient of a step, to save a copy; None if there is no place."""
-        return self._slot if self.grad is None else None
+        return self._slot if self._grad is None else None
+
+    def replace(self, values: Any) -> None:
+        """Take over the numbers of what was assigned in place of this parameter."""
+        if isinstance(values, Tensor) and (values.node is not None or getattr(values, "belongs", False)):
+            fix = "copy the numbers with parameter.data = other.data, or use the other layer's parameter in __call__"
+            raise UsageError("a parameter cannot be replaced by one of another layer, or by a result", fix=fix)
+        if not isinstance(values, Tensor | np.ndarray | np.generic | int | float | list):
+            raise UsageError("a parameter is replaced by numbers", got=repr(values), fix="make a new model without it")
+        self.data = values.data if isinstance(values, Tensor) else values
 
     def _accumulate(self, gradient: np.ndarray) -> None:
         if self._slot is None:
             super()._accumulate(gradient)
-        elif self.grad is None:  # the first gradient of a step overwrites the last step's: nothing has to be zeroed
+        elif self._grad is None:  # the first gradient of a step overwrites the last step's: nothing has to be zeroed
             if gradient is not self._slot:
                 np.copyto(self._slot, gradient)
-            self.grad = self._slot
+            self._grad = self._slot
         else:
-            self.grad += gradient
+            self._grad += gradient
+
+    def _is_learned(self) -> bool:
+        return True
+
+
+class Named(dict[str, Parameter]):
+    """Parameters by name. Once they are part of a model, what is put in place of one is written into it."""
+
+    def __setitem__(self, name: str, values: Any) -> None:
+        before = self.get(name)
+        if before is not None and before.belongs and values is not before:
+            before.replace(values)
+        else:
+            super().__setitem__(name, values)
 
 
 class Parameters:
@@ -52,40 +103,74 @@ class Parameters:
     """
 
     def __init__(self, named: dict[str, Parameter]):
-        self.named = named
+        for name, parameter in named.items():
+            if parameter.belongs:
+                raise UsageError(f"'{name}' is part of another model", fix="make a new layer for each model")
+        self.named = Named(named)
         dtype = np.result_type(np.float32, *{parameter.dtype for parameter in named.values()})
         count = sum(parameter.size for parameter in named.values())
-        self.values, self.gradients = np.zeros(count, dtype), np.zeros(count, dtype)
-        start = 0
-        for parameter in named.values():
-            here = slice(start, start + parameter.size)
-            self.values[here] = parameter.data.reshape(-1)
-            parameter._data = self.values[here].reshape(parameter.shape)
-            parameter._slot = self.gradients[here].reshape(parameter.shape)
-            parameter.grad = None
-            start = here.stop
+        self._values, self._gradients = np.zeros(count, dtype), np.zeros(count, dtype)
+        for parameter, here in zip(named.values(), self._places(), strict=True):
+            self._values[here] = parameter.data.reshape(-1)
+            parameter._data = self._values[here].reshape(parameter.shape)
+            parameter._slot = self._gradients[here].reshape(parameter.shape)
+            parameter.grad = parameter.grad  # of a copy: moves into the vector
 
     def __len__(self) -> int:
-        return self.values.size
+        return self._values.size
+
+    def __reduce__(self):
+        """A copy, or what was pickled, puts its own parameters into vectors of its own."""
+        return Parameters, (dict(self.named),)
+
+    @property
+    def values(self) -> np.ndarray:
+        return self._values
+
+    @values.setter
+    def values(self, values: np.ndarray) -> None:
+        self.assign(values)
+
+    @property
+    def gradients(self) -> np.ndarray:
+        return self._gradients
+
+    @gradients.setter
+    def gradients(self, gradients: np.ndarray) -> None:
+        self._gradients[...] = gradients
+        for parameter in self.named.values():
+            parameter.grad = parameter._slot
 
     def zero_grad(self) -> None:
         """Forget the gradients of the last step."""
         for parameter in self.named.values():
-            parameter.grad = None
+            parameter._grad = None
 
     def gather(self) -> np.ndarray:
-        """The vector of all gradients; 0 where none arrived since `zero_grad()`."""
+        """The vector of all gradients; 0 where none arrived since `zero_grad()`, and for what is frozen."""
         for parameter in self.named.values():
-            if parameter.grad is None and parameter._slot is not None:
+            if (parameter._grad is None or not parameter.requires_grad) and parameter._slot is not None:
                 parameter._slot[...] = 0
-        return self.gradients
+        return self._gradients
+
+    def frozen(self) -> list[slice]:
+        """Where in the vectors those parameters are that must not change."""
+        if all(parameter.requires_grad for parameter in self.named.values()):
+            return []
+        places = zip(self.named.values(), self._places(), strict=True)
+        return [here for parameter, here in places if not parameter.requires_grad]
 
     def touched(self) -> None:
         """Say that the values were changed in place, so that graphs built on the old ones refuse to run backward."""
         for parameter in self.named.values():
-            parameter.version += 1
+            parameter.changes[0] += 1
 
     def assign(self, values: np.ndarray) -> None:
         """Put a whole vector of values in place of the present one."""
-        self.values[...] = values
+        self._values[...] = values
         self.touched()
+
+    def _places(self) -> list[slice]:
+        """Where each parameter is in the vectors, in order."""
+        ends = np.cumsum([0, *(parameter.size for parameter in self.named.values())]).tolist()
+        return [slice(start, end) for start, end in itertools.pairwise(ends)]

@@ -9,17 +9,19 @@ Python numbers become float32. A Python number beside a tensor takes the tensor'
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from brainbox_core.errors import UsageError
-from brainbox_core.tape import Backward, Node, is_recording, run_backward
+from brainbox_core.kernels import dense
+from brainbox_core.tape import Backward, Node, Recorded, elementwise, is_recording, run_backward
 from brainbox_core.tape import no_grad as no_grad
 
 
-class Tensor:
+class Tensor(Recorded):
     """An n-dimensional array that can be differentiated.
 
     Args:
@@ -28,7 +30,11 @@ class Tensor:
 
     Attributes:
         data: the ndarray. Assigning (`t.data -= 0.1 * t.grad`) writes into it and marks the tensor as changed.
-        grad: an ndarray of the same shape after `backward()`, None before.
+        grad: an ndarray of the same shape after `backward()`, None before. It may be assigned.
+        changes: how often the numbers were changed in place, in a list that all tensors over the same memory share.
+
+    `==`, `<` and the like give boolean ndarrays, element by element. `x += 1` gives the name `x` a new tensor, except
+    for what has a gradient of its own (a parameter): that is changed itself, inside `no_grad()` and nowhere else.
 
     Example:
         >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -38,57 +44,13 @@ class Tensor:
         array([2., 4., 6.], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "_data", "grad", "node", "requires_grad", "version")
-    __array_ufunc__ = None  # ndarray + Tensor is ours to compute
-
-    def __init__(self, data, requires_grad: bool = False):
-        array = np.asarray(data)
-        # An array says its precision; a list or a number of Python does not, and gets the house's float32.
-        if array.dtype.kind not in "fc" or not isinstance(data, np.ndarray | np.generic):
-            if array.dtype.kind not in "fciub":
-                raise UsageError("a tensor holds numbers", got=f"{type(data).__name__} of {array.dtype}")
-            array = array.astype(np.complex128 if array.dtype.kind == "c" else np.float32)
-        self._data, self.requires_grad = array, requires_grad
-        self.grad: np.ndarray | None = None
-        self.node: Node | None = None
-        self.version = 0
-
-    # --- what it holds -------------------------------------------------------------------------------------------
-
-    @property
-    def data(self) -> np.ndarray:
-        return self._data
-
-    @data.setter
-    def data(self, values) -> None:
-        self[...] = values
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._data.shape
-
-    @property
-    def ndim(self) -> int:
-        return self._data.ndim
-
-    @property
-    def size(self) -> int:
-        return self._data.size
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self._data.dtype
-
-    def item(self) -> float:
-        """The number in a tensor of one element."""
-        return self._data.item()
+    __slots__ = ()
 
     def detach(self) -> Tensor:
         """The same array as a tensor of its own, outside the graph."""
-        return Tensor(self._data)
-
-    def __len__(self) -> int:
-        return len(self._data)
+        out = Tensor(self._data)
+        out.changes = self.changes
+        return out
 
     def __repr__(self) -> str:
         made = f", made by {self.node.name}" if self.node else ", requires_grad=True" if self.requires_grad else ""
@@ -124,30 +86,28 @@ class Tensor:
         else:
             run_backward(self.node, gradient)
 
-    def _accumulate(self, gradient: np.ndarray) -> None:
-        total = gradient if self.grad is None else self.grad + gradient
-        self.grad = np.array(total, dtype=self.dtype)
-
     # --- arithmetic ----------------------------------------------------------------------------------------------
 
     def __add__(self, other) -> Tensor:
         other = self._beside(other)
-        return record("add", self._data + other._data, (self, other), lambda g: (_to(self, g), _to(other, g)))
+        y = elementwise(operator.add, self._data, other._data)
+        return record("add", y, (self, other), lambda g: (_to(self, g), _to(other, g)))
 
     def __sub__(self, other) -> Tensor:
         other = self._beside(other)
-        return record("sub", self._data - other._data, (self, other), lambda g: (_to(self, g), _to(other, g, -1)))
+        y = elementwise(operator.sub, self._data, other._data)
+        return record("sub", y, (self, other), lambda g: (_to(self, g), _to(other, g, -1)))
 
     def __mul__(self, other) -> Tensor:
         other = self._beside(other)
-        y = self._data * other._data
+        y = elementwise(operator.mul, self._data, other._data)
         return record("mul", y, (self, other), lambda g: (_to(self, g, other._data), _to(other, g, self._data)))
 
     def __truediv__(self, other) -> Tensor:
         other = self._beside(other)
         b = other._data
         with np.errstate(divide="ignore", invalid="ignore"):
-            y = self._data / b
+            y = elementwise(operator.truediv, self._data, b)
         return record("div", y, (self, other), lambda g: (_to(self, g, 1 / b), _to(other, g, -y / b)))
 
     def __pow__(self, other) -> Tensor:
@@ -155,7 +115,7 @@ class Tensor:
         other = self._beside(other)
         a, b = self._data, other._data
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            y = a**b
+            y = elementwise(operator.pow, a, b)
 
         def backward(g):
             slope = np.where(b == 0, 0, b * a ** (b - 1))
@@ -229,9 +189,9 @@ class Tensor:
         return record("tanh", y, (self,), lambda g: (g * (1 - y * y),))
 
     def sigmoid(self) -> Tensor:
-        """1 / (1 + exp(-x)), computed as 0.5 * tanh(0.5 x) + 0.5, which cannot overflow."""
-        y = 0.5 * np.tanh(0.5 * self._data) + 0.5
-        return record("sigmoid", y, (self,), lambda g: (g * y * (1 - y),))
+        """1 / (1 + exp(-x)), with all its digits on both sides; so has its derivative."""
+        y, other = dense.sigmoid(self._data)
+        return record("sigmoid", y, (self,), lambda g: (g * y * other,))
 
     def relu(self) -> Tensor:
         """max(x, 0); the derivative at 0 is 0."""
@@ -246,9 +206,10 @@ class Tensor:
         sign = np.sign(self._data.real)  # of the real part, so that the complex step sees an analytic function
         return record("abs", self._data * sign, (self,), lambda g: (g * sign,))
 
-    def clip(self, low: float, high: float) -> Tensor:
-        """x limited to [low, high]; the derivative is 1 inside and on the limits, 0 outside."""
+    def clip(self, low: float | None, high: float | None) -> Tensor:
+        """x limited to [low, high], None for no limit; the derivative is 1 inside and on the limits, 0 outside."""
         x = self._data
+        low, high = -np.inf if low is None else low, np.inf if high is None else high
         inside = (x.real >= low) & (x.real <= high)
         y = np.where(inside, x, np.clip(x.real, low, high)).astype(x.dtype, copy=False)
         return record("clip", y, (self,), lambda g: (g * inside,))
@@ -273,9 +234,15 @@ class Tensor:
         share = 2 * y.size / max(self.size, 1)
         return record("var", y, (self,), lambda g: (_keep(g, axis, keepdims) * share * centred,))
 
-    def max(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    def max(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """The largest element; where several are equal, the first one gets the gradient."""
         x = self._data
+        if isinstance(axis, tuple):
+            reduced = sorted(set(_from_the_front(axis, x.ndim)))
+            kept = [each for each in range(x.ndim) if each not in reduced]
+            largest = self.transpose(*kept, *reduced).reshape(*(x.shape[each] for each in kept), -1).max(axis=-1)
+            sizes = [1 if each in reduced else size for each, size in enumerate(x.shape)]
+            return largest.reshape(sizes) if keepdims else largest
         if axis is None:
             flat = self.reshape(-1).max(axis=0)
             return flat.reshape((1,) * x.ndim) if keepdims else flat
@@ -304,10 +271,13 @@ class Tensor:
             raise UsageError(f"cannot reshape {self.size} elements", expected=wanted, got=f"shape {before}") from None
         return record("reshape", y, (self,), lambda g: (g.reshape(before),))
 
-    def transpose(self, *axes: int) -> Tensor:
-        """The axes in another order; without arguments in reverse."""
-        order = axes or tuple(reversed(range(self.ndim)))
-        back = np.argsort([axis % self.ndim for axis in order])
+    def transpose(self, *axes: int | tuple[int, ...]) -> Tensor:
+        """The axes in another order, one by one or in one tuple; without arguments in reverse."""
+        order: Any = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple | list) else axes
+        order = _from_the_front(tuple(order) or tuple(reversed(range(self.ndim))), self.ndim)
+        back = np.argsort(order)
+        if sorted(order) != list(range(self.ndim)):
+            raise UsageError("transpose()", expected=f"each of {self.ndim} axes once", got=order)
         return record("transpose", self._data.transpose(order), (self,), lambda g: (g.transpose(back),))
 
     def __getitem__(self, index) -> Tensor:
@@ -325,12 +295,35 @@ class Tensor:
 
         return record("getitem", np.asarray(x[index]), (self,), backward)
 
-    def __setitem__(self, index, values) -> None:
-        """Change elements in place; refused for a tensor that an operation made."""
-        if self.node is not None:
-            raise UsageError(f"the result of '{self.node.name}' cannot be changed in place", fix="use where()")
-        self._data[index] = values
-        self.version += 1
+    # --- x += y: of a name, or of a parameter --------------------------------------------------------------------
+
+    def __iadd__(self, other) -> Tensor:
+        return self._changed("+", self + other)
+
+    def __isub__(self, other) -> Tensor:
+        return self._changed("-", self - other)
+
+    def __imul__(self, other) -> Tensor:
+        return self._changed("*", self * other)
+
+    def __itruediv__(self, other) -> Tensor:
+        return self._changed("/", self / other)
+
+    def __ipow__(self, other) -> Tensor:
+        return self._changed("**", self**other)
+
+    def __imatmul__(self, other) -> Tensor:
+        return self._changed("@", self @ other)
+
+    def _changed(self, sign: str, result: Tensor) -> Tensor:
+        """What `x {sign}= y` leaves in x. A function of tensors computes the same inside `no_grad()` and outside."""
+        if self.node is not None or not self._is_learned():
+            return result
+        if is_recording():
+            fix = f"do it inside bb.no_grad() to change it, or write x = x {sign} y for a new tensor"
+            raise UsageError(f"{sign}= on a tensor that has a gradient of its own", fix=fix)
+        self.data = result._data
+        return self
 
 
 def record(name: str, data: np.ndarray, inputs: tuple[Tensor, ...], backward: Backward) -> Tensor:
@@ -345,11 +338,15 @@ def record(name: str, data: np.ndarray, inputs: tuple[Tensor, ...], backward: Ba
     """
     out = Tensor.__new__(Tensor)
     out._data = data if isinstance(data, np.ndarray) else np.asarray(data)  # NumPy makes numbers of arrays without axes
-    out.requires_grad, out.grad, out.node, out.version = False, None, None, 0
+    out.requires_grad, out._grad, out.node = False, None, None
+    out.changes = [0]
+    for tensor in inputs:
+        if data is tensor._data or (out._data.base is not None and np.may_share_memory(out._data, tensor._data)):
+            out.changes = tensor.changes  # a view: whoever changes it changes the other, too
     if is_recording():
         for tensor in inputs:
             if tensor.requires_grad:
-                out.requires_grad, out.node = True, Node(name, inputs, backward)
+                out.requires_grad, out.node = True, Node(name, inputs, backward, out.changes)
                 break
     return out
 
@@ -390,6 +387,13 @@ def _chain(gradient: np.ndarray, derivative: np.ndarray | float) -> np.ndarray:
 def _keep(gradient: np.ndarray, axis, keepdims: bool) -> np.ndarray:
     """The gradient of a reduction, with the reduced axes put back in as size 1."""
     return gradient if keepdims or axis is None else np.expand_dims(gradient, axis)
+
+
+def _from_the_front(axes: Sequence[int], ndim: int) -> list[int]:
+    """Axes that may count from the end."""
+    if not all(-ndim <= axis < ndim for axis in axes):
+        raise UsageError("no such axis", expected=f"each of {ndim} axes once", got=tuple(axes))
+    return [axis % ndim for axis in axes]
 
 
 def _is_basic(index) -> bool:

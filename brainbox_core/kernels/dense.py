@@ -31,7 +31,19 @@ def linear_backward(
     return dx, np.matmul(x.T, g, out=out), np.ones(len(g), g.dtype) @ g
 
 
-# --- softmax and losses ----------------------------------------------------------------------------------------------
+# --- sigmoid, softmax and losses ------------------------------------------------------------------------------------
+
+
+def sigmoid(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """1 / (1 + exp(-x)) and 1 / (1 + exp(x)), what is missing to 1, both with all their digits.
+
+    With e = exp(-|x|) one is 1 / (1 + e) and the other e / (1 + e): nothing is subtracted, nothing overflows.
+    """
+    positive = x.real > 0
+    e = np.exp(np.where(positive, -x, x))  # exp(-|x|), analytic for the complex step
+    large = 1 / (1 + e)
+    small = e * large
+    return np.where(positive, large, small), np.where(positive, small, large)
 
 
 def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -106,8 +118,8 @@ def binary_cross_entropy(logits: np.ndarray, targets: np.ndarray, weights: np.nd
     away = np.where(positive, -logits, logits)  # -|x|, analytic for the complex step
     losses = np.where(positive, logits, 0) - logits * targets + np.log1p(np.exp(away))
     share = 1 / logits.size
-    p = 0.5 * np.tanh(0.5 * logits) + 0.5
-    gradient = (p - targets) * weights * share
+    p, rest = sigmoid(logits)
+    gradient = ((1 - targets) * p - targets * rest) * weights * share  # p - targets, also where p is nearly 1
     return np.asarray((losses * weights).sum() * share, logits.dtype), gradient.astype(logits.dtype, copy=False)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from brainbox_core.errors import UsageError
-from brainbox_core.parameters import Parameter
+from brainbox_core.parameters import Named, Parameter
+from brainbox_core.rng import stream
 from brainbox_core.tensor import Tensor, no_grad
 
 Shape = tuple[int, ...]
@@ -25,18 +27,26 @@ class Cost:
     outputs: int
 
 
+class Missing(UsageError, AttributeError):  # noqa: N818  # it is an error of both kinds
+    """What a layer has only once it is built."""
+
+
 class Layer:
     """A function from tensor to tensor. Subclass it for a layer of your own; `fit` needs no registration.
 
     Shapes are those of one input, without the batch axis. A subclass defines `__call__` and, if it learns something,
-    `build`, where it makes its parameters.
+    `build`, where it makes its parameters. Layers that it holds, also in lists and dictionaries, belong to it: it
+    builds them in its `build` and calls them; they are trained, counted and kept with it.
 
     Attributes:
         parameters: what training changes, by name, made in `build` with `self.parameter(...)`.
+        trainable: False freezes the layer and those inside it: no optimizer moves their parameters.
         buffers: other arrays that belong to the trained layer, such as running means.
         name: `linear_0` once part of a model, the layer's kind before.
         position: its place in the model, from 0; None while it is part of none.
         step: the training step, kept up to date by the model; it keys the randomness of Dropout.
+        calls: how often the layer drew something at random since the step was set.
+        parts: the layer and, in a built model, all layers inside it.
 
     Example:
         >>> class Scale(Layer):
@@ -57,13 +67,58 @@ class Layer:
     buffers: dict[str, np.ndarray]
     name: str
     position: int | None
-    step: int
+    calls: int
+    parts: tuple[Layer, ...]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # not in __init__, which a subclass may forget to call
         self = super().__new__(cls)
-        self.parameters, self.buffers = {}, {}
-        self.name, self.position, self.step = cls.__name__.lower(), None, 0
+        self._joined, self._trainable = False, True
+        self.parameters, self.buffers = Named(), {}
+        self.name, self.position, self.parts = cls.__name__.lower(), None, (self,)
+        self.step = 0
         return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        before = self.__dict__.get(name)
+        if isinstance(before, Parameter) and before.belongs and not self._knows(value):
+            before.replace(value)  # the numbers stay where the optimizer and the file find them
+            return
+        new = isinstance(value, Layer) or (isinstance(value, Parameter) and not value.belongs)
+        if (new or isinstance(before, Layer)) and value is not before and self.__dict__.get("_joined"):
+            what = f"'{name}' of {self.label} is set in a model that is built, which would not train it"
+            raise UsageError(what, fix="make layers and parameters in __init__() or build()")
+        object.__setattr__(self, name, value)
+
+    def _knows(self, value: Any) -> bool:
+        return any(value is parameter for parameter in self.learned().values())
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or self.__dict__.get("parameters"):
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        fix = "build() a layer in the build() of the one that holds it, or the whole model"
+        raise Missing(f"{self.label} has no '{name}', and is not built", fix=fix)
+
+    @property
+    def step(self) -> int:
+        return self._step
+
+    @step.setter
+    def step(self, step: int) -> None:
+        for layer in self.parts:
+            layer.__dict__.update(_step=step, calls=0)  # past __setattr__, which is slow for what every step does
+
+    @property
+    def trainable(self) -> bool:
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        for _, layer in found([self]):
+            layer._trainable = bool(trainable)
+            for parameter in layer.learned().values():
+                parameter.requires_grad = layer._trainable
+
+    requires_grad = trainable  # as PyTorch calls it
 
     @property
     def takes_ids(self) -> bool:
@@ -84,7 +139,9 @@ class Layer:
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """The shapes of the parameters that `build` would make, known before any memory is taken for them."""
-        return {name: parameter.shape for name, parameter in self.parameters.items()}
+        parts = [(path.partition("/")[2], layer) for path, layer in found([self])]
+        own = [(f"{path}/{name}".lstrip("/"), p) for path, layer in parts for name, p in layer.learned().items()]
+        return {name: parameter.shape for name, parameter in own}
 
     def multiply_adds(self, input_shape: Shape) -> int:
         """How many multiplications with additions one input takes; 0 where there are none worth counting."""
@@ -105,13 +162,36 @@ class Layer:
 
     def parameter(self, name: str, data: np.ndarray) -> Parameter:
         """Add a parameter that starts as an array."""
-        self.parameters[name] = Parameter(data)
-        return self.parameters[name]
+        if self._joined:
+            what = f"{self.label} makes the parameter '{name}' in a model that is built, which would not train it"
+            raise UsageError(what, fix="make parameters in build()")
+        parameter = Parameter(data)
+        parameter.requires_grad = self._trainable
+        self.parameters.pop(name, None)
+        self.parameters[name] = parameter
+        return parameter
+
+    def learned(self) -> dict[str, Parameter]:
+        """The parameters of this layer alone: those that were made, and those that an attribute holds beside them."""
+        learned, known = dict(self.parameters), {id(parameter) for parameter in self.parameters.values()}
+        for name, tensor in _held(self, Tensor):
+            if isinstance(tensor, Parameter) and id(tensor) not in known:
+                learned[name] = tensor
+                known.add(id(tensor))
+            elif not isinstance(tensor, Parameter) and tensor.requires_grad and tensor.node is None:
+                what = f"'{name}' of {self.label} wants a gradient and is no parameter: nothing would train it"
+                raise UsageError(what, fix=f"self.{name.partition('.')[0]} = self.parameter(name, array) in build()")
+        return learned
+
+    def reseed(self, rng: np.random.Generator) -> None:
+        """Take what keys the layer's own randomness, if it has any, from a generator."""
 
     @property
     def label(self) -> str:
         """How errors call the layer: `layer 3 'linear_0'`, or its kind if it is part of no model."""
-        return type(self).__name__ if self.position is None else f"layer {self.position} '{self.name}'"
+        if self.position is not None:
+            return f"layer {self.position} '{self.name}'"
+        return f"layer '{self.name}'" if "/" in self.name else type(self).__name__
 
     def misfit(self, needs: str, input_shape: Shape, fix: str = "") -> UsageError:
         """The error for inputs that do not fit, to be raised."""
@@ -120,3 +200,55 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.config().items())})"
+
+
+def found(chain: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
+    """Every layer of a chain and those inside, once and by path: `residual_0`, `residual_0/inner`, `.../blocks.1`."""
+    seen = {id(layer) for layer in chain}
+
+    def inside(path: str, layer: Layer) -> Iterator[tuple[str, Layer]]:
+        yield path, layer
+        for name, inner in _held(layer, Layer):
+            if id(inner) not in seen:
+                seen.add(id(inner))
+                yield from inside(f"{path}/{name}", inner)
+
+    for layer in chain:
+        yield from inside(layer.name, layer)
+
+
+def learned(chain: Sequence[Layer]) -> dict[str, Parameter]:
+    """The parameters of a chain of built layers and of those inside, by path; one that two layers use comes once."""
+    named: dict[int, tuple[str, Parameter]] = {}
+    for path, layer in found(chain):
+        for name, parameter in layer.learned().items():
+            named.setdefault(id(parameter), (f"{path}/{name}", parameter))
+    return dict(named.values())
+
+
+def join(chain: Sequence[Layer], seed: int) -> None:
+    """Make the layers of a chain, and those inside, part of a built model: none of them can be exchanged any more."""
+    everything = dict(found(chain))
+    for path, layer in everything.items():
+        layer.parts = tuple(part for name, part in everything.items() if f"{name}/".startswith(f"{path}/"))
+        if layer.position is None:
+            layer.name = path
+            layer.reseed(stream(seed, "init", path))
+        if not layer.trainable:
+            layer.trainable = False  # also for layers inside that were made since
+    for layer in everything.values():
+        layer._joined = True
+
+
+def _held(layer: Layer, kind: type) -> Iterator[tuple[str, Any]]:
+    """Objects of a kind that a layer's attributes hold, also in lists, tuples and dictionaries, by attribute."""
+    waiting = [(name, value) for name, value in vars(layer).items() if name not in ("parameters", "parts")]
+    seen: set[int] = set()
+    while waiting:
+        name, value = waiting.pop(0)
+        if isinstance(value, kind):
+            yield name, value
+        elif isinstance(value, list | tuple | dict) and id(value) not in seen:
+            seen.add(id(value))
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting += [(f"{name}.{key}", item) for key, item in items]

@@ -122,6 +122,11 @@ def whole_ids(layer: Layer, count: int, x: Tensor) -> np.ndarray:
     """The ids that a layer looks up, as whole numbers from 0 to count - 1; anything else is refused."""
     with np.errstate(invalid="ignore"):  # what is no whole number is told below
         ids = x.data.real.astype(np.intp)
+    exact = 2 / np.finfo(x.dtype).eps  # from there on, a float stands for more than one id
+    if ids.size and ids.max() >= exact:
+        got = f"{ids.max()} as {x.dtype}"
+        fix = "give them to predict() or fit() as an array of whole numbers, or as float64"
+        raise UsageError(f"{layer.label} looks up ids", expected=f"below {exact:.0f}", got=got, fix=fix)
     if ids.size and not (ids.min() >= 0 and ids.max() < count and (ids == x.data).all()):
         raise UsageError(
             f"{layer.label} looks up ids",

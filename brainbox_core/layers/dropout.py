@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from brainbox_core.errors import between
@@ -9,9 +11,13 @@ from brainbox_core.layers.base import Layer, Shape
 from brainbox_core.rng import stream
 from brainbox_core.tensor import Tensor
 
+_made = itertools.count()  # layers that no model has built differ by it
+
 
 class Dropout(Layer):
     """While training, sets a random share of the numbers to 0 and scales the rest up; otherwise does nothing.
+
+    Every call draws a new mask. `fit` sets the layer's `step`, which starts the masks of that step; so can you.
 
     A unit that cannot rely on any other learns something useful by itself (Srivastava et al. 2014).
 
@@ -25,18 +31,25 @@ class Dropout(Layer):
 
     def __init__(self, rate: float = 0.5):
         self.rate = between("rate", rate, 0, 0.999)
-        self._seed = 0
+        self._seed: tuple[int, ...] = (0, next(_made))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
+    def reseed(self, rng: np.random.Generator) -> None:
+        self._seed = (int(rng.integers(2**63)),)
+
     def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
-        self._seed = int(rng.integers(2**63))
+        self.reseed(rng)
         return input_shape
 
     def __call__(self, x: Tensor, training: bool = False) -> Tensor:
         if not training or self.rate == 0:
             return x
-        # Keyed by the step and not drawn in sequence: a resumed run drops the same units.
-        kept = stream(self._seed, "dropout", self.step).random(x.shape, np.float32) >= self.rate
+        # Keyed by the step and not drawn in sequence: a resumed run drops the same units. Later calls within a step, as
+        # all are in a loop of one's own that sets none, get masks of their own.
+        call = (self.calls,) if self.calls else ()
+        self.calls += 1
+        seed, *place = self._seed
+        kept = stream(seed, "dropout", *place, self.step, *call).random(x.shape, np.float32) >= self.rate
         return x * (kept / (1 - self.rate)).astype(x.dtype)

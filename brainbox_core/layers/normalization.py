@@ -13,7 +13,8 @@ from brainbox_core.tensor import Tensor
 class BatchNorm(Layer):
     """Brings every feature or channel to mean 0 and variance 1 over the batch, then scales and shifts it as learned.
 
-    Outside training the running averages of the batches' means and variances are used (Ioffe and Szegedy 2015).
+    Outside training, and where it is frozen, the running averages of the batches' means and variances are used (Ioffe
+    and Szegedy 2015).
 
     Args:
         momentum: how much of the running averages stays at each step, from 0 to 0.999999.
@@ -52,7 +53,7 @@ class BatchNorm(Layer):
         return {"gain": (features,), "shift": (features,)}
 
     def __call__(self, x: Tensor, training: bool = False) -> Tensor:
-        if not training:
+        if not training or not self.trainable:
             scale = self.gain / np.sqrt(self.buffers["variance"] + self.epsilon)
             return (x - self.buffers["mean"]) * scale + self.shift
         y, mean, variance = functional.batch_norm(x, self.gain, self.shift, self.epsilon)

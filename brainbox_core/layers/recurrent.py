@@ -17,7 +17,7 @@ from brainbox_core import functional
 from brainbox_core.errors import UsageError, whole
 from brainbox_core.kernels.recurrent import keep_freed_memory
 from brainbox_core.layers import initializers
-from brainbox_core.layers.base import Layer, Shape
+from brainbox_core.layers.base import Layer, Shape, found
 from brainbox_core.layers.dense import Embedding, whole_ids
 from brainbox_core.tensor import Tensor
 
@@ -262,7 +262,7 @@ def carried(layers: Sequence[Layer]) -> Iterator[None]:
         >>> np.allclose(np.concatenate(halves, axis=1), layer(Tensor(x)).data)
         True
     """
-    chain = [layer for layer in layers if isinstance(layer, Recurrent)]
+    chain = [layer for _, layer in found(layers) if isinstance(layer, Recurrent)]
     before = [(layer.carry, layer.state) for layer in chain]
     for layer in chain:
         layer.carry, layer.state = True, None
@@ -296,7 +296,7 @@ def gradient_flow(layers: Sequence[Layer]) -> Iterator[dict[str, list[np.ndarray
         >>> flow["rnn"][0].round(3)  # the recurrent weight starts orthogonal, and tanh has slope 1 at 0
         array([5., 5., 5.])
     """
-    chain = [layer for layer in layers if isinstance(layer, Recurrent)]
+    chain = [layer for _, layer in found(layers) if isinstance(layer, Recurrent)]
     flow: dict[str, list[np.ndarray]] = {layer.name: [] for layer in chain}
     for layer in chain:
         layer._norms = flow[layer.name]

@@ -7,6 +7,7 @@ import numpy as np
 from brainbox_core import layers
 from brainbox_core.data import DataLoader
 from brainbox_core.kernels.sparse import SparseRows
+from brainbox_core.layers.base import Shape
 from brainbox_core.model.network import Network
 from brainbox_core.rng import stream
 
@@ -43,6 +44,16 @@ def activation_ranges(model: Network, X: np.ndarray) -> dict[str, list[float]]:
     return {name: [least[name], largest[name]] for name in least if np.isfinite([least[name], largest[name]]).all()}
 
 
+def are_pixels(dtype: np.dtype, shape: Shape) -> bool:
+    """Whether inputs are pixels, to be divided by 255: uint8 in the shape of pictures, (H, W) or (H, W, C).
+
+    Example:
+        >>> are_pixels(np.dtype(np.uint8), (28, 28)), are_pixels(np.dtype(np.uint8), (784,))
+        (True, False)
+    """
+    return dtype == np.uint8 and len(shape) in (2, 3)
+
+
 def record(model: Network, loader: DataLoader) -> None:
     """Write the ranges over some of the training rows, and what the inputs are, into the model's description.
 
@@ -57,5 +68,5 @@ def record(model: Network, loader: DataLoader) -> None:
     rows = loader.indices
     if len(rows) > MOST_ROWS:
         rows = stream(model.seed, "ranges").choice(rows, MOST_ROWS, replace=False)
-    model.meta["input"] = "uint8" if loader.X.dtype == np.uint8 else "float32"
+    model.meta["input"] = "uint8" if are_pixels(loader.X.dtype, model.input_shape) else "float32"
     model.meta["ranges"] = activation_ranges(model, loader.X.take(np.sort(rows), axis=0))

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from brainbox_core import layers
-from brainbox_core.data import Augment, DataLoader, stratified_split
+from brainbox_core.data import Augment, DataLoader, real_array, stratified_split
 from brainbox_core.errors import ConvergenceError, UsageError, check_memory, whole
 from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.layers import Layer, initializers
-from brainbox_core.layers.base import Shape
+from brainbox_core.layers.base import Shape, join, learned
 from brainbox_core.layers.fusion import fast_plan
 from brainbox_core.loss import Loss
-from brainbox_core.model import saving, training
+from brainbox_core.model import ranges, saving, training
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import History
 from brainbox_core.model.summary import Summary, summarize
@@ -32,6 +32,7 @@ _COPIES = 5  # of the parameters while training: values, gradients, two moments,
 class _Built(NamedTuple):
     """What a model has once it knows the shape of its inputs."""
 
+    layers: list[Layer]  # as they were then
     shapes: list[Shape]  # of one input, then of one output of each layer
     params: Parameters
     plan: list[Callable[..., Tensor]]
@@ -104,6 +105,8 @@ class Sequential:
         """
         if self.built:
             raise UsageError("the model is already built", where=f"inputs of shape {self.input_shape}")
+        if any(layer.position != position for position, layer in enumerate(self.layers)):
+            raise self._changed()
         shape, shapes, count = tuple(input_shape), [tuple(input_shape)], 0
         for layer in self.layers:
             if type(layer).output_shape is not Layer.output_shape:  # else it may have to be built to know its cost
@@ -115,12 +118,11 @@ class Sequential:
                 raise UsageError(f"build() of {layer.label} has to return the shape of one output", got=repr(built))
             shape = tuple(built)
             shapes.append(shape)
-        params = Parameters(
-            {f"{layer.name}/{name}": p for layer in self.layers for name, p in layer.parameters.items()}
-        )
+        params = Parameters(learned(self.layers))
         if self._optimizer is not None:
             self._optimizer.build(params)
-        self._built = _Built(shapes, params, fast_plan(self.layers))
+        join(self.layers, self.seed)
+        self._built = _Built(list(self.layers), shapes, params, fast_plan(self.layers))
         return shape
 
     def compile(self, optimizer: Optimizer, loss: Loss) -> None:
@@ -141,6 +143,16 @@ class Sequential:
     @property
     def built(self) -> bool:
         return self._built is not None
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer learns; setting it freezes all of them, or none."""
+        return any(layer.trainable for layer in self.layers)
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        for layer in self.layers:
+            layer.trainable = trainable
 
     @property
     def params(self) -> Parameters:
@@ -186,8 +198,9 @@ class Sequential:
         """Train, and end with the weights of the epoch with the lowest validation loss (the last, without validation).
 
         Args:
-            X: inputs (n, ...). uint8 is read as pixels, 0 to 255 becoming 0 to 1, batch by batch. May be `SparseRows`
-                where the first layer is a `Linear`.
+            X: inputs (n, ...). uint8 pictures, (n, H, W) or (n, H, W, C), are read as pixels, 0 to 255 becoming 0 to 1,
+                batch by batch; a table of uint8 holds numbers, as of any other type. May be `SparseRows` where the
+                first layer is a `Linear`.
             y: targets that fit the loss, (n, ...).
             epochs: passes over the data; without validation, fit(1) k times does what fit(k) does.
             batch_size: rows of one update.
@@ -205,7 +218,7 @@ class Sequential:
         """
         _given("fit()", self._optimizer)
         training.check_given(callbacks, augment, validation_split, validation_data)
-        X = _array(X)
+        X = real_array(X)
         if not self.built:
             self.build(X.shape[1:])
         if not len(self.params):
@@ -261,12 +274,14 @@ class Sequential:
         return seen
 
     def inputs(self, X: Rows) -> Tensor | SparseRows:
-        """A batch as the first layer takes it: float32, and pixels (uint8) from 0 to 1, as X / 255 has them."""
+        """A batch as the first layer takes it: float32, and pictures of uint8 from 0 to 1, as X / 255 has them."""
         if isinstance(X, SparseRows):
             return X
         if X.ndim != 1 + len(self.input_shape):  # a last axis of 1 too many or too few
             X = X.reshape(len(X), *self.input_shape)
-        if X.dtype == np.uint8 and not self.layers[0].takes_ids:
+        if next((layer.takes_ids for layer in self.layers if not isinstance(layer, layers.Flatten)), False):
+            return Tensor(X.astype(np.float64, copy=False))  # float32 has one number for several ids above 2**24
+        if ranges.are_pixels(X.dtype, self.input_shape):
             return Tensor(np.divide(X, np.float32(255), dtype=np.float32))
         return Tensor(X.astype(np.float32, copy=False))
 
@@ -337,7 +352,8 @@ class Sequential:
     def _arrays(self, what: str) -> dict[str, np.ndarray]:
         arrays = {name: parameter.data for name, parameter in self._parts(what).params.named.items()}
         for layer in self.layers:
-            arrays |= {f"{layer.name}/{name}": array for name, array in layer.buffers.items()}
+            for part in layer.parts:
+                arrays |= {f"{part.name}/{name}": array for name, array in part.buffers.items()}
         return arrays
 
     # --- checks --------------------------------------------------------------------------------------------------
@@ -351,7 +367,7 @@ class Sequential:
 
     def _check(self, X: Rows) -> Rows:
         """Inputs whose shape fits the model; a last axis of 1 may be there or not."""
-        X = _array(X)
+        X = real_array(X)
         want = self._parts("predict()").shapes[0]
         if X.shape[1:] in (want, (*want, 1)) or (*X.shape[1:], 1) == want:
             return X
@@ -370,22 +386,15 @@ class Sequential:
     def _parts(self, what: str) -> _Built:
         if self._built is None:
             raise UsageError(f"{what} before the model is built", fix="fit() it, or build(input_shape)")
+        if self._built.layers != self.layers:
+            raise self._changed()
         return self._built
+
+    def _changed(self) -> UsageError:
+        return UsageError("the list of layers was changed", fix="make a new bb.Sequential() of new layers")
 
 
 def _given(what: str, part: Part | None) -> Part:
     if part is None:
         raise UsageError(f"{what} before compile()", fix="model.compile(optimizer=bb.optimizers.Adam(), loss=...)")
     return part
-
-
-def _array(X: Rows) -> Rows:
-    if isinstance(X, SparseRows):
-        return X
-    try:
-        X = np.asarray(X)
-    except ValueError:  # a list of rows of different lengths
-        raise UsageError("X must be an array of real numbers", got="rows of different lengths") from None
-    if X.dtype.kind not in "fiub" or X.ndim < 1:
-        raise UsageError("X must be an array of real numbers", got=f"{X.dtype}, shape {X.shape}")
-    return X

@@ -16,6 +16,7 @@ from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.model import ranges
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import History, Logs, Network
+from brainbox_core.tape import leaves
 from brainbox_core.tensor import Tensor, no_grad
 
 
@@ -89,7 +90,7 @@ def _epoch(model: Network, loader: Batches, callbacks: Sequence[Callback]) -> fl
     total, rows = 0.0, 0
     for number, (x, y) in enumerate(loader.epoch(model.epoch + 1), start=1):
         lr = model.optimizer.lr
-        loss, norm = _step(model, x, y)
+        loss, norm = _step(model, x, y, look=number == 1)
         total += loss * len(x)
         rows += len(x)
         if callbacks:
@@ -100,8 +101,11 @@ def _epoch(model: Network, loader: Batches, callbacks: Sequence[Callback]) -> fl
     return total / rows
 
 
-def _step(model: Network, x: Rows, y: np.ndarray) -> tuple[float, float]:
+def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[float, float]:
     """One update of the weights, or an error before it if the loss, a gradient or the update is not finite.
+
+    Args:
+        look: whether to look for what wants a gradient and is none of the model's parameters.
 
     Returns:
         The loss, and the length of the gradient before it is clipped.
@@ -110,7 +114,8 @@ def _step(model: Network, x: Rows, y: np.ndarray) -> tuple[float, float]:
     for layer in model.layers:
         layer.step = step
     # BatchNorm takes every batch into its averages on the way forward; a bad one has to come out again.
-    averages = [(array, array.copy()) for layer in model.layers for array in layer.buffers.values()]
+    parts = [part for layer in model.layers for part in layer.parts]
+    averages = [(array, array.copy()) for part in parts for array in part.buffers.values()]
     inputs, error = model.inputs(x), None
     with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
         outputs = model.forward(inputs, training=True)
@@ -121,6 +126,8 @@ def _step(model: Network, x: Rows, y: np.ndarray) -> tuple[float, float]:
         if not math.isfinite(value):
             error = _diverged(model, f"loss is {value}", "the loss itself overflows", inputs)
         else:
+            if look:
+                _refuse_strangers(model, loss)
             model.params.zero_grad()
             loss.backward()
             try:
@@ -134,6 +141,16 @@ def _step(model: Network, x: Rows, y: np.ndarray) -> tuple[float, float]:
     return value, model.optimizer.norm
 
 
+def _refuse_strangers(model: Network, loss: Tensor) -> None:
+    """Refuse what wants a gradient and would not be trained, because no layer holds it where it can be found."""
+    known = {id(parameter) for parameter in model.params.named.values()}
+    for tensor in leaves(loss):
+        if id(tensor) not in known:
+            fix = "hold layers in attributes, lists or dictionaries of the layer that uses them, before it is built"
+            got = f"one of shape {tensor.shape}"
+            raise UsageError("a tensor that wants a gradient is none of the model's parameters", got=got, fix=fix)
+
+
 def _diverged(model: Network, what: str, fault: str, inputs: Tensor | SparseRows) -> ConvergenceError:
     """The error that names the first layer whose output or gradient is not finite; `fault` if all are finite."""
     where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
@@ -145,6 +162,7 @@ def _diverged(model: Network, what: str, fault: str, inputs: Tensor | SparseRows
     with no_grad():
         x: Any = inputs
         for layer in model.layers:
+            layer.step = model.optimizer.steps  # the same masks once more
             x = layer(x, training=True)
             if not np.isfinite(x.data).all():
                 fault = f"{layer.label} is the first whose output is not finite"

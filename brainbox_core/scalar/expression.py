@@ -159,7 +159,8 @@ def _call(name: str, *arguments: Any) -> Any:
     if _is_array(first):
         arrays = first.__array_namespace__()
         if name == "sigmoid":
-            return 0.5 * arrays.tanh(0.5 * first) + 0.5
+            e = arrays.exp(-arrays.abs(first))  # with all digits on both sides
+            return arrays.where(first > 0, 1 / (1 + e), e / (1 + e))
         return arrays.maximum(first, 0.0) if name == "relu" else getattr(arrays, name)(first)
     try:
         return _ON_FLOATS[name](first)
@@ -195,7 +196,7 @@ _CHOICES: dict[str, tuple[Callable[..., Value], str, Callable[..., float]]] = {
 _ON_FLOATS: dict[str, Callable[[float], float]] = {
     **{name: getattr(math, name) for name in ("sin", "cos", "tan", "exp", "log", "sqrt", "tanh")},
     "abs": abs,
-    "sigmoid": lambda x: 0.5 * math.tanh(0.5 * x) + 0.5,
+    "sigmoid": lambda x: Value(x).sigmoid().data,
     "relu": lambda x: max(x, 0.0),
 }
 

@@ -166,8 +166,8 @@ class Value:
     def sigmoid(self) -> Value:
         """1 / (1 + exp(-x)), written so that exp never overflows."""
         power = _math("exp", -self.data if self.data > 0 else self.data)
-        result = (1.0 if self.data > 0 else power) / (1.0 + power)
-        return Value(result, "sigmoid", (self,), (result * (1.0 - result),))
+        large, small = 1.0 / (1.0 + power), power / (1.0 + power)
+        return Value(large if self.data > 0 else small, "sigmoid", (self,), (large * small,))
 
     def relu(self) -> Value:
         if self.data <= 0:

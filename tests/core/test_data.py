@@ -135,3 +135,42 @@ def test_scalers_want_the_columns_that_they_measured(kind, way):
     narrow = kind().fit(TABLE[:, :1])
     with pytest.raises(UsageError, match=r"columns differ from the training rows': expected 1, got \(3, 3\)"):
         getattr(narrow, way)(TABLE)
+
+
+def test_a_mask_picks_its_rows_and_what_is_no_row_is_refused():
+    X, mask = np.arange(6.0)[:, None], np.array([0, 0, 1, 0, 1, 1], bool)
+    for indices in (mask, mask.tolist(), [2, 4, 5]):
+        loader = DataLoader(X, X, 8, indices=indices, shuffle=False)
+        assert [x.ravel().tolist() for x, _ in loader.epoch(1)] == [[2, 4, 5]]
+    for wrong in (mask[:5], np.array([0.0, 1.0]), np.array([[0, 1]]), [6], [-7], 3):
+        with pytest.raises(UsageError, match="indices"):
+            DataLoader(X, X, 8, indices=wrong)
+
+
+def test_a_loader_takes_lists_and_goes_on_to_the_next_epoch():
+    loader = DataLoader([[1.0], [2.0], [3.0]], [0, 1, 2], 2)
+    for number in (1, 2):
+        for (x, y), (u, v) in zip(loader, loader.epoch(number), strict=True):
+            assert np.array_equal(x, u) and np.array_equal(y, v)
+    with pytest.raises(UsageError, match="rows of different lengths"):
+        DataLoader([[1.0], [2.0, 3.0]], [0, 1])
+    with pytest.raises(UsageError, match="one row for each example"):
+        DataLoader(np.ones(2), 1)
+
+
+@pytest.mark.parametrize("unit", [1e-250, 1e-30, 1e-13, 1.0, 1e13])
+def test_a_scaler_does_not_depend_on_the_unit(unit):
+    """Only a column of one value is constant, however small its numbers are or far from 0."""
+    X = np.array([[1.0, 5.0], [2.0, 5.0], [4.0, 5.0]])
+    scaled = StandardScaler().fit(X * unit).transform(X * unit)
+    assert abs(scaled[:, 0].std() - 1) < 1e-9 and (scaled[:, 1] == 0).all()
+    far = np.array([[1.6e9], [1.6e9 + 1e-4]])
+    assert np.ptp(StandardScaler().fit(far).transform(far)) > 1
+
+
+@pytest.mark.parametrize("kind", [StandardScaler, MinMaxScaler])
+def test_scalers_refuse_text(kind):
+    with pytest.raises(UsageError, match="a scaler needs numbers"):
+        kind().fit(np.array([["a"]]))
+    with pytest.raises(UsageError, match="a scaler needs numbers"):
+        kind().fit(np.ones((2, 1))).transform([["a"]])

@@ -1,6 +1,7 @@
 """Optimizers beside their formulas and beside PyTorch's."""
 
 import inspect
+import math
 
 import numpy as np
 import pytest
@@ -375,3 +376,41 @@ def test_an_optimizer_that_changes_nothing_says_so():
     ready(optimizer, np.ones(2))
     with pytest.raises(UsageError, match=r"Still does not say how to change the parameters; define _update\(\)"):
         optimizer.step()
+
+
+def test_the_rate_may_be_assigned_and_a_schedule_has_to_give_one():
+    x = Parameter(np.array([3.0, 4.0], np.float32))
+    optimizer = SGD(lr=0.1)
+    optimizer.build(Parameters({"x": x}))
+    optimizer.lr = 0.5
+    (x * 1).sum().backward()
+    optimizer.step()
+    assert x.data.tolist() == [2.5, 3.5] and optimizer.lr == 0.5
+    optimizer.lr = lambda step: 0.25 * step
+    assert optimizer.lr == 0.25
+    for wrong in (None, "fast", math.nan, -1.0):
+        with pytest.raises(UsageError, match="schedule's rate of step 1"):
+            optimizer.lr = lambda step, rate=wrong: rate
+            optimizer.step()
+    with pytest.raises(UsageError, match="lr"):
+        optimizer.lr = -1
+    with pytest.raises(UsageError, match="needs the parameters of a model"):
+        SGD().build([x])
+
+
+def test_an_assigned_gradient_is_the_one_that_counts():
+    x = Parameter(np.array([3.0, 4.0], np.float32))
+    params = Parameters({"x": x})
+    optimizer = SGD(lr=1.0)
+    optimizer.build(params)
+    for gradient in (np.array([1.0, 2.0]), [1, 2], Parameter(np.array([1.0, 2.0]))):
+        params.values = [3, 4]
+        x.grad = gradient
+        optimizer.step()
+        assert x.data.tolist() == [2, 2] and np.shares_memory(x.grad, params.gradients)
+    x.grad = None
+    optimizer.step()
+    assert x.data.tolist() == [2, 2]
+    params.gradients = [1, 1]
+    optimizer.step()
+    assert x.data.tolist() == [1, 1]

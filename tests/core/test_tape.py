@@ -1,6 +1,9 @@
 """The tape: the graph that it keeps is right, frees itself, and says when it can no longer be used."""
 
+import contextlib
+import copy
 import gc
+import pickle
 import tracemalloc
 import weakref
 
@@ -222,3 +225,124 @@ def test_an_operation_of_ones_own():
     y.backward()
     assert x.grad == 12 and repr(record("cube", x.data, (x,), None)).endswith("made by cube)")
     assert isinstance(record("a", x.data, (x,), None).node, Node)
+
+
+# --- the same memory under another name ------------------------------------------------------------------------------
+
+
+def quietly(function):
+    def view(x):
+        with no_grad():
+            return function(x)
+
+    return view
+
+
+VIEWS = {
+    "detach": lambda x: x.detach(),
+    "detach twice": lambda x: x.detach().detach(),
+    "reshape": quietly(lambda x: x.reshape(2, 1)),
+    "transpose": quietly(lambda x: x.transpose()),
+    "slice": quietly(lambda x: x[:]),
+    "slice of a view": quietly(lambda x: x.reshape(2, 1)[0]),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("constant", [True, False])
+def test_a_change_through_a_view_is_noticed(name, constant):
+    x, c = leaf(3.0, 4.0), Tensor(np.ones(2, np.float32))
+    y = (x * c).sum()
+    VIEWS[name](c if constant else x)[0] = 100
+    with pytest.raises(UsageError, match="was changed in place after it was used"):
+        y.backward()
+    assert x.grad is None
+
+
+def test_a_change_of_what_was_viewed_is_noticed_by_what_used_the_view():
+    x = leaf(3.0, 4.0)
+    y = x.reshape(2, 1)
+    z = (y * y).sum()
+    x[0] = 5
+    with pytest.raises(UsageError, match="was changed in place"):
+        z.backward()
+
+
+def test_a_result_that_was_changed_through_detach_is_noticed():
+    """exp() keeps its result for the way back."""
+    x = leaf(1.0, 2.0)
+    y = x.exp()
+    y.detach()[0] = 100
+    with pytest.raises(UsageError, match="the result of 'exp' was changed in place"):
+        y.sum().backward()
+
+
+def test_a_copy_is_no_view_and_detach_keeps_no_graph():
+    x = leaf(3.0, 4.0)
+    y = (x * x).sum()
+    with no_grad():
+        (x * 1)[0] = 100
+        x[[0, 1]][0] = 100
+    y.backward()
+    assert x.grad.tolist() == [6, 8]
+    z = x.exp()
+    node = weakref.ref(z)
+    kept = z.detach()
+    del z
+    assert node() is None and kept.shape == (2,)
+
+
+# --- in place --------------------------------------------------------------------------------------------------------
+
+IN_PLACE = {"+=": 5.0, "-=": 1.0, "*=": 6.0, "/=": 1.5, "**=": 9.0}
+
+
+@pytest.mark.parametrize("sign", IN_PLACE)
+def test_a_leaf_is_changed_in_place_inside_no_grad_and_refused_outside(sign):
+    x = leaf(3.0)
+    with no_grad():
+        for p in [x]:
+            names = {"p": p}
+            exec(f"p {sign} 2", names)
+            assert names["p"] is x
+    assert x.data.tolist() == [IN_PLACE[sign]] and x.requires_grad and x.node is None
+    y = (x * x).sum()
+    with no_grad():
+        x += 1
+    with pytest.raises(UsageError, match="changed in place"):
+        y.backward()
+    with pytest.raises(UsageError, match=r"on a tensor that has a gradient of its own; do it inside bb.no_grad\(\)"):
+        exec(f"x {sign} 2", {"x": x})
+
+
+def test_results_and_constants_get_a_new_tensor_with_and_without_recording():
+    """Else a layer that says `x += f(x)` would compute something else in use than in training."""
+    for make in (lambda: leaf(1.0) * 1, lambda: Tensor([1.0])):
+        for mode in (contextlib.nullcontext, no_grad):
+            with mode():
+                x = before = make()
+                x += 1
+            assert before.data.tolist() == [1] and x.data.tolist() == [2]
+
+
+def test_copies_of_leaves_are_apart_and_of_results_refused():
+    x = leaf(1.0, 2.0)
+    x.grad = [3, 4]
+    for other in (copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        other[0] = 7
+        assert x.data.tolist() == [1, 2] and other.requires_grad and other.grad.tolist() == [3, 4]
+    with pytest.raises(UsageError, match="the result of 'exp' cannot be copied; copy its detach"):
+        copy.deepcopy(x.exp())
+
+
+def test_what_is_put_into_a_tensor():
+    x = Tensor([1.0, 2.0])
+    x[0] = Tensor(5.0)
+    x.data = Tensor([6.0, 7.0])
+    assert x.data.tolist() == [6, 7]
+    with pytest.raises(UsageError, match="loses its way back"):
+        x[0] = leaf(1.0).sum()
+    with pytest.raises(UsageError, match="another shape"):
+        x.data = np.zeros((2, 2))
+    with pytest.raises(UsageError, match="the gradient's shape differs"):
+        x.grad = np.zeros(3)

@@ -1,5 +1,8 @@
 """Tensors: every operation beside the complex step, and everything that could go wrong around the graph."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 from brainbox_core import functional
 from brainbox_core.errors import UsageError
 from brainbox_core.gradcheck import check_gradients
-from brainbox_core.tensor import Tensor, unbroadcast
+from brainbox_core.tensor import Tensor, no_grad, unbroadcast
 
 
 def leaf(*values, dtype=np.float32):
@@ -236,7 +239,7 @@ def test_nan_is_not_lost_by_maximum_and_minimum_of_two_tensors():
 def test_sigmoid_and_tanh_are_finite_everywhere():
     x = leaf(-1e38, -100.0, 0.0, 100.0, 1e38)
     y = x.sigmoid()
-    assert y.data.tolist() == [0, 0, 0.5, 1, 1]
+    assert y.data.tolist() == [0, np.exp(np.float32(-100)), 0.5, 1, 1]
     (y + x.tanh()).sum().backward()
     assert np.isfinite(x.grad).all()
 
@@ -340,3 +343,75 @@ def test_mistakes_have_names():
     with pytest.raises(UsageError, match="a tensor cannot be an index"):
         x[Tensor([0])]
     assert Tensor(np.zeros((0, 3))).max(axis=1).shape == (0,)
+
+
+# --- comparing, and what NumPy makes of a tensor ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", [Tensor([1.0, 3.0, 0.0]), np.array([1.0, 3.0, 0.0]), 2, 2.0, np.float64(2)])
+@pytest.mark.parametrize("sign", ["==", "!=", "<", "<=", ">", ">="])
+def test_comparisons_are_those_of_the_arrays(sign, other):
+    a = leaf(1.0, 2.0, np.nan)
+    with np.errstate(all="ignore"):
+        wanted = eval(f"x {sign} y", {"x": a.data, "y": other.data if isinstance(other, Tensor) else other})
+    found = eval(f"x {sign} y", {"x": a, "y": other})
+    assert type(found) is np.ndarray and found.dtype == bool and found.tolist() == wanted.tolist()
+
+
+def test_comparisons_refuse_shapes_that_do_not_fit_and_tensors_stay_hashable():
+    with pytest.raises(UsageError, match="broadcast"):
+        assert leaf(1.0, 2.0) < leaf(1.0, 2.0, 3.0)
+    x = leaf(1.0)
+    assert x in {x} and {x: 1}[x] == 1
+    assert not (x == None).any()  # noqa: E711
+
+
+def test_a_tensor_of_one_element_is_a_number_and_others_are_refused():
+    assert float(Tensor([2.5])) == 2.5 and int(Tensor([[2.5]])) == 2 and bool(Tensor(1.0)) and not Tensor([0.0])
+    for kind in (float, int, bool, Tensor.item):
+        for wrong in (Tensor([1.0, 2.0]), Tensor(np.zeros(0))):
+            with pytest.raises(UsageError, match="needs a tensor of one element"):
+                kind(wrong)
+
+
+def test_numpy_gets_the_numbers_but_never_loses_a_gradient_on_the_way():
+    x = Tensor([1.0, 2.0])
+    assert np.asarray(x).dtype == np.float32 and np.asarray(x, np.float64).tolist() == [1, 2]
+    assert np.shares_memory(np.asarray(x), x.data) and not np.shares_memory(np.array(x), x.data)
+    y = leaf(1.0, 2.0)
+    for lost in (lambda: np.asarray(y), lambda: np.concatenate([y, x]), lambda: np.stack([x, y * 2])):
+        with pytest.raises(UsageError, match="NumPy cannot take a tensor that wants a gradient"):
+            lost()
+    with no_grad():
+        assert np.asarray(y).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sigmoid_keeps_its_digits_on_both_sides(dtype):
+    values = np.array([-80, -40, -20, -17, -5, -1e-3, 0, 1e-3, 5, 12, 17, 40, 80], dtype)
+    x = Tensor(values, requires_grad=True)
+    y = x.sigmoid()
+    y.sum().backward()
+    exact = [Fraction(math.exp(-abs(float(v)))) for v in values]
+    wanted = [float((1 if v > 0 else e) / (1 + e)) for v, e in zip(values, exact, strict=True)]
+    slopes = [float(e / (1 + e) ** 2) for e in exact]
+    tolerance = 8 * np.finfo(dtype).eps
+    np.testing.assert_allclose(y.data, wanted, rtol=tolerance)
+    np.testing.assert_allclose(x.grad, slopes, rtol=tolerance)
+    assert y.dtype == dtype
+
+
+def test_idioms_of_numpy_and_pytorch():
+    x = Tensor(numbers(2, 3, 4))
+    assert np.array_equal(x.transpose((2, 0, 1)).data, x.data.transpose(2, 0, 1))
+    assert np.array_equal(x.transpose([1, 0, 2]).data, x.data.transpose(1, 0, 2))
+    for axis in ((0, 1), (2, 0), (-1, 1), (0, 1, 2), ()):
+        for keepdims in (False, True):
+            assert np.array_equal(x.max(axis, keepdims).data, x.data.max(axis=axis, keepdims=keepdims))
+    assert np.array_equal(x.clip(0, None).data, x.data.clip(0)) and np.array_equal(x.clip(None, 0.5).data.max(), 0.5)
+    assert check_gradients(lambda x: x.max(axis=(0, 2)), numbers(2, 3, 4)).max_error < 1e-10
+    for wrong in ((0, 1), (0, 1, 1), (0, 1, 5)):
+        with pytest.raises(UsageError, match="each of 3 axes once"):
+            x.transpose(wrong)
+    with pytest.raises(UsageError, match="rows of different lengths"):
+        Tensor([[1.0], [2.0, 3.0]])

@@ -21,6 +21,7 @@ from brainbox_core import layers, metrics
 from brainbox_core.data import DataLoader
 from brainbox_core.errors import InputError
 from brainbox_core.exact import bfloat16
+from brainbox_core.kernels import dense
 from brainbox_core.loss import BinaryCrossEntropy
 from brainbox_core.model import training
 from brainbox_core.model.callbacks import Callback, EarlyStopping
@@ -312,10 +313,10 @@ def _logit(p: float) -> float:
 
 
 def probability(logits: npt.ArrayLike) -> np.ndarray:
-    """1 / (1 + exp(-logit)), by a form that never overflows.
+    """1 / (1 + exp(-logit)), by a form that never overflows and keeps the digits of small probabilities.
 
     Example:
         >>> float(probability(0)), float(probability(-1000))
         (0.5, 0.0)
     """
-    return 0.5 * np.tanh(0.5 * np.asarray(logits)) + 0.5
+    return dense.sigmoid(np.asarray(logits))[0]

@@ -8,6 +8,7 @@ import pytest
 from brainbox_core import layers
 from brainbox_core.errors import UsageError
 from brainbox_core.gradcheck import check_gradients
+from brainbox_core.layers import initializers
 from brainbox_core.layers.base import Cost
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
@@ -124,6 +125,7 @@ def test_gradients_of_input_and_parameters(sample, shape, training):
         for attribute, tensor in zip(names, tensors, strict=False):
             setattr(layer, attribute, tensor)
         x = Tensor(batch(layer, shape)) if layer.takes_ids else tensors[-1]
+        layer.step = 0  # the same mask at every call
         return layer(x, training) ** 2
 
     if not layer.takes_ids:
@@ -396,3 +398,15 @@ def test_layers_share_nothing():
     one, two = L.Linear(2), L.Linear(2)
     one.build((3,), stream(0))
     assert not two.parameters and one.parameters is not two.parameters and one.buffers is not two.buffers
+
+
+def test_ids_that_float32_cannot_tell_apart_are_looked_up_or_refused():
+    count = 2**24 + 4
+    model = Sequential([L.Embedding(count, 1)])
+    with initializers.left_out():
+        model.build((1,))
+    table = model.layers[0].table
+    table[2**24 :] = np.arange(4.0).reshape(4, 1)
+    assert model.predict(np.arange(2**24, count).reshape(4, 1)).ravel().tolist() == [0, 1, 2, 3]
+    with pytest.raises(UsageError, match="looks up ids: expected below 16777216, got 16777216 as float32"):
+        model.layers[0](Tensor([[2**24 + 1]]))

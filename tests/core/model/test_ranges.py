@@ -20,10 +20,13 @@ def trained(X: np.ndarray, *chain: L.Layer) -> bb.Sequential:
 
 
 def test_training_records_ranges_of_the_final_weights(tmp_path):
-    X = stream(0, "ranges").integers(0, 256, (200, 6), np.uint8)
-    model = trained(X, L.Linear(5), L.ReLU(), L.BatchNorm(), L.Linear(2))
+    X = stream(0, "ranges").integers(0, 256, (200, 3, 2), np.uint8)
+    model = trained(X, L.Flatten(), L.Linear(5), L.ReLU(), L.BatchNorm(), L.Linear(2))
     found = model.meta["ranges"]
-    assert list(found) == ["input", "linear_0", "relu_0", "batchnorm_0", "linear_1"] and model.meta["input"] == "uint8"
+    assert (
+        list(found) == ["input", "flatten_0", "linear_0", "relu_0", "batchnorm_0", "linear_1"]
+        and model.meta["input"] == "uint8"
+    )
     for name, values in {"input": X / 255, **model.activations(X)}.items():
         np.testing.assert_allclose(found[name], [values.min(), values.max()], rtol=1e-6)
     model.save(tmp_path / "model.safetensors")

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 import subprocess
 import sys
 
@@ -689,3 +690,19 @@ def test_a_model_from_a_file_draws_no_weights(tmp_path, monkeypatch):
     assert np.array_equal(again.predict(ids), model.predict(ids))
     with pytest.raises(AssertionError, match="in vain"):
         bb.Sequential([L.Linear(2)]).build((3,))
+
+
+def test_pixels_have_the_shape_of_pictures_and_a_table_of_uint8_holds_numbers():
+    table = np.array([[0, 200], [7, 1]], np.uint8)
+    model = bb.Sequential([L.Linear(1)])
+    model.build((2,))
+    assert np.array_equal(model.predict(table), model.predict(table.astype(np.int64)))
+    for shape in ((2, 2), (2, 2, 1), (2, 2, 3)):
+        pixels = (np.arange(3 * math.prod(shape)) % 256).astype(np.uint8).reshape(3, *shape)
+        model = bb.Sequential([L.Flatten(), L.Linear(1)])
+        model.build(shape)
+        np.testing.assert_allclose(model.predict(pixels), model.predict(pixels / 255), rtol=1e-5)
+    ids = np.array([[0, 1], [2, 3]], np.uint8)[:, :, None]
+    model = bb.Sequential([L.Flatten(), L.Embedding(4, 2)])
+    model.build((2, 1))
+    assert np.array_equal(model.predict(ids), model.predict(ids.astype(np.int64)))

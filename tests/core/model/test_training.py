@@ -325,11 +325,11 @@ def test_pixels_stay_bytes_until_their_batch():
             seen.append((x.shape, x.dtype, float(x.data.max())))
             return x
 
-    pixels = np.full((30, 4), 255, np.uint8)
-    model = bb.Sequential([Spy(), L.Linear(3)])
+    pixels = np.full((30, 2, 2), 255, np.uint8)
+    model = bb.Sequential([Spy(), L.Flatten(), L.Linear(3)])
     model.compile(optimizer=bb.optimizers.SGD(), loss=bb.loss.CrossEntropy())
     model.fit(pixels, Y[:30], batch_size=10)
-    assert seen[1:] == [((10, 4), np.float32, 1.0)] * 3 and pixels.dtype == np.uint8
+    assert seen[1:] == [((10, 2, 2), np.float32, 1.0)] * 3 and pixels.dtype == np.uint8
 
 
 @pytest.mark.parametrize("make", [mlp, cnn])
