@@ -17,7 +17,7 @@ LONGEST_NAME = 24  # characters
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a tree: the branch and the name, and the node; None where the tree was cut or repeats itself."""
+    """One line of a tree: the branch with a name, and the node; no node where the tree was cut or repeats itself."""
 
     text: str
     node: Value | None
@@ -72,15 +72,9 @@ def tree(root: Value, unicode: bool = True, limit: int = MOST_NODES) -> list[Lin
         else:
             shown.add(node)
             stack.append((node, before, branch, True))
-            for index in reversed(range(len(node.parents))):
-                stack.append(
-                    (
-                        node.parents[index],
-                        before + (blank if index == 0 else through),
-                        before + (other if index else first),
-                        False,
-                    )
-                )
+            for index, parent in reversed([*enumerate(node.parents)]):
+                beside, corner = (through, other) if index else (blank, first)
+                stack.append((parent, before + beside, before + corner, False))
     return lines
 
 
