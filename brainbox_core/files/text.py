@@ -94,17 +94,12 @@ def open_text(source: str | os.PathLike | BinaryIO, name: str | None = None) -> 
     else:
         name = printable(name or "standard input")
         with tempfile.SpooledTemporaryFile(max_size=2**24) as spool:
-            file = cast(BinaryIO, spool)  # which it is, but for its type
-            yield _check(file, _copy(source, file, name), name)
-
-
-def _copy(source: BinaryIO, file: BinaryIO, name: str) -> int:
-    size = 0
-    with explained(name):
-        while block := source.read(BLOCK):
-            size += file.write(block)
-            _require_size(size, name)
-    return size
+            file, size = cast(BinaryIO, spool), 0  # which it is, but for its type
+            with explained(name):
+                while block := source.read(BLOCK):
+                    size += file.write(block)
+                    _require_size(size, name)
+            yield _check(file, size, name)
 
 
 def _check(file: BinaryIO, size: int, name: str) -> TextFile:

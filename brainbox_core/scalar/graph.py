@@ -100,7 +100,8 @@ def graphviz(root: Value, limit: int = MOST_NODES) -> str:
     cut = 0
     for node in order:
         style = ', style="rounded,bold"' if node is root else ""
-        text = "\\n".join((_quoted(label(node)), f"data {node.data:.6g}", f"grad {node.grad:.6g}"))
+        name = label(node).replace("\\", "\\\\").replace('"', '\\"')
+        text = "\\n".join((name, f"data {node.data:.6g}", f"grad {node.grad:.6g}"))
         lines.append(f'  {names[node]} [label="{text}"{style}]')
         for parent, slope in zip(node.parents, node.slopes, strict=True):
             if parent not in names:
@@ -109,8 +110,3 @@ def graphviz(root: Value, limit: int = MOST_NODES) -> str:
             source = names.get(parent, f"c{cut}")
             lines.append(f'  {source} -> {names[node]} [label="{slope:.6g}"]')
     return "\n".join([*lines, "}", ""])
-
-
-def _quoted(text: str) -> str:
-    """Text inside the quotes of the DOT language."""
-    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -174,7 +174,12 @@ def _constant(descent: Descent) -> bool:
 def _judge_escape(descent: Descent) -> Verdict:
     landscape, values, step = descent.landscape, descent.values, descent.steps + 1
     place = landscape.text(descent.next_point)
-    value, said = _value_beyond(descent)
+    value, said = np.nan, ""  # f at the next point: infinite if a float overflows there, nan outside the domain
+    if np.isfinite(descent.next_point).all():
+        try:
+            value = landscape.value(descent.next_point)
+        except ConvergenceError as error:
+            said = error.what
     fell = values[-1] < values[0] and (not np.diff(values[-5:]).max(initial=0) > 0 or values[-1] < -FAR)
     if value == -np.inf or (descent.ending == "far" and fell):
         reason = f"f has no minimum: it falls without end, and was {values[-1]:.3g} at step {step - 1}"
@@ -184,16 +189,6 @@ def _judge_escape(descent: Descent) -> Verdict:
     if np.isfinite(value):
         return Verdict("kink", f"f is not smooth: its slope has no value at {place}, reached at step {step}")
     return Verdict("out_of_domain", f"step {step} leaves the domain of f: {said}")
-
-
-def _value_beyond(descent: Descent) -> tuple[float, str]:
-    """f at the point after the last: infinite if a float overflows there, nan with the reason outside the domain."""
-    if not np.isfinite(descent.next_point).all():
-        return np.nan, ""
-    try:
-        return descent.landscape.value(descent.next_point), ""
-    except ConvergenceError as error:
-        return np.nan, error.what
 
 
 def _first_rise(descent: Descent) -> str:
