@@ -70,10 +70,8 @@ class Tensor(Recorded):
                 changed in place, or the graph was freed by an earlier `backward()`.
         """
         if not self.requires_grad:
-            raise UsageError(
-                "backward() on a tensor that was made from nothing that requires a gradient",
-                fix="make an input with Tensor(..., requires_grad=True), outside no_grad()",
-            )
+            fix = "make an input with Tensor(..., requires_grad=True), outside no_grad()"
+            raise UsageError("backward() on a tensor that was made from nothing that requires a gradient", fix=fix)
         if gradient is None:
             if self.size != 1:
                 raise UsageError("backward() without a gradient needs one element", got=f"shape {self.shape}")
@@ -241,8 +239,7 @@ class Tensor(Recorded):
             reduced = sorted(set(_from_the_front(axis, x.ndim)))
             kept = [each for each in range(x.ndim) if each not in reduced]
             largest = self.transpose(*kept, *reduced).reshape(*(x.shape[each] for each in kept), -1).max(axis=-1)
-            sizes = [1 if each in reduced else size for each, size in enumerate(x.shape)]
-            return largest.reshape(sizes) if keepdims else largest
+            return largest.reshape(x.max(axis=axis, keepdims=True).shape) if keepdims else largest
         if axis is None:
             flat = self.reshape(-1).max(axis=0)
             return flat.reshape((1,) * x.ndim) if keepdims else flat
@@ -340,9 +337,11 @@ def record(name: str, data: np.ndarray, inputs: tuple[Tensor, ...], backward: Ba
     out._data = data if isinstance(data, np.ndarray) else np.asarray(data)  # NumPy makes numbers of arrays without axes
     out.requires_grad, out._grad, out.node = False, None, None
     out.changes = [0]
+    base = out._data.base
     for tensor in inputs:
-        if data is tensor._data or (out._data.base is not None and np.may_share_memory(out._data, tensor._data)):
+        if data is tensor._data or (base is not None and np.may_share_memory(data, tensor._data)):
             out.changes = tensor.changes  # a view: whoever changes it changes the other, too
+            break
     if is_recording():
         for tensor in inputs:
             if tensor.requires_grad:

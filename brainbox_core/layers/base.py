@@ -104,8 +104,7 @@ class Layer:
 
     @step.setter
     def step(self, step: int) -> None:
-        for layer in self.parts:
-            layer.__dict__.update(_step=step, calls=0)  # past __setattr__, which is slow for what every step does
+        at_step(self.parts, step)
 
     @property
     def trainable(self) -> bool:
@@ -215,6 +214,13 @@ def found(chain: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
 
     for layer in chain:
         yield from inside(layer.name, layer)
+
+
+def at_step(layers: Sequence[Layer], step: int) -> None:
+    """Tell layers the training step; past `__setattr__`, which is slow for what happens at every step."""
+    for layer in layers:
+        state = layer.__dict__
+        state["_step"], state["calls"] = step, 0
 
 
 def learned(chain: Sequence[Layer]) -> dict[str, Parameter]:

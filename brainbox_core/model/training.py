@@ -13,6 +13,7 @@ import numpy as np
 from brainbox_core.data import DataLoader
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.kernels.sparse import Rows, SparseRows
+from brainbox_core.layers.base import at_step
 from brainbox_core.model import ranges
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import History, Logs, Network
@@ -110,11 +111,9 @@ def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
     Returns:
         The loss, and the length of the gradient before it is clipped.
     """
-    step = model.optimizer.steps
-    for layer in model.layers:
-        layer.step = step
-    # BatchNorm takes every batch into its averages on the way forward; a bad one has to come out again.
     parts = [part for layer in model.layers for part in layer.parts]
+    at_step(parts, model.optimizer.steps)
+    # BatchNorm takes every batch into its averages on the way forward; a bad one has to come out again.
     averages = [(array, array.copy()) for part in parts for array in part.buffers.values()]
     inputs, error = model.inputs(x), None
     with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
@@ -162,7 +161,7 @@ def _diverged(model: Network, what: str, fault: str, inputs: Tensor | SparseRows
     with no_grad():
         x: Any = inputs
         for layer in model.layers:
-            layer.step = model.optimizer.steps  # the same masks once more
+            at_step(layer.parts, model.optimizer.steps)  # the same masks once more
             x = layer(x, training=True)
             if not np.isfinite(x.data).all():
                 fault = f"{layer.label} is the first whose output is not finite"
