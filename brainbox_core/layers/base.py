@@ -90,7 +90,7 @@ class Layer:
         object.__setattr__(self, name, value)
 
     def _knows(self, value: Any) -> bool:
-        return any(value is parameter for parameter in self.learned().values())
+        return any(value is parameter for parameter in self.parameters.values())
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or self.__dict__.get("parameters"):
@@ -175,7 +175,7 @@ class Layer:
         learned, known = dict(self.parameters), {id(parameter) for parameter in self.parameters.values()}
         for name, tensor in _held(self, Tensor):
             if isinstance(tensor, Parameter) and id(tensor) not in known:
-                learned[name] = tensor
+                learned[f"attribute.{name}" if name in learned else name] = tensor
                 known.add(id(tensor))
             elif not isinstance(tensor, Parameter) and tensor.requires_grad and tensor.node is None:
                 what = f"'{name}' of {self.label} wants a gradient and is no parameter: nothing would train it"
