@@ -131,7 +131,8 @@ class CsvRows:
                 last = lines[min(reader.line_num, len(lines)) - 1]
                 self._set_width(row, place, cut_off=not last.endswith(("\n", "\r")))
             if max(map(len, row)) > MAX_CELL:
-                what = f"field {_longest(row)} is too long (over {MAX_CELL:,} characters)"
+                longest = 1 + max(range(len(row)), key=lambda index: len(row[index]))
+                what = f"field {longest} is too long (over {MAX_CELL:,} characters)"
                 raise InputError(what, where=f"{self._name} line {place}", fix=_TOO_LONG)
             if self._blank_since:
                 self._count_blank_lines()
@@ -158,7 +159,7 @@ class CsvRows:
         self.width = len(row)
 
     def _broken(self, error: csv.Error, first: int, last: int) -> InputError:
-        """What the csv module could not read, in a row that starts and ends in these lines."""
+        """The error for a row, from line `first` to line `last`, that the csv module could not read."""
         where, text = f"{self._name} line {first}", str(error)
         if "field limit" in text and first == last:
             return InputError(f"a field is too long (over {MAX_CELL:,} characters)", where=where, fix=_TOO_LONG)
@@ -167,9 +168,8 @@ class CsvRows:
             fix = 'write "" for a quote inside a quoted cell; a quote before it may lack its partner'
             return InputError(what, where=where, fix=fix)
         if "field limit" in text or "end of data" in text:
-            return InputError(
-                f"a quote opened in line {first} never closes", where=where, fix="add the closing quote, or remove it"
-            )
+            what = f"a quote opened in line {first} never closes"
+            return InputError(what, where=where, fix="add the closing quote, or remove it")
         return InputError(f"cannot be read ({text})", where=where)
 
 
@@ -178,10 +178,6 @@ _TOO_LONG = "shorten it, or take the column out"
 
 def _quoted(quoting: bool) -> Literal[0, 3]:
     return csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
-
-
-def _longest(row: list[str]) -> int:
-    return 1 + max(range(len(row)), key=lambda index: len(row[index]))
 
 
 def _sniff(lines: list[str], quoting: bool) -> str:

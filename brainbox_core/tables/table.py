@@ -83,11 +83,9 @@ class Table:
         if isinstance(values, list):
             values, bad = to_numbers(values, self.lines)
         if bad is not None:
-            raise InputError(
-                f'"{printable(bad.text, 40)}" is not a number',
-                where=self._place(bad.line, name),
-                fix=remedy(bad.text) or "correct it, or leave the cell empty if the value is missing",
-            )
+            what, where = f'"{printable(bad.text, 40)}" is not a number', self._place(bad.line, name)
+            fix = remedy(bad.text) or "correct it, or leave the cell empty if the value is missing"
+            raise InputError(what, where=where, fix=fix)
         return values
 
     def texts(self, name: str) -> list[str]:
@@ -219,15 +217,8 @@ def read_table(
             if progress is not None:
                 progress(file.position, file.size)
             block = rows.block(fast=not any(builder.is_text for builder in builders))
-        table = Table(
-            file.name,
-            file.sha256,
-            {builder.name: builder.column() for builder in builders},
-            np.concatenate(lines),
-            notes,
-            rows.delimiter,
-            header,
-        )
+        made = {builder.name: builder.column() for builder in builders}
+        table = Table(file.name, file.sha256, made, np.concatenate(lines), notes, rows.delimiter, header)
     if not table.rows:
         what = "has no data rows" + " below its header" * header
         raise InputError(what, where=table.name, fix=_NO_ROWS)
@@ -258,7 +249,7 @@ def _tell(table: Table, unnamed: list[str], blank_lines: int) -> None:
 
 
 def _sample(rows: CsvRows, name: str) -> tuple[list[list[str]], np.ndarray]:
-    """The first row and some below it, by which the header and each column's kind are recognised; and their lines."""
+    """The first rows, by which the header and each column's kind are recognised, and their line numbers."""
     cells: list[list[str]] = []
     lines: list[int] = []
     while len(cells) < 2 and (block := rows.block()) is not None:
