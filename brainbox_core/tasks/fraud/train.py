@@ -119,9 +119,11 @@ def build_model(settings: Settings, data: Data) -> Sequential:
 
 def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
     """Train, choose epoch and threshold by the held-out rows, and judge by the test rows, never looked at before."""
+    described = dict(model.meta)  # without the ranges that a training adds: only an export of int8 would need them
     detection = _learn(model, settings, data, callbacks)
     best = detection.best
-    model.meta["threshold"] = _threshold(settings, data.labels[data.parts.val], score(model, detection.X))
+    limit = _threshold(settings, data.labels[data.parts.val], score(model, detection.X))
+    model.meta = described | {"threshold": limit}
     judged = evaluate(model, data)
     notes = judged.notes
     if best["failed"]:

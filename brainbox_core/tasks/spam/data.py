@@ -44,10 +44,6 @@ class Data(contract.Data):
     test: np.ndarray
 
     @property
-    def counts(self) -> dict[str, int]:
-        return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
-
-    @property
     def held_out(self) -> HeldOut:
         return HeldOut([self.texts[number] for number in self.test], self.labels[self.test])
 

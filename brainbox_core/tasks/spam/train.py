@@ -187,8 +187,6 @@ def evaluate(model: Sequential, data: Data, threshold: float | None = None, prog
     rows, labels = data.rows.take(data.test), data.labels[data.test]
     logits = model.predict(rows)
     p = probabilities(model, rows)
-    if progress is not None:
-        progress(len(labels), len(labels))
     found = _judge(labels, p, threshold)
     found |= {
         "test_average_precision": metrics.average_precision(labels, p),
