@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TextIO
+from typing import TextIO
 
 import numpy as np
 
@@ -45,7 +45,6 @@ class CsvRows:
     Args:
         text: the file, opened with `newline=""`.
         name: what to call it in errors, printable.
-        quoting: whether `"` around a cell lets it hold delimiters and line ends.
 
     Attributes:
         delimiter: what separates the cells.
@@ -53,8 +52,8 @@ class CsvRows:
         blank_lines: how many empty lines stood before rows so far.
     """
 
-    def __init__(self, text: TextIO, name: str, quoting: bool = True):
-        self._text, self._name, self._quoting = text, name, quoting
+    def __init__(self, text: TextIO, name: str):
+        self._text, self._name = text, name
         self.width = self.blank_lines = self._blank_since = 0
         self._next_line = 1
         self._start = text.readlines(SAMPLE)
@@ -67,7 +66,7 @@ class CsvRows:
             self._next_line = 2
             del self._start[0]
         else:
-            self.delimiter = _sniff(self._start, quoting)
+            self.delimiter = _sniff(self._start)
 
     def block(self, fast: bool = False) -> Block | None:
         """The next rows, from about 2 million characters (the first block is smaller); None at the end of the file.
@@ -105,8 +104,7 @@ class CsvRows:
         if len(between) % 2 == 0 or not all(part[:1] in f"{self.delimiter}\r\n" for part in between[2::2]):
             return None
         try:
-            quote = '"' if self._quoting else None
-            cells = np.loadtxt(lines, np.float64, comments=None, delimiter=self.delimiter, quotechar=quote, ndmin=2)
+            cells = np.loadtxt(lines, np.float64, comments=None, delimiter=self.delimiter, quotechar='"', ndmin=2)
         except ValueError:
             return None
         if cells.shape != (len(lines), self.width) or np.isinf(cells).any():
@@ -115,8 +113,7 @@ class CsvRows:
 
     def _rows(self, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
         """The line number and the cells of each row that starts in these lines."""
-        quoted, strict = _quoted(self._quoting), self._quoting
-        reader = csv.reader(itertools.chain(lines, self._text), delimiter=self.delimiter, quoting=quoted, strict=strict)
+        reader = csv.reader(itertools.chain(lines, self._text), delimiter=self.delimiter, strict=True)
         before = self._next_line
         while reader.line_num < len(lines):
             place = before + reader.line_num
@@ -176,15 +173,11 @@ class CsvRows:
 _TOO_LONG = "shorten it, or take the column out"
 
 
-def _quoted(quoting: bool) -> Literal[0, 3]:
-    return csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
-
-
-def _sniff(lines: list[str], quoting: bool) -> str:
+def _sniff(lines: list[str]) -> str:
     """The delimiter that gives most lines as many cells as the first; a comma if none divides the first line."""
     best, most = ",", 0.0
     for delimiter in DELIMITERS:
-        rows = csv.reader(lines, delimiter=delimiter, quoting=_quoted(quoting))
+        rows = csv.reader(lines, delimiter=delimiter)
         try:
             widths = [len(row) for row in rows if row]
         except csv.Error:

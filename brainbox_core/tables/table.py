@@ -172,7 +172,6 @@ def read_table(
     header: bool | None = None,
     progress: Progress | None = None,
     *,
-    quoting: bool = True,
     text: bool | Collection[str] = False,
 ) -> Table:
     """Read a table of at most 2 GiB whose cells are separated by commas, semicolons, tabs or bars.
@@ -183,7 +182,6 @@ def read_table(
         header: whether the first line names the columns; None finds out: it does unless it holds numbers where the
             rows below do. Without a header the columns are named `column_1`, `column_2`, ...
         progress: called with (bytes done, bytes in all).
-        quoting: whether `"` around a cell lets it hold delimiters and line ends; False takes it as any character.
         text: True keeps every column as text; or the names of those to keep so.
 
     Raises:
@@ -199,7 +197,7 @@ def read_table(
         ['columns are separated by ";"']
     """
     with open_text(source, name) as file:
-        rows, notes = CsvRows(file.text, file.name, quoting), file.notes
+        rows, notes = CsvRows(file.text, file.name), file.notes
         top, places = _sample(rows, file.name)
         if header is None:
             header = _has_header(top, notes)

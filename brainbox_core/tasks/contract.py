@@ -201,7 +201,11 @@ class Task(Protocol[S, D, R]):
         ...
 
     def build_model(self, settings: S, data: D) -> Sequential:
-        """The untrained model, built and compiled."""
+        """The untrained model, built and compiled.
+
+        Raises:
+            UsageError: the layers do not fit the data, or the parameters do not fit into memory.
+        """
         ...
 
     def train(self, model: Sequential, settings: S, data: D, callbacks: Sequence[Callback] = ()) -> R:

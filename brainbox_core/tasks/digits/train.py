@@ -99,11 +99,7 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
 
 
 def build_model(settings: Settings, data: Data) -> Sequential:
-    """The network, built and compiled with a one-cycle learning rate over the whole training.
-
-    Raises:
-        UsageError: pictures get too small for another convolution, or the parameters do not fit into memory.
-    """
+    """The network, built and compiled with a one-cycle learning rate over the whole training."""
     chain: list[layers.Layer] = []
     for filters in settings.filters:
         chain += [layers.Conv2D(filters, kernel=KERNEL), layers.ReLU(), layers.MaxPool(2)]

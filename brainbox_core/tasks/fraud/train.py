@@ -93,11 +93,7 @@ class Scores(NamedTuple):
 
 
 def build_model(settings: Settings, data: Data) -> Sequential:
-    """The network, built and compiled: a tanh that takes outliers in, hidden layers with ReLU, one logit.
-
-    Raises:
-        UsageError: the parameters do not fit into memory.
-    """
+    """The network, built and compiled: a tanh that bounds outliers, hidden layers with ReLU, one logit."""
     chain: list[layers.Layer] = [layers.Tanh()]
     for width in settings.hidden:
         chain += [layers.Linear(width), layers.ReLU()]

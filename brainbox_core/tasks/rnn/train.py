@@ -58,11 +58,7 @@ class Result(contract.Result):
 
 
 def build_model(settings: Settings, data: Data) -> Sequential:
-    """The network, built and compiled with a one-cycle learning rate over the whole training.
-
-    Raises:
-        UsageError: the parameters, or what a window leaves behind for the way back, do not fit into memory.
-    """
+    """The network, built and compiled with a one-cycle learning rate over the whole training."""
     size, cell = len(data.alphabet), CELLS[settings.cell]
     rows = min(settings.batch_size, data.lines[0] if data.lines else len(data.train) // settings.seq_len)
     time = min(settings.seq_len, len(data.train))
