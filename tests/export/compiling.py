@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from brainbox_core.export import verify
-from brainbox_core.export.header import Vectors
+from brainbox_core.export.header import Vectors, write
 from brainbox_core.export.network.kernels import FloatKernels
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.reference import run
-from brainbox_core.export.network.source import header
+from brainbox_core.export.network.source import page
 from brainbox_core.model.sequential import Sequential
 
 STRICT = verify.STRICT
@@ -33,7 +33,7 @@ def float_header(model: Sequential, X: np.ndarray, name: str = "net") -> tuple[s
     kernels = FloatKernels(name, lower(model))
     with np.errstate(all="ignore"):
         outputs = run(kernels.program, X).reshape(len(X), -1)
-    return header(name, model, kernels, Vectors(X[:1], outputs[:1]), "no"), outputs
+    return write(page(model, kernels, Vectors(X[:1], outputs[:1])), "no"), outputs
 
 
 def compiled(folder: Path, text: str, X: np.ndarray, like: np.ndarray, *flags: str, name: str = "net", cc: str = "gcc"):

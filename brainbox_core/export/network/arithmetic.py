@@ -16,8 +16,7 @@ import numpy as np
 
 from brainbox_core.export import c_names
 from brainbox_core.export.network.activations import ACTIVATIONS
-from brainbox_core.export.network.lower import Step
-from brainbox_core.export.network.source import shape_text
+from brainbox_core.export.network.lower import Step, shape_text
 
 _MOST_PLACES = 4  # of a pool that are computed side by side
 Blocks = list[tuple[int, int, int]]  # (first channel, how many blocks, channels of each)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +14,10 @@ from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.header import Page, Vectors
 from brainbox_core.export.network import reference
 from brainbox_core.export.network import source as c_source
-from brainbox_core.export.network.kernels import FloatKernels, IntKernels
-from brainbox_core.export.network.lower import Program, lower
-from brainbox_core.export.network.quantize import IntProgram, quantize, recorded_range
+from brainbox_core.export.network.kernels import NetworkKernels, kernels_of
+from brainbox_core.export.network.lower import Program, lower, shape_text
+from brainbox_core.export.network.quantize import IntProgram, recorded_range
 from brainbox_core.export.network.remedies import remedies
-from brainbox_core.export.network.source import Kernels
 from brainbox_core.export.origin import kind_of
 from brainbox_core.export.report import Accuracy, Judgement, Row
 from brainbox_core.model.ranges import MOST_ROWS, activation_ranges
@@ -28,22 +26,6 @@ from brainbox_core.rng import stream
 
 _FIXED = 3  # vectors of extremes that every comparison begins with
 _NOISE_ROWS = 64  # that the signal-to-noise ratios are measured with
-
-
-class Numbers(NamedTuple):
-    """One way to compute a program: its kernels in C, and the same in NumPy.
-
-    Attributes:
-        kernels: for the header.
-        run: from a batch of inputs (n, values) to the outputs (n, values), in the header's number types.
-        content: what is computed, with all weights: a `Program` or an `IntProgram`.
-        noise: from a batch to the signal-to-noise ratio of every step in decibels; None for float32.
-    """
-
-    kernels: Kernels
-    run: Callable[[np.ndarray], np.ndarray]
-    content: Program | IntProgram
-    noise: Callable[[np.ndarray], list[float]] | None = None
 
 
 class NetworkDraft:
@@ -60,12 +42,11 @@ class NetworkDraft:
             rows = _shaped(material.calibration, self.program)[:MOST_ROWS]
             self.ranges = activation_ranges(model, rows.reshape(len(rows), *model.input_shape))
         self.dtype = choices.dtype or preferred_dtype(self.program, self.ranges)
-        self.numbers = _numbers(name, self.program, self.ranges, self.dtype, choices)
-        self.kernels = self.numbers.kernels
+        self.kernels = kernels_of(name, self.program, self.dtype, self.ranges, choices.optimize, choices.weights)
         self.title = _title(model, self.program)
         self.parameters = len(model.params)
         self.multiply_adds = sum(step.multiply_adds for step in self.program.steps)
-        self.memory = c_source.memory(self.kernels, choices.weights)
+        self.memory = c_source.memory(self.kernels)
         self.data = None if material.data is None else _shaped(material.data[0], self.program)
 
     def vectors(self, count: int) -> np.ndarray:
@@ -75,15 +56,11 @@ class NetworkDraft:
 
     def run(self, X: np.ndarray) -> np.ndarray:
         """The reference."""
-        return self.numbers.run(X)
+        return reference.run(self.kernels.content, X).reshape(len(X), -1)
 
     def page(self, carried: Vectors) -> Page:
         """The header."""
-        scales = {}
-        if isinstance(content := self.numbers.content, IntProgram):
-            scales = {"INPUT": content.steps[0].source} if self.program.pixels else {}
-            scales["OUTPUT"] = content.steps[-1].result
-        return c_source.page(self.name, self.model, self.kernels, carried, self.choices.weights, scales)
+        return c_source.page(self.model, self.kernels, carried)
 
     def judge(self) -> Judgement:
         """The accuracy on data that the model was not trained on."""
@@ -95,7 +72,7 @@ class NetworkDraft:
             raise UsageError("labels do not fit the inputs", expected=expected, got=f"{labels.dtype}, {labels.shape}")
         rows = self.data.reshape(len(self.data), *self.model.input_shape)
         trained = self.model.predict(rows).reshape(len(rows), -1).argmax(axis=1)
-        exported = trained if self.dtype == "float32" else self.numbers.run(self.data).argmax(axis=1)
+        exported = trained if self.dtype == "float32" else self.run(self.data).argmax(axis=1)
         found = Accuracy.of(exported, trained, labels.argmax(axis=1) if labels.ndim > 1 else labels)
         found.check(self.material.max_drop, self.dtype, "rows")
         return Judgement(found)
@@ -103,7 +80,20 @@ class NetworkDraft:
     def rows(self) -> tuple[Row, ...]:
         """The steps."""
         sample = self._vectors if self.data is None else self.data
-        return _rows(self.kernels, self.numbers.noise(sample[:_NOISE_ROWS]) if self.numbers.noise else None)
+        return _rows(self.kernels, self._noise(sample[:_NOISE_ROWS]))
+
+    def _noise(self, X: np.ndarray) -> list[float]:
+        """The signal-to-noise ratio of every step in decibels; nothing in float32."""
+        integers, count = self.kernels.content, len(self.program.steps)
+        if not isinstance(integers, IntProgram):
+            return []
+        # Either side may begin with a step of its own, for floats or for pixels.
+        wanted = reference.outputs(reference.taking_bytes(self.program), X)[-count:]
+        got = reference.outputs(integers, X)[-count:]
+        return [
+            _decibels(real, step.result.real(ints).reshape(real.shape))
+            for real, ints, step in zip(wanted, got, integers.steps[-count:], strict=True)
+        ]
 
     def remedies(self, what: str, budget: int, code: int) -> list[str]:
         """Other choices that fit."""
@@ -113,32 +103,13 @@ class NetworkDraft:
     def document(self) -> dict[str, object]:
         """The program with all weights, where everything lies, and what input and output mean."""
         kernels = self.kernels
-        return {"program": asdict(self.numbers.content), "memory": asdict(kernels.plan), "note": kernels.notes}
+        return {"program": asdict(kernels.content), "memory": asdict(kernels.plan), "note": kernels.notes}
 
 
 def preferred_dtype(program: Program, ranges: object) -> str:
     """int8 for networks that read pictures, if the ranges of their numbers are known; else float32."""
     pictures = program.pixels or any(step.kind == "conv" for step in program.steps)
     return "int8" if pictures and ranges else "float32"
-
-
-def _numbers(name: str, program: Program, ranges: Any, dtype: str, choices: Choices) -> Numbers:
-    if dtype == "float32":
-        floats = FloatKernels(name, program, choices.optimize, choices.weights)
-        return Numbers(floats, lambda X: reference.run(floats.program, X).reshape(len(X), -1), floats.program)
-    integers = quantize(program, ranges or {})
-    kernels = IntKernels(name, integers, choices.optimize, choices.weights)
-
-    def noise(X: np.ndarray) -> list[float]:
-        count = len(program.steps)  # either side may begin with a step of its own, for floats or for pixels
-        wanted = reference.outputs(reference.taking_bytes(program), X)[-count:]
-        got = reference.outputs(integers, X)[-count:]
-        return [
-            _decibels(real, step.result.real(ints).reshape(real.shape))
-            for real, ints, step in zip(wanted, got, integers.steps[-count:], strict=True)
-        ]
-
-    return Numbers(kernels, lambda X: reference.run(integers, X).reshape(len(X), -1), integers, noise)
 
 
 def _shaped(X: np.ndarray, program: Program) -> np.ndarray:
@@ -189,16 +160,16 @@ def _decibels(signal: np.ndarray, found: np.ndarray) -> float:
     return 10 * math.log10(power / noise) if noise and power else math.inf if power else 0.0
 
 
-def _rows(kernels: Kernels, noise: list[float] | None) -> tuple[Row, ...]:
+def _rows(kernels: NetworkKernels, noise: list[float]) -> tuple[Row, ...]:
     rows, steps = [], kernels.program.steps
-    silent: list[float | None] = [None] * (len(steps) - len(noise or []))
-    for number, (step, snr) in enumerate(zip(steps, [*silent, *(noise or [])], strict=True)):
+    silent: list[float | None] = [None] * (len(steps) - len(noise))
+    for number, (step, snr) in enumerate(zip(steps, [*silent, *noise], strict=True)):
         place = kernels.plan.outputs[number]
         ring = place.rows if place and place.rows < step.output_shape[0] else None
         rows.append(
             Row(
                 title=step.title,
-                output=c_source.shape_text(step.output_shape),
+                output=shape_text(step.output_shape),
                 weights=kernels.step_bytes(number),
                 live=place.size if place else 0,
                 ring=ring,

@@ -9,6 +9,7 @@ What is left is a list of steps that all look alike: one linear map (or none), o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -302,3 +303,14 @@ def _image(shape: tuple[int, ...]) -> Image:
 
 def _float32(x: np.ndarray) -> np.ndarray:
     return x.astype(np.float32)
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """A shape as `13x13x16`; a vector as its length.
+
+    Example:
+        >>> shape_text((13, 13, 16)), shape_text((1, 1, 10))
+        ('13x13x16', '10')
+    """
+    sizes = list(shape)
+    return str(sizes[-1]) if math.prod(sizes) == sizes[-1] else "x".join(map(str, sizes))

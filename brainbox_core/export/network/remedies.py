@@ -6,10 +6,10 @@ import copy
 from collections.abc import Callable
 
 from brainbox_core.errors import BrainboxError
-from brainbox_core.export.network.kernels import FloatKernels, IntKernels
+from brainbox_core.export.network.kernels import kernels_of
 from brainbox_core.export.network.lower import lower
-from brainbox_core.export.network.quantize import Ranges, quantize
-from brainbox_core.export.network.source import Kernels, ram_total
+from brainbox_core.export.network.quantize import Ranges
+from brainbox_core.export.network.source import memory
 from brainbox_core.export.report import kilobytes
 from brainbox_core.layers import Conv2D, Linear
 from brainbox_core.model.sequential import Sequential
@@ -42,13 +42,9 @@ def remedies(
         candidate: Sequential = model, dtype: str = dtype, weights: str = weights, optimize: str = optimize
     ) -> tuple[int, int] | None:
         """RAM and flash; None where the choice is not possible or does not fit."""
-        kernels: Kernels
         try:
-            if dtype == "float32":
-                kernels = FloatKernels("x", lower(candidate), optimize, weights)
-            else:
-                kernels = IntKernels("x", quantize(lower(candidate), ranges or {}), optimize, weights)
-            found = ram_total(kernels, weights), kernels.table_bytes + code
+            kernels = kernels_of("x", lower(candidate), dtype, ranges, optimize, weights)
+            found = memory(kernels).ram, kernels.table_bytes + code
         except BrainboxError:
             return None
         return found if found[what == "flash"] <= budget else None

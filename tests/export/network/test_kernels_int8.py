@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 import braininabox as bb
 from brainbox_core.errors import InputError
 from brainbox_core.export import board, verify
-from brainbox_core.export.header import Vectors
+from brainbox_core.export.header import Vectors, write
 from brainbox_core.export.network.kernels import IntKernels
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.memory import OPTIMIZE, Place, Plan
 from brainbox_core.export.network.quantize import quantize
 from brainbox_core.export.network.reference import run
-from brainbox_core.export.network.source import header, stack
+from brainbox_core.export.network.source import page, stack
 from brainbox_core.model.ranges import activation_ranges
 from tests.export.chains import built, models, reader
 from tests.export.compiling import STRICT, inputs, tool
@@ -71,7 +71,7 @@ def kernels_of(model: bb.Sequential, **changes: str) -> IntKernels:
 def text_of(model: bb.Sequential, kernels: IntKernels, X: np.ndarray) -> tuple[str, np.ndarray]:
     """The header, carrying the first input, and what the reference makes of all inputs."""
     outputs = run(kernels.integers, X).reshape(len(X), -1)
-    return header(kernels.name, model, kernels, Vectors(X[:1], outputs[:1]), "no", kernels.weights), outputs
+    return write(page(model, kernels, Vectors(X[:1], outputs[:1])), "no"), outputs
 
 
 def hard(model: bb.Sequential, n: int = 24) -> np.ndarray:
