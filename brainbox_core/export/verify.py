@@ -104,8 +104,8 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="brainbox-") as folder:
         place = Path(folder)
         (place / "net.h").write_text(header, encoding="ascii")
-        (place / "unit.c").write_text(unit(name, programs), encoding="ascii")
-        (place / "driver.c").write_text(driver(name, programs), encoding="ascii")
+        for file in ("unit", "driver"):
+            (place / f"{file}.c").write_text(programs.filled(file, name, "net.h"), encoding="ascii")
         _compile(compiler, place, ["-c", "unit.c", "-o", "unit.o"])
         code, tables = _inspect(place, name)
         _compile(compiler, place, ["driver.c", "-o", "driver"])
@@ -133,19 +133,6 @@ def differs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 _REPORT = "please report this as a bug in brainbox, with the model file"
 _OTHER_CC = "set CC=gcc, or unset it"
-
-
-def unit(name: str, programs: Programs = NETWORK) -> str:
-    """A C file that uses the functions of `net.h`, so that its code and its symbols can be looked at."""
-    return programs.filled("unit", name, "net.h")
-
-
-def driver(name: str, programs: Programs = NETWORK) -> str:
-    """A C program that reads inputs from standard input, and writes the outputs of each to standard output.
-
-    It ends with 2 if the header's own test fails, and with 3 if `predict` is not the place of the first maximum.
-    """
-    return programs.filled("driver", name, "net.h")
 
 
 def _compile(compiler: Compiler, place: Path, words: list[str]) -> None:

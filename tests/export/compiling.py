@@ -15,6 +15,7 @@ from brainbox_core.export.network.kernels import FloatKernels
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.reference import run
 from brainbox_core.export.network.source import page
+from brainbox_core.export.programs import NETWORK
 from brainbox_core.model.sequential import Sequential
 
 STRICT = verify.STRICT
@@ -40,7 +41,7 @@ def compiled(folder: Path, text: str, X: np.ndarray, like: np.ndarray, *flags: s
     """What a header makes of inputs when its driver is compiled with some flags; of the shape and dtype of `like`."""
     source = "driver.cpp" if cc.endswith("++") else "driver.c"
     (folder / "net.h").write_text(text)
-    (folder / source).write_text(verify.driver(name))
+    (folder / source).write_text(NETWORK.filled("driver", name, "net.h"))
     subprocess.run([tool(cc), *flags, source, "-o", "driver"], cwd=folder, check=True)
     done = subprocess.run([folder / "driver"], input=X.tobytes(), capture_output=True, check=False)
     assert done.returncode == 0 and done.stderr == b"", done.stderr.decode()

@@ -11,6 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -57,10 +58,12 @@ class Kernel(ABC):
         step: shapes, strides, padding, pool.
         source: C type of a number of the input.
         optimize: "ram", "speed" or "size".
+        starts: how many numbers lie before a block's weights in the table, for each of its channels.
         padding: what stands for 0 in the input.
     """
 
-    type: Arithmetic
+    type: ClassVar[Arithmetic]
+    starts: ClassVar[int]
     padding = "0"
 
     def __init__(self, step: Step, source: str, optimize: str):
@@ -91,11 +94,6 @@ class Kernel(ABC):
     @abstractmethod
     def start(self, channel: int) -> str:
         """Where the sum of a block's channel starts; `k` is at the block's numbers, `o` at its first channel."""
-
-    @property
-    @abstractmethod
-    def starts(self) -> int:
-        """How many numbers lie before a block's weights in the table, for each of its channels."""
 
     @abstractmethod
     def mapped(self, value: str) -> str:
@@ -184,9 +182,9 @@ def packed(rows: np.ndarray, blocks: Blocks) -> np.ndarray:
     return np.concatenate([rows[:, start : start + size].ravel() for start, size in starts])
 
 
-def indented(lines: list[str], depth: int = 1) -> list[str]:
-    """Lines, each so many levels further in."""
-    return ["    " * depth + line for line in lines]
+def indented(lines: list[str]) -> list[str]:
+    """Lines, each one level further in."""
+    return [f"    {line}" for line in lines]
 
 
 def loop(head: str, body: list[str], end: str = "}") -> list[str]:

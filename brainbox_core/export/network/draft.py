@@ -14,7 +14,7 @@ from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.header import Page, Vectors
 from brainbox_core.export.network import reference
 from brainbox_core.export.network import source as c_source
-from brainbox_core.export.network.kernels import NetworkKernels, kernels_of
+from brainbox_core.export.network.kernels import kernels_of
 from brainbox_core.export.network.lower import Program, lower, shape_text
 from brainbox_core.export.network.quantize import IntProgram, recorded_range
 from brainbox_core.export.network.remedies import remedies
@@ -41,7 +41,8 @@ class NetworkDraft:
         if material.calibration is not None:
             rows = _shaped(material.calibration, self.program)[:MOST_ROWS]
             self.ranges = activation_ranges(model, rows.reshape(len(rows), *model.input_shape))
-        self.dtype = choices.dtype or preferred_dtype(self.program, self.ranges)
+        pictures = self.program.pixels or any(step.kind == "conv" for step in self.program.steps)
+        self.dtype = choices.dtype or ("int8" if pictures and self.ranges else "float32")
         self.kernels = kernels_of(name, self.program, self.dtype, self.ranges, choices.optimize, choices.weights)
         self.title = _title(model, self.program)
         self.parameters = len(model.params)
@@ -80,7 +81,21 @@ class NetworkDraft:
     def rows(self) -> tuple[Row, ...]:
         """The steps."""
         sample = self._vectors if self.data is None else self.data
-        return _rows(self.kernels, self._noise(sample[:_NOISE_ROWS]))
+        noise, steps, plan = self._noise(sample[:_NOISE_ROWS]), self.kernels.program.steps, self.kernels.plan
+        rows, silent = [], len(steps) - len(noise)  # without a ratio: all in float32, and what makes floats int8
+        for number, (step, place) in enumerate(zip(steps, plan.outputs, strict=True)):
+            snr = noise[number - silent] if number >= silent else math.inf
+            rows.append(
+                Row(
+                    title=step.title,
+                    output=shape_text(step.output_shape),
+                    weights=self.kernels.step_bytes(number),
+                    live=place.size if place else 0,
+                    ring=place.rows if place and place.rows < step.output_shape[0] else None,
+                    snr=snr if math.isfinite(snr) else None,
+                )
+            )
+        return tuple(rows)
 
     def _noise(self, X: np.ndarray) -> list[float]:
         """The signal-to-noise ratio of every step in decibels; nothing in float32."""
@@ -104,12 +119,6 @@ class NetworkDraft:
         """The program with all weights, where everything lies, and what input and output mean."""
         kernels = self.kernels
         return {"program": asdict(kernels.content), "memory": asdict(kernels.plan), "note": kernels.notes}
-
-
-def preferred_dtype(program: Program, ranges: object) -> str:
-    """int8 for networks that read pictures, if the ranges of their numbers are known; else float32."""
-    pictures = program.pixels or any(step.kind == "conv" for step in program.steps)
-    return "int8" if pictures and ranges else "float32"
 
 
 def _shaped(X: np.ndarray, program: Program) -> np.ndarray:
@@ -158,25 +167,6 @@ def _decibels(signal: np.ndarray, found: np.ndarray) -> float:
     noise = float(((signal - found) ** 2).sum())
     power = float((signal**2).sum())
     return 10 * math.log10(power / noise) if noise and power else math.inf if power else 0.0
-
-
-def _rows(kernels: NetworkKernels, noise: list[float]) -> tuple[Row, ...]:
-    rows, steps = [], kernels.program.steps
-    silent: list[float | None] = [None] * (len(steps) - len(noise))
-    for number, (step, snr) in enumerate(zip(steps, [*silent, *noise], strict=True)):
-        place = kernels.plan.outputs[number]
-        ring = place.rows if place and place.rows < step.output_shape[0] else None
-        rows.append(
-            Row(
-                title=step.title,
-                output=shape_text(step.output_shape),
-                weights=kernels.step_bytes(number),
-                live=place.size if place else 0,
-                ring=ring,
-                snr=snr if snr is not None and math.isfinite(snr) else None,
-            )
-        )
-    return tuple(rows)
 
 
 def _title(model: Sequential, program: Program) -> str:

@@ -83,22 +83,21 @@ class Plan:
 def plan(program: Program, element_size: int, optimize: str = "ram") -> Plan:
     """Find the cheapest plan.
 
-        Args:
-            program: what is to run.
-            element_size: bytes of a number in an image: 1 for int8, 4 for float32.
-            optimize: "ram" and "speed" for the smallest arena (rings cost less than a thousandth of the time); "size"
-                hands images over whole, which saves the code that finds rows in rings.
+    Args:
+        program: what is to run.
+        element_size: bytes of a number in an image: 1 for int8, 4 for float32.
+        optimize: "ram" and "speed" for the smallest arena (rings cost less than a thousandth of the time); "size" hands
+            images over whole, which saves the code that finds rows in rings.
 
-        Example:
-            >>> import braininabox as bb
-            >>> from brainbox_core.export.draft import OPTIMIZE
-    from brainbox_core.export.network.lower import lower
-            >>> chain = [bb.layers.Conv2D(16), bb.layers.MaxPool(2), bb.layers.Conv2D(32), bb.layers.MaxPool(2)]
-            >>> model = bb.Sequential([*chain, bb.layers.Flatten(), bb.layers.Linear(10)])
-            >>> model.build((28, 28))
-            (10,)
-            >>> [plan(lower(model), 1, optimize).arena for optimize in ("ram", "size")]
-            [1032, 3504]
+    Example:
+        >>> import braininabox as bb
+        >>> from brainbox_core.export.network.lower import lower
+        >>> chain = [bb.layers.Conv2D(16), bb.layers.MaxPool(2), bb.layers.Conv2D(32), bb.layers.MaxPool(2)]
+        >>> model = bb.Sequential([*chain, bb.layers.Flatten(), bb.layers.Linear(10)])
+        >>> model.build((28, 28))
+        (10,)
+        >>> [plan(lower(model), 1, optimize).arena for optimize in ("ram", "size")]
+        [1032, 3504]
     """
     if optimize not in OPTIMIZE:
         raise UsageError("optimize", expected=", ".join(OPTIMIZE), got=repr(optimize))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 from brainbox_core.errors import BrainboxError
+from brainbox_core.export.draft import narrowed
 from brainbox_core.export.network.kernels import kernels_of
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.quantize import Ranges
@@ -72,20 +72,8 @@ def _narrowest(model: Sequential, word: str, fits: Callable[[Sequential], bool])
     while low <= high:
         middle = (low + high) // 2
         tried = [max(1, width * middle // max(widths)) for width in widths]
-        if fits(_narrowed(model, setting, dict(zip(places, tried, strict=True)))):
+        if fits(narrowed(model, setting, dict(zip(places, tried, strict=True)))):
             low, best = middle + 1, tried
         else:
             high = middle - 1
     return best
-
-
-def _narrowed(model: Sequential, setting: str, widths: dict[int, int]) -> Sequential:
-    """A model, not trained, with other widths."""
-    chain = []
-    for place, layer in enumerate(model.layers):
-        changed = {setting: widths[place]} if place in widths else {}
-        chain.append(type(layer)(**layer.config() | changed))
-    narrow = Sequential(chain)
-    narrow.build(model.input_shape)
-    narrow.meta = copy.deepcopy(model.meta)
-    return narrow

@@ -12,12 +12,11 @@ from brainbox_core.exact.int_stepper import IntChain, IntStepper, quantized
 from brainbox_core.exact.sampling import Sampler
 from brainbox_core.exact.stepper import Chain, Stepper, chain_of
 from brainbox_core.export.c_names import Foreign
-from brainbox_core.export.draft import Choices, Material
+from brainbox_core.export.draft import Choices, Material, narrowed
 from brainbox_core.export.header import Memory, Page, Vectors, differs, fails_if, macro, selftest, table
 from brainbox_core.export.origin import kind_of
 from brainbox_core.export.programs import Programs
-from brainbox_core.export.recurrent import sampling
-from brainbox_core.export.recurrent.source import RecurrentText
+from brainbox_core.export.recurrent.source import RecurrentText, character_bytes, sampling
 from brainbox_core.export.report import Accuracy, Judgement, Row, kilobytes
 from brainbox_core.layers.recurrent import Recurrent
 from brainbox_core.model.sequential import Sequential
@@ -51,7 +50,7 @@ class RecurrentDraft:
         self.source = RecurrentText(name, self.chain, choices.weights)
         self.title = f"{kind_of(model).shown(40)}: {_words(self.real)}"
         self.parameters, self.multiply_adds = len(model.params), self.real.multiply_adds
-        letters = sampling.table_bytes(self.characters) if self.characters else 0
+        letters = character_bytes(self.characters)
         self.memory = Memory(
             arena=self.source.arena,
             input=4 * self.real.inputs + (8 if self.characters else 0),  # with the state of the random numbers
@@ -125,7 +124,7 @@ class RecurrentDraft:
             "/* The steps */\n\n" + self.source.functions(samples=bool(self.characters)),
         ]
         if self.characters:
-            code.append(sampling.functions(name, self.characters))
+            code.append(sampling(name, self.characters))
         macros = [] if chain.ids is None else [macro(name, "TOKENS", chain.ids)]
         macros += [macro(name, "START", self.model.meta["start"])] if self.characters else []
         return Page(
@@ -244,10 +243,13 @@ class RecurrentDraft:
             ways.append(f"`dtype int8` ({kilobytes(needed)})")
         if choices.weights == "ram" and (needed := tried(self.model, weights="flash")):
             ways.append(f"`weights flash` (RAM {kilobytes(needed)}, flash {kilobytes(self.memory.tables)})")
-        low, high = 0, max(cell.units for cell in self.real.cells) - 1
+        wide = {place: layer.units for place, layer in enumerate(self.model.layers) if isinstance(layer, Recurrent)}
+        low, high = 0, max(wide.values()) - 1
         while low < high:  # the widest that fits
             middle = (low + high + 1) // 2
-            low, high = (middle, high) if tried(_narrowed(self.model, middle)) else (low, middle - 1)
+            widths = {place: min(middle, units) for place, units in wide.items()}
+            fits = tried(narrowed(self.model, "units", widths))
+            low, high = (middle, high) if fits else (low, middle - 1)
         return [*ways, f"`hidden {low}`"] if low else ways
 
     def document(self) -> dict[str, object]:
@@ -286,20 +288,6 @@ def _characters(model: Sequential, chain: Chain) -> list[Foreign]:
     if not fits or type(start) is not int or not 0 <= start < chain.ids:
         raise InputError("the model's characters do not fit its layers", fix="train it again")
     return [Foreign(character) for character in found]
-
-
-def _narrowed(model: Sequential, units: int) -> Sequential:
-    """A model, not trained, whose recurrent layers have at most so many units."""
-    chain = []
-    for layer in model.layers:
-        settings = layer.config()
-        if isinstance(layer, Recurrent):
-            settings["units"] = min(units, layer.units)
-        chain.append(type(layer)(**settings))
-    narrow = Sequential(chain)
-    narrow.build(model.input_shape)
-    narrow.meta = model.meta
-    return narrow
 
 
 def _words(chain: Chain) -> str:

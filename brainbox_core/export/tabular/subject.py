@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,10 +26,6 @@ class Value:
     meaning: Foreign
     low: float
     high: float
-
-    def record(self) -> dict[str, Any]:
-        """In JSON types."""
-        return asdict(self) | {"name": self.name.plain(), "meaning": self.meaning.plain()}
 
 
 @dataclass(frozen=True)

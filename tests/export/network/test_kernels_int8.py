@@ -22,6 +22,7 @@ from brainbox_core.export.network.memory import OPTIMIZE, Place, Plan
 from brainbox_core.export.network.quantize import quantize
 from brainbox_core.export.network.reference import run
 from brainbox_core.export.network.source import page, stack
+from brainbox_core.export.programs import NETWORK
 from brainbox_core.model.ranges import activation_ranges
 from tests.export.chains import built, models, reader
 from tests.export.compiling import STRICT, inputs, tool
@@ -87,7 +88,7 @@ def hard(model: bb.Sequential, n: int = 24) -> np.ndarray:
 def computed(folder: Path, text: str, X: np.ndarray, columns: int, *flags: str, cc: str = "gcc") -> np.ndarray:
     source = "driver.cpp" if cc.endswith("++") else "driver.c"
     (folder / "net.h").write_text(text)
-    (folder / source).write_text(verify.driver("net"))
+    (folder / source).write_text(NETWORK.filled("driver", "net", "net.h"))
     subprocess.run([tool(cc), *flags, source, "-o", "driver"], cwd=folder, check=True)
     done = subprocess.run([folder / "driver"], input=X.tobytes(), capture_output=True, check=False)
     assert done.returncode == 0 and done.stderr == b"", done.stderr.decode()
@@ -187,7 +188,7 @@ def test_a_header_is_what_a_header_should_be(tmp_path):
         defined += re.findall(r"#define (\w+)", code)
         assert len(defined) > 10 and all(name.lower().startswith("net_") for name in defined), defined
         (tmp_path / "net.h").write_text(text)
-        (tmp_path / "unit.c").write_text(verify.unit("net"))
+        (tmp_path / "unit.c").write_text(NETWORK.filled("unit", "net", "net.h"))
         subprocess.run([tool("gcc"), *STRICT, "-O2", "-c", "unit.c"], cwd=tmp_path, check=True)
         listing = subprocess.run([tool("nm"), "-u", "unit.o"], cwd=tmp_path, capture_output=True, check=True).stdout
         assert {word.decode() for word in listing.split() if word != b"U"} <= {"memcpy", "memset"}
