@@ -77,7 +77,7 @@ class Draft(Protocol):
         parameters, multiply_adds: of the model, for one input.
         memory: its bytes.
         programs: the C programs around such a header.
-        fixed: how many vectors come first that are too extreme for the header to carry.
+        fixed: how many of the first vectors are too extreme for the header to carry.
     """
 
     name: str

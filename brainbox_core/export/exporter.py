@@ -191,7 +191,7 @@ def _checked(
 
 
 def carried(vectors: np.ndarray, outputs: np.ndarray, fixed: int, count: int) -> Vectors:
-    """The vectors that the header carries: real rows if there are, and none that C has no numbers for."""
+    """The vectors that the header carries. C has no literals for NaN and infinity: vectors with them are left out."""
     finite = np.isfinite(outputs).all(axis=1) & np.isfinite(vectors).all(axis=1)
     usable = fixed + np.flatnonzero(finite[fixed:])[:count]
     return Vectors(vectors[usable], outputs[usable])

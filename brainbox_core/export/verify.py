@@ -61,24 +61,20 @@ def find_compiler() -> Compiler | None:
         VerificationError: `$CC` names something that does not start.
     """
     chosen = os.environ.get("CC", "").strip()
-    for words in [_words(chosen)] if chosen else [[name] for name in _CANDIDATES]:
+    where = f"the compiler in $CC, {printable(chosen)}"
+    try:
+        candidates = [shlex.split(chosen)] if chosen else [[name] for name in _CANDIDATES]
+    except ValueError as error:
+        raise VerificationError(f"is no command: {error}", where=where, fix=_OTHER_CC) from error
+    for words in candidates:
         if shutil.which(words[0]) is None:
             continue
         done = _run([*words, "--version"])
         if done.returncode == 0:
             return Compiler(tuple(words), _title(words[0], done.stdout.decode(errors="replace")))
     if chosen:
-        raise VerificationError("does not start", where=f"the compiler in $CC, {printable(chosen)}", fix=_OTHER_CC)
+        raise VerificationError("does not start", where=where, fix=_OTHER_CC)
     return None
-
-
-def _words(command: str) -> list[str]:
-    """The words of a command line."""
-    try:
-        return shlex.split(command)
-    except ValueError as error:
-        where = f"the compiler in $CC, {printable(command)}"
-        raise VerificationError(f"is no command: {error}", where=where, fix=_OTHER_CC) from error
 
 
 def verify(

@@ -33,7 +33,7 @@ class Arithmetic:
         weight: C type of a weight.
         table: the last word of the name of the table with the weights.
         zero: as it is written.
-        least: what every sum is larger than; "" if there is none, because of NaN.
+        least: a number below every sum; "" where there is none, because of NaN.
         unrolled: inputs of a kernel's row that are written out one by one; of more, two at a time where they are even.
     """
 
@@ -101,7 +101,7 @@ class Kernel(ABC):
 
     @abstractmethod
     def averaged(self, value: str) -> str:
-        """What of a sum goes into an average."""
+        """A sum as it enters an average: after the activation."""
 
     @abstractmethod
     def finished(self, total: str, channel: str) -> str:
@@ -120,7 +120,7 @@ class Kernel(ABC):
 
     @property
     def least(self) -> str:
-        """What a pool has found before it looked at anything."""
+        """What a pool starts with."""
         return self.type.zero if self.step.averages else self.type.least or self.type.zero
 
 

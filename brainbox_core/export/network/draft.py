@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
@@ -52,7 +52,24 @@ class NetworkDraft:
 
     def vectors(self, count: int) -> np.ndarray:
         """All 0, all largest, alternating extremes, then real rows, then random ones."""
-        self._vectors = _vectors(self.program, self.ranges, self.data, count)
+        size, random, rows = math.prod(self.program.input_shape), stream(0, "vectors"), self.data
+        real = np.zeros((0, size), np.float32) if rows is None else rows[: (count - _FIXED + 1) // 2]
+        if self.program.pixels:
+            made: np.ndarray
+            fixed: np.ndarray = np.zeros((_FIXED, size), np.uint8)
+            fixed[1], fixed[2, ::2] = 255, 255
+            made = random.integers(0, 256, (count - _FIXED - len(real), size)).astype(np.uint8)
+        else:
+            least, largest = -1.0, 1.0  # where none was recorded, which float32 does without
+            with contextlib.suppress(InputError):
+                least, largest = recorded_range(self.ranges or {}, "input")
+            middle, reach = (least + largest) / 2, max((largest - least) / 2, 1e-3)
+            fixed = np.zeros((_FIXED, size), np.float32)
+            with np.errstate(over="ignore"):  # beyond float32 they are infinite, and compared as such
+                fixed[1], fixed[2] = middle + 100 * reach, np.where(np.arange(size) % 2, 100, -100) * reach
+                spread = 1.5 * reach * random.uniform(-1, 1, (count - _FIXED - len(real), size))
+                made = (middle + spread).astype(np.float32)
+        self._vectors = np.concatenate([fixed, real.astype(fixed.dtype), made])
         return self._vectors
 
     def run(self, X: np.ndarray) -> np.ndarray:
@@ -112,8 +129,7 @@ class NetworkDraft:
 
     def remedies(self, what: str, budget: int, code: int) -> list[str]:
         """Other choices that fit."""
-        choices = self.choices
-        return remedies(self.model, self.dtype, choices.weights, choices.optimize, what, budget, self.ranges, code)
+        return remedies(self.model, self.kernels, self.ranges, what, budget, code)
 
     def document(self) -> dict[str, object]:
         """The program with all weights, where everything lies, and what input and output mean."""
@@ -132,34 +148,6 @@ def _shaped(X: np.ndarray, program: Program) -> np.ndarray:
     if program.pixels and X.dtype != np.uint8:
         raise UsageError("the model takes pixels", expected="inputs of uint8", got=X.dtype)
     return X.reshape(len(X), size).astype(np.uint8 if program.pixels else np.float32, copy=False)
-
-
-def _vectors(program: Program, ranges: object, rows: np.ndarray | None, count: int) -> np.ndarray:
-    """Inputs to compare: all 0, all largest, alternating extremes, then real rows, then random ones."""
-    size, random = math.prod(program.input_shape), stream(0, "vectors")
-    real = np.zeros((0, size), np.float32) if rows is None else rows[: (count - _FIXED + 1) // 2]
-    if program.pixels:
-        made: np.ndarray
-        fixed: np.ndarray = np.zeros((_FIXED, size), np.uint8)
-        fixed[1], fixed[2, ::2] = 255, 255
-        made = random.integers(0, 256, (count - _FIXED - len(real), size)).astype(np.uint8)
-    else:
-        least, largest = _input_range(ranges)
-        middle, reach = (least + largest) / 2, max((largest - least) / 2, 1e-3)
-        fixed = np.zeros((_FIXED, size), np.float32)
-        with np.errstate(over="ignore"):  # beyond float32 they are infinite, and compared as such
-            fixed[1], fixed[2] = middle + 100 * reach, np.where(np.arange(size) % 2, 100, -100) * reach
-            spread = 1.5 * reach * random.uniform(-1, 1, (count - _FIXED - len(real), size))
-            made = (middle + spread).astype(np.float32)
-    return np.concatenate([fixed, real.astype(fixed.dtype), made])
-
-
-def _input_range(ranges: Any) -> tuple[float, float]:
-    """The recorded range of the inputs; from -1 to 1 where there is none, which float32 does without."""
-    try:
-        return recorded_range(ranges, "input")
-    except InputError:
-        return -1.0, 1.0
 
 
 def _decibels(signal: np.ndarray, found: np.ndarray) -> float:

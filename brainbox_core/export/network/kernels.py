@@ -40,6 +40,8 @@ class NetworkKernels(ABC):
 
     output_type: ClassVar[str]  # in C, of a number of the caller's array
     element: ClassVar[int]  # bytes of a number of an image
+    member: ClassVar[str]  # of the arena's type
+    floats: bool  # whether the header computes in floating point
 
     def __init__(self, name: str, content: Program | IntProgram, optimize: str, weights: str):
         self.name, self.content, self.optimize, self.weights = name, content, optimize, weights
@@ -56,14 +58,9 @@ class NetworkKernels(ABC):
         """The steps in C."""
 
     @property
-    @abstractmethod
-    def floats(self) -> bool:
-        """Whether the header computes in floating point."""
-
-    @property
-    @abstractmethod
     def arena(self) -> str:
         """The member of the arena's type; never of length 0, which C has not."""
+        return f"{self.member}[{max(self.plan.arena // 4, 1)}]"
 
     @property
     @abstractmethod
@@ -79,9 +76,9 @@ class NetworkKernels(ABC):
     def functions(self) -> str:
         """The functions that the statements call."""
 
-    @abstractmethod
     def begin(self, number: int) -> str:
         """The statement before the first row of a step, if any."""
+        return ""
 
     @abstractmethod
     def end(self, number: int) -> str:
@@ -154,6 +151,7 @@ class FloatKernels(NetworkKernels):
 
     output_type = "float"
     element = 4
+    member = "float values"
     floats = True
 
     def __init__(self, name: str, program: Program, optimize: str = "ram", weights: str = "flash"):
@@ -173,10 +171,6 @@ class FloatKernels(NetworkKernels):
         """Units of a linear map that are computed side by side."""
         table_bytes = 4 * sum(step.parameters for step in self.program.steps)
         return 1 if self.optimize == "size" or (self.optimize == "ram" and table_bytes < _SMALL) else _BLOCK
-
-    @property
-    def arena(self) -> str:
-        return f"float values[{max(self.plan.arena // 4, 1)}]"
 
     @property
     def notes(self) -> tuple[str, str]:
@@ -207,9 +201,6 @@ class FloatKernels(NetworkKernels):
 
     # --- statements of NAME_run --------------------------------------------------------------------------------------
 
-    def begin(self, number: int) -> str:
-        return ""  # the sums of a linear map start at its biases when the first row comes
-
     def row(self, number: int, row: str) -> str:
         """One row of the output, or of the input of a linear map."""
         kernel = self.kernels[number]
@@ -239,23 +230,16 @@ class IntKernels(NetworkKernels):
 
     output_type = "int8_t"
     element = 1
+    member = "int32_t words"
 
     def __init__(self, name: str, integers: IntProgram, optimize: str = "ram", weights: str = "flash"):
         super().__init__(name, integers, optimize, weights)
-        self.integers = integers
+        self.integers, self.floats = integers, not self.program.pixels
 
     @cached_property
     def kernels(self) -> Sequence[IntKernel]:
         sources = [self.input_type, *["int8_t"] * (len(self.integers.steps) - 1)]
         return [IntKernel(*pair, self.optimize) for pair in zip(self.integers.steps, sources, strict=True)]
-
-    @property
-    def floats(self) -> bool:
-        return not self.program.pixels
-
-    @property
-    def arena(self) -> str:
-        return f"int32_t words[{max(self.plan.arena // 4, 1)}]"
 
     @property
     def notes(self) -> tuple[str, str]:

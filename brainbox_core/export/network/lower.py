@@ -259,11 +259,11 @@ class _Chain:
             or last.pool
             or last.output_shape[2] != shape[2]
         ):
-            self._append("scale", layer, shape, _float32(scale), _float32(shift - mean * scale))
+            self._append("scale", layer, shape, *(x.astype(np.float32) for x in (scale, shift - mean * scale)))
         else:
             weight, bias = last.learned
-            changes = {"weight": _float32(weight * scale), "bias": _float32((bias - mean) * scale + shift)}
-            self._extend(layer, **changes, map_output=layer.name)
+            weight, bias = (weight * scale).astype(np.float32), ((bias - mean) * scale + shift).astype(np.float32)
+            self._extend(layer, weight=weight, bias=bias, map_output=layer.name)
 
     def _pool(self, layer: convolution.Pool, shape: Image) -> None:
         pool = Pool("max" if isinstance(layer, layers.MaxPool) else "avg", layer.size, layer.stride)
@@ -299,10 +299,6 @@ def _image(shape: tuple[int, ...]) -> Image:
     """The shape of one input as (height, width, channels), the last axis being the channels."""
     *others, channels = shape
     return (others[0], others[1], channels) if len(others) == 2 else (math.prod(others), 1, channels)
-
-
-def _float32(x: np.ndarray) -> np.ndarray:
-    return x.astype(np.float32)
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -18,8 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brainbox_core.errors import UsageError
-from brainbox_core.export.draft import OPTIMIZE
 from brainbox_core.export.network.lower import Program, Step
 
 _ALIGN = 4  # bytes, for the 32-bit sums and floats
@@ -71,13 +69,9 @@ class Plan:
     arena: int
     group_sizes: tuple[int, ...]
 
-    def group_of(self, number: int) -> tuple[int, ...]:
-        """The group that a step runs in."""
-        return next(group for group in self.groups if number in group)
-
     def takes_rows(self, number: int) -> bool:
         """Whether a step gets its input row by row from the step before."""
-        return self.group_of(number)[0] != number
+        return all(group[0] != number for group in self.groups)
 
 
 def plan(program: Program, element_size: int, optimize: str = "ram") -> Plan:
@@ -99,8 +93,6 @@ def plan(program: Program, element_size: int, optimize: str = "ram") -> Plan:
         >>> [plan(lower(model), 1, optimize).arena for optimize in ("ram", "size")]
         [1032, 3504]
     """
-    if optimize not in OPTIMIZE:
-        raise UsageError("optimize", expected=", ".join(OPTIMIZE), got=repr(optimize))
     steps = program.steps
     cuts = [(i,) for i in range(len(steps))] if optimize == "size" else _cuts(steps, element_size)
     found = _placed(steps, tuple(cuts), element_size)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from brainbox_core.errors import BrainboxError
 from brainbox_core.export.draft import narrowed
-from brainbox_core.export.network.kernels import kernels_of
+from brainbox_core.export.network.kernels import FloatKernels, NetworkKernels, kernels_of
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.quantize import Ranges
 from brainbox_core.export.network.source import memory
@@ -18,33 +18,28 @@ _WIDTHS = {"mnist": ("hidden",), "cnn": ("hidden", "filters"), "fraud": ("hidden
 
 
 def remedies(
-    model: Sequential,
-    dtype: str,
-    weights: str,
-    optimize: str,
-    what: str,
-    budget: int,
-    ranges: Ranges | None,
-    code: int,
+    model: Sequential, kernels: NetworkKernels, ranges: Ranges | None, what: str, budget: int, code: int
 ) -> list[str]:
     """Arguments that bring a model into a budget, with what they come to.
 
     Args:
         model: what does not fit.
-        dtype, weights, optimize: how it was to be exported.
+        kernels: how it was to be exported.
+        ranges: of the model's numbers, for int8.
         what: "RAM" or "flash".
         budget: bytes of it.
-        ranges: of the model's numbers, for int8.
         code: bytes of machine code, as far as they are known.
     """
+    dtype = "float32" if isinstance(kernels, FloatKernels) else "int8"
+    optimize, weights = kernels.optimize, kernels.weights
 
     def cost(
         candidate: Sequential = model, dtype: str = dtype, weights: str = weights, optimize: str = optimize
     ) -> tuple[int, int] | None:
         """RAM and flash; None where the choice is not possible or does not fit."""
         try:
-            kernels = kernels_of("x", lower(candidate), dtype, ranges, optimize, weights)
-            found = memory(kernels).ram, kernels.table_bytes + code
+            other = kernels_of("x", lower(candidate), dtype, ranges, optimize, weights)
+            found = memory(other).ram, other.table_bytes + code
         except BrainboxError:
             return None
         return found if found[what == "flash"] <= budget else None

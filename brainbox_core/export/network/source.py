@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Sequence
 
 from brainbox_core.export.header import Memory, Page, Vectors, differs, macro, selftest, table
+from brainbox_core.export.network.arithmetic import indented, text
 from brainbox_core.export.network.kernels import NetworkKernels
 from brainbox_core.export.network.lower import Program, Step, shape_text
 from brainbox_core.export.origin import class_names
@@ -20,14 +21,14 @@ from brainbox_core.export.templates import filled
 from brainbox_core.model.sequential import Sequential
 
 _STACK = 256  # bytes that a run takes at most, with what the compiler saves; measured on the boards
-_FEW_ROWS = 6  # of a window, whose places are counted in
+_FEW_ROWS = 6  # of a window, which _STACK already counts
 
 
 def stack(program: Program) -> int:
-    """Bytes of stack that a run takes at most, with 32-bit pointers: more for tall windows and for those with zeros."""
+    """Bytes of stack that a run takes at most, with 32-bit pointers: more for tall windows and for padded ones."""
     rows = max(step.span[0] for step in program.steps)
-    padded = any(zeros for step in program.steps for side in step.padding for zeros in side)
-    return _STACK + 4 * max(rows - _FEW_ROWS, 0) + (16 * rows if padded else 0)
+    padded = any(step.padded for step in program.steps)
+    return _STACK + 4 * max(rows - _FEW_ROWS, 0) + 16 * rows * padded
 
 
 def memory(kernels: NetworkKernels) -> Memory:
@@ -45,13 +46,7 @@ def memory(kernels: NetworkKernels) -> Memory:
 
 
 def page(model: Sequential, kernels: NetworkKernels, selftest: Vectors) -> Page:
-    """What a header says.
-
-    Args:
-        model: for the comment: names, parameters, SHA-256.
-        kernels: what it computes.
-        selftest: the vectors that it carries.
-    """
+    """What the header of a model says, which its kernels compute; `selftest` are the vectors that it carries."""
     name = kernels.name
     program = kernels.program
     inputs, outputs = math.prod(program.input_shape), math.prod(program.output_shape)
@@ -132,21 +127,21 @@ def _group(steps: Sequence[Step], group: Sequence[int], kernels: NetworkKernels)
     """The loops of steps that stream to each other: a row of the first, then what it makes possible behind it."""
     first = group[0]
     rows = 1 if steps[first].kind == "linear" else steps[first].output_shape[0]
-    begins = [text for number in group if (text := kernels.begin(number))]
-    ends = [text for number in group if (text := kernels.end(number))]
+    begins = [line for number in group if (line := kernels.begin(number))]
+    ends = [line for number in group if (line := kernels.end(number))]
     if len(group) == 1 and rows == 1:
-        return "".join(_lines([*begins, kernels.row(first, "0"), *ends]))
+        return text([*begins, kernels.row(first, "0"), *ends])
     counted = [number for number in group if number == first or steps[number].kind != "linear"]
     counters = ", ".join(f"r{number} = 0" for number in counted)
     lines = [f"/* {' > '.join(steps[number].title for number in group)} */", "{", f"    int32_t {counters};"]
-    lines += [f"    {text}" for text in begins]
+    lines += indented(begins)
     inner: list[str] = []
     for number in reversed(group[1:]):
         inner = _behind(steps, number, kernels, inner)
     lines += [f"    for (; r{first} < {rows}; r{first}++) {{", f"        {kernels.row(first, f'r{first}')}"]
     lines += [f"        {line}" for line in inner]
-    lines += ["    }", *(f"    {text}" for text in ends), "}"]
-    return "".join(_lines(lines))
+    lines += ["    }", *indented(ends), "}"]
+    return text(lines)
 
 
 def _behind(steps: Sequence[Step], number: int, kernels: NetworkKernels, inner: list[str]) -> list[str]:
@@ -161,10 +156,6 @@ def _behind(steps: Sequence[Step], number: int, kernels: NetworkKernels, inner: 
         ready = f"({before} == {height - 1} || {ready})"
     loop = [f"for (; {counter} < {step.output_shape[0]} && {ready}; {counter}++) {{"]
     return [*loop, f"    {kernels.row(number, counter)}", *(f"    {line}" for line in inner), "}"]
-
-
-def _lines(lines: Sequence[str]) -> list[str]:
-    return [line + "\n" for line in lines]
 
 
 def _selftest(name: str, outputs: int, vectors: Vectors) -> str:

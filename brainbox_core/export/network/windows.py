@@ -28,7 +28,7 @@ def source(program: Program, plan: Plan, number: int, row: str) -> str:
 
 
 def _moved(row: str, place: Place | None, shape: tuple[int, int, int]) -> str:
-    """The way to a row of an image, of which a place may hold fewer rows than there are; then they take turns."""
+    """What leads to a row of an image. A ring holds fewer rows than the image has, which take turns in it."""
     height, width, channels = shape
     rows = place.rows if place else height
     if rows == 1:

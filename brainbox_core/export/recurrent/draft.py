@@ -9,7 +9,7 @@ import numpy as np
 
 from brainbox_core.errors import InputError
 from brainbox_core.exact.int_stepper import IntChain, IntStepper, quantized
-from brainbox_core.exact.sampling import Sampler
+from brainbox_core.exact.sampling import Pcg32, Sampler
 from brainbox_core.exact.stepper import Chain, Stepper, chain_of
 from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.draft import Choices, Material, narrowed
@@ -61,7 +61,11 @@ class RecurrentDraft:
             constant=letters,
             weights=choices.weights,
         )
-        self.programs = _programs(self.real.ids is not None, bool(self.characters), self.lines)
+        if self.characters:  # the example writes 20 lines, or 500 characters: what `brainbox rnn sample` writes
+            self.programs = Programs("recurrent/writer", {"lines": self.lines})
+        else:
+            source, parameter = ("x", "const float *x") if self.real.ids is None else ("(int)x[0]", "int x")
+            self.programs = Programs("recurrent/steps", {"source": source, "parameter": parameter})
 
     # --- what is compared --------------------------------------------------------------------------------------------
 
@@ -89,17 +93,19 @@ class RecurrentDraft:
         """For each row the outputs of the reference; where it writes text, with the token before them."""
         stepper = self._stepper()
         rows: list[np.ndarray] = []
-        samplers: dict[float, Sampler] = {}
+        random = Pcg32(0)
         for row in X:
             if row[-1]:
                 stepper.reset()
-                samplers = {}
+                random = Pcg32(0)
             if self.real.ids is None:
                 rows.append(stepper.step(row[:-1]))
                 continue
             token = int(row[0])
             if token < 0:
-                token = _sampler(samplers, float(row[1])).choose(rows[-1][1:])
+                sampler = Sampler(float(row[1]))
+                sampler.random = random
+                token = sampler.choose(rows[-1][1:])
             y = stepper.step(token)
             if self.characters and not np.isfinite(y).all():
                 raise InputError("the network's outputs are not finite", fix="train the model again")
@@ -262,21 +268,6 @@ class RecurrentDraft:
         }
 
 
-def _programs(ids: bool, writes: bool, lines: bool) -> Programs:
-    """The programs around a header.
-
-    Args:
-        ids: it reads ids, and not vectors.
-        writes: it writes characters.
-        lines: it writes lines, each from a fresh state to its end; the example writes 20 of them, and else 500
-            characters: what `brainbox rnn sample` writes.
-    """
-    if writes:
-        return Programs("recurrent/writer", {"lines": lines})
-    source, parameter = ("(int)x[0]", "int x") if ids else ("x", "const float *x")
-    return Programs("recurrent/steps", {"source": source, "parameter": parameter})
-
-
 def _characters(model: Sequential, chain: Chain) -> list[Foreign]:
     """What the ids stand for; empty where the model does not say."""
     found = model.meta.get("characters")
@@ -295,16 +286,6 @@ def _words(chain: Chain) -> str:
     before = "" if chain.ids is None else "one-hot-" if chain.embedding is None else f"emb{chain.embedding.shape[1]}-"
     cells = [f"{cell.kind}{cell.units}" for cell in chain.cells]
     return before + "-".join([*cells, *(f"fc{len(layer.bias)}" for layer in chain.dense)])
-
-
-def _sampler(samplers: dict[float, Sampler], temperature: float) -> Sampler:
-    """Samplers of several temperatures that share their random numbers."""
-    if temperature not in samplers:
-        made = Sampler(temperature)
-        if samplers:
-            made.random = next(iter(samplers.values())).random
-        samplers[temperature] = made
-    return samplers[temperature]
 
 
 def _logits(stepper: Stepper | IntStepper, ids: np.ndarray, begins: np.ndarray) -> np.ndarray:

@@ -275,12 +275,7 @@ def _loop(count: int, number: str, source: str, sums: str) -> list[str]:
 
 
 def sampling(name: str, characters: Sequence[Foreign]) -> str:
-    """The functions that choose a character as `exact.sampling` does, bit for bit, and the table of the characters.
-
-    Args:
-        name: what every identifier begins with.
-        characters: what the ids stand for; they lie in a table in UTF-8.
-    """
+    """The functions that choose a character as `exact.sampling` does, bit for bit, and the table of the characters."""
     return filled(
         "recurrent/sampling.h.in",
         name,

@@ -26,7 +26,7 @@ from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 
 SAMPLE = 256  # rows within the training range that a header is compared with its model on
-CLOSE = 1e-5  # of the prediction; where that is small, of a logit of 1 or of the spread of what is predicted
+CLOSE = 1e-5  # relative to the prediction; at least to a logit of 1, or to the deviation of the target
 STACK = 192  # bytes beside the arrays, with what the compiler saves; measured on the boards
 _CODE = 1536  # bytes of code that a header has at most, for remedies where it is not measured yet
 _COARSE = 1e-3  # of a column's range; where float32 knows its values less precisely than that, a note says so
@@ -167,7 +167,12 @@ class TabularDraft:
 
     def judge(self) -> Judgement:
         """How well it does on rows that the model was not trained on, and how close it is to the model."""
-        notes = tuple(_coarse(value) for value in self.subject.values if _step(value) > _COARSE)
+        notes = tuple(
+            f"float32 knows {value.name.shown(80)} to {np.float32(_spacing(value)):g} only: "
+            f"subtract {value.low:,.10g} from the column, and train again"
+            for value in self.subject.values
+            if _spacing(value) / ((value.high - value.low) or 1.0) > _COARSE
+        )
         if not len(self._rows):
             return Judgement(judged=self._close, notes=notes)
         results = formulas.run(self.formula, self._rows)
@@ -276,19 +281,11 @@ def _distance(value: Value) -> float:
     return max(abs(value.low), abs(value.high)) / ((value.high - value.low) or 1.0)
 
 
-def _step(value: Value) -> float:
-    """The distance of neighbouring float32 numbers, as a share of the training range."""
-    return float(np.spacing(np.float32(max(abs(value.low), abs(value.high))))) / ((value.high - value.low) or 1.0)
-
-
-def _coarse(value: Value) -> str:
-    step = np.spacing(np.float32(max(abs(value.low), abs(value.high))))
-    return (
-        f"float32 knows {value.name.shown(80)} to {step:g} only: subtract {value.low:,.10g} from the column, and"
-        " train again"
-    )
+def _spacing(value: Value) -> float:
+    """The distance of neighbouring float32 numbers in the training range."""
+    return float(np.spacing(np.float32(max(abs(value.low), abs(value.high)))))
 
 
 def _spread(values: np.ndarray) -> float:
-    """What counts as one for a quantity: its deviation; its size where it is always the same."""
+    """What errors of a regression are relative to: the deviation of its predictions; their size if all are equal."""
     return float(values.std() or np.abs(values).max(initial=0.0) or 1.0) if len(values) else 1.0

@@ -196,21 +196,11 @@ class SpamDraft:
 
     def document(self) -> dict[str, object]:
         """The features with their weights, and what characters become."""
-        model = self.computed
-        return {
-            "features": model.bag.config(),
-            "weights": model.weights.astype(int).tolist(),
-            "bias": model.bias,
-            "bits": model.bits,
-            "limit": model.limit,
-            "threshold": model.threshold,
-            "prior": model.prior,
-            "characters": {
-                "stranger": model.folding.stranger,
-                "directory": model.folding.directory,
-                "runs": list(model.folding.runs),
-            },
-        }
+        model, folding = self.computed, self.computed.folding
+        numbers = {name: getattr(model, name) for name in ("bias", "bits", "limit", "threshold", "prior")}
+        characters = {"stranger": folding.stranger, "directory": folding.directory, "runs": list(folding.runs)}
+        weights = model.weights.astype(int).tolist()
+        return {"features": model.bag.config(), "weights": weights, **numbers, "characters": characters}
 
 
 def _texts(X: np.ndarray) -> list[bytes]:

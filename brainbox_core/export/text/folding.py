@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from brainbox_core.text import tokens
@@ -70,7 +70,14 @@ class Folding:
         self._pages = sorted(own.union(*(range(first, last + 1) for first, last in PAGES)))
         self.directory: list[tuple[int, int]] = []
         self.runs = b""
-        self._lay_out()
+        places: dict[bytes, int] = {}
+        for number in range(0x1100):
+            content = page(number, self.stranger) if number in self._pages else same(self.stranger)
+            if content not in places:
+                places[content] = len(self.runs)
+                self.runs += content
+            if not self.directory or self.directory[-1][1] != places[content]:
+                self.directory.append((number, places[content]))
 
     def covers(self, character: str) -> bool:
         """Whether the device folds a character as `text` does."""
@@ -95,17 +102,6 @@ class Folding:
         if content.isascii():
             return content
         return "".join(letter if self.covers(letter) else self.stranger for letter in content)
-
-    def _lay_out(self) -> None:
-        places: dict[bytes, int] = {}
-        for number in range(0x1100):
-            known = number in self._pages
-            content = page(number, self.stranger) if known else same(self.stranger)
-            if content not in places:
-                places[content] = len(self.runs)
-                self.runs += content
-            if not self.directory or self.directory[-1][1] != places[content]:
-                self.directory.append((number, places[content]))
 
 
 # --- the runs of a page ----------------------------------------------------------------------------------------------
@@ -220,11 +216,8 @@ def _ways(actions: list[Item | str], place: int, code: int) -> list[tuple[int, i
             ways += [(SELF, lambda n, action: action == Item(chr(code + n), first.kind))]
         if first == Item(chr(code + 1), UPPER):
             ways += [(PAIRS, lambda n, action: action == Item(chr(code + (n | 1)), (UPPER, LOWER)[n % 2]))]
-    return [(kind, _longest(actions[place:], holds)) for kind, holds in ways]
-
-
-def _longest(actions: list[Item | str], holds: Callable[[int, Item | str], bool]) -> int:
-    return next((n for n, action in enumerate(actions) if not holds(n, action)), len(actions))
+    after = actions[place:]
+    return [(kind, next((n for n, a in enumerate(after) if not holds(n, a)), len(after))) for kind, holds in ways]
 
 
 def _content(kind: int, actions: list[Item | str]) -> bytes:

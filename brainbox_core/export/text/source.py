@@ -57,14 +57,7 @@ def tables(model: TextModel, width: int) -> list[Table]:
 
 
 def code(name: str, model: TextModel, arrays: Sequence[Table], texts: Sequence[bytes], weights: str) -> list[str]:
-    """The parts of the code, in their order.
-
-    Args:
-        name: what every identifier begins with.
-        arrays: those of `tables`.
-        texts: those that the header carries to test itself.
-        weights: "flash" or "ram": where the tables lie.
-    """
+    """The parts of the code, in their order; `texts` are those that the header carries to test itself."""
     return [
         "/* What was learned, and what characters become */\n\n"
         + "\n".join(table(f"{name}_{one.name}", one.values, weights) for one in arrays),
@@ -96,9 +89,7 @@ def _members(model: TextModel) -> list[tuple[str, int, str]]:
     """The declaration of each member of the state, its bytes, and what it is."""
     bag = model.bag
     members = [
-        ("int64_t sum", 8, "of the weights of the features so far, and the bias")
-        if bag.counts
-        else ("int32_t sum", 4, "of the weights of the features so far, and the bias"),
+        (f"int{32 << bag.counts}_t sum", 4 << bag.counts, "of the weights of the features so far, and the bias"),
         ("uint32_t tokens", 4, "words and marks so far"),
         ("uint32_t mark", 4, "the character of which there are some in a row"),
         ("uint32_t code", 4, "of a character whose bytes have not all been read"),

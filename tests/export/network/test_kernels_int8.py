@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 import braininabox as bb
 from brainbox_core.errors import InputError
 from brainbox_core.export import board, verify
+from brainbox_core.export.draft import OPTIMIZE
 from brainbox_core.export.header import Vectors, write
 from brainbox_core.export.network.kernels import IntKernels
 from brainbox_core.export.network.lower import lower
-from brainbox_core.export.network.memory import OPTIMIZE, Place, Plan
+from brainbox_core.export.network.memory import Place, Plan
 from brainbox_core.export.network.quantize import quantize
 from brainbox_core.export.network.reference import run
 from brainbox_core.export.network.source import page, stack
