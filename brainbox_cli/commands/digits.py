@@ -77,7 +77,7 @@ def digit_reader(noun: str, settings: Callable[..., Settings], network: Mapping[
         evaluate_choices={"shift": Shift},
         show=_show,
         record=_record,
-        draw=_draw,
+        pictures="brainbox_cli.pictures.classifier",
         try_next=_try_next,
     )
 
@@ -203,12 +203,6 @@ def _shade(right: bool, count: int) -> str:
 def _record(result: Result) -> dict:
     best = {"best_epoch": result.best_epoch} if result.history else {}
     return {**best, "confusion": result.confusion}
-
-
-def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
-    from brainbox_cli.pictures import classifier
-
-    return classifier.draw_classifier(folder, model, data, result)
 
 
 def _try_next(folder: Path, data: Data) -> tuple[list[str], dict[str, Path]]:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import typer
@@ -65,16 +66,16 @@ class Lesson:
         noun: the command.
         choices: its options and arguments in the order of the help. `--seed` and those of the display are added.
             Those in the panels Output (files to write, parsed with `parsers.file`) and Display change no result.
-        headline: from the values of the choices and the seed, as keywords, to a few words each about what is run.
-        run: from the reporter and the same keywords to the outcome; prints its steps as they happen.
+        headline: from the values of the choices and the seed, by name, to a few words each about what is run.
+        run: from the reporter and the same values to the outcome; prints its steps as they happen.
         instead: by the name of a switch, what runs in the place of `run`; it gets the same, and no file is written.
     """
 
     noun: str
     choices: Mapping[str, Option]
-    headline: Callable[..., list[str]]
-    run: Callable[..., Outcome]
-    instead: Mapping[str, Callable[..., Outcome]] = field(default_factory=dict)
+    headline: Callable[[SimpleNamespace], list[str]]
+    run: Callable[[Reporter, SimpleNamespace], Outcome]
+    instead: Mapping[str, Callable[[Reporter, SimpleNamespace], Outcome]] = field(default_factory=dict)
 
     @property
     def settings(self) -> dict[str, Option]:
@@ -133,17 +134,17 @@ class _Command(TyperCommand):
 
 def _run(lesson: Lesson, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     if switch := next((name for name in lesson.instead if values[name]), None):
-        outcome = lesson.instead[switch](reporter, **values)
+        outcome = lesson.instead[switch](reporter, SimpleNamespace(**values))
         reporter.document.set(result=outcome.result)
         reporter.row("next", shlex.join(["brainbox", *outcome.try_next]))
         return ExitCode.OK
-    seed = values["seed"]
     files = {name: values[name] for name, choice in lesson.choices.items() if _panel(choice) == options.OUTPUT}
     files = {name: path for name, path in files.items() if isinstance(path, Path)}
     _check_files(lesson, reporter, files)
-    reporter.document.set(seed=seed, config=values)
-    reporter.say((f"{lesson.noun}: ", "bold cyan"), " | ".join(lesson.headline(**values)), wrap=True)
-    outcome = lesson.run(reporter, **values)
+    reporter.document.set(seed=values["seed"], config=values)
+    named = SimpleNamespace(**values)
+    reporter.say((f"{lesson.noun}: ", "bold cyan"), " | ".join(lesson.headline(named)), wrap=True)
+    outcome = lesson.run(reporter, named)
     reporter.document.set(result=outcome.result, metrics=outcome.metrics, history=outcome.history)
     for name, content in outcome.files.items():
         _save(reporter, name, files[name], content)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from brainbox_cli.arguments import as_options
@@ -64,12 +65,10 @@ class Reporter:
         if text:
             self.say((f"{name:<10} ", "cyan"), text, wrap=wrap)
 
-    def table(self, rows: list[list[str]], left: int = 1) -> None:
-        """Rows in aligned columns below their titles; see `fitted`."""
-        titles, *lines = fitted(rows, self.text.width, left=left)
-        self.say((titles, "bold cyan"))
-        for line in lines:
-            self.say(line)
+    def table(self, rows: list[list[str]], left: int = 1, styles: Sequence[str] = ()) -> None:
+        """Rows in aligned columns below their titles, each in a style of its own if there are any; see `fitted`."""
+        for line, style in zip_longest(fitted(rows, self.text.width, left=left), ("bold cyan", *styles), fillvalue=""):
+            self.say((line, style))
 
     def answer(self, *parts: Part, wrap: bool = False) -> None:
         """One line of what was asked for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from brainbox_cli.frame.reporter import Reporter
@@ -54,14 +54,6 @@ def show_comparison(reporter: Reporter, walks: Mapping[str, tuple[Descent, Verdi
     reporter.answer((title, "bold cyan"))
     for line, (_, verdict) in zip(lines, walks.values(), strict=True):
         reporter.answer((line, "" if verdict.found else "yellow"))
-
-
-def show_landscape(reporter: Reporter, descents: Sequence[Descent]) -> None:
-    if reporter.quiet:
-        return
-    from brainbox_cli.commands.descent.view import play
-
-    play(reporter.text, descents, still=reporter.json)
 
 
 def show_end(reporter: Reporter, descent: Descent, verdict: Verdict) -> None:

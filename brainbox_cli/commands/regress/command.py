@@ -208,12 +208,6 @@ def _record(result: Result) -> dict:
     }
 
 
-def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
-    from brainbox_cli.commands.regress import picture as regress_picture
-
-    return regress_picture.draw(folder, data, result)
-
-
 def _try_next(folder: Path, data: Data) -> tuple[list[str], dict[str, Path]]:
     """Predict the first row that it was judged by, as one would type it."""
     from brainbox_core.tables.columns import number
@@ -236,7 +230,7 @@ TRAINER = Trainer(
     evaluate_choices={},
     show=show,
     record=_record,
-    draw=_draw,
+    pictures="brainbox_cli.commands.regress.picture",
     try_next=_try_next,
     train_choices={"no_input": NoInput},
     afterwards=_ask,

@@ -157,12 +157,6 @@ def _record(result: Result) -> dict:
     return {**{name: result.metrics[name] for name in names}, **best}
 
 
-def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
-    from brainbox_cli.commands.rnn import picture as rnn_picture
-
-    return rnn_picture.draw(folder, model, data, result)
-
-
 def _try_next(folder: Path, data: Data) -> tuple[list[str], dict[str, Path]]:
     """Go on from how a paragraph of the held-out part begins."""
     if data.lines:
@@ -183,7 +177,7 @@ TRAINER = Trainer(
     evaluate_choices={},
     show=_show,
     record=_record,
-    draw=_draw,
+    pictures="brainbox_cli.commands.rnn.picture",
     try_next=_try_next,
     verb="sample",
     best=lambda result: f"best at step {result.best_step:,}",

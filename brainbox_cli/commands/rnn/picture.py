@@ -11,7 +11,7 @@ import numpy as np
 
 from brainbox_core.files.reading import printable
 from brainbox_core.model.sequential import Sequential
-from brainbox_core.screen.plotting import BLUE, GRID, INK, MUTED, ORANGE, RED, SIGNED, Figure, new_figure, save
+from brainbox_core.screen.plotting import BLUE, INK, MUTED, ORANGE, RED, SIGNED, Figure, label, mark, new_figure, save
 from brainbox_core.tasks.rnn.data import Data
 from brainbox_core.tasks.rnn.train import Result
 from brainbox_core.tensor import Tensor, no_grad
@@ -21,20 +21,17 @@ READ = 3000  # characters by which those units are chosen
 MAPPED = 100  # of the most frequent characters
 KINDS = (("vowels", BLUE), ("other letters", INK), ("capitals", ORANGE), ("the rest", RED))
 VOWELS = set("aeiouy")
+LETTER: dict[str, Any] = {
+    "ha": "center",
+    "va": "center",
+    "family": "DejaVu Sans Mono",
+    "fontsize": 7.5,
+    "parse_math": False,
+}
 
 
 def draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
-    """Draw what a character generator learned, as PNG files in a folder.
-
-    Args:
-        folder: where the files go.
-        model: the trained `Sequential`.
-        data: what it was trained on.
-        result: the training's result, with `history`, `norms` and `flows`.
-
-    Returns:
-        The files by name: loss, gradient, characters and units.
-    """
+    """Loss, gradient, characters and units."""
     figures: dict[str, Callable[[], Figure]] = {
         "loss": lambda: loss_curve(result),
         "gradient": lambda: gradient(result),
@@ -63,15 +60,13 @@ def loss_curve(result: Result) -> Figure:
         )
     training = [row["train_loss"] / math.log(2) for row in result.history]
     held = [row["bits_per_char"] for row in result.history]
-    axes.plot(steps, training, color=MUTED, linewidth=2, marker="o", markersize=4, label="training")
-    axes.plot(steps, held, color=BLUE, linewidth=2, marker="o", markersize=4, label="held out")
+    for bits, name, colour in ((training, "training", MUTED), (held, "held out", BLUE)):
+        axes.plot(steps, bits, color=colour, linewidth=2, marker="o", markersize=4, label=name)
     best = held[steps.index(result.best_step)]
-    axes.plot([result.best_step], [best], "o", color=ORANGE, markersize=9, label=f"best: {best:.3f}", zorder=3)
-    axes.set_title("Bits per character", loc="left", fontweight="bold")
-    axes.set_xlabel("step")
+    mark(axes, result.best_step, best, f"best: {best:.3f}")
+    label(axes, "Bits per character", "step")
     axes.set_ylim(bottom=0)
-    axes.grid(axis="y", color=GRID)
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(loc="lower left")
     return figure
 
 
@@ -81,8 +76,7 @@ def gradient(result: Result) -> Figure:
     left, right = figure.subplots(1, 2)
     lengths = np.zeros(0) if result.norms is None else result.norms
     left.plot(range(1, len(lengths) + 1), lengths, color=BLUE, linewidth=0.7)
-    left.set_title("Length of the gradient", loc="left", fontweight="bold")
-    left.set_xlabel("step")
+    label(left, "Length of the gradient", "step")
     colours = [BLUE, ORANGE, RED, INK]
     for number, (name, norms) in enumerate(result.flows["after"].items()):
         colour = colours[number % len(colours)]
@@ -90,13 +84,11 @@ def gradient(result: Result) -> Figure:
         if "before" in result.flows:
             before = result.flows["before"][name][::-1]
             right.plot(range(len(norms)), before, color=colour, linewidth=1, linestyle=":", label="before training")
-    right.set_title("What is left of it, so many characters back", loc="left", fontweight="bold")
-    right.set_xlabel("characters back")
-    right.legend(frameon=False)
+    label(right, "What is left of it, so many characters back", "characters back")
+    right.legend()
     for axes, values in ((left, lengths), (right, np.concatenate(list(result.flows["after"].values())))):
         if np.any(values > 0):
             axes.set_yscale("log")
-        axes.grid(axis="y", color=GRID)
     return figure
 
 
@@ -121,14 +113,11 @@ def character_map(model: Sequential, data: Data) -> Figure:
         size = 15 if len(shown) == 1 else 8
         axes.text(x, y, shown, color=colour, ha="center", va="center", fontsize=size, parse_math=False)
     margin = 1.12 * np.abs(places).max() or 1
-    axes.set_xlim(-margin, margin)
-    axes.set_ylim(-margin, margin)
+    axes.set(xlim=(-margin, margin), ylim=(-margin, margin), xticks=[], yticks=[])
     for name, colour in KINDS:
         axes.plot([], [], "o", color=colour, label=name)
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, -0.02), ncols=4, fontsize=9)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.02), ncols=4, fontsize=9)
     axes.set_title("Characters that it treats alike are near each other", loc="left", fontweight="bold")
-    axes.set_xticks([])
-    axes.set_yticks([])
     return figure
 
 
@@ -154,21 +143,11 @@ def units_over_text(model: Sequential, data: Data) -> Figure:
         axes.imshow(colours.reshape(rows, COLUMNS), cmap=SIGNED, vmin=-most, vmax=most, aspect="auto")
         for place, character in enumerate(text[:count]):
             row, column = divmod(place, COLUMNS)
-            dark = abs(colours[place]) > 0.7 * most
-            axes.text(
-                column,
-                row,
-                "¶" if character == "\n" else printable(character),
-                ha="center",
-                va="center",
-                family="DejaVu Sans Mono",
-                fontsize=7.5,
-                color="white" if dark else INK,
-                parse_math=False,
-            )
+            shown = "¶" if character == "\n" else printable(character)
+            colour = "white" if abs(colours[place]) > 0.7 * most else INK
+            axes.text(column, row, shown, color=colour, **LETTER)
         axes.set_title(f"unit {unit}: {meaning} (correlation {r:+.2f})", loc="left", fontsize=9)
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
     return figure
 
 

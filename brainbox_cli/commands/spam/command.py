@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -136,12 +135,6 @@ def _record(result: Result) -> dict:
     }
 
 
-def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
-    from brainbox_cli.commands.spam.picture import draw
-
-    return draw(folder, result)
-
-
 TRAINER = Trainer(
     noun="spam",
     settings=Settings.suited,
@@ -193,7 +186,7 @@ TRAINER = Trainer(
     evaluate_choices={"threshold": OtherThreshold},
     show=_show,
     record=_record,
-    draw=_draw,
+    pictures="brainbox_cli.commands.spam.picture",
     try_next=lambda folder, data: (["predict", EXAMPLE], {}),
     of_texts=True,
 )
