@@ -178,7 +178,7 @@ def _show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
 def _show_confusion(reporter: Reporter, confusion: list[list[int]], classes: Sequence[str]) -> None:
     names = [str(name) for name in classes]
     left = max(map(len, names))
-    width = max(4, max(map(len, names)) if max(map(len, names)) <= 6 else 6)
+    width = max(4, min(left, 6))
     if left + len(names) * (width + 1) + 4 > reporter.text.width:
         return
     reporter.say()
@@ -186,18 +186,12 @@ def _show_confusion(reporter: Reporter, confusion: list[list[int]], classes: Seq
     left = max(left, len(title))
     reporter.say((title.ljust(left) + "".join(" " + name[:width].rjust(width) for name in names), "bold cyan"))
     for row, line in enumerate(confusion):
-        cells = [
-            (" " + (str(count) if count else ".").rjust(width), _shade(row == column, count))
-            for column, count in enumerate(line)
-        ]
+        cells = []
+        for column, count in enumerate(line):
+            style = "bold green" if row == column else "red" if count > 1 else "bright_black"
+            cells.append((f" {count or '.':>{width}}", style))
         reporter.say((names[row].rjust(left), "bold"), *cells)
     reporter.say()
-
-
-def _shade(right: bool, count: int) -> str:
-    if right:
-        return "bold green"
-    return "red" if count > 1 else "bright_black"
 
 
 def _record(result: Result) -> dict:

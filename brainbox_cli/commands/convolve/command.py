@@ -13,8 +13,8 @@ import typer
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.convolve.view import show_kernel, show_list, show_preview, show_result, show_step
-from brainbox_cli.frame.lesson import STDOUT, Lesson, Outcome, command
-from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.frame.lesson import Lesson, Outcome, command
+from brainbox_cli.frame.reporter import STDOUT, Reporter
 from brainbox_cli.options import DATA, DISPLAY, OUTPUT, option
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import standard_input

@@ -20,22 +20,18 @@ def show_steps(reporter: Reporter, descent: Descent, explain: int | None) -> Non
     if explain is not None:
         from brainbox_core.tasks.descent.arithmetic import explain as arithmetic
 
-        lines = arithmetic(descent, explain)
+        lines = [f"    {line}" for line in arithmetic(descent, explain)]
     for step in range(1, descent.steps + 1):
         if reporter.verbose or _is_shown(step, descent.steps) or step == explain:
             gradient = ", ".join(_text(x) for x in descent.gradients[step - 1])
             place = descent.landscape.text(descent.points[step])
             reporter.say((f"Step {step}: ", "cyan"), f"grad=[{gradient}] -> {place}")
-        if step == explain:
-            _show_lines(reporter, lines)
+        for line in lines if step == explain else ():
+            reporter.say((line, "bright_black"))
     if explain == descent.steps + 1:  # the step out of the domain, or far away
         reporter.say((f"Step {explain}:", "cyan"))
-        _show_lines(reporter, lines)
-
-
-def _show_lines(reporter: Reporter, lines: list[str]) -> None:
-    for line in lines:
-        reporter.say((f"    {line}", "bright_black"))
+        for line in lines:
+            reporter.say((line, "bright_black"))
 
 
 def _is_shown(step: int, steps: int) -> bool:

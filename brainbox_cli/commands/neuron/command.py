@@ -122,14 +122,11 @@ def _show_update(reporter: Reporter, update: Update, lr: float, explain: bool) -
     if not explain:
         return
     lines = [f"sum: {_sum(update.before, update.row)}, so it says {update.predicted}"]
-    rate = Fraction(repr(lr))
-    for name, before, after, value in zip(
-        _names(update.row), update.before, update.after, (*update.row, None), strict=True
-    ):
+    rate, error = Fraction(repr(lr)), str(update.error) if update.error > 0 else f"({update.error})"
+    weights = zip(_names(update.row), update.before, update.after, (*update.row, None), strict=True)
+    for name, before, after, value in weights:
         times = "" if value is None else f" * {short(value)}"
-        lines.append(
-            f"{name + ':':<4} {short(before)} + {short(rate)} * {_signed(update.error)}{times} = {short(after)}"
-        )
+        lines.append(f"{name + ':':<4} {short(before)} + {short(rate)} * {error}{times} = {short(after)}")
     for line in lines:
         reporter.say((f"    {line}", "bright_black"))
 
@@ -227,10 +224,6 @@ def _sum(weights: Sequence[Fraction], row: Sequence) -> str:
     total = activation(weights, row)
     sign = "0 or more" if total >= 0 else "below 0"
     return f"{' + '.join(parts)} + {short(weights[-1])} = {short(total)}, {sign}"
-
-
-def _signed(error: int) -> str:
-    return str(error) if error > 0 else f"({error})"
 
 
 def _and(rows: Sequence[tuple[int, Sequence]]) -> str:

@@ -35,7 +35,7 @@ def draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[st
     """Predictions, residuals, features, and loss (of a descent)."""
     name = printable(data.target, NAME_LENGTH)
     pictures = {
-        "predictions": lambda: predictions(result.truth, result.predicted, name, bool(len(data.test))),
+        "predictions": lambda: predictions(result.truth, result.predicted, name, data.counts["test"] > 0),
         "residuals": lambda: residuals(result.truth, result.predicted, name),
         "features": lambda: features(data, result, name),
     }
@@ -77,7 +77,7 @@ def residuals(truth: np.ndarray, predicted: np.ndarray, name: str) -> Figure:
 
 
 def features(data: Data, result: Result, name: str) -> Figure:
-    """What one deviation of each feature changes, and the strongest input beside the target."""
+    """What one deviation of each feature changes, and the target against the strongest input."""
     weights = sorted(
         [(w.feature, w.deviation) for w in result.weights if w.deviation is not None], key=lambda w: -abs(w[1])
     )[:BARS]
@@ -96,7 +96,7 @@ def features(data: Data, result: Result, name: str) -> Figure:
 
 
 def _strongest(axes: Axes, data: Data, name: str) -> None:
-    """The target against the input of numbers that goes with it most, and the mean of neighbours."""
+    """The target against the numeric input that correlates with it most, and the line through this input alone."""
     rows = np.concatenate([data.train, data.val])
     table, target = data.table.take(rows), data.y[rows]
     best, found = None, -1.0

@@ -42,7 +42,7 @@ def draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[st
 
 
 def loss_curve(result: Result) -> Figure:
-    """Bits per character by step, on the training and the held-out part, beside those of who only counts."""
+    """Bits per character by step, on the training and the held-out part, beside the baselines that only count."""
     steps = [row["step"] for row in result.history]
     figure = new_figure(7, 4)
     axes = figure.subplots()
@@ -93,12 +93,12 @@ def gradient(result: Result) -> Figure:
 
 
 def character_map(model: Sequential, data: Data) -> Figure:
-    """The characters where two principal components of what they do to the first layer put them: like ones are near."""
+    """Each character at the first two principal components of its weights: those that are treated alike are near."""
     first, second = cast(Any, model.layers[:2])  # one of two kinds
     vectors = first.table.data @ second.weight.data if hasattr(first, "table") else first.weight.data
     counts = np.bincount(data.train, minlength=len(vectors))
     chosen = np.argsort(-counts, kind="stable")[:MAPPED]
-    shares = counts[chosen] / counts[chosen].sum()  # what comes rarely has learned little, and hardly counts
+    shares = counts[chosen] / counts[chosen].sum()  # rare characters have learned little, so they weigh little
     centred = vectors[chosen] - shares @ vectors[chosen]
     components = np.linalg.svd(np.sqrt(shares)[:, None] * centred, full_matrices=False)[2]
     places = centred @ components[:2].T  # (characters, up to 2)
@@ -152,7 +152,7 @@ def units_over_text(model: Sequential, data: Data) -> Figure:
 
 
 def _outputs(model: Sequential, data: Data) -> tuple[str, np.ndarray]:
-    """Held-out characters, and what the last recurrent layer makes of each once it has read it: (n,) and (n, units)."""
+    """Held-out characters, (n,), and the outputs of the last recurrent layer after each of them, (n, units)."""
     ids = data.val[:READ].astype(np.int64)
     parts = np.split(ids, np.flatnonzero(ids == ids[0])[1:]) if data.lines else [ids]  # each line from a fresh state
     values = []
