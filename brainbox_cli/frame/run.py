@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import shlex
 from collections.abc import Mapping
@@ -62,7 +63,7 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         drawn = {}
         if values["plot"]:
             with reporter.working("drawing"):
-                drawn = trainer.draw(path, model, data, result)
+                drawn = importlib.import_module(trainer.pictures).draw(path, model, data, result)
         words, examples = trainer.try_next(path, data)
         own = {"model": path / MODEL, "run": path / RUN, "metrics": path / METRICS}
         reporter.document.set(artifacts={**own, **drawn, **examples})
