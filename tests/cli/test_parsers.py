@@ -33,7 +33,7 @@ def test_sizes_are_whole_numbers_with_commas(text):
 
 @pytest.mark.parametrize(("text", "value"), [("0.95", 0.95), ("95%", 0.95), ("1", 1.0)])
 def test_a_bar_may_be_given_in_percent(text, value):
-    assert parsers.share(text) == pytest.approx(value)
+    assert parsers.share()(text) == pytest.approx(value)
 
 
 def test_a_share_lies_between_its_ends():

@@ -81,7 +81,9 @@ CHOICES = {
     "plot": options.picture("--plot", "Draw contour and surface with the path, as a PNG picture."),
     "gif": options.picture("--gif", "Draw the descent as an animation."),
     "show": option("--show", OUTPUT, "Open the picture of --plot in a window."),
-    "explain": option("--explain K", DISPLAY, "Show the arithmetic of step K.", parsers.whole_number()),
+    "explain": option(
+        "--explain [K]", DISPLAY, "Show the arithmetic of step K, or of the first.", parsers.whole_number()
+    ),
 }
 
 
@@ -89,7 +91,7 @@ def _headline(
     func: str, start: tuple | None, lr: float | None, steps: int | None, optimizer: str, tol: float, **rest: object
 ) -> list[str]:
     settings = choose(func, start, lr, steps)
-    name = f"{func}: {settings.expression}" if func in CLASSICS else settings.expression.text
+    name = f"{func}: {settings.expression}" if func.casefold() in CLASSICS else settings.expression.text
     point = ", ".join(f"{name}={x:g}" for name, x in zip(settings.variables, settings.start, strict=False))
     rule = "all optimizers" if optimizer == ALL else optimizer
     return [name, *([f"from {point}"] if point else []), f"{rule}, lr {settings.lr:g}, tol {tol:g}"]
@@ -213,7 +215,7 @@ def _failure(reporter: Reporter, descent: Descent, verdict: Verdict) -> Converge
 def _next(func: str, optimizer: str) -> tuple[str, ...]:
     if func == FUNCTION and optimizer != ALL:
         return ("descent", "--optimizer", ALL)
-    if func not in CLASSICS:
+    if func.casefold() not in CLASSICS:
         return ("descent", "--func", "rosenbrock", "--optimizer", "momentum", "--lr", "0.003", "--plot")
     return ("autograd",)
 
