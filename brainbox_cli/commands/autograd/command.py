@@ -119,7 +119,7 @@ def _differentiate(
     _show_check(reporter, comparisons)
     files = {}
     if dot:
-        files["dot"] = b"// %b\n%b" % (MARKS[0], graphviz(result.root).encode())
+        files["dot"] = b"%b// %b\n" % (graphviz(result.root).encode(), MARKS[0])
     if plot:
         with reporter.working("drawing"):
             from brainbox_cli.commands.autograd.picture import draw_graph
