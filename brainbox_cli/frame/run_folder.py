@@ -83,7 +83,7 @@ def open_folder(path: Path, *, ours: bool) -> Iterator[RunFolder]:
 
     Args:
         path: the folder.
-        ours: whether nobody chose it: then its new parent is hidden from Git.
+        ours: whether it is the default folder, whose new parent is hidden from Git.
 
     Raises:
         InputError: it cannot be made or written, or another run uses it.

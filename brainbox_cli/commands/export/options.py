@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import typer
 
@@ -11,7 +10,6 @@ from brainbox_cli import options, parsers
 from brainbox_cli.options import OUTPUT, argument, option
 from brainbox_core.tasks.digits.settings import NAMED
 
-STDOUT = Path("-")
 BOARDS = ("netduino2", "netduinoplus2")  # those of brainbox_core.export.board, known without NumPy
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kKmM]?)i?[bB]?")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20}
