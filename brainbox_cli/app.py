@@ -3,53 +3,38 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
-import signal
 import sys
 import warnings
-from collections.abc import Callable
-from types import FrameType
+from typing import TYPE_CHECKING
 
+from brainbox_cli import signals, streams
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_core import __version__
+from brainbox_core.errors import BrainboxError, InputError
 
-_SIGNALS = {"SIGINT": ExitCode.INTERRUPTED, "SIGTERM": ExitCode.TERMINATED, "SIGHUP": ExitCode.HANGUP}
+if TYPE_CHECKING:
+    from brainbox_cli.frame.reporter import Reporter
+
 # Our matrices are small: a second BLAS thread gains little on an idle machine, costs ten times the time on a busy one
 # (the threads wait for each other by spinning), and changes the last bits of results. Set one of these to have more.
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
-class Stopped(BaseException):
-    """A signal asked the program to end; not an Exception, so that nothing on the way takes it for a failure."""
-
-    def __init__(self, code: ExitCode, name: str):
-        super().__init__(name)
-        self.code, self.name = code, name
-
-
 def main() -> None:
     """Run `brainbox` with the arguments of this process, and end it with the right code."""
-    _catch_signals()
     for name in _THREADS:
         os.environ.setdefault(name, "1")
-    if sys.stderr is None:  # closed by the caller; whatever file is opened next would become standard error
-        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     try:
-        if sys.stdout is None:
-            raise BrokenPipeError
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")  # any name can be shown in any encoding
+        streams.take_over()
         code = _run(sys.argv[1:])
     except BrokenPipeError:  # whoever read our output has seen enough
         code = ExitCode.CLOSED_PIPE
-        _discard_output()
-    except Stopped as stop:  # before the command began, or after it ended
-        sys.stderr.write(f"stopped by {stop.name}\n")
-        code = stop.code
-        _discard_output()
+        streams.discard()
+    except signals.Stopped as stop:  # while the shell's words were completed
+        code = ExitCode(stop.code)
+        streams.discard()
     except SystemExit as stop:
         if not isinstance(stop.__context__, BrokenPipeError):
             raise
@@ -57,10 +42,11 @@ def main() -> None:
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        _discard_output()
+        streams.discard()
         reason = (error.strerror or "").lower()
         sys.stderr.write(f"error: standard output: {reason}\nhint: free some space or write somewhere else\n")
         code = ExitCode.INPUT
+    signals.stops.ignore()
     sys.exit(int(code))
 
 
@@ -74,55 +60,40 @@ def _run(argv: list[str]) -> ExitCode:
             return _print(f"brainbox {__version__}\n")
 
     from brainbox_cli.frame.reporter import Reporter
-    from brainbox_core.errors import BrainboxError, InputError
 
     reporter = Reporter(argv)
     warnings.showwarning = lambda message, *rest: reporter.warn(str(message))
     try:
+        signals.stops.release()
+        code = _command(argv, reporter)
+        signals.stops.hold()  # what is left is to write the document, whole
+    except signals.Stopped as stop:
+        code = reporter.stopped(ExitCode(stop.code), stop.name)
+    reporter.finish(code)
+    reporter.print_document()
+    return code
+
+
+def _command(argv: list[str], reporter: Reporter) -> ExitCode:
+    """Run the command; an error becomes its two lines and its code."""
+    try:
         from brainbox_cli.program import invoke, noun_of
 
         reporter.document.set(command=noun_of(argv))
-        code = invoke(argv, reporter)
-    except Stopped as stop:
-        code = reporter.stopped(stop.code, stop.name)
+        return invoke(argv, reporter)
     except BrainboxError as error:
-        code = reporter.fail(error)
+        return reporter.fail(error)
     except MemoryError as error:
         what = f"not enough memory ({error})" if str(error) else "not enough memory"
-        code = reporter.fail(InputError(what, fix="use a smaller --batch-size, --hidden or --limit"))
+        return reporter.fail(InputError(what, fix="use a smaller --batch-size, --hidden or --limit"))
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (*_FULL, errno.EPIPE):  # our own output
             reporter.hide()
             raise
-        code = reporter.bug(error)
-    reporter.finish(code)
-    reporter.print_document()
-    return code
+        return reporter.bug(error)
 
 
 def _print(text: str) -> ExitCode:
     sys.stdout.write(text)
     sys.stdout.flush()
     return ExitCode.OK
-
-
-def _catch_signals() -> None:
-    for name, code in _SIGNALS.items():
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        # One that is ignored from the start (nohup) stays ignored.
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stopper(code, name))
-
-
-def _stopper(code: ExitCode, name: str) -> Callable[[int, FrameType | None], None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)  # the second one ends the program at once
-        raise Stopped(code, name)
-
-    return stop
-
-
-def _discard_output() -> None:
-    """Nobody reads on: what is still buffered goes nowhere, instead of failing when Python shuts down."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,7 +6,7 @@ The default of most comes with the command that uses them.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import typer
@@ -120,9 +120,9 @@ def switch_of(option: Option, on: bool) -> str:
 # What is learned from
 
 
-def data(metavar: str, help: str, *also: str) -> Option:
-    """The option `--data` of one command, with what that command takes, and further names for it."""
-    return option(" ".join(("--data", *also, metavar)), DATA, help)
+def data(metavar: str, help: str, *also: str, names: Collection[str]) -> Option:
+    """The option `--data` of one command, with what that command takes, further names for it, and what is built in."""
+    return option(" ".join(("--data", *also, metavar)), DATA, help, parsers.name_or_path(*names))
 
 
 def folds(help: str, most: int = parsers.LARGEST_WHOLE) -> Option:
@@ -141,7 +141,7 @@ ValSplit = option(
     "--val-split F",
     DATA,
     "Share of the training rows that is held out to choose the best epoch.",
-    parsers.real_number(0, 1, above=True, below=True),
+    parsers.share(0, 1, above=True, below=True),
 )
 
 # The network
@@ -204,19 +204,20 @@ Model = option(
     "The model file, its folder, or the command that trained it.",
     shown="the one trained last without --out",
 )
-FailUnder = option("--fail-under X", OUTPUT, "Exit with code 5 if the main figure < X.", parsers.share)
-FailOver = option("--fail-over X", OUTPUT, "Exit with code 5 if the main figure > X.", parsers.share)
+FailUnder = option("--fail-under X", OUTPUT, "Exit with code 5 if the main figure < X.", parsers.share())
+FailOver = option("--fail-over X", OUTPUT, "Exit with code 5 if the main figure > X.", parsers.share())
 Plot = option("--plot", OUTPUT, "Also draw PNG pictures into the output folder.")
 DryRun = option("--dry-run -n", OUTPUT, "Show data, layers and what would be written; write nothing.")
-# A lesson is run for what it shows; a picture of it gets a name of its own. Where the name is left out it is the
-# command's, with the suffix below.
-IMPLIED = {"--plot": ".png", "--gif": ".gif"}
+Force = option("--force", OUTPUT, "Also replace a file that brainbox did not make.")
+# What is meant where the value is left out, in an option that is declared with a value in brackets. A lesson is run for
+# what it shows: a picture is called after the command, with the suffix below, and lies where its other files do.
+IMPLIED = {"--plot": ".png", "--gif": ".gif", "--explain": "1"}
 
 
 def picture(flag: str, help: str) -> Option:
     """The option `--plot [FILE]` or `--gif [FILE]` of a command without verbs."""
     suffix = IMPLIED[flag]
-    about = f"{help} [dim]Without a name: NOUN{suffix}.[/dim]"
+    about = f"{help} [dim]Without a name: brainbox-out/NOUN/NOUN{suffix}.[/dim]"
     return option(f"{flag} [FILE]", OUTPUT, about, parsers.file(suffix), shown=False)
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -65,12 +66,33 @@ def columns(text: object) -> tuple[str, ...]:
 
 
 def one_of(*choices: str) -> Callable[[object], str]:
-    """A parser for a closed list of words."""
+    """A parser for a closed list of words, which may also be typed in capitals and with _ for -.
+
+    Example:
+        >>> one_of("or", "edge-detect")("EDGE_DETECT")
+        'edge-detect'
+    """
 
     def parse(text: object) -> str:
-        if text in choices:
-            return str(text)
+        if (choice := chosen(text, choices)) is not None:
+            return choice
         raise typer.BadParameter(f"expected {_either(*choices)}, got {text}{_meant(text, choices)}")
+
+    return parse
+
+
+def name_or_path(*names: str) -> Callable[[object], str]:
+    """A parser for the name of something built in, typed as `one_of` takes it, or a file or folder, which goes first.
+
+    Example:
+        >>> name_or_path("digits")("Digits"), name_or_path("digits")("my/Digits")
+        ('digits', 'my/Digits')
+    """
+
+    def parse(text: object) -> str:
+        text = str(text)
+        name = chosen(text, names)
+        return name if name is not None and (name == text or not os.path.exists(text)) else text
 
     return parse
 
@@ -85,8 +107,8 @@ def word_or(parse: Callable[[object], Value], *words: str) -> Callable[[object],
     """
 
     def parse_either(text: object) -> Value | str:
-        if text in words:
-            return str(text)
+        if (word := chosen(text, words)) is not None:
+            return word
         try:
             return parse(text)
         except typer.BadParameter as error:
@@ -97,11 +119,25 @@ def word_or(parse: Callable[[object], Value], *words: str) -> Callable[[object],
     return parse_either
 
 
-def share(text: object) -> float:
-    """A parser for a bar that a metric has to clear: `0.95` or `95%`."""
-    text = str(text)
-    number = real_number()(text.removesuffix("%"))
-    return float(Decimal(text[:-1]) / 100) if text.endswith("%") else number  # 99.9% is 0.999 to the last digit
+def share(
+    low: float = -math.inf, high: float = math.inf, *, above: bool = False, below: bool = False
+) -> Callable[[object], float]:
+    """A parser for a share in a range, as for `real_number`, which may be typed in percent.
+
+    Example:
+        >>> share()("0.95"), share(0, 1)("60%")
+        (0.95, 0.6)
+    """
+
+    def parse(text: object) -> float:
+        text = str(text)
+        number = text.removesuffix("%")
+        if number == text or not _NUMBER.fullmatch(number):
+            return real_number(low, high, above=above, below=below)(text)
+        # 99.9% is 0.999 to the last digit
+        return _checked(between, text, float(Decimal(number) / 100), low, high, above, below)
+
+    return parse
 
 
 def folder(text: object) -> Path:
@@ -146,10 +182,19 @@ def _checked(check: Callable, text: str, *limits: object):
         raise typer.BadParameter(f"expected {error.expected}, got {text}") from error
 
 
+def chosen(text: object, choices: Iterable[str]) -> str | None:
+    """Which of the words a text means, whatever its case and with _ for -; None if it is none of them."""
+    return next((choice for choice in choices if _plain(choice) == _plain(str(text))), None)
+
+
+def _plain(word: str) -> str:
+    return word.casefold().replace("_", "-")
+
+
 def _either(*choices: str) -> str:
     return " or ".join(filter(None, [", ".join(choices[:-1]), choices[-1]]))
 
 
 def _meant(text: object, choices: Sequence[str]) -> str:
-    close = difflib.get_close_matches(str(text), choices, n=1)
+    close = difflib.get_close_matches(str(text).casefold(), choices, n=1)
     return f"; did you mean {close[0]}?" if close else ""

@@ -10,6 +10,26 @@ import math
 import numbers
 import os
 
+_LONGEST = 600  # characters of a part of an error; names from data can have millions
+
+
+def printable(text: str | os.PathLike, limit: int = 500) -> str:
+    r"""Text on one line that any terminal can show: control, unprintable and surrogate characters escaped.
+
+    Args:
+        text: a path, or text from a file.
+        limit: the length in characters after which it is cut.
+
+    Example:
+        >>> print(printable("a\nb\x1b[31m é"))
+        a\nb\x1b[31m é
+    """
+    text = os.fsdecode(text)
+    shown = text[:limit]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
+    return shown + ("..." if len(text) > limit else "")
+
 
 class BrainboxError(Exception):
     """A mistake in what was given, told in one plain line and one hint.
@@ -30,8 +50,8 @@ class BrainboxError(Exception):
     """
 
     def __init__(self, what: str, *, where: str = "", expected: object = "", got: object = "", fix: str = ""):
-        self.what, self.where, self.fix = what, where, fix
-        self.expected, self.got = str(expected), str(got)
+        self.what, self.where, self.fix = (printable(text, _LONGEST) for text in (what, where, fix))
+        self.expected, self.got = (printable(str(text), _LONGEST) for text in (expected, got))
         super().__init__(f"{self.line}; {fix}" if fix else self.line)
 
     @property

@@ -57,7 +57,9 @@ def digit_reader(noun: str, settings: Callable[..., Settings], network: Mapping[
     """
     choices = {
         "data": options.data(
-            "NAME|FOLDER", "digits (built in), mnist, fashion-mnist (downloaded once), or a folder of IDX files."
+            "NAME|FOLDER",
+            "digits (built in), mnist, fashion-mnist (downloaded once), or a folder of IDX files.",
+            names=NAMED,
         ),
         **network,
         "epochs": options.Epochs,

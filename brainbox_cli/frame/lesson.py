@@ -24,10 +24,11 @@ from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.command import command as options_of
 from brainbox_cli.frame.command import spelled
 from brainbox_cli.frame.reporter import STDOUT, Reporter
+from brainbox_cli.frame.run_folder import default_folder, keep_from_git
 from brainbox_cli.options import Option
 from brainbox_cli.program import ParsingError, unknown_option
 from brainbox_core.errors import BrainboxError, UsageError
-from brainbox_core.files.writing import check_writable
+from brainbox_core.files.writing import check_writable, make_folder, require_ours
 
 if TYPE_CHECKING:  # not there in versions of Typer that use Click itself
     from typer._click import Context
@@ -93,7 +94,10 @@ def command(lesson: Lesson, summary: str, epilog: str = "") -> typer.Typer:
         epilog: what stands below the options there, such as an example.
     """
 
-    run = options_of(lesson.noun, None, functools.partial(_run, lesson), {**lesson.settings, **lesson.choices})
+    choices = {**lesson.settings, **lesson.choices}
+    if any(_panel(choice) == options.OUTPUT for choice in choices.values()):
+        choices["force"] = options.Force
+    run = options_of(lesson.noun, None, functools.partial(_run, lesson), choices)
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
     app.command(cls=_Command, help=summary, epilog=epilog)(run)
     return app
@@ -103,8 +107,11 @@ class _Command(TyperCommand):
     """A command with options whose value may be left out, such as `--plot [FILE]`; Typer has no such thing."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        suffixes = {
-            flag: options.IMPLIED[flag] for param in self.params for flag in param.opts if flag in options.IMPLIED
+        implied = {
+            flag: _implied(str(ctx.info_name), flag)
+            for param in self.params
+            for flag in param.opts
+            if flag in options.IMPLIED and (param.metavar or "").startswith("[")
         }
         words = []
         for index, word in enumerate(args):
@@ -113,8 +120,8 @@ class _Command(TyperCommand):
                 words += args[index + 1 :]
                 break
             following = args[index + 1 : index + 2]
-            if word in suffixes and (not following or (following[0].startswith("-") and following[0] != "-")):
-                words.append(f"{ctx.info_name}{suffixes[word]}")
+            if word in implied and (not following or (following[0].startswith("-") and following[0] != "-")):
+                words.append(implied[word])
         try:
             return super().parse_args(ctx, words)
         except ParsingError as error:
@@ -129,7 +136,13 @@ class _Command(TyperCommand):
             raise UsageError(f"there is no option {option}", fix=fix) from error
 
 
+def _implied(noun: str, flag: str) -> str:
+    value = options.IMPLIED[flag]
+    return str(default_folder(noun) / f"{noun}{value}") if value.startswith(".") else value
+
+
 def _run(lesson: Lesson, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
+    force = values.pop("force", False)
     if switch := next((name for name in lesson.instead if values[name]), None):
         outcome = lesson.instead[switch](reporter, SimpleNamespace(**values))
         reporter.document.set(result=outcome.result)
@@ -137,13 +150,16 @@ def _run(lesson: Lesson, reporter: Reporter, values: dict, given: set[str]) -> E
         return ExitCode.OK
     files = {name: values[name] for name, choice in lesson.choices.items() if _panel(choice) == options.OUTPUT}
     files = {name: path for name, path in files.items() if isinstance(path, Path)}
-    _check_files(lesson, reporter, files)
+    _check_files(lesson, reporter, files, force)
     reporter.document.set(seed=values["seed"], config=values)
     named = SimpleNamespace(**values)
     reporter.say((f"{lesson.noun}: ", "bold cyan"), " | ".join(lesson.headline(named)), wrap=True)
     outcome = lesson.run(reporter, named)
     reporter.document.set(result=outcome.result, metrics=outcome.metrics, history=outcome.history)
     for name, content in outcome.files.items():
+        if files[name].parent == default_folder(lesson.noun):
+            keep_from_git(files[name].parent.parent)
+            make_folder(files[name].parent)
         reporter.save(name, files[name], content)
     if outcome.try_next and not outcome.failure:  # the hint of a failure says what to try
         reporter.row("next", shlex.join(["brainbox", *outcome.try_next]))
@@ -151,8 +167,8 @@ def _run(lesson: Lesson, reporter: Reporter, values: dict, given: set[str]) -> E
     return reporter.fail(outcome.failure) if outcome.failure else ExitCode.OK
 
 
-def _check_files(lesson: Lesson, reporter: Reporter, files: Mapping[str, Path]) -> None:
-    """Find out before the work whether every file can be written; make way on standard output if it takes one."""
+def _check_files(lesson: Lesson, reporter: Reporter, files: Mapping[str, Path], force: bool) -> None:
+    """Find out before the work whether every file can and may be written; make way on standard output for one."""
     flags: dict[str, str] = {}
     for name, path in files.items():
         flag = options.flag_of(lesson.choices[name])
@@ -162,7 +178,11 @@ def _check_files(lesson: Lesson, reporter: Reporter, files: Mapping[str, Path]) 
             )
         flags[os.path.realpath(path)] = flag
         if path != STDOUT:
-            check_writable(path)
+            ours = path.parent == default_folder(lesson.noun)
+            if not (ours or force):
+                require_ours(path)
+            if path.parent.exists() or not ours:  # our own folder is made when there is something to put into it
+                check_writable(path)
         elif reporter.json:
             raise UsageError("standard output already belongs to --json", where=f"{flag} -", fix="name a file instead")
         else:

@@ -24,6 +24,7 @@ from brainbox_core.screen.screen import MAX_LINE, Part, Screen
 if TYPE_CHECKING:
     from brainbox_core.model.network import Logs, Network
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a text begins with that spreadsheets calculate
 STDOUT = Path("-")  # in the place of a file
 _KINDS = {code: code.name.lower() for code in ExitCode}
 
@@ -82,9 +83,9 @@ class Reporter:
         """Whether answers are for programs: lines with tabs, because standard output is not a terminal."""
         return not self.json and not self.text.stream.isatty()
 
-    def answer_cells(self, cells: list[str]) -> None:
+    def answer_cells(self, cells: Sequence[str | float]) -> None:
         """One answer for programs: its columns between tabs. Names keep to one line, whatever is in them."""
-        self.text.stream.write("\t".join(printable(cell, MAX_LINE) for cell in cells) + "\n")
+        self.text.stream.write("\t".join(map(_cell, cells)) + "\n")
         self.text.stream.flush()
 
     @property
@@ -211,6 +212,13 @@ class Reporter:
     def _traceback(self, error: Exception) -> None:
         for line in "".join(traceback.format_exception(error)).splitlines():
             self.notes.print(line)
+
+
+def _cell(cell: str | float) -> str:
+    """A number in full, or a text on one line that no spreadsheet takes for a formula: then a ' stands before it."""
+    if not isinstance(cell, str):
+        return repr(cell)
+    return ("'" if cell.startswith(_FORMULA) else "") + printable(cell, MAX_LINE)
 
 
 class _Batches(Callback):

@@ -16,7 +16,16 @@ from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.command import spelled
 from brainbox_cli.frame.gate import Gate, shown
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.frame.run_folder import METRICS, MODEL, RUN, RunFolder, default_folder, model_path, open_folder
+from brainbox_cli.frame.run_folder import (
+    METRICS,
+    MODEL,
+    RUN,
+    RunFolder,
+    default_folder,
+    is_outranked,
+    model_path,
+    open_folder,
+)
 from brainbox_cli.frame.trainer import Trainer
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
 from brainbox_core.files.reading import standard_input
@@ -36,7 +45,7 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
     settings = _settings(trainer, reporter, values, given)
     gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
     out = values["out"]
-    path = out or default_folder(trainer.noun)
+    path = out or _place(trainer, reporter, settings, values["quick"])
     if os.path.exists(path) and os.path.exists(settings.data) and os.path.samefile(path, settings.data):
         raise UsageError("is also the folder of the data", where=f"--out {path}", fix="choose another folder")
     reporter.document.set(seed=settings.seed, config=asdict(settings))
@@ -79,6 +88,24 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
     if trainer.afterwards is not None and code == ExitCode.OK:
         trainer.afterwards(reporter, task, model, **{name: values[name] for name in trainer.train_choices})
     return code
+
+
+def _place(trainer: Trainer, reporter: Reporter, settings: Settings, quick: bool) -> Path:
+    """The noun's folder; one in it for a run that would put a lesser model in the place of a better one."""
+    folder = default_folder(trainer.noun)
+
+    def is_lesson(config: Mapping) -> bool:
+        return any(all(config[name] == lesson[name] for name in lesson) for lesson in trainer.lessons)
+
+    lesson = is_lesson(asdict(settings))
+    if not (quick or lesson) or not is_outranked(
+        folder, lambda document: "--quick" in document["argv"] or is_lesson(document["config"])
+    ):
+        return folder
+    place = folder / ("lesson" if lesson else "quick")
+    why = "a lesson in what goes wrong" if lesson else "--quick"
+    reporter.note(f"this run is {why}: the model in {folder} stays, and the one of this run goes to {place}")
+    return place
 
 
 def _settings(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> Settings:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from brainbox_cli.frame.document import plain
 from brainbox_cli.tour import NOUNS
 from brainbox_core.errors import BrainboxError, InputError
-from brainbox_core.files.reading import explain, explained, printable
+from brainbox_core.files.reading import explain, explained, printable, read_regular
 from brainbox_core.files.writing import atomic_write, check_writable, make_folder
 from brainbox_core.model.callbacks import Callback
 
@@ -29,6 +30,7 @@ except ImportError:  # Windows
 
 LOCK_NAME = ".brainbox.lock"
 MODEL, RUN, METRICS = "model.safetensors", "run.json", "metrics.jsonl"
+_LARGEST_RECORD = 2**30  # bytes
 CHECKPOINT = "checkpoint.safetensors"  # of a training that diverged
 
 
@@ -46,8 +48,26 @@ def model_path(noun: str, model: str | None) -> tuple[Path, bool]:
     """
     if model is None or model in NOUNS:
         return default_folder(model or noun) / MODEL, True
+    if model.casefold() in NOUNS and not os.path.exists(model):
+        return default_folder(model.casefold()) / MODEL, True
     path = Path(model)
     return (path / MODEL if os.path.isdir(path) else path), False
+
+
+def is_outranked(folder: Path, is_lesser: Callable[[dict], bool]) -> bool:
+    """Whether a folder holds a model that a lesser run, such as one with --quick, must not take the place of.
+
+    Args:
+        folder: of a noun.
+        is_lesser: from the document of the run that left the model to whether that was a lesser one itself.
+    """
+    if not os.path.isfile(folder / MODEL):
+        return False
+    try:
+        document = json.loads(read_regular(folder / RUN, _LARGEST_RECORD))
+        return not is_lesser(document)
+    except (InputError, ValueError, LookupError, TypeError):  # nobody knows what it is: it stays
+        return True
 
 
 def keep_from_git(path: Path) -> None:
@@ -141,13 +161,14 @@ class RunFolder(Callback):
     def __init__(self, path: Path):
         self.path = path
         self._finished = False
+        self._metrics: io.FileIO | None = None
 
     def __enter__(self) -> RunFolder:
-        with explained(self.path / METRICS):
-            self._metrics = open(self.path / METRICS, "wb", buffering=0)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if self._metrics is None:  # refused before it began: what an earlier training left stays as it is
+            return
         if not self._finished:
             status = "error" if isinstance(error, Exception) else "stopped"
             reason = error.line if isinstance(error, BrainboxError) else repr(error)
@@ -160,11 +181,26 @@ class RunFolder(Callback):
         self._finished = event == "end"
         line = json.dumps(plain({"event": event, **fields}), allow_nan=False) + "\n"
         with explained(self.path / METRICS):
+            if self._metrics is None:
+                self._metrics = io.FileIO(self.path / METRICS, "wb")
             self._metrics.write(line.encode())
 
     def save(self, model: Sequential) -> None:
-        """Save a trained model, and delete the checkpoint of an earlier training that failed."""
-        model.save(self.path / MODEL)
+        """Keep a trained model; what an earlier training left would pass for a part of this one.
+
+        The earlier `run.json` goes before the model comes, so that a run that is killed in between leaves a model
+        without a record, and never one with another's. If the model cannot be written, it comes back.
+        """
+        record = self.path / RUN
+        with explained(record):
+            earlier = record.read_bytes() if record.is_file() else None
+            record.unlink(missing_ok=True)
+        try:
+            model.save(self.path / MODEL)
+        except BaseException:
+            if earlier is not None:
+                atomic_write(record, earlier)
+            raise
         with explained(self.path / CHECKPOINT):
             (self.path / CHECKPOINT).unlink(missing_ok=True)
 

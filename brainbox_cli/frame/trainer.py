@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
@@ -25,13 +25,13 @@ class Answer(NamedTuple):
 
     Attributes:
         text: the line for people; empty where only programs want to know.
-        cells: the columns for programs, between tabs.
+        cells: the columns for programs, between tabs: texts, or numbers written in full.
         record: the entry of the document's `predictions`.
         below: more lines for people, such as a picture.
     """
 
     text: list[Part]
-    cells: list[str]
+    cells: Sequence[str | float]
     record: dict
     below: tuple[str, ...] = ()
 
@@ -64,6 +64,8 @@ class Trainer(Generic[S, D, R]):
         train_choices: options of the training that change nothing of what is learned.
         afterwards: what happens after a training that was saved and passed its gate. It gets the reporter, the task,
             the model and the values of `train_choices`.
+        lessons: settings that are there to show what goes wrong with all of them together. Such a training never takes
+            the place of a model that was trained without.
         of_texts: its inputs are texts, which may stand in the place of the verb; and where there is no model yet, one
             is trained on the built-in data first.
         verb: how a model is used: `predict` answers for each input, `sample` writes a text.
@@ -85,6 +87,7 @@ class Trainer(Generic[S, D, R]):
     try_next: Callable[[Path, D], tuple[list[str], dict[str, Path]]]
     train_choices: Mapping[str, Option] = field(default_factory=dict)
     afterwards: Callable[..., None] | None = None
+    lessons: Sequence[Mapping[str, Any]] = ()
     of_texts: bool = False
     verb: Literal["predict", "sample"] = "predict"
     best: Callable[[R], str] = lambda result: f"best epoch {result.best_epoch}"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from brainbox_core.errors import InputError
+from brainbox_core.errors import printable as printable  # where most look for it
 
 SIGNATURES = (
     (b"\x1f\x8b", "a gzip file"),
@@ -53,24 +54,6 @@ _REASONS = {
     errno.EFBIG: ("disk full: the file size limit is reached", "raise the limit (ulimit -f) or choose another place"),
     errno.EIO: ("the disk reports an input/output error", "choose another disk"),
 }
-
-
-def printable(text: str | os.PathLike, limit: int = 500) -> str:
-    r"""Text on one line that any terminal can show: control, unprintable and surrogate characters escaped.
-
-    Args:
-        text: a path, or text from a file.
-        limit: the length in characters after which it is cut.
-
-    Example:
-        >>> print(printable("a\nb\x1b[31m é"))
-        a\nb\x1b[31m é
-    """
-    text = os.fsdecode(text)
-    shown = text[:limit]
-    if not shown.isprintable():
-        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
-    return shown + ("..." if len(text) > limit else "")
 
 
 def explain(error: OSError | ValueError, path: str | os.PathLike, size: int | None = None) -> InputError:

@@ -14,7 +14,10 @@ import warnings
 from pathlib import Path
 
 from brainbox_core.errors import InputError
-from brainbox_core.files.reading import BINARY, explain, explained, printable, require_regular
+from brainbox_core.files.reading import BINARY, explain, explained, open_regular, printable, require_regular
+
+MARKS = (b"made by brainbox", b'"brainbox"')  # of what we write: a header, a picture, a model
+_NEAR = 4096  # bytes from either end of a file in which a mark lies
 
 
 class DurabilityWarning(UserWarning):
@@ -50,7 +53,7 @@ def atomic_write(path: str | os.PathLike, data: bytes) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            os.replace(temporary, target)
+            _put(temporary, target, is_new=existing is None)
         except BaseException:  # a Ctrl-C, too, leaves no temporary file
             _remove(temporary)
             raise
@@ -68,6 +71,33 @@ def check_writable(path: str | os.PathLike) -> None:
         if existing is not None:
             os.close(os.open(target, os.O_WRONLY))  # read-only and immutable files refuse
         _probe(target)
+
+
+def require_ours(path: str | os.PathLike, data: bytes | None = None) -> None:
+    """Refuse to replace a file that does not say that we made it.
+
+    Args:
+        path: the file; one that is missing or empty is nobody's.
+        data: what is to be written; a file that holds just this loses nothing.
+
+    Raises:
+        InputError: it is somebody else's.
+    """
+    if not os.path.isfile(path):
+        return
+    with open_regular(path) as file, explained(path):
+        size = os.fstat(file.fileno()).st_size
+        ends = file.read(_NEAR)
+        if size > _NEAR:
+            file.seek(max(_NEAR, size - _NEAR))
+            ends += file.read(_NEAR)
+        if size == 0 or any(mark in ends for mark in MARKS):
+            return
+        file.seek(0)
+        if data is not None and size == len(data) and file.read() == data:
+            return
+    fix = "choose another name, or add `force` to replace it"
+    raise InputError("is a file that brainbox did not make, or that was changed", where=printable(path), fix=fix)
 
 
 def make_folder(path: str | os.PathLike) -> None:
@@ -113,6 +143,15 @@ def _create_temporary(target: Path, mode: int) -> tuple[int, Path]:
                 _remove(target.parent / name)
     temporary = target.parent / f"{stem}{os.getpid()}"
     return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, mode), temporary
+
+
+def _put(temporary: Path, target: Path, is_new: bool) -> None:
+    if is_new:
+        with contextlib.suppress(OSError):  # no hard links here, or the name was taken meanwhile
+            os.link(temporary, target)
+            os.unlink(temporary)
+            return
+    os.replace(temporary, target)
 
 
 def _probe(target: Path) -> None:

@@ -144,5 +144,5 @@ def style() -> Iterator[None]:
 
 def _encoded(figure: Figure) -> bytes:
     content = io.BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": None})
+    figure.savefig(content, format="png", metadata={"Software": "made by brainbox"})
     return content.getvalue()

@@ -117,22 +117,26 @@ class BagOfWords:
         Returns:
             (words, marks, words in a row, and the length; what it adds).
         """
-        parts = list(self._parts(tokenize(message)))
-        if not self.counts:
-            parts = list(dict(parts).items())
+        tokens = tokenize(message)
+        if self.counts:
+            return [(part, self._weight_of(names, weight)) for part, names in self._parts(tokens)]
         seen: set[int] = set()
         found = []
-        for part, names in parts:
-            columns = self._look_up(names)
-            if not self.counts:
-                columns = [column for column in dict.fromkeys(columns) if column not in seen]
-                seen.update(columns)
-            found.append((part, float(weight[columns].sum())))
+        parts = {
+            token: _NAMES[token, self.chars] for token in dict.fromkeys(tokens)
+        }  # each once, however often it comes
+        for part, names in (parts | {name: [name] for name in self._names_beyond(tokens)}).items():
+            columns = [column for column in dict.fromkeys(self._look_up(names)) if column not in seen]
+            seen.update(columns)
+            found.append((part, float(weight[columns].sum(dtype=np.float64))))
         return found
+
+    def _weight_of(self, names: Sequence[str], weight: np.ndarray) -> float:
+        return float(weight[self._look_up(names)].sum(dtype=np.float64))
 
     def word_columns(self, message: str) -> Iterator[int]:
         """The columns of a message's own words, each by itself; words that no column stands for are left out."""
-        for token in tokenize(message):
+        for token in dict.fromkeys(tokenize(message)):
             if is_word(token):
                 yield from self._look_up([token])
 

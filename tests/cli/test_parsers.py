@@ -2,6 +2,7 @@ import pytest
 import typer
 
 from brainbox_cli import parsers
+from brainbox_core.tasks.convolve.kernels import parse_kernel
 
 
 @pytest.mark.parametrize("text", ["inf", "-inf", "nan", "1e400", "1_0", "0x10", "", " 1", "1,5", "٣", "0", "-1"])
@@ -33,7 +34,7 @@ def test_sizes_are_whole_numbers_with_commas(text):
 
 @pytest.mark.parametrize(("text", "value"), [("0.95", 0.95), ("95%", 0.95), ("1", 1.0)])
 def test_a_bar_may_be_given_in_percent(text, value):
-    assert parsers.share(text) == pytest.approx(value)
+    assert parsers.share()(text) == pytest.approx(value)
 
 
 def test_a_share_lies_between_its_ends():
@@ -69,3 +70,19 @@ def test_endings_of_file_names_are_listed_as_words_are():
 def test_defaults_are_written_as_they_are_typed(value):
     parser = parsers.sizes if isinstance(value, tuple) else parsers.real_number()
     assert parser(parsers.as_typed(value)) == value
+
+
+@pytest.mark.parametrize("text", ["edge-detect", "EDGE_DETECT", "Edge-Detect", "edge_detect"])
+def test_choices_ignore_case_and_take_an_underscore(text):
+    assert parsers.one_of("or", "edge-detect")(text) == "edge-detect"
+    assert parsers.word_or(parsers.whole_number(), "edge-detect")(text) == "edge-detect"
+    assert parsers.name_or_path("edge-detect")(text) == "edge-detect"
+    assert parse_kernel(text).name == "edge-detect"
+
+
+def test_a_share_may_be_typed_in_percent():
+    parse = parsers.share(0, 1, above=True, below=True)
+    assert (parse("60%"), parse("0.6"), parse("99.9%")) == (0.6, 0.6, 0.999)
+    for text in ("100%", "0%", "60", "%", "6 %", "nan%"):
+        with pytest.raises(typer.BadParameter):
+            parse(text)

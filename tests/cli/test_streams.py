@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -147,3 +148,69 @@ def test_force_color_colours_a_pipe_and_moves_nothing(tmp_path):
     assert "\r" not in done.stdout and "\x1b[2K" not in done.stdout and "\x1b[?25l" not in done.stdout
     done = brainbox("mnist", "-e", 2, "--limit", 500, cwd=tmp_path, FORCE_COLOR="1", NO_COLOR="1")
     assert "\x1b" not in done.stdout
+
+
+FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+
+
+@FULL
+@pytest.mark.parametrize("words", ["", "neuron", "descent --json", "convolve -o -"])
+def test_a_full_output_is_an_error_without_buffers_too(words, tmp_path):
+    with open("/dev/full", "wb") as full:
+        env = environment(PYTHONUNBUFFERED="1")
+        command = [*COMMAND, *words.split()]
+        done = subprocess.run(command, cwd=tmp_path, env=env, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 3
+    assert b"error: standard output: no space left on device" in done.stderr
+
+
+@FULL
+@pytest.mark.parametrize(
+    ("words", "code"), [("neuron", 0), ("neuron --json", 0), ("bogus", 2), ("neuron --gate xor", 4)]
+)
+def test_a_full_standard_error_costs_neither_answer_nor_code(words, code, tmp_path):
+    with open("/dev/full", "wb") as full:
+        command = [*COMMAND, *words.split()]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=full, check=False
+        )
+    assert done.returncode == code
+    assert bool(done.stdout) == (words != "bogus")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_pipe_that_does_not_block_gets_everything(unbuffered, tmp_path):
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    env = environment(PYTHONUNBUFFERED=unbuffered)
+    process = subprocess.Popen([*COMMAND, "convolve", "-o", "-"], cwd=tmp_path, env=env, stdout=write, stderr=-3)
+    os.close(write)
+    time.sleep(1)  # the pipe is full long before the picture is written
+    with os.fdopen(read, "rb") as pipe:
+        content = pipe.read()
+    assert process.wait(timeout=60) == 0
+    assert len(content) > 2**16 and content.endswith(b"IEND\xaeB`\x82")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_libraries_are_loaded_is_told(number, tmp_path):
+    """From the first import of ours on: in the middle of that of Rich, Typer or NumPy."""
+    program = """
+import os, sys
+class Stop:
+    def find_spec(self, name, path=None, target=None):
+        if name == "MODULE":
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), NUMBER)
+sys.meta_path.insert(0, Stop())
+sys.argv = ["brainbox", "regress", "--json", "--no-input"]
+from brainbox_cli.app import main
+main()
+"""
+    for module in ("brainbox_core.errors", "typer", "numpy", "numpy.linalg"):
+        script = program.replace("MODULE", module).replace("NUMBER", str(int(number)))
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (128 + number, False), (module, done.stderr)
+        assert document(done.stdout)["status"] == "stopped"

@@ -136,3 +136,8 @@ def test_what_memory_cannot_hold_is_refused_with_both_sizes(monkeypatch):
 def test_where_memory_is_unknown_nothing_is_refused(monkeypatch):
     monkeypatch.setattr("os.sysconf_names", {})
     check_memory("a model", 1e30, "less")
+
+
+def test_an_error_holds_no_raw_bytes_of_what_it_quotes_and_has_an_end():
+    error = BrainboxError(f'"\x1b[31m{"x" * 10**6}" is unknown', where="a\n\x1b", got="\r" * 10**6, fix="\x07" * 10**6)
+    assert str(error).isprintable() and len(str(error)) < 6000

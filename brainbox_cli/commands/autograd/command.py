@@ -14,6 +14,7 @@ from brainbox_cli import options, parsers
 from brainbox_cli.frame.lesson import Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.errors import ConvergenceError, UsageError
+from brainbox_core.files.writing import MARKS
 from brainbox_core.model.progress import Progress
 from brainbox_core.scalar.graph import MOST_NODES, graphviz, tree
 from brainbox_core.scalar.points import SETS
@@ -104,7 +105,7 @@ def _differentiate(reporter: Reporter, values: SimpleNamespace) -> Outcome:
     _show_check(reporter, comparisons)
     files = {}
     if values.dot:
-        files["dot"] = graphviz(result.root).encode()
+        files["dot"] = b"%b// %b\n" % (graphviz(result.root).encode(), MARKS[0])
     if values.plot:
         with reporter.working("drawing"):
             from brainbox_cli.commands.autograd.picture import draw_graph

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,9 +16,11 @@ from brainbox_cli import options, parsers
 from brainbox_cli.commands.convolve.view import show_kernel, show_list, show_preview, show_result, show_step
 from brainbox_cli.frame.lesson import Lesson, Outcome, command
 from brainbox_cli.frame.reporter import STDOUT, Reporter
+from brainbox_cli.frame.run_folder import default_folder
 from brainbox_cli.options import DATA, DISPLAY, OUTPUT, option
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import standard_input
+from brainbox_core.files.writing import MARKS
 from brainbox_core.tasks.convolve.kernels import EXAMPLE, NAMED, Kernel, parse_kernel
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 DEFAULT_PICTURE = "bricks"
 BUILT_IN = ("bricks", "portrait")  # the PICTURES of the task, which needs NumPy
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
+SOFTWARE = 305  # the tag of Exif for the program that made a picture
 MOST_STRIDE = 10_000
 
 FILTER = "Filter"
@@ -78,7 +82,8 @@ CHOICES = {
         OUTPUT,
         "Where the picture goes; - writes it to standard output as PNG.",
         parsers.file(*FORMATS),
-        default="output.png",
+        default=str(default_folder("convolve") / "output.png"),
+        shown="brainbox-out/convolve/output.png",
     ),
     "plot": options.picture("--plot", "Draw before, kernel and after, as a PNG picture."),
     "explain": option(
@@ -92,7 +97,7 @@ def _source(values: SimpleNamespace) -> str:
     named = [name for name in (values.image, values.more_image) if name is not None]
     if len(named) > 1:
         raise UsageError("one picture at a time", where="--image", fix="name the picture once")
-    return named[0] if named else DEFAULT_PICTURE
+    return parsers.name_or_path(*BUILT_IN)(named[0] if named else DEFAULT_PICTURE)
 
 
 def _headline(values: SimpleNamespace) -> list[str]:
@@ -203,11 +208,20 @@ def _record(kernel: Kernel, result: Filtered, out: Path, steps: list[Step], plac
 
 
 def _encoded(reporter: Reporter, pixels: np.ndarray, out: Path) -> bytes:
-    from PIL import Image
+    from PIL import Image, PngImagePlugin
 
-    content = io.BytesIO()
+    content, mark = io.BytesIO(), MARKS[0].decode()
+    text, exif = PngImagePlugin.PngInfo(), Image.Exif()
+    text.add_text("Software", mark)
+    exif[SOFTWARE] = mark
+    form = FORMATS.get(out.suffix.lower(), "PNG")
+    marks: Mapping[str, Mapping[str, Any]] = {  # BMP has no room for one
+        "PNG": {"pnginfo": text},
+        "JPEG": {"comment": mark},
+        "WEBP": {"exif": exif},
+    }
     with reporter.working("encoding the picture"):
-        Image.fromarray(pixels).save(content, FORMATS.get(out.suffix.lower(), "PNG"), quality=95)
+        Image.fromarray(pixels).save(content, form, quality=95, **marks.get(form, {}))
     return content.getvalue()
 
 

@@ -80,7 +80,9 @@ CHOICES = {
     "plot": options.picture("--plot", "Draw contour and surface with the path, as a PNG picture."),
     "gif": options.picture("--gif", "Draw the descent as an animation."),
     "show": option("--show", OUTPUT, "Open the picture of --plot in a window."),
-    "explain": option("--explain K", DISPLAY, "Show the arithmetic of step K.", parsers.whole_number()),
+    "explain": option(
+        "--explain [K]", DISPLAY, "Show the arithmetic of step K, or of the first.", parsers.whole_number()
+    ),
 }
 
 
@@ -90,7 +92,8 @@ def _settings(values: SimpleNamespace) -> Settings:
 
 def _headline(values: SimpleNamespace) -> list[str]:
     settings = _settings(values)
-    name = f"{values.func}: {settings.expression}" if values.func in CLASSICS else settings.expression.text
+    is_classic = values.func.casefold() in CLASSICS
+    name = f"{values.func}: {settings.expression}" if is_classic else settings.expression.text
     point = ", ".join(f"{name}={x:g}" for name, x in zip(settings.variables, settings.start, strict=False))
     rule = "all optimizers" if values.optimizer == ALL else values.optimizer
     return [name, *([f"from {point}"] if point else []), f"{rule}, lr {settings.lr:g}, tol {values.tol:g}"]
@@ -207,7 +210,7 @@ def _failure(reporter: Reporter, descent: Descent, verdict: Verdict) -> Converge
 def _next(func: str, optimizer: str) -> tuple[str, ...]:
     if func == FUNCTION and optimizer != ALL:
         return ("descent", "--optimizer", ALL)
-    if func not in CLASSICS:
+    if func.casefold() not in CLASSICS:
         return ("descent", "--func", "rosenbrock", "--optimizer", "momentum", "--lr", "0.003", "--plot")
     return ("autograd",)
 

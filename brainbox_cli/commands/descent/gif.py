@@ -13,6 +13,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from brainbox_cli.commands.descent.ground import TRAILS, Ground, moments
 from brainbox_cli.commands.descent.picture import draw_ground
 from brainbox_cli.commands.descent.view import FRAMES
+from brainbox_core.files.writing import MARKS
 from brainbox_core.screen.plotting import INK, Transform, matplotlib, new_figure, pixels, style
 from brainbox_core.tasks.descent.walk import Descent
 
@@ -44,7 +45,9 @@ def draw_gif(descents: Sequence[Descent]) -> bytes:
         frames.append(frame.quantize(palette=palette, dither=Image.Dither.NONE))
     content = io.BytesIO()
     durations = [DURATION] * (len(frames) - 1) + [LAST]
-    frames[0].save(content, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    frames[0].save(
+        content, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0, comment=MARKS[0]
+    )
     return content.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import shlex
@@ -17,8 +18,10 @@ from brainbox_cli.frame.command import command
 from brainbox_cli.frame.document import plain
 from brainbox_cli.frame.reporter import STDOUT, Reporter
 from brainbox_cli.frame.run_folder import MODEL, default_folder, keep_from_git, model_path
+from brainbox_cli.tour import NOUNS
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files.writing import check_writable, make_folder
+from brainbox_core.files.reading import printable
+from brainbox_core.files.writing import check_writable, make_folder, require_ours
 
 TRAINED_FIRST = "cnn"  # what a bare `brainbox export` trains if there is no model at all
 UNTRAINED = "neuron"  # keeps no model unless it is asked to, and learns in no time
@@ -50,6 +53,8 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     name = values["name"] or (default if place == STDOUT else cleaned(place.stem))
     places = _places(place, example, board)
     _check_places(path, places)
+    if place != STDOUT and values["format"] == "c" and not values["force"]:
+        require_ours(place)
     include = included(os.path.relpath(place, example.parent).replace(os.sep, "/")) if example else ""
     reporter.document.set(seed=model.seed, config=values, model=model_record(model))
     reporter.say(("export: ", "bold cyan"), f"{path} | {len(model.params):,} parameters | {place}", wrap=True)
@@ -79,6 +84,9 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     if values["dry_run"]:
         reporter.answer(f"would write {', '.join(map(str, places.values()))}; nothing was written")
         return ExitCode.OK
+    if not values["force"]:  # what says nothing of us may have been changed since: only the same is written over it
+        for what in texts.keys() - ({"header"} if place == STDOUT else set()):
+            require_ours(places[what], texts[what].encode())
     for what, text in texts.items():
         reporter.save(what, places[what], text.encode("ascii"))
     if report.checked and example is None and place != STDOUT and values["format"] == "c":
@@ -127,6 +135,8 @@ def _find_model(reporter: Reporter, source: str | None) -> Path:
             if source == UNTRAINED:
                 return _learn(reporter, path)
             raise InputError("there is no model yet", where=str(path), fix=f"train one first: brainbox {source}")
+        if not os.path.exists(path) and (close := difflib.get_close_matches(source.casefold(), NOUNS, n=1)):
+            raise InputError("no such file", where=printable(source), fix=f"did you mean the noun {close[0]}?")
         return path
     folder = default_folder(TRAINED_FIRST).parent
     found = [path for path in folder.glob(f"*/{MODEL}") if path.is_file()]

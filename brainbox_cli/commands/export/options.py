@@ -8,6 +8,7 @@ import typer
 
 from brainbox_cli import options, parsers
 from brainbox_cli.options import OUTPUT, argument, option
+from brainbox_core.tasks.digits.settings import NAMED
 
 BOARDS = ("netduino2", "netduinoplus2")  # those of brainbox_core.export.board, known without NumPy
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kKmM]?)i?[bB]?")
@@ -62,6 +63,7 @@ CHOICES = {
         "--calib DATA",
         DEVICE,
         "Measure the ranges for int8 on these pictures (a data set or a folder), not on those of the training.",
+        parsers.name_or_path(*NAMED),
     ),
     "verify": option("--verify N|off", CHECK, "How many inputs to compare between C and Python.", _count, default=256),
     "max_drop": option(
@@ -101,6 +103,7 @@ CHOICES = {
         "Make the example one for this board, with start-up code and a linker script beside it.",
         parsers.one_of(*BOARDS),
     ),
+    "force": options.Force,
     "dry_run": options.DryRun,
     "report": option(
         "--report text|json",

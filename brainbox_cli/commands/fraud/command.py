@@ -44,13 +44,15 @@ MOST = 100  # of these
 def threshold(text: object) -> float | str:
     """A parser for a probability, `auto`, or a recall to reach."""
     text = str(text)
-    if text.startswith(RECALL):
-        return f"{RECALL}{parsers.real_number(0, 1, above=True)(text.removeprefix(RECALL)):g}"
-    return parsers.word_or(parsers.real_number(0, 1, above=True, below=True), AUTO, f"{RECALL}R")(text)
+    if text.casefold().startswith(RECALL):
+        return f"{RECALL}{parsers.share(0, 1, above=True)(text[len(RECALL) :]):g}"
+    return parsers.word_or(parsers.share(0, 1, above=True, below=True), AUTO, f"{RECALL}R")(text)
 
 
 CHOICES = {
-    "data": options.data("CSV|-", f"A file such as creditcard.csv, - for standard input, or {BUILT_IN} (built in)."),
+    "data": options.data(
+        "CSV|-", f"A file such as creditcard.csv, - for standard input, or {BUILT_IN} (built in).", names=(BUILT_IN,)
+    ),
     "target": option("--target COL", DATA, "Column with 1 for a fraud, 0 if not."),
     "drop": option("--drop COL[,COL]", DATA, "Columns to leave out of the features.", parsers.columns, shown=False),
     "split": option(
@@ -188,6 +190,7 @@ TRAINER = Trainer(
     record=_record,
     pictures="brainbox_cli.commands.fraud.picture",
     try_next=_try_next,
+    lessons=({"batch_size": FULL, "class_weight": NONE},),
 )
 
 app = verbs(TRAINER, "A small network finds the few frauds among many honest transactions.")

@@ -28,7 +28,9 @@ FEATURES = "Features"  # a panel of the help
 
 
 CHOICES = {
-    "data": options.data("FILE|-", f"A CSV file, - for standard input, or {BUILT_IN} (built in).", "--train"),
+    "data": options.data(
+        "FILE|-", f"A CSV file, - for standard input, or {BUILT_IN} (built in).", "--train", names=(BUILT_IN,)
+    ),
     "target": option("--target COL", DATA, "Column to predict.", shown="the last one"),
     "no_header": option("--no-header", DATA, "The first line is data, not the columns' names."),
     "test_split": option(
@@ -123,7 +125,7 @@ def _answer(target: str, given: dict[str, str], value: float, numbered: bool) ->
     shown = f"{', '.join(given.values())}: " if numbered else ""
     return Answer(
         text=[shown, f"Predicted {target}: ", (amount(target, value), "bold green")],
-        cells=[repr(value)],
+        cells=[value],
         record={"input": given, "target": target, "predicted": value},
     )
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from brainbox_core.tasks.rnn.train import Result
 
 CHOICES = {
-    "data": options.data("FILE|-", "play (built in), a UTF-8 text, or - for standard input.", "--text"),
+    "data": options.data(
+        "FILE|-", "play (built in), a UTF-8 text, or - for standard input.", "--text", names=(BUILT_IN,)
+    ),
     "lines": option(
         "--lines", DATA, "Take every line as a sequence of its own, of any length, such as one name a line."
     ),

@@ -40,7 +40,7 @@ Threshold = option(
     "--threshold P",
     TRAINING,
     "Call a message spam from this probability on.",
-    parsers.real_number(0, 1, above=True, below=True),
+    parsers.share(0, 1, above=True, below=True),
 )
 OtherThreshold = changed(Threshold, rich_help_panel=None, show_default="the model's")
 InputTexts = argument("TEXT|-", "Messages, each in quotes; or - to read one a line from standard input.", repeated=True)
@@ -133,7 +133,9 @@ TRAINER = Trainer(
     settings=Settings.suited,
     choices={
         "data": options.data(
-            "FILE|-", f"Lines label<TAB>text, a CSV file, - for standard input, or {BUILT_IN} (built in)."
+            "FILE|-",
+            f"Lines label<TAB>text, a CSV file, - for standard input, or {BUILT_IN} (built in).",
+            names=(BUILT_IN,),
         ),
         "folds": options.folds(
             "Also train K times, to judge all messages by models that did not see them; 0 for not.", MOST_FOLDS
@@ -181,6 +183,7 @@ TRAINER = Trainer(
     record=_record,
     pictures="brainbox_cli.commands.spam.picture",
     try_next=lambda folder, data: (["predict", EXAMPLE], {}),
+    lessons=({"loss": "mse"},),
     of_texts=True,
 )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.scalar.expression import Expression, parse
-from brainbox_core.scalar.value import Value
+from brainbox_core.scalar.value import Value, graph
 
 TOLERANCE = 1e-6  # relative; most differences are good to 1e-10
 LEAST = 1e-3  # a difference that is less certain than this proves nothing
@@ -76,7 +76,7 @@ def differentiate(text: str, at: Mapping[str, float]) -> Result:
     Raises:
         InputError: the text is no formula.
         UsageError: a variable has no number, or a number no variable.
-        ConvergenceError: the formula has no finite value there.
+        ConvergenceError: the formula has no finite value there, or no derivative.
     """
     expression = parse(text)
     for name in at:
@@ -97,7 +97,26 @@ def differentiate(text: str, at: Mapping[str, float]) -> Result:
             f"the formula is {root.data} there", fix="stay away from numbers of more than 300 digits"
         )
     root.backward()
-    return Result(expression, inputs, root)
+    result = Result(expression, inputs, root)
+    _require_derivatives(result)
+    return result
+
+
+def _require_derivatives(result: Result) -> None:
+    """Refuse a derivative that does not exist, by the operation where it was lost: the one nearest to the result."""
+    lost = [name for name, gradient in result.gradients.items() if math.isnan(gradient)]
+    if not lost:
+        return
+    at = ", ".join(f"{name}={node.data:g}" for name, node in result.inputs.items())
+    what = f"the formula has no derivative with respect to {' and '.join(lost)} at {at}"
+    for node in reversed(graph(result.root)):
+        steep = [part.data for part, slope in zip(node.parents, node.slopes, strict=True) if not math.isfinite(slope)]
+        if node.grad and steep:
+            operands = " and ".join(f"{part.data:g}" for part in node.parents)
+            raise ConvergenceError(
+                f"{what}: the operation {node.name} has no finite slope at {operands}", fix="take it at another point"
+            )
+    raise ConvergenceError(f"{what}: numbers of more than 300 digits arise", fix="take it nearer to 0")
 
 
 def check(result: Result) -> list[Comparison]:

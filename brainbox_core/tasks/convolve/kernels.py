@@ -91,16 +91,16 @@ def parse_kernel(text: str) -> Kernel:
     """A kernel from its name, or from its numbers: rows between semicolons, in them spaces or commas.
 
     Args:
-        text: such as `sharpen`, `0 -1 0; -1 5 -1; 0 -1 0` or `1/9 1/9 1/9`; up to 101x101 numbers.
+        text: such as `sharpen` (or `Edge_Detect`), `0 -1 0; -1 5 -1; 0 -1 0` or `1/9 1/9 1/9`; up to 101x101 numbers.
 
     Raises:
         UsageError: no such name, something that is not a number, rows of unequal length, or too many of them.
     """
     text = text.strip()
-    if text in NAMED:
-        return _typed(NAMED[text][0], name=text)
+    if (name := text.casefold().replace("_", "-")) in NAMED:
+        return _typed(NAMED[name][0], name=name)
     if re.fullmatch(r"[A-Za-z][\w -]*", text):
-        close = difflib.get_close_matches(text.lower(), NAMED, n=2)
+        close = difflib.get_close_matches(name, NAMED, n=2)
         fix = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(NAMED)}"
         raise UsageError(f'there is no kernel "{printable(text, 40)}"', fix=fix)
     return _typed(text, name="")

@@ -60,7 +60,7 @@ def choose(
         >>> settings.variables, settings.start, settings.lr, settings.steps
         (('a', 'b'), (3.0, 4.0), 0.5, 1000)
     """
-    classic = CLASSICS.get(func)
+    classic = CLASSICS.get(func.casefold())
     expression = parse(classic.formula if classic else func)
     variables = tuple(sorted(expression.variables))
     usual = classic or Classic(func, tuple(3.0 + index for index in range(len(variables))), LR, STEPS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,7 +64,12 @@ def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe =
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """What a model is measured by: a text split as the one that it was trained on, in its characters."""
     settings = Settings(data=name, seed=model.seed, lines=model.meta["lines"], val_split=model.meta["val_split"])
-    return _split(settings, Alphabet(model.meta["characters"]), pipe)
+    data = _split(settings, Alphabet(model.meta["characters"]), pipe)
+    if name == model.meta["data"]["name"]:
+        return data
+    part = f"a part of its lines ({settings.val_split:.0%})" if settings.lines else f"its last {settings.val_split:.0%}"
+    note = f"of {data.name} only {part} is judged, as in the training: {len(data.val):,} characters"
+    return replace(data, notes=(*data.notes, note))
 
 
 def _split(settings: Settings, alphabet: Alphabet | None, pipe: Pipe) -> Data:

@@ -20,8 +20,8 @@ def test_nothing_is_written_without_being_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("words", "name"),
     [
-        (["--plot"], "neuron.png"),
-        (["--plot", "--seed", "1"], "neuron.png"),
+        (["--plot"], "brainbox-out/neuron/neuron.png"),
+        (["--plot", "--seed", "1"], "brainbox-out/neuron/neuron.png"),
         (["--plot", "a.png"], "a.png"),
         (["--plot=a.PNG", "-q"], "a.PNG"),
     ],
@@ -29,7 +29,7 @@ def test_nothing_is_written_without_being_asked_for(tmp_path):
 def test_the_name_of_a_picture_may_be_left_out(words, name, tmp_path):
     done = brainbox("neuron", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert [path.name for path in tmp_path.rglob("*.*") if path.suffix] == [Path(name).name]
     assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     assert (f"saved      {name}" in done.stdout) == ("-q" not in words)
 
@@ -74,7 +74,7 @@ def test_json_is_one_document_and_text_goes_beside_it(tmp_path):
     done = brainbox("neuron", "--json", "--plot", cwd=tmp_path)
     fields = document(done.stdout)
     assert fields["command"] == "neuron"
-    assert fields["artifacts"] == {"plot": "neuron.png"}
+    assert fields["artifacts"] == {"plot": "brainbox-out/neuron/neuron.png"}
     assert fields["config"]["seed"] == fields["seed"] == 0
     assert "solved!" in done.stderr
 

@@ -38,9 +38,29 @@ def test_events_are_there_as_soon_as_they_happen(tmp_path):
     ],
 )
 def test_a_failed_run_says_so(error, status, reason, tmp_path):
-    with pytest.raises(type(error)), run_folder.open_folder(tmp_path, ours=False):
+    with pytest.raises(type(error)), run_folder.open_folder(tmp_path, ours=False) as folder:
+        folder.record("start")
         raise error
-    assert events(tmp_path) == [{"event": "end", "status": status, "error": reason}]
+    assert events(tmp_path)[1:] == [{"event": "end", "status": status, "error": reason}]
+
+
+def test_a_run_that_is_refused_before_it_starts_changes_nothing(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text("old")
+    with pytest.raises(InputError), run_folder.open_folder(tmp_path, ours=False):
+        raise InputError("no such file")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"metrics.jsonl": "old"}
+
+
+@pytest.mark.parametrize(("argv", "outranked"), [(["cnn"], True), (["cnn", "--quick"], False), (None, True)])
+def test_a_lesser_run_takes_the_place_of_a_lesser_one_only(argv, outranked, tmp_path):
+    def is_lesser(document: dict) -> bool:
+        return "--quick" in document["argv"]
+
+    assert not run_folder.is_outranked(tmp_path, is_lesser)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    if argv:
+        (tmp_path / "run.json").write_text(json.dumps({"argv": argv}))
+    assert run_folder.is_outranked(tmp_path, is_lesser) == outranked
 
 
 def test_only_a_new_folder_of_ours_is_hidden_from_git(tmp_path):

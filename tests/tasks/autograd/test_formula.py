@@ -54,7 +54,14 @@ def test_what_cannot_be_checked_is_unclear(text, x):
 
 
 def test_an_exponent_of_a_negative_number():
-    assert verdicts("x^y", x=-2, y=2) == ["ok", "unclear"]
+    with pytest.raises(ConvergenceError, match=r"with respect to y at x=-2, y=2: the operation \*\* has no"):
+        differentiate("x^y", {"x": -2, "y": 2})
+
+
+@pytest.mark.parametrize(("text", "x"), [("x^x", -1), ("sqrt(x^2)", 0), ("1/sqrt(x-x)^0*sqrt(x*x)", 0)])
+def test_a_derivative_that_does_not_exist_is_an_error(text, x):
+    with pytest.raises(ConvergenceError, match=f"no derivative with respect to x at x={x}"):
+        differentiate(text, {"x": x})
 
 
 @pytest.mark.parametrize("x", [1.0, 30.0, -0.001])

@@ -76,7 +76,7 @@ def test_files(tmp_path):
     done = brainbox("autograd", *EXAMPLE, "--dot", "a.dot", "--plot", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "a.dot").read_text().startswith("digraph {")
-    assert (tmp_path / "autograd.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "brainbox-out/autograd/autograd.png").read_bytes().startswith(b"\x89PNG")
     piped = brainbox("autograd", *EXAMPLE, "--dot", "-", cwd=tmp_path)
     assert piped.stdout == (tmp_path / "a.dot").read_text()
     assert "x.grad: -3.0" in piped.stderr

@@ -21,6 +21,7 @@ from brainbox_core.tasks.convolve.kernels import NAMED
 from tests.cli.shell import COMMAND, brainbox, document, environment, in_terminal, python, screen
 from tests.realdata import real_data
 
+OUTPUT = "brainbox-out/convolve/output.png"
 HEADER = "convolve: bricks (built in) | vertical-edge 3x3 | same padding, reflect border, stride 1"
 
 
@@ -63,13 +64,13 @@ def test_the_shape_of_a_run(tmp_path):
         "result 300x196 in colour, values from -461 to 459",
         "negative   79,564 of 176,400 values (45.1%) below 0 shown by their size, without the sign",
         "clipped    6,139 of 176,400 values (3.5%) above 255 set to 255",
-        "saved      output.png",
+        f"saved      {OUTPUT}",
         "next       brainbox convolve portrait --kernel outline",
         "reproduce  brainbox convolve --seed 0",
     ]
-    assert os.listdir(tmp_path) == ["output.png"]
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*g")} == {OUTPUT}
     expected = np.abs(correlate(wall(), np.array([[-1, 0, 1]] * 3), border="reflect")).clip(0, 255)
-    assert (pixels(tmp_path / "output.png") == expected).all()
+    assert (pixels(tmp_path / OUTPUT) == expected).all()
 
 
 def test_the_built_in_pictures_are_those_of_the_task():
@@ -105,12 +106,12 @@ def test_every_kernel_runs_on_every_border(name, run, tmp_path):
 
 def test_the_document(run):
     code, fields = run("portrait", "--kernel", "0 1; 2 3.5", "--explain", "3,4", "--gray")
-    assert (code, fields["seed"], fields["artifacts"]) == (0, 0, {"out": "output.png"})
+    assert (code, fields["seed"], fields["artifacts"]) == (0, 0, {"out": OUTPUT})
     assert fields["data"]["source"] == "portrait"
     assert fields["config"]["kernel"] == "0 1; 2 3.5"
     result = fields["result"]
     assert result["kernel"] == {"name": None, "weights": [[0, 1], [2, 3.5]]}
-    assert (result["output"], result["shape"]) == ("output.png", [256, 208])
+    assert (result["output"], result["shape"]) == (OUTPUT, [256, 208])
     [step] = result["explain"]["steps"]
     total = (np.array(step["window"]) * result["kernel"]["weights"]).sum()
     assert step["sum"] == pytest.approx(total) and step["pixel"] == min(255, round(total))
@@ -232,7 +233,7 @@ def test_the_picture_that_is_read_is_not_written_over(run, tmp_path):
         (["-o", "folder.png"], 3, "folder.png: is a folder, not a file"),
         (["-o", "text.png/a.png"], 3, "text.png/a.png: "),
         (["--plot", "a.jpg"], 2, "--plot: expected a file name that ends in .png"),
-        (["--plot", "output.png"], 2, "names the same file as --out"),
+        (["--plot", OUTPUT], 2, "names the same file as --out"),
         (["-o", "-", "--json"], 2, "standard output already belongs to --json"),
         (["--kernel", "1 2;3"], 2, "kernel row 2: rows differ in length"),
         (["--kernel", "sharpn"], 2, 'there is no kernel "sharpn"'),
@@ -309,7 +310,7 @@ def test_transparency_is_told(run, tmp_path, capfd):
     Image.new("RGBA", (5, 5), (0, 0, 0, 0)).save(tmp_path / "a.png")
     assert run("a.png", "--kernel", "identity")[0] == 0
     assert "note: transparent parts are laid on white" in capfd.readouterr().err
-    assert (pixels(tmp_path / "output.png") == 255).all()
+    assert (pixels(tmp_path / OUTPUT) == 255).all()
 
 
 # On the screen

@@ -201,12 +201,15 @@ def test_explain_shows_the_arithmetic_below_its_step(tmp_path):
 
 def test_pictures(tmp_path):
     done = brainbox("descent", "--plot", "--gif", cwd=tmp_path)
-    assert done.returncode == 0 and {path.name for path in tmp_path.iterdir()} == {"descent.png", "descent.gif"}
-    with Image.open(tmp_path / "descent.png") as picture:
+    assert done.returncode == 0 and {path.name for path in (tmp_path / "brainbox-out/descent").iterdir()} == {
+        "descent.png",
+        "descent.gif",
+    }
+    with Image.open(tmp_path / "brainbox-out/descent/descent.png") as picture:
         assert picture.format == "PNG" and picture.width > 1000
         colours = np.asarray(picture.convert("RGB")).reshape(-1, 3)
     assert (colours == (0xF0, 0x8C, 0x2E)).all(axis=1).sum() > 500  # the path
-    with Image.open(tmp_path / "descent.gif") as animation:
+    with Image.open(tmp_path / "brainbox-out/descent/descent.gif") as animation:
         assert animation.format == "GIF" and 20 <= animation.n_frames <= 45
         frames = []
         for number in (0, animation.n_frames - 1):
