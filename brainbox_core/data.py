@@ -26,6 +26,7 @@ class DataLoader:
         indices: the rows to use; all of them if left out.
         shuffle: whether each epoch has an order of its own; False keeps the order given.
         augment: a function of a batch of inputs and a random generator that returns the batch to train on instead.
+        drop_last: leave out the rows at the end of an epoch's order that are too few for a batch.
 
     Example:
         >>> loader = DataLoader(np.arange(5), np.arange(5), batch_size=2, shuffle=False)
@@ -42,6 +43,7 @@ class DataLoader:
         indices: np.ndarray | None = None,
         shuffle: bool = True,
         augment: Augment | None = None,
+        drop_last: bool = False,
     ):
         if len(X) != len(y):
             raise UsageError("X and y need one row for each other", got=f"{len(X)} and {len(y)}")
@@ -50,17 +52,28 @@ class DataLoader:
         self.indices = np.arange(len(X)) if indices is None else np.asarray(indices)
         if not len(self.indices):
             raise UsageError("there are no rows to make batches of")
+        self.drop_last = bool(drop_last)
+        if not len(self):
+            what, fix = "drop_last leaves no batch", "use a smaller batch_size"
+            raise UsageError(what, expected=f"at least {self.batch_size:,} rows", got=f"{len(self.indices):,}", fix=fix)
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
-        return math.ceil(len(self.indices) / self.batch_size)
+        whole_batches, rest = divmod(len(self.indices), self.batch_size)
+        return whole_batches + (rest > 0 and not self.drop_last)
+
+    @property
+    def smallest(self) -> int:
+        """The rows of the smallest batch."""
+        rest = 0 if self.drop_last else len(self.indices) % self.batch_size
+        return rest or min(self.batch_size, len(self.indices))
 
     def epoch(self, number: int) -> Iterator[tuple[Rows, np.ndarray]]:
         """The batches of an epoch; the same number always gives the same order."""
         order = self.indices
         if self.shuffle:
             order = stream(self.seed, "shuffle", number).permutation(order)
-        for start in range(0, len(order), self.batch_size):
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
             rows = order[start : start + self.batch_size]
             x: Any = self.X.take(rows, axis=0)
             if self.augment is not None:
@@ -147,10 +160,17 @@ class StandardScaler(_Scaler):
     def fit(self, X: np.ndarray) -> StandardScaler:
         """Measure the columns of the training rows (n, columns), in float64."""
         X = _table(X)
-        self.mean = self._origin = X.mean(axis=0, dtype=np.float64)
-        deviation = X.std(axis=0, dtype=np.float64)
-        # A constant column of large numbers has a deviation of rounding noise, which must not be blown up to 1.
-        self.scale = np.where(deviation > 1e-12 * np.maximum(1, np.abs(self.mean)), deviation, 1.0)
+        low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, deviation = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
+        largest = np.maximum(np.abs(low), np.abs(high))
+        # A constant column has a deviation of rounding noise, which must not be blown up to 1.
+        constant = high - low <= 4 * np.finfo(np.float64).eps * largest
+        if not np.isfinite(deviation).all() or ((deviation == 0) & ~constant).any():
+            what = "a column's numbers are too large or too small to be squared"
+            raise UsageError(what, fix="give it in another unit")
+        self.mean = self._origin = np.where(constant, low, mean)
+        self.scale = np.where(constant, 1.0, deviation)
         return self
 
 
@@ -170,7 +190,10 @@ class MinMaxScaler(_Scaler):
         """Measure the columns of the training rows (n, columns)."""
         X = _table(X)
         self.low = self._origin = X.min(axis=0).astype(np.float64)
-        span = X.max(axis=0) - self.low
+        with np.errstate(over="ignore"):
+            span = X.max(axis=0).astype(np.float64) - self.low
+        if not np.isfinite(span).all():
+            raise UsageError("a column's range is beyond float64", fix="give it in another unit")
         self.scale = np.where(span > 0, span, 1.0)
         return self
 

@@ -15,9 +15,18 @@ from brainbox_core.errors import UsageError, between
 from brainbox_core.parameters import Parameter
 from brainbox_core.tensor import Tensor
 
+_SURE = 100.0  # a logit whose probability no float64 tells from 0 or 1
+
 
 class Loss:
-    """A function of outputs (a tensor) and targets (an array) to one number, the mean over the batch."""
+    """A function of outputs (a tensor) and targets (an array) to one number, the mean over the batch.
+
+    Attributes:
+        takes_logits: whether it turns outputs into probabilities by itself, so that a layer which does so before it is
+            refused. A loss of your own that takes probabilities says False.
+    """
+
+    takes_logits: bool = False
 
     def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
         """Check targets against the shape of one output, before training starts; returns them as an array."""
@@ -47,6 +56,27 @@ class Loss:
         """What else to show beside the loss: none for a plain one."""
         return {}
 
+    def counted(self, y: np.ndarray, output_shape: tuple[int, ...]) -> int:
+        """How many targets the mean of a batch is over; the mean of an epoch weighs its batches by this."""
+        return len(y)
+
+    def best_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray | None:
+        """Of all outputs that are the same for every row the one that loses least; None where nobody knows."""
+        return None
+
+    def of_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float | None:
+        """The loss of the best answer that is the same for every row: what a model has to be better than.
+
+        Example:
+            >>> MSE().of_constant(np.array([[1.0], [3.0]]), (1,))
+            1.0
+        """
+        y = self.targets(y, output_shape)
+        best = self.best_constant(y, output_shape) if self.counted(y, output_shape) else None
+        if best is None:
+            return None
+        return self.measure(Tensor(np.broadcast_to(best, (len(y), *output_shape))), y).item()
+
     def config(self) -> dict[str, Any]:
         """The arguments that would make this loss again, in JSON types."""
         return {}
@@ -64,6 +94,9 @@ class MSE(Loss):
         difference = outputs - y.astype(outputs.dtype)
         return (difference * difference).mean()
 
+    def best_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray | None:
+        return y.mean(axis=0, dtype=np.float64)
+
 
 class BinaryCrossEntropy(Loss):
     """-log of the probability given to what was true, for yes or no. Takes logits: no Sigmoid before it.
@@ -75,6 +108,8 @@ class BinaryCrossEntropy(Loss):
         >>> round(BinaryCrossEntropy()(Tensor([[0.0]]), np.array([[1.0]])).item(), 4)
         0.6931
     """
+
+    takes_logits = True
 
     def __init__(self, class_weights: tuple[float, float] = (1.0, 1.0)):
         zero, one = class_weights
@@ -93,6 +128,11 @@ class BinaryCrossEntropy(Loss):
 
     def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
         return {"accuracy": float(((outputs > 0) == (y > 0.5)).mean())}
+
+    def best_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray | None:
+        share, (zero, one) = y.mean(axis=0, dtype=np.float64), self.class_weights
+        with np.errstate(divide="ignore"):  # sure of what is always so
+            return np.clip(np.log(one * share) - np.log(zero * (1 - share)), -_SURE, _SURE)
 
     def config(self) -> dict[str, Any]:
         return {"class_weights": list(self.class_weights)}
@@ -137,11 +177,13 @@ class CrossEntropy(Loss):
         0.6931
     """
 
+    takes_logits = True
+
     def __init__(self, label_smoothing: float = 0.0, ignore: int | None = None):
         self.label_smoothing = between("label_smoothing", label_smoothing, 0, 0.999)
         if ignore is not None and (isinstance(ignore, bool) or not isinstance(ignore, numbers.Integral)):
             raise UsageError("ignore", expected="a whole number or None", got=repr(ignore))
-        self.ignore = ignore
+        self.ignore = None if ignore is None else int(ignore)
 
     def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
         y = np.asarray(y)
@@ -165,11 +207,9 @@ class CrossEntropy(Loss):
         return y
 
     def measure(self, outputs: Tensor, y: np.ndarray) -> Tensor:
-        labels = y
-        if y.ndim == outputs.ndim:
-            if not ((y == 0) | (y == 1)).all():
-                return self._of_probabilities(outputs, y)
-            labels = y.argmax(axis=-1)  # the same bits as if labels had been given
+        labels = _labels(y, outputs.ndim)
+        if labels is None:
+            return self._of_probabilities(outputs, y)
         counted = None if self.ignore is None else labels != self.ignore
         if counted is not None and not counted.any():
             raise UsageError(f"a batch without a label that counts: all are {self.ignore}, which is to be ignored")
@@ -179,6 +219,23 @@ class CrossEntropy(Loss):
         labels = y if y.ndim < outputs.ndim else y.argmax(axis=-1)
         counted = np.ones(labels.shape, bool) if self.ignore is None else labels != self.ignore
         return {"accuracy": metrics.accuracy(labels[counted], outputs.argmax(axis=-1)[counted])}
+
+    def counted(self, y: np.ndarray, output_shape: tuple[int, ...]) -> int:
+        if self.ignore is None:
+            return len(y)
+        labels = _labels(y, 1 + len(output_shape))
+        return len(y) if labels is None else int(np.count_nonzero(labels != self.ignore))
+
+    def best_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray | None:
+        classes, labels = output_shape[-1], _labels(y, 1 + len(output_shape))
+        if labels is None:
+            share = y.mean(axis=0, dtype=np.float64)
+        else:
+            labels = labels.reshape(-1) if self.ignore is None else labels[labels != self.ignore]
+            share = np.bincount(labels.astype(np.int64), minlength=classes) / labels.size
+        share = share * (1 - self.label_smoothing) + self.label_smoothing / classes
+        with np.errstate(divide="ignore"):
+            return np.maximum(np.log(share), -_SURE)
 
     def config(self) -> dict[str, Any]:
         return {"label_smoothing": self.label_smoothing, "ignore": self.ignore}
@@ -215,6 +272,7 @@ class Penalised(Loss):
 
     def __init__(self, loss: Loss, weight: Parameter, l2: float):
         self._loss, self._weight = loss, weight
+        self.takes_logits = loss.takes_logits
         self._half = between("l2", l2, 0) / 2
 
     def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
@@ -229,6 +287,19 @@ class Penalised(Loss):
     def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
         return self._loss.metrics(y, outputs)
 
+    def counted(self, y: np.ndarray, output_shape: tuple[int, ...]) -> int:
+        return self._loss.counted(y, output_shape)
+
+    def best_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray | None:
+        return self._loss.best_constant(y, output_shape)
+
+
+def _labels(y: np.ndarray, ndim: int) -> np.ndarray | None:
+    """The labels that targets for outputs of `ndim` axes say, also one-hot; None if they are probabilities."""
+    if y.ndim < ndim:
+        return y
+    return y.argmax(axis=-1) if ((y == 0) | (y == 1)).all() else None  # the same bits as if labels had been given
+
 
 def _probabilities(y: np.ndarray) -> np.ndarray:
     """Rows that sum to 1; the gradient of the cross-entropy would be wrong for others."""
@@ -240,4 +311,4 @@ def _probabilities(y: np.ndarray) -> np.ndarray:
 
 
 # Model files name their loss; only these names are ever looked up.
-KINDS: dict[str, type[Loss]] = {loss.__name__: loss for loss in (MSE, BinaryCrossEntropy, CrossEntropy)}
+KINDS: dict[str, type[Loss]] = {loss.__name__: loss for loss in (MSE, BinaryCrossEntropy, SquaredError, CrossEntropy)}
