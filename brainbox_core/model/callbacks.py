@@ -101,7 +101,7 @@ class EarlyStopping(_Watcher):
 
     Args:
         monitor: the metric's name in the epoch's logs.
-        mode: `min` where less is better, `max` where more is; `auto` goes by the name, and refuses one it does not know.
+        mode: `min` where less is better, `max` where more is; `auto` goes by the name, and refuses an unknown one.
         patience: epochs without improvement that are put up with.
     """
 

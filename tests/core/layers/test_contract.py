@@ -336,7 +336,7 @@ def test_batch_norm_of_a_constant_is_finite():
 
 def test_batch_norm_learns_nothing_from_a_single_number_of_each_feature():
     layer = built(L.BatchNorm(), (2,))
-    with pytest.raises(UsageError, match="compares the rows of a batch.*single number"):
+    with pytest.raises(UsageError, match=r"compares the rows of a batch.*single number"):
         layer(Tensor(np.ones((1, 2), np.float32)), training=True)
     assert not layer.buffers["mean"].any()
     assert layer(Tensor(np.ones((1, 2), np.float32))).shape == (1, 2)
