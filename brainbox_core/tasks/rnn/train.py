@@ -128,7 +128,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     shape = model.output_shape[-1:]
     failure = unlearned(
         CrossEntropy(),
-        "always answering how often each character comes",
+        "knowing only how often each character comes",
         (data.val[1:], shape, best["val_loss"]),
         (data.train[1:], shape, best["train_loss"]),
     )
