@@ -124,8 +124,9 @@ def _predict(
             place = "" if table.rows == len(sources) == 1 else f"{source} line {line}: "
             show_it = table.rows <= FEW or (fraud and count_shown < MOST)
             count_shown += show_it
+            verdict = (CLASSES[fraud], "bold red" if fraud else "bold green")
             yield Answer(
-                text=_text(place, share, fraud) if show_it else [],
+                text=[place, verdict, f" (probability of fraud {share:.1%})"] if show_it else [],
                 cells=[source, str(line), CLASSES[fraud], f"{share:.6f}"],
                 record={"input": source, "line": line, "label": CLASSES[fraud], "probability": share},
             )
@@ -133,14 +134,8 @@ def _predict(
             count = int(scores.frauds.sum())
             share = float(task.probability(model.meta["threshold"]))
             first = f", the first {MOST} shown" if table.rows > FEW and count > MOST else ""
-            reporter.say(
-                f"{source}: {count:,} of {table.rows:,} look like fraud (probability {share:.3g} or more){first}"
-            )
-
-
-def _text(place: str, share: float, fraud: bool) -> list:
-    verdict = (CLASSES[fraud], "bold red" if fraud else "bold green")
-    return [place, verdict, f" (probability of fraud {share:.1%})"]
+            found_here = f"{count:,} of {table.rows:,} look like fraud (probability {share:.3g} or more)"
+            reporter.say(f"{source}: {found_here}{first}")
 
 
 def _record(result: Result) -> dict:
@@ -162,12 +157,6 @@ def _record(result: Result) -> dict:
         "duplicates": result.duplicates,
         "folds": folds,
     }
-
-
-def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
-    from brainbox_cli.commands.fraud import picture as fraud_picture
-
-    return fraud_picture.draw(folder, result)
 
 
 def _try_next(folder: Path, data: Data) -> tuple[list[str], dict[str, Path]]:
@@ -197,7 +186,7 @@ TRAINER = Trainer(
     evaluate_choices={},
     show=show,
     record=_record,
-    draw=_draw,
+    pictures="brainbox_cli.commands.fraud.picture",
     try_next=_try_next,
 )
 
