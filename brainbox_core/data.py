@@ -26,6 +26,7 @@ class DataLoader:
         indices: the rows to use, their numbers or a boolean for each row; all of them if left out.
         shuffle: whether each epoch has an order of its own; False keeps the order given.
         augment: a function of a batch of inputs and a random generator that returns the batch to train on instead.
+        drop_last: leave out the rows at the end of an epoch's order that are too few for a batch.
 
     Example:
         >>> loader = DataLoader(np.arange(5), np.arange(5), batch_size=2, shuffle=False)
@@ -44,6 +45,7 @@ class DataLoader:
         indices: np.ndarray | None = None,
         shuffle: bool = True,
         augment: Augment | None = None,
+        drop_last: bool = False,
     ):
         X, y = X if isinstance(X, SparseRows) else _rows("X", X), _rows("y", y)
         if len(X) != len(y):
@@ -54,10 +56,21 @@ class DataLoader:
         if not len(self.indices):
             raise UsageError("there are no rows to make batches of")
         self._next = 1
+        self.drop_last = bool(drop_last)
+        if not len(self):
+            what, fix = "drop_last leaves no batch", "use a smaller batch_size"
+            raise UsageError(what, expected=f"at least {self.batch_size:,} rows", got=f"{len(self.indices):,}", fix=fix)
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
-        return math.ceil(len(self.indices) / self.batch_size)
+        whole_batches, rest = divmod(len(self.indices), self.batch_size)
+        return whole_batches + (rest > 0 and not self.drop_last)
+
+    @property
+    def smallest(self) -> int:
+        """The rows of the smallest batch."""
+        rest = 0 if self.drop_last else len(self.indices) % self.batch_size
+        return rest or min(self.batch_size, len(self.indices))
 
     def __iter__(self) -> Iterator[tuple[Rows, np.ndarray]]:
         """The batches of the next epoch."""
@@ -69,7 +82,7 @@ class DataLoader:
         order = self.indices
         if self.shuffle:
             order = stream(self.seed, "shuffle", number).permutation(order)
-        for start in range(0, len(order), self.batch_size):
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
             rows = order[start : start + self.batch_size]
             x: Any = self.X.take(rows, axis=0)
             if self.augment is not None:
@@ -195,14 +208,17 @@ class StandardScaler(_Scaler):
     def fit(self, X: np.ndarray) -> StandardScaler:
         """Measure the columns of the training rows (n, columns), in float64."""
         X = _table(X)
-        self.mean = self._origin = X.mean(axis=0, dtype=np.float64)
-        deviation = X.std(axis=0, dtype=np.float64)
-        # A constant column has a deviation of rounding noise, which must not be blown up to 1; the squares of tiny
-        # numbers may be too small for float64.
-        span = X.max(axis=0) - X.min(axis=0).astype(np.float64)
+        low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, deviation, span = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64), high - low
+        if not np.isfinite(deviation).all():
+            raise UsageError("a column's numbers are too large to be squared", fix="give it in another unit")
+        # The squares of tiny numbers may be too small for float64.
         lost = (span > 0) & (deviation == 0)
         if lost.any():
-            deviation[lost] = ((X[:, lost] - X[:, lost].min(axis=0)) / span[lost]).std(axis=0) * span[lost]
+            deviation[lost] = ((X[:, lost] - low[lost]) / span[lost]).std(axis=0) * span[lost]
+        # A constant column has a deviation of rounding noise, which must not be blown up to 1.
+        self.mean = self._origin = np.where(span > 0, mean, low)
         self.scale = np.where(span > 0, deviation, 1.0)
         return self
 
@@ -223,7 +239,10 @@ class MinMaxScaler(_Scaler):
         """Measure the columns of the training rows (n, columns)."""
         X = _table(X)
         self.low = self._origin = X.min(axis=0).astype(np.float64)
-        span = X.max(axis=0) - self.low
+        with np.errstate(over="ignore"):
+            span = X.max(axis=0).astype(np.float64) - self.low
+        if not np.isfinite(span).all():
+            raise UsageError("a column's range is beyond float64", fix="give it in another unit")
         self.scale = np.where(span > 0, span, 1.0)
         return self
 

@@ -15,9 +15,18 @@ from brainbox_core.errors import UsageError, between
 from brainbox_core.parameters import Parameter
 from brainbox_core.tensor import Tensor
 
+_SURE = 100.0  # a logit whose probability no float64 tells from 0 or 1
+
 
 class Loss:
-    """A function of outputs (a tensor) and targets (an array) to one number, the mean over the batch."""
+    """A function of outputs (a tensor) and targets (an array) to one number, the mean over the batch.
+
+    Attributes:
+        takes_logits: whether it turns outputs into probabilities by itself, so that a layer which does so before it is
+            refused. A loss of your own that takes probabilities says False.
+    """
+
+    takes_logits: bool = False
 
     def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
         """Check targets against the shape of one output, before training starts; returns them as an array."""
@@ -47,6 +56,21 @@ class Loss:
         """What else to show beside the loss: none for a plain one."""
         return {}
 
+    def counted(self, y: np.ndarray, output_shape: tuple[int, ...]) -> int:
+        """How many targets the mean of a batch is over; the mean of an epoch weighs its batches by this."""
+        return len(y)
+
+    def of_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float | None:
+        """The loss of the best outputs that are the same for every row; None where nobody knows it.
+
+        A model that has learned something is better.
+
+        Example:
+            >>> MSE().of_constant(np.array([[1.0], [3.0]]), (1,))
+            1.0
+        """
+        return None
+
     def config(self) -> dict[str, Any]:
         """The arguments that would make this loss again, in JSON types."""
         return {}
@@ -64,6 +88,9 @@ class MSE(Loss):
         difference = outputs - y.astype(outputs.dtype)
         return (difference * difference).mean()
 
+    def of_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float | None:
+        return float(y.var(axis=0, dtype=np.float64).mean())
+
 
 class BinaryCrossEntropy(Loss):
     """-log of the probability given to what was true, for yes or no. Takes logits: no Sigmoid before it.
@@ -75,6 +102,8 @@ class BinaryCrossEntropy(Loss):
         >>> round(BinaryCrossEntropy()(Tensor([[0.0]]), np.array([[1.0]])).item(), 4)
         0.6931
     """
+
+    takes_logits = True
 
     def __init__(self, class_weights: tuple[float, float] = (1.0, 1.0)):
         zero, one = class_weights
@@ -93,6 +122,12 @@ class BinaryCrossEntropy(Loss):
 
     def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
         return {"accuracy": float(((outputs > 0) == (y > 0.5)).mean())}
+
+    def of_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float | None:
+        share, (zero, one) = y.mean(axis=0, dtype=np.float64), self.class_weights
+        with np.errstate(divide="ignore"):  # sure of what is always so
+            best = np.clip(np.log(one * share) - np.log(zero * (1 - share)), -_SURE, _SURE)
+        return self.measure(Tensor(np.broadcast_to(best, y.shape)), y).item()
 
     def config(self) -> dict[str, Any]:
         return {"class_weights": list(self.class_weights)}
@@ -137,11 +172,13 @@ class CrossEntropy(Loss):
         0.6931
     """
 
+    takes_logits = True
+
     def __init__(self, label_smoothing: float = 0.0, ignore: int | None = None):
         self.label_smoothing = between("label_smoothing", label_smoothing, 0, 0.999)
         if ignore is not None and (isinstance(ignore, bool) or not isinstance(ignore, numbers.Integral)):
             raise UsageError("ignore", expected="a whole number or None", got=repr(ignore))
-        self.ignore = ignore
+        self.ignore = None if ignore is None else int(ignore)
 
     def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
         y = np.asarray(y)
@@ -165,11 +202,9 @@ class CrossEntropy(Loss):
         return y
 
     def measure(self, outputs: Tensor, y: np.ndarray) -> Tensor:
-        labels = y
-        if y.ndim == outputs.ndim:
-            if not ((y == 0) | (y == 1)).all():
-                return self._of_probabilities(outputs, y)
-            labels = y.argmax(axis=-1)  # the same bits as if labels had been given
+        labels = _labels(y, outputs.ndim)
+        if labels is None:
+            return self._of_probabilities(outputs, y)
         counted = None if self.ignore is None else labels != self.ignore
         if counted is not None and not counted.any():
             raise UsageError(f"a batch without a label that counts: all are {self.ignore}, which is to be ignored")
@@ -179,6 +214,22 @@ class CrossEntropy(Loss):
         labels = y if y.ndim < outputs.ndim else y.argmax(axis=-1)
         counted = np.ones(labels.shape, bool) if self.ignore is None else labels != self.ignore
         return {"accuracy": metrics.accuracy(labels[counted], outputs.argmax(axis=-1)[counted])}
+
+    def counted(self, y: np.ndarray, output_shape: tuple[int, ...]) -> int:
+        if self.ignore is None:
+            return len(y)
+        labels = _labels(y, 1 + len(output_shape))
+        return len(y) if labels is None else int(np.count_nonzero(labels != self.ignore))
+
+    def of_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float | None:
+        classes, labels = output_shape[-1], _labels(y, 1 + len(output_shape))
+        if labels is None:
+            share = y.mean(axis=0, dtype=np.float64)
+        else:
+            labels = labels.reshape(-1) if self.ignore is None else labels[labels != self.ignore]
+            share = np.bincount(labels.astype(np.int64), minlength=classes) / labels.size
+        share = share * (1 - self.label_smoothing) + self.label_smoothing / classes
+        return float(-share @ np.log(np.where(share > 0, share, 1)))
 
     def config(self) -> dict[str, Any]:
         return {"label_smoothing": self.label_smoothing, "ignore": self.ignore}
@@ -215,6 +266,7 @@ class Penalised(Loss):
 
     def __init__(self, loss: Loss, weight: Parameter, l2: float):
         self._loss, self._weight = loss, weight
+        self.takes_logits = loss.takes_logits
         self._half = between("l2", l2, 0) / 2
 
     def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
@@ -229,6 +281,19 @@ class Penalised(Loss):
     def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
         return self._loss.metrics(y, outputs)
 
+    def counted(self, y: np.ndarray, output_shape: tuple[int, ...]) -> int:
+        return self._loss.counted(y, output_shape)
+
+    def of_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float | None:
+        return self._loss.of_constant(y, output_shape)
+
+
+def _labels(y: np.ndarray, ndim: int) -> np.ndarray | None:
+    """The labels that targets for outputs of `ndim` axes say, also one-hot; None if they are probabilities."""
+    if y.ndim < ndim:
+        return y
+    return y.argmax(axis=-1) if ((y == 0) | (y == 1)).all() else None  # the same bits as if labels had been given
+
 
 def _probabilities(y: np.ndarray) -> np.ndarray:
     """Rows that sum to 1; the gradient of the cross-entropy would be wrong for others."""
@@ -240,4 +305,4 @@ def _probabilities(y: np.ndarray) -> np.ndarray:
 
 
 # Model files name their loss; only these names are ever looked up.
-KINDS: dict[str, type[Loss]] = {loss.__name__: loss for loss in (MSE, BinaryCrossEntropy, CrossEntropy)}
+KINDS: dict[str, type[Loss]] = {loss.__name__: loss for loss in (MSE, BinaryCrossEntropy, SquaredError, CrossEntropy)}

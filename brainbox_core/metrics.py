@@ -215,6 +215,8 @@ def r2(targets: np.ndarray, predictions: np.ndarray) -> float:
     if (targets == targets[0]).all():
         raise UsageError("R² needs targets that differ", got=f"{len(targets)} times {targets[0]:g}")
     deviations = targets - targets.mean()
+    size = -int(np.frexp(np.abs(deviations).max())[1])  # by a power of two: squares of tiny numbers would be 0
+    errors, deviations = np.ldexp(errors, size), np.ldexp(deviations, size)
     return float(1 - errors @ errors / (deviations @ deviations))
 
 

@@ -71,8 +71,10 @@ class Cosine:
     def __call__(self, step: int) -> float:
         if step < self.warmup:
             return self.lr * (step + 1) / self.warmup
-        done = (step - self.warmup) / max(self.steps - self.warmup, 1)
-        return self.lr * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
+        if step >= self.steps:  # also where all steps are warm-up
+            return 0.0
+        done = (step - self.warmup) / (self.steps - self.warmup)
+        return self.lr * 0.5 * (1 + math.cos(math.pi * done))
 
 
 class OneCycle:
@@ -102,7 +104,9 @@ class OneCycle:
         turn = self.warmup * self.steps
         if step < turn:
             return self.lr * _between(self.start, 1.0, step / turn)
-        return self.lr * _between(1.0, self.end, min((step - turn) / max(self.steps - turn, 1), 1.0))
+        if step >= self.steps and step > turn:  # also where there is only one
+            return self.lr * self.end
+        return self.lr * _between(1.0, self.end, (step - turn) / max(self.steps - turn, 1))
 
 
 def _between(a: float, b: float, share: float) -> float:

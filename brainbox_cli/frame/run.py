@@ -62,6 +62,7 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         progress = trainer.progress(reporter.text, settings, data)
         try:
             result = task.train(model, settings, data, callbacks=[folder, *reporter.training(progress)])
+            _require_learned(reporter, result)
         except ConvergenceError:
             _keep(reporter, folder, model)
             raise
@@ -138,8 +139,16 @@ def _prepare(trainer: Trainer, reporter: Reporter, settings: Settings) -> tuple[
     return task, data, model
 
 
+def _require_learned(reporter: Reporter, result: Result) -> None:
+    """Refuse to keep a model that is no better than a constant answer, however accurate that is."""
+    if result.unlearned:
+        reporter.warn(*result.notes)
+        reporter.document.set(metrics=result.metrics)
+        raise ConvergenceError(result.unlearned, fix="try another learning rate, more epochs or more data")
+
+
 def _keep(reporter: Reporter, folder: RunFolder, model: Sequential) -> None:
-    """Keep the last finite weights of a training that diverged; if that fails, it is a warning beside the error."""
+    """Keep the last finite weights of a training that failed; if that fails, it is a warning beside the error."""
     try:
         kept = folder.keep(model)
     except InputError as error:
@@ -274,6 +283,7 @@ def _train_first(trainer: Trainer, reporter: Reporter, path: Path) -> tuple[AnyT
             if folder:
                 folder.record("start", command=trainer.noun, **asdict(settings))
             result = task.train(model, settings, data, callbacks=[folder] if folder else [])
+            _require_learned(reporter, result)
             if folder:
                 folder.save(model)
                 folder.record("end", status="ok", **result.metrics)

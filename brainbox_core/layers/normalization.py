@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from brainbox_core import functional
-from brainbox_core.errors import between
+from brainbox_core.errors import UsageError, between
 from brainbox_core.layers.base import Layer, Shape
 from brainbox_core.tensor import Tensor
 
@@ -14,7 +14,8 @@ class BatchNorm(Layer):
     """Brings every feature or channel to mean 0 and variance 1 over the batch, then scales and shifts it as learned.
 
     Outside training, and where it is frozen, the running averages of the batches' means and variances are used (Ioffe
-    and Szegedy 2015).
+    and Szegedy 2015). A batch with fewer rows than the one before it moves them less, by its share of the rows. A batch
+    with a single number of each feature is refused in training: there is nothing to compare it with.
 
     Args:
         momentum: how much of the running averages stays at each step, from 0 to 0.999999.
@@ -35,6 +36,7 @@ class BatchNorm(Layer):
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5):
         self.momentum = between("momentum", momentum, 0, 0.999999)
         self.epsilon = between("epsilon", epsilon, 0, above=True)
+        self._rows = 0  # of the batch before
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if not input_shape:
@@ -56,9 +58,16 @@ class BatchNorm(Layer):
         if not training or not self.trainable:
             scale = self.gain / np.sqrt(self.buffers["variance"] + self.epsilon)
             return (x - self.buffers["mean"]) * scale + self.shift
+        if x.data.size <= x.shape[-1]:
+            what = f"{self.label} compares the rows of a batch, and this one has a single number of each feature"
+            raise UsageError(what, fix="train on batches of two rows or more; fit() has drop_last=True")
         y, mean, variance = functional.batch_norm(x, self.gain, self.shift, self.epsilon)
+        stays = self.momentum
+        if len(x) < self._rows:  # the last batch of an epoch: each row counts as much as one of the others
+            stays **= len(x) / self._rows
+        self._rows = len(x)
         for name, batch in (("mean", mean), ("variance", variance)):
             running = self.buffers[name]
-            running *= self.momentum
-            running += (1 - self.momentum) * batch.real
+            running *= stays
+            running += (1 - stays) * batch.real
         return y

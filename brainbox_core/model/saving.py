@@ -279,11 +279,16 @@ def describe(network: Network, loss: Loss | None) -> dict[str, Any]:
         "kind": "sequential",
         **network.meta,
         "seed": network.seed,
+        "epoch": network.epoch,
         "input_shape": list(network.input_shape),
         "layers": network.config(),
         "versions": {"brainbox": __version__, "numpy": np.__version__},
     }
-    return meta if loss is None else meta | {"loss": {"kind": type(loss).__name__, "config": loss.config()}}
+    if loss is None:
+        return {name: value for name, value in meta.items() if name != "loss"}  # not that of the file it came from
+    if KINDS.get(type(loss).__name__) is not type(loss):
+        return meta | {"loss": {"own": type(loss).__name__}}
+    return meta | {"loss": {"kind": type(loss).__name__, "config": loss.config()}}
 
 
 @contextlib.contextmanager
@@ -291,7 +296,7 @@ def reading_description(path: str | os.PathLike) -> Iterator[None]:
     """Inside, what does not fit is the fault of the file that says so."""
     try:
         yield
-    except (UsageError, KeyError, TypeError, ValueError) as error:
+    except (UsageError, AttributeError, KeyError, TypeError, ValueError) as error:
         reason = error.line if isinstance(error, UsageError) else f"its description is malformed ({error})"
         raise InputError(reason, where=str(path), fix="the file does not describe a model; train it again") from None
 
@@ -302,8 +307,10 @@ def layers_of(meta: dict[str, Any]) -> list[Layer]:
 
 
 def loss_of(meta: dict[str, Any]) -> Loss | None:
-    """The loss that a file describes, if it does."""
-    return _rebuild(meta["loss"], KINDS, "loss") if "loss" in meta else None
+    """The loss that a file describes; None if there is none, or it was of the user's own making."""
+    if "loss" not in meta or meta["loss"].keys() == {"own"}:
+        return None
+    return _rebuild(meta["loss"], KINDS, "loss")
 
 
 def expect(chain: Sequence[Layer], shape: Shape, arrays: Mapping[str, np.ndarray]) -> None:

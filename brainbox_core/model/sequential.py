@@ -16,7 +16,7 @@ from brainbox_core.layers import Layer, initializers
 from brainbox_core.layers.base import Shape, join, learned
 from brainbox_core.layers.fusion import fast_plan
 from brainbox_core.loss import Loss
-from brainbox_core.model import ranges, saving, training
+from brainbox_core.model import heads, ranges, saving, training
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import History
 from brainbox_core.model.summary import Summary, summarize
@@ -120,6 +120,7 @@ class Sequential:
             shapes.append(shape)
         params = Parameters(learned(self.layers))
         if self._optimizer is not None:
+            heads.check_head(self.layers, shapes, self.loss)
             self._optimizer.build(params)
         join(self.layers, self.seed)
         self._built = _Built(list(self.layers), shapes, params, fast_plan(self.layers))
@@ -131,11 +132,7 @@ class Sequential:
             raise UsageError("compile() needs an optimizer", got=repr(optimizer), fix="bb.optimizers.Adam()")
         if not isinstance(loss, Loss):
             raise UsageError("compile() needs a loss", got=repr(loss), fix="bb.loss.CrossEntropy()")
-        last = self.layers[-1]
-        if type(loss).__name__ == "CrossEntropy" and isinstance(last, layers.Softmax):
-            raise UsageError("CrossEntropy takes logits, and would take a softmax twice", fix=f"remove {last.label}")
-        if type(loss).__name__ == "BinaryCrossEntropy" and isinstance(last, layers.Sigmoid):
-            raise UsageError("BinaryCrossEntropy takes logits", fix=f"remove {last.label}")
+        heads.check_head(self.layers, self._built and self._built.shapes, loss)
         if self._built is not None:
             optimizer.build(self._built.params)
         self._optimizer, self._loss = optimizer, loss
@@ -194,6 +191,7 @@ class Sequential:
         validation_data: tuple[Rows, np.ndarray] | None = None,
         callbacks: Sequence[Callback] = (),
         augment: Augment | None = None,
+        drop_last: bool = False,
     ) -> History:
         """Train, and end with the weights of the epoch with the lowest validation loss (the last, without validation).
 
@@ -208,6 +206,7 @@ class Sequential:
             validation_data: (X, y) to validate on instead.
             callbacks: see `bb.callbacks`; `bb.callbacks.Progress()` shows the training.
             augment: changes each batch of inputs before it is trained on, such as `bb.augment.Warp(shift=2)`.
+            drop_last: leave out the rows that are left at the end of each epoch and are too few for a batch.
 
         Returns:
             The logs of every epoch: epoch, train_loss, val_loss and other metrics, lr, time_s.
@@ -224,23 +223,26 @@ class Sequential:
         if not len(self.params):
             raise UsageError("no layer of the model learns anything", fix="add one that does: bb.layers.Linear(units)")
         X, y = self._check(X), self.loss.targets(y, self.output_shape)
+        heads.check_reach(self.layers, self.loss, y)
         rows = None
         if validation_split:
             rows, held = stratified_split(y, validation_split, self.seed)
             validation_data = X.take(held, axis=0), y[held]
         elif validation_data is not None:  # found out now and not after the first epoch
             validation_data = self._check(validation_data[0]), self._targets(*validation_data)
-        loader = DataLoader(X, y, batch_size, self.seed, indices=rows, augment=augment)
+        loader = DataLoader(X, y, batch_size, self.seed, indices=rows, augment=augment, drop_last=drop_last)
+        training.check_smallest(self._parts("fit()").shapes, self.layers, loader)
         return training.train(self, loader, epochs, validation_data, callbacks)
 
     def evaluate(self, X: Rows, y: np.ndarray, batch_size: int = 256) -> dict[str, float]:
-        """The mean loss, and what else the loss shows beside it, such as accuracy."""
+        """The mean loss, and what else the loss shows beside it, such as accuracy; refused where `predict` refuses."""
         loss = _given("evaluate()", self._loss)
         self._parts("evaluate()")
         y = self._targets(X, y)
         outputs = self._outputs(X, batch_size)
         with np.errstate(all="ignore"):
             value = loss.measure(Tensor(outputs), y).item()
+        training.require_finite(value, outputs)
         return {"loss": value, **loss.metrics(y, outputs)}
 
     def predict(self, X: Rows, batch_size: int = 256) -> np.ndarray:
@@ -317,7 +319,7 @@ class Sequential:
         self.params.touched()
 
     def save(self, path: str | Path) -> None:
-        """Write the model as one .safetensors file, replaced as a whole.
+        """Write the model as one .safetensors file, replaced as a whole. A loss of your own is left out.
 
         Raises:
             UsageError: the model is not built, or holds a layer of your own, which a file cannot bring back.
@@ -329,6 +331,8 @@ class Sequential:
     @classmethod
     def load(cls, path: str | Path, kind: str | None = None) -> Sequential:
         """A model from a file, ready to predict; its `meta` is what the file says beside the weights.
+
+        To train it further, `compile` it: the optimizer begins anew, and epochs and orders of rows go on.
 
         Args:
             path: the file.
@@ -346,6 +350,7 @@ class Sequential:
                 model.build(shape)
             model.load_state(arrays)
             model._loss = saving.loss_of(meta)
+            model.epoch = whole("epoch", meta.get("epoch", 0), 0)
         model.meta = meta
         return model
 
@@ -381,6 +386,8 @@ class Sequential:
         y = self.loss.targets(y, self.output_shape)
         if len(X) != len(y) or not len(y):
             raise UsageError("X and y need one row for each other, and at least one", got=f"{len(X)} and {len(y)}")
+        if not self.loss.counted(y, self.output_shape):
+            raise UsageError("none of the targets counts", fix="look at what the loss is to ignore")
         return y
 
     def _parts(self, what: str) -> _Built:

@@ -13,12 +13,15 @@ import numpy as np
 from brainbox_core.data import DataLoader
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.kernels.sparse import Rows, SparseRows
-from brainbox_core.layers.base import at_step
+from brainbox_core.layers import BatchNorm, Layer
+from brainbox_core.layers.base import Shape, at_step
 from brainbox_core.model import ranges
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import History, Logs, Network
 from brainbox_core.tape import leaves
 from brainbox_core.tensor import Tensor, no_grad
+
+Validation = tuple[Rows, np.ndarray] | Callable[[], dict[str, float]]
 
 
 class Batches(Protocol):
@@ -32,7 +35,7 @@ def train(
     model: Network,
     loader: Batches,
     epochs: int,
-    validation: tuple[Rows, np.ndarray] | Callable[[], dict[str, float]] | None,
+    validation: Validation | None,
     callbacks: Sequence[Callback],
 ) -> History:
     """Train a built and compiled model; see `Sequential.fit`, which checks everything first.
@@ -61,14 +64,7 @@ def train(
             logs: Logs = {"epoch": model.epoch + 1, "train_loss": _epoch(model, loader, callbacks)}
             model.epoch += 1
             if validation is not None:
-                measured = validation() if callable(validation) else model.evaluate(*validation)
-                logs |= {f"val_{name}": value for name, value in measured.items()}
-                if not math.isfinite(logs["val_loss"]):
-                    raise ConvergenceError(
-                        f"the validation loss is {logs['val_loss']}",
-                        where=f"epoch {model.epoch}",
-                        fix="look for validation inputs that are not finite or far outside those of the training",
-                    )
+                logs |= {f"val_{name}": value for name, value in _validated(model, validation).items()}
                 if logs["val_loss"] < best_loss:
                     best_loss, best_epoch, best_state = logs["val_loss"], model.epoch, model.state()
             logs |= {"lr": lr, "time_s": time.monotonic() - started}
@@ -86,20 +82,43 @@ def train(
     return history
 
 
+def _validated(model: Network, validation: Validation) -> dict[str, float]:
+    """What the validation finds, with a loss that is finite."""
+    refused = None
+    try:
+        measured = validation() if callable(validation) else model.evaluate(*validation)
+        if not math.isfinite(measured["loss"]):
+            refused = f"the loss is {measured['loss']}"
+    except ConvergenceError as error:
+        refused = error.what
+    if refused is not None:
+        raise ConvergenceError(
+            refused.replace("the loss", "the validation loss"),
+            where=f"epoch {model.epoch}",
+            fix="look for validation inputs that are not finite or far outside those of the training",
+        )
+    return measured
+
+
 def _epoch(model: Network, loader: Batches, callbacks: Sequence[Callback]) -> float:
-    """One pass over the training data; returns its mean loss, in which a smaller last batch counts by its size."""
-    total, rows = 0.0, 0
+    """One pass over the training data; returns its mean loss, in which a batch counts by the targets that it has."""
+    total, targets = 0.0, 0
     for number, (x, y) in enumerate(loader.epoch(model.epoch + 1), start=1):
+        count = model.loss.counted(y, model.output_shape)
+        if not count:  # nothing to learn from, as in a batch of padding
+            continue
         lr = model.optimizer.lr
         loss, norm = _step(model, x, y, look=number == 1)
-        total += loss * len(x)
-        rows += len(x)
+        total += loss * count
+        targets += count
         if callbacks:
             logs: Logs = {"epoch": model.epoch + 1, "batch": number, "batches": len(loader), "lr": lr}
-            logs |= {"step": model.optimizer.steps, "train_loss": total / rows, "gradient_norm": norm}
+            logs |= {"step": model.optimizer.steps, "train_loss": total / targets, "gradient_norm": norm}
             for callback in callbacks:
                 callback.on_batch_end(model, logs)
-    return total / rows
+    if not targets:
+        raise UsageError("none of the training targets counts", fix="look at what the loss is to ignore")
+    return total / targets
 
 
 def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[float, float]:
@@ -183,6 +202,22 @@ def _told(callbacks: Sequence[Callback], model: Network, history: History) -> It
     finally:
         for callback in callbacks:
             callback.on_train_end(model, end)
+
+
+def check_smallest(shapes: Sequence[Shape], chain: Sequence[Layer], loader: DataLoader) -> None:
+    """Refuse a last batch of one row where a BatchNorm would have nothing to compare it with."""
+    for layer, shape in zip(chain, shapes, strict=False):
+        if isinstance(layer, BatchNorm) and math.prod(shape[:-1]) == 1 and loader.smallest == 1:
+            what = f"{layer.label} compares the rows of a batch, and one of {len(loader.indices):,} rows"
+            fix = "use another `batch_size`, or drop_last=True"
+            raise UsageError(f"{what} in batches of {loader.batch_size} is left alone", fix=fix)
+
+
+def require_finite(loss: float, outputs: np.ndarray) -> None:
+    """Refuse to measure by numbers that are none: the largest of several NaN is the first, which would pass for 0."""
+    if not math.isfinite(loss) or not np.isfinite(outputs).all():
+        what = f"the loss is {loss}" + (" of outputs that are not finite" if math.isfinite(loss) else "")
+        raise ConvergenceError(what, fix="clean the inputs, or train again with a smaller learning rate")
 
 
 def check_given(callbacks: Any, augment: Any, split: Any, data: Any) -> None:

@@ -162,12 +162,15 @@ class Result:
         history: the logs of every epoch, empty after an evaluation.
         best_epoch: whose weights were kept, 0 after an evaluation.
         notes: what a user should know of the training; what is odd about the data is in `Data.notes`.
+        unlearned: why the training has not converged: its loss is no better than that of a constant answer. Empty if it
+            is, and after an evaluation.
     """
 
     metrics: dict[str, str | float]
     history: list[dict] = field(default_factory=list)
     best_epoch: int = 0
     notes: tuple[str, ...] = ()
+    unlearned: str = ""
 
     @property
     def figures(self) -> dict[str, float]:

@@ -15,6 +15,7 @@ import numpy as np
 from brainbox_core.datasets.catalog import builtin
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.layers import Linear
+from brainbox_core.loss import Loss
 from brainbox_core.model.callbacks import Callback, EarlyStopping
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.optimizers import Optimizer, named
@@ -67,6 +68,9 @@ def stopping(settings: Settings, monitor: str = "val_loss") -> Sequence[Callback
     return [] if settings.patience is None else [EarlyStopping(monitor, settings.patience)]
 
 
+NOISE = 1e-5  # of a loss: what float32 rounds off
+
+
 def optimizer(settings: EpochSettings, rows: int, lr: float, normalized_decay: float | None = None) -> Optimizer:
     """The optimizer of the settings, with a one-cycle learning rate over the whole training; sgd has momentum 0.9.
 
@@ -82,6 +86,30 @@ def optimizer(settings: EpochSettings, rows: int, lr: float, normalized_decay: f
     if settings.optimizer == "adamw" and normalized_decay is not None:
         return named("adamw", schedule, weight_decay=normalized_decay / math.sqrt(steps))
     return named(settings.optimizer, schedule)
+
+
+def unlearned(loss: Loss, always: str, *parts: tuple[np.ndarray, tuple[int, ...], float]) -> str:
+    """Why a training has not converged, in words; nothing if it has.
+
+    A model has learned something if its loss on one of the parts is below that of the best answer that is the same for
+    every row. Accuracy would say nothing: where one row in a hundred is a fraud, a constant answer has 99 %.
+
+    Args:
+        loss: what was trained with.
+        always: the constant answer, in words: `always answering 7`.
+        parts: the targets, the shape of one output and the loss that was measured, of the part that chose the epoch and
+            of the training part. The first one is told.
+
+    Example:
+        >>> from brainbox_core.loss import MSE
+        >>> unlearned(MSE(), "always answering the mean", (np.array([[1.0], [3.0]]), (1,), 1.5))
+        'not converged: its loss of 1.5 is no better than that of always answering the mean, 1'
+    """
+    known = [(found, best) for y, shape, found in parts if len(y) and (best := loss.of_constant(y, shape)) is not None]
+    if not known or any(found < best * (1 - NOISE) for found, best in known):
+        return ""
+    found, best = known[0]
+    return f"not converged: its loss of {found:.4g} is no better than that of {always}, {best:.4g}"
 
 
 def linear(model: Sequential, place: int = 0) -> Linear:

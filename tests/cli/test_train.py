@@ -278,6 +278,21 @@ def test_what_is_odd_about_the_data_and_about_the_training_is_warned_of_once(tmp
     assert "exchanged" in exchanged and "as if guessing" in stuck
 
 
+def test_a_training_no_better_than_a_constant_answer_keeps_the_model_before(tmp_path):
+    assert brainbox("mnist", "-e", 1, "--limit", 500, cwd=tmp_path).returncode == 0
+    place = tmp_path / "brainbox-out/mnist"
+    before = (place / "model.safetensors").read_bytes()
+    done = brainbox("mnist", "--quick", "--lr", 1000, "--json", cwd=tmp_path)
+    assert done.returncode == 4
+    found = document(done.stdout)
+    assert found["status"] == "error" and found["metrics"]["test_loss"] > 2
+    assert "not converged: its loss of" in done.stderr
+    assert "is no better than that of always answering" in done.stderr
+    assert (place / "model.safetensors").read_bytes() == before and (place / "checkpoint.safetensors").exists()
+    last = json.loads((place / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["status"] == "error" and "not converged" in last["error"]
+
+
 def test_evaluate_says_that_the_data_changed_or_is_gone(tmp_path):
     rng = np.random.default_rng(0)
     folder = tmp_path / "data"
@@ -285,11 +300,13 @@ def test_evaluate_says_that_the_data_changed_or_is_gone(tmp_path):
 
     def write() -> None:
         for part, count in (("train", 200), ("t10k", 50)):
-            write_idx(folder / f"{part}-images-idx3-ubyte", rng.integers(0, 256, (count, 28, 28)).astype(np.uint8))
-            write_idx(folder / f"{part}-labels-idx1-ubyte", (np.arange(count) % 10).astype(np.uint8))
+            images, labels = rng.integers(0, 64, (count, 28, 28)).astype(np.uint8), np.arange(count) % 10
+            images[np.arange(count), 2 * labels] = 255  # something to learn
+            write_idx(folder / f"{part}-images-idx3-ubyte", images)
+            write_idx(folder / f"{part}-labels-idx1-ubyte", labels.astype(np.uint8))
 
     write()
-    assert brainbox("mnist", "--data", folder, "-e", 1, cwd=tmp_path).returncode == 0
+    assert brainbox("mnist", "--data", folder, "-e", 5, cwd=tmp_path).returncode == 0
     assert "is not what it was" not in brainbox("mnist", "evaluate", cwd=tmp_path).stderr
     write()
     assert "is not what it was when the model was trained" in brainbox("mnist", "evaluate", cwd=tmp_path).stderr

@@ -174,3 +174,27 @@ def test_scalers_refuse_text(kind):
         kind().fit(np.array([["a"]]))
     with pytest.raises(UsageError, match="a scaler needs numbers"):
         kind().fit(np.ones((2, 1))).transform([["a"]])
+
+
+def test_a_scaler_tells_small_numbers_from_constant_ones():
+    X = np.array([[1e-15, 0.1, 1.7e9, 5.0], [3e-15, 0.1, 1.7e9 + 0.001, 5.0], [5e-15, 0.1, 1.7e9 + 0.002, 5.0]])
+    for scaler in (StandardScaler(), MinMaxScaler()):
+        scaled = scaler.fit(X).transform(X)
+        assert np.allclose(scaled[:, 0].std(), scaled[:, 2].std(), rtol=1e-3) and scaled[:, 0].std() > 0.4
+        assert not scaled[:, 1].any() and not scaled[:, 3].any()
+
+
+def test_a_scaler_refuses_what_it_cannot_square():
+    with pytest.raises(UsageError, match="too large to be squared"):
+        StandardScaler().fit(np.array([[1e200], [3e200]]))
+    with pytest.raises(UsageError, match="range is beyond float64"):
+        MinMaxScaler().fit(np.array([[-1e308], [1e308]]))
+
+
+def test_the_rows_that_make_no_batch_can_be_left_out():
+    loader = DataLoader(np.arange(7), np.arange(7), batch_size=3, drop_last=True)
+    sizes = [len(x) for x, _ in loader.epoch(1)]
+    assert sizes == [3, 3] and len(loader) == 2 and loader.smallest == 3
+    assert DataLoader(np.arange(7), np.arange(7), batch_size=3).smallest == 1
+    with pytest.raises(UsageError, match="drop_last leaves no batch: expected at least 8 rows, got 7"):
+        DataLoader(np.arange(7), np.arange(7), batch_size=8, drop_last=True)

@@ -266,3 +266,19 @@ def test_the_penalty_counts_in_training_and_its_gradient_is_l2_times_the_weights
     with no_grad():  # as held-out rows are measured
         assert penalised(layer(x), YES).item() == plain(layer(x), YES).item()
     assert penalised.metrics(YES, np.array([[1.0], [1.0], [1.0]])) == {"accuracy": pytest.approx(2 / 3)}
+
+
+def test_the_best_constant_answer_is_found():
+    """Beside the best of many constants that were tried."""
+    rng = np.random.default_rng(0)
+    few, odd = rng.integers(0, 2, (50, 1)), rng.normal(size=(50, 1))
+    tries = np.linspace(-6, 6, 4001)
+    cases = [(loss.MSE(), odd), (BinaryCrossEntropy((1, 5)), few), (SquaredError(), few)]
+    for kind, y in cases:
+        best = min(kind(Tensor(np.full((50, 1), c)), y).item() for c in tries)
+        assert kind.of_constant(y, (1,)) == pytest.approx(best, rel=1e-4) and kind.of_constant(y, (1,)) <= best + 1e-12
+    for kind in (loss.CrossEntropy(), loss.CrossEntropy(0.2)):
+        labels = few[:, 0]
+        best = min(kind(Tensor(np.tile([0.0, c], (50, 1))), labels).item() for c in tries)
+        assert kind.of_constant(labels, (2,)) == pytest.approx(best, rel=1e-3, abs=3e-3)
+    assert loss.Loss().of_constant(odd, (1,)) is None

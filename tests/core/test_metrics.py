@@ -263,3 +263,9 @@ def test_confusion_refuses_classes_out_of_range():
             confusion_matrix([0], [0], classes)
     with pytest.raises(UsageError, match="one shape"):
         confusion_matrix([0, 1], [0], 2)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-12, 1.0, 1e12, 1e150])
+def test_r2_is_the_same_in_every_unit(unit):
+    targets, predictions = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0])
+    assert r2(targets * unit, predictions * unit) == pytest.approx(0.5)

@@ -84,3 +84,8 @@ def test_a_warm_up_longer_than_all_steps_is_refused():
 
 def test_all_are_named_in_the_module():
     assert {type(schedule) for schedule in ALL} == {schedules.Constant, schedules.Step, schedules.Cosine, OneCycle}
+
+
+def test_the_end_is_reached_where_all_steps_warm_up_and_where_there_is_one():
+    assert Cosine(1.0, steps=10, warmup=10)(9) == 1 and Cosine(1.0, steps=10, warmup=10)(10) == 0
+    assert OneCycle(1.0, steps=1)(1) == pytest.approx(0.001)

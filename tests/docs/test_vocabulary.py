@@ -15,14 +15,14 @@ from tests.docs.markdown import read, rows, section, spans
 
 WORDS = section(read("docs/export.md"), "## The words of a header")
 NOUNS = ("neuron", "regress", "fraud", "spam", "mnist", "cnn", "rnn")
-SMALL = {  # the smallest training of each noun that can be exported
+SMALL = {  # a small training of each noun that learns enough to be kept
     "neuron": [],
     "regress": ["--closed-form", "--folds", "0"],
-    "fraud": ["--limit", "2000", "--epochs", "1", "--hidden", "4"],
+    "fraud": ["--limit", "2000", "--epochs", "6", "--hidden", "8"],
     "spam": ["--limit", "200", "--epochs", "1"],
-    "mnist": ["--limit", "200", "--epochs", "1", "--hidden", "4"],
-    "cnn": ["--limit", "200", "--epochs", "1", "--hidden", "4", "--filters", "2"],
-    "rnn": ["--limit", "5000", "--steps", "2", "--hidden", "8", "--embedding", "4", "--sample-every", "2"],
+    "mnist": ["--limit", "400", "--epochs", "2", "--hidden", "8"],
+    "cnn": ["--limit", "400", "--epochs", "2", "--hidden", "8", "--filters", "2"],
+    "rnn": ["--limit", "5000", "--steps", "60", "--hidden", "8", "--embedding", "4"],
 }
 
 

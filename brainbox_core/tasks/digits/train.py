@@ -130,7 +130,14 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     model.meta["metrics"] = found
     stuck = f"accuracy is stuck at {best['val_accuracy']:.0%}, as if guessing: try another learning rate or more data"
     notes = (stuck,) if best["val_accuracy"] < 2 / CLASSES else ()
-    return replace(judged, metrics=found, history=history, best_epoch=best["epoch"], notes=notes)
+    commonest = data.classes[int(np.bincount(data.train_labels).argmax())]
+    failure = learning.unlearned(
+        model.loss,
+        f"always answering {commonest}",
+        (data.val_labels, model.output_shape, best["val_loss"]),
+        (data.train_labels, model.output_shape, best["train_loss"]),
+    )
+    return replace(judged, metrics=found, history=history, best_epoch=best["epoch"], notes=notes, unlearned=failure)
 
 
 def evaluate(model: Sequential, data: Data, shift: int = 0, progress: Progress | None = None) -> Result:

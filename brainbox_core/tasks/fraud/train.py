@@ -44,7 +44,7 @@ from brainbox_core.tasks.fraud.data import (
 from brainbox_core.tasks.fraud.data import load_data as load_data  # a task answers all calls of the contract
 from brainbox_core.tasks.fraud.settings import BALANCED, BUILT_IN, NONE, STRATIFIED, TIME, Settings
 from brainbox_core.tasks.fraud.split import Parts
-from brainbox_core.tasks.learning import batch_rows, linear, optimizer
+from brainbox_core.tasks.learning import batch_rows, linear, optimizer, unlearned
 
 BLOCK = 4096  # rows that are predicted at a time
 NORMALIZED_DECAY = 8.0
@@ -132,7 +132,27 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         folds = cross_validate(settings, data)
         found["cv_average_precision"] = float(np.mean(folds.average_precision))
     model.meta["metrics"] = found
-    return replace(judged, metrics=found, history=model.history, best_epoch=best["epoch"], notes=notes, folds=folds)
+    failure = unlearned(
+        model.loss,
+        "always answering honest",
+        (detection.y, (1,), best["val_loss"]),
+        (data.part(data.parts.train)[1], (1,), best["train_loss"]),
+    )
+    if _is_flat(judged.logits):
+        failure = "not converged: the model ranks nothing, every transaction gets the same score"
+    return replace(
+        judged,
+        metrics=found,
+        history=model.history,
+        best_epoch=best["epoch"],
+        notes=notes,
+        folds=folds,
+        unlearned=failure,
+    )
+
+
+def _is_flat(logits: np.ndarray) -> bool:
+    return bool(logits.min() == logits.max())
 
 
 def evaluate(model: Sequential, data: Data, progress: Progress | None = None) -> Result:
@@ -160,7 +180,7 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
     )
     return Result(
         metrics=found,
-        notes=(flat,) if logits.min() == logits.max() else (),
+        notes=(flat,) if _is_flat(logits) else (),
         threshold=model.meta["threshold"],
         interval=threshold.average_precision_interval(labels, logits, model.seed),
         confusion=metrics.confusion_matrix(labels, flagged, 2),

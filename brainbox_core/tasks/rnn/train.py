@@ -24,6 +24,7 @@ from brainbox_core.optimizers import AdamW
 from brainbox_core.schedules import OneCycle
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
+from brainbox_core.tasks.learning import unlearned
 from brainbox_core.tasks.rnn.data import LINE_END, WINDOW, Data
 from brainbox_core.tasks.rnn.data import load_data as load_data  # a task's module answers all that is asked of it
 from brainbox_core.tasks.rnn.data import load_test_data as load_test_data
@@ -114,6 +115,13 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     model.meta["metrics"] = {name: value for name, value in measured.items() if name != "primary"}
     sample = "".join(write(model, 10 if data.lines else 400, temperature=TEMPERATURE, seed=settings.seed))
     norms = np.array(watch.norms)
+    shape = model.output_shape[-1:]
+    failure = unlearned(
+        CrossEntropy(),
+        "knowing only how often each character comes",
+        (data.val[1:], shape, best["val_loss"]),
+        (data.train[1:], shape, best["train_loss"]),
+    )
     notes = list(_gradient_notes(norms, flows["after"], settings.clip))
     if (rows := steps.source.batch_size) < settings.batch_size:
         what = "lines" if data.lines else f"windows of {settings.seq_len:,} characters"
@@ -127,6 +135,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         sample=sample,
         norms=norms,
         flows=flows,
+        unlearned=failure,
     )
 
 

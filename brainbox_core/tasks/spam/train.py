@@ -19,7 +19,7 @@ from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
-from brainbox_core.tasks.learning import folds, linear, optimizer, stopping
+from brainbox_core.tasks.learning import folds, linear, optimizer, stopping, unlearned
 from brainbox_core.tasks.spam.data import Data, bag_for, load_test_data
 from brainbox_core.tasks.spam.data import load_data as load_data  # a task answers all calls of the contract
 from brainbox_core.tasks.spam.settings import BUILT_IN, USUAL_LENGTH, Settings
@@ -166,6 +166,12 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         found |= _cross_validate(settings, data)
     model.meta["metrics"] = found
     silent = "it calls nothing spam: try more epochs, another learning rate or a lower threshold"
+    failure = unlearned(
+        LOSSES[settings.loss](),
+        f"always answering {model.meta['classes'][int(y[data.train].mean() >= 0.5)]}",
+        (y[data.val], (1,), best["val_loss"]),
+        (y[data.train], (1,), best["train_loss"]),
+    )
     return replace(
         judged,
         metrics=found,
@@ -174,6 +180,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         notes=() if judged.confusion[:, 1].any() else (silent,),
         loss=settings.loss,
         mistake=_worst_mistake(model, data),
+        unlearned=failure,
     )
 
 

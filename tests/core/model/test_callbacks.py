@@ -5,7 +5,7 @@ import pytest
 
 import braininabox as bb
 from brainbox_core.errors import ConvergenceError, UsageError
-from brainbox_core.model.callbacks import Callback, EarlyStopping, ModelCheckpoint, lower_is_better
+from brainbox_core.model.callbacks import Callback, EarlyStopping, ModelCheckpoint, direction, lower_is_better
 
 X = np.linspace(-1, 1, 24, dtype=np.float32).reshape(12, 2)
 Y = X[:, :1] * 2 + 1
@@ -139,6 +139,29 @@ def test_a_metric_that_is_not_there_is_an_error_that_says_which_are(callback):
         UsageError, match=r"there is no metric 'val_loss': expected epoch, train_loss, .*validation data"
     ):
         model().fit(X, Y, callbacks=[callback])
+
+
+def test_the_direction_is_known_or_given_or_refused():
+    for name in ("val_nll", "val_mape", "val_brier", "rmse", "val_cross_entropy", "val_wer", "score_error"):
+        assert direction(name) == -1, name
+    for name in ("val_f1", "val_roc_auc", "val_r2", "top5_accuracy", "val_average_precision", "mcc", "val_mAP"):
+        assert direction(name) == 1, name
+    for make in (EarlyStopping, lambda name, **more: ModelCheckpoint("x", name, **more)):
+        with pytest.raises(UsageError, match="'val_heat' does not say whether less is better; give `mode`"):
+            make("val_heat")
+        with pytest.raises(UsageError, match=r"^mode: expected auto, min or max, got 'lower'$"):
+            make("val_heat", mode="lower")
+        assert make("val_heat", mode="min").sign == -1 and make("val_loss", mode="max").sign == 1
+    assert losses(EarlyStopping("val_heat", 1, mode="min"), [3, 2, 1, 1], "val_heat") == 4
+    assert losses(EarlyStopping("val_loss", 1, mode="max"), [3, 2], "val_loss") == 2
+
+
+def test_a_callback_begins_anew_with_each_training(tmp_path):
+    stopper, keeper = EarlyStopping("train_loss", patience=2), ModelCheckpoint(tmp_path / "best", "train_loss")
+    for scale in (1, 2, 3):
+        trained = model()
+        assert len(trained.fit(X * scale, Y * scale * 10, epochs=6, callbacks=[stopper, keeper])) == 6
+        assert np.array_equal(bb.Sequential.load(tmp_path / "best").predict(X), trained.predict(X))
 
 
 def test_early_stopping_in_a_real_run():

@@ -450,6 +450,43 @@ def test_a_loaded_model_can_be_trained_further(tmp_path):
     assert loaded.fit(NARROW, FEW, epochs=5)[-1]["train_loss"] < model.evaluate(NARROW, FEW)["loss"]
 
 
+def test_epochs_go_on_in_a_loaded_model(tmp_path):
+    model = ready([L.Linear(3)], NARROW, FEW, epochs=4)
+    model.save(tmp_path / "m")
+    loaded = bb.Sequential.load(tmp_path / "m")
+    loaded.compile(optimizer=bb.optimizers.Adam(), loss=bb.loss.CrossEntropy())
+    assert loaded.epoch == 4 and loaded.fit(NARROW, FEW)[0]["epoch"] == 5
+
+
+class Doubled(bb.loss.CrossEntropy):
+    def measure(self, outputs, y):
+        return super().measure(outputs, y) * 2
+
+
+class CrossEntropy(Doubled):
+    """Has the name of a loss that files know, and is another."""
+
+
+@pytest.mark.parametrize("loss", [Doubled, CrossEntropy])
+def test_a_model_with_a_loss_of_ones_own_loads_without_it(loss, tmp_path):
+    keeper = bb.callbacks.ModelCheckpoint(tmp_path / "m", "train_loss")
+    model = ready([L.Linear(3)], NARROW, FEW, loss(), callbacks=[keeper])
+    loaded = bb.Sequential.load(tmp_path / "m")
+    assert np.array_equal(loaded.predict(NARROW), model.predict(NARROW))
+    with pytest.raises(UsageError, match=r"evaluate\(\) before compile"):
+        loaded.evaluate(NARROW, FEW)
+    loaded.save(tmp_path / "again")  # says nothing of a loss that is not there
+    assert "loss" not in saving.load_model(tmp_path / "again")[1]
+
+
+def test_every_loss_of_ours_comes_back_from_a_file(tmp_path):
+    for loss in (bb.loss.MSE(), bb.loss.BinaryCrossEntropy((1, 3)), bb.loss.SquaredError()):
+        ready([L.Linear(1)], NARROW, (FEW[:, None] > 0), loss).save(tmp_path / "m")
+        assert type(bb.Sequential.load(tmp_path / "m").loss) is type(loss)
+    ready([L.Linear(3)], NARROW, FEW, bb.loss.CrossEntropy(ignore=np.int64(-1))).save(tmp_path / "m")
+    assert bb.Sequential.load(tmp_path / "m").loss.ignore == -1
+
+
 def test_the_kind_of_model_is_asked_for(tmp_path):
     model = ready([L.Linear(3)], NARROW, FEW)
     model.meta = {"kind": "rnn"}

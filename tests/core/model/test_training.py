@@ -493,3 +493,62 @@ def test_a_layer_that_breaks_its_promise_of_a_shape_is_found_by_the_loss():
     model.compile(bb.optimizers.SGD(), bb.loss.MSE())
     with pytest.raises(UsageError, match="every output needs a target of its own"):
         model.fit(X, X[:, :1])
+
+
+# --- what a mean is over ---------------------------------------------------------------------------------------------
+
+
+def still(loss, outputs):
+    model = bb.Sequential([L.Linear(outputs)])
+    model.compile(bb.optimizers.SGD(lr=1e-12), loss)
+    return model
+
+
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_the_training_loss_is_the_mean_over_the_labels_that_count(one_hot):
+    labels = np.array([0, 1, 2, 2, 2, 0, 1])
+    y = np.eye(3)[labels] if one_hot else labels
+    model = still(bb.loss.CrossEntropy(ignore=2), 3)
+    logs = model.fit(X[:7], y, batch_size=2, validation_data=(X[:7], y))[0]
+    assert logs["train_loss"] == pytest.approx(logs["val_loss"], rel=1e-5)
+
+
+def test_the_training_loss_with_class_weights_is_that_of_all_rows():
+    y, model = (Y[:7, None] > 0), still(bb.loss.BinaryCrossEntropy((1, 9)), 1)
+    logs = model.fit(X[:7], y, batch_size=3, validation_data=(X[:7], y))[0]
+    assert logs["train_loss"] == pytest.approx(logs["val_loss"], rel=1e-5)
+
+
+def test_a_batch_without_a_label_that_counts_is_passed_over():
+    y, model = np.array([0, -1, -1, -1]), still(bb.loss.CrossEntropy(ignore=-1), 3)
+    logs = model.fit(X[:4], y, batch_size=1)[0]
+    assert model.optimizer.steps == 1
+    assert logs["train_loss"] == pytest.approx(model.evaluate(X[:4], y)["loss"], rel=1e-5)
+    nothing = np.full(4, -1)
+    with pytest.raises(UsageError, match="none of the training targets counts"):
+        model.fit(X[:4], nothing)
+    with pytest.raises(UsageError, match="none of the targets counts"):
+        model.fit(X[:4], y, epochs=10**9, validation_data=(X[:4], nothing))
+
+
+def test_a_single_row_left_over_is_refused_before_training_where_batches_are_compared():
+    model = mlp(extra=[L.BatchNorm()])
+    with pytest.raises(UsageError, match=r"one of 33 rows in batches of 32 is left alone; .*drop_last=True"):
+        model.fit(X[:33], Y[:33], batch_size=32)
+    assert model.optimizer.steps == 0
+    model.fit(X[:33], Y[:33], batch_size=32, drop_last=True)
+    assert model.optimizer.steps == 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_evaluate_refuses_what_predict_refuses(bad):
+    model = mlp()
+    model.fit(X, Y)
+    spoilt = X.copy()
+    spoilt[3] = bad
+    with pytest.raises(ConvergenceError, match=r"the loss is nan; clean the inputs"):
+        model.evaluate(spoilt, Y)
+    hidden = np.where(np.arange(40) == 3, -1, Y)
+    model.compile(bb.optimizers.SGD(), bb.loss.CrossEntropy(ignore=-1))
+    with pytest.raises(ConvergenceError, match="the loss is"):
+        model.evaluate(spoilt, hidden)

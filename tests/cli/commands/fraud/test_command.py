@@ -268,7 +268,7 @@ def test_settings_that_cannot_be(words, expected, tmp_path, monkeypatch):
 def test_a_reproduction_names_what_was_chosen(tmp_path):
     write_transactions(tmp_path / "x.csv")
     words = ["--data", "x.csv", "--split", "stratified", "--drop", "Time", "--threshold", "recall=0.9"]
-    words += ["--class-weight", "3", "--batch-size", "full", "--epochs", "2", "--folds", "2"]
+    words += ["--class-weight", "3", "--batch-size", "full", "--epochs", "60", "--folds", "2"]
     done = brainbox("fraud", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     line = next(line for line in done.stdout.splitlines() if line.startswith("reproduce"))

@@ -1,0 +1,114 @@
+"""Which numbers a chain of layers can give at all, and whether those are numbers that a loss can be small for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from brainbox_core import layers
+from brainbox_core.errors import UsageError
+from brainbox_core.layers import Layer
+from brainbox_core.layers.base import Shape
+from brainbox_core.loss import MSE, BinaryCrossEntropy, CrossEntropy, Loss
+
+Range = tuple[float, float]
+
+_ANY: Range = (-math.inf, math.inf)
+
+
+def _leaky(layer: Any, inputs: Range) -> Range:
+    low, high = (bound if bound > 0 else layer.slope * bound if layer.slope else 0.0 for bound in inputs)
+    return low, high
+
+
+# What comes out of a layer, from what goes in; the pools, Flatten and Dropout keep the range that they get. Layers that
+# are not named here, as those with weights and those of a user's own, may give any number.
+_RANGES: dict[type[Layer], Callable[[Any, Range], Range]] = {
+    layers.Softmax: lambda layer, inputs: (0.0, 1.0),
+    layers.Sigmoid: lambda layer, inputs: (0.0, 1.0),
+    layers.Tanh: lambda layer, inputs: (-1.0, 1.0),
+    layers.RNN: lambda layer, inputs: (-1.0, 1.0),
+    layers.GRU: lambda layer, inputs: (-1.0, 1.0),
+    layers.LSTM: lambda layer, inputs: (-1.0, 1.0),
+    layers.ReLU: lambda layer, inputs: (max(inputs[0], 0.0), max(inputs[1], 0.0)),
+    layers.LeakyReLU: _leaky,
+    layers.Flatten: lambda layer, inputs: inputs,
+    layers.Dropout: lambda layer, inputs: inputs,
+    layers.MaxPool: lambda layer, inputs: inputs,
+    layers.AvgPool: lambda layer, inputs: inputs,
+}
+_KEEP = (layers.Flatten, layers.Dropout)
+_POOLS = (layers.MaxPool, layers.AvgPool)
+
+
+def check_head(chain: Sequence[Layer], shapes: Sequence[Shape] | None, loss: Loss) -> None:
+    """Refuse layers that end in numbers for which the loss can never be right.
+
+    Args:
+        chain: the layers in order.
+        shapes: of one input and of one output of each layer; None as long as the model is not built.
+
+    Raises:
+        UsageError: logits that cannot be any number, a softmax over one unit, or a single class.
+    """
+    name = type(loss).__name__
+    (low, high), at, pooled = _reach(chain)
+    if loss.takes_logits and at is not None:
+        # Behind a pool numbers from 0 will do for classes: only their differences count (Iandola et al., SqueezeNet).
+        fine = math.isinf(high) and pooled and isinstance(loss, CrossEntropy)
+        if not fine:
+            what = f"{name} takes logits"
+            if isinstance(at, layers.Softmax) and isinstance(loss, CrossEntropy):
+                what += ", and would take a softmax twice"
+            elif not (isinstance(at, layers.Sigmoid) and isinstance(loss, BinaryCrossEntropy)):
+                what += f", which may be any number, and {at.label} gives {_words(low, high)}"
+            recurrent = isinstance(at, layers.RNN | layers.GRU | layers.LSTM)
+            fix = "add bb.layers.Linear(...) behind it" if recurrent else f"remove {at.label}"
+            if type(loss).__module__ != Loss.__module__:
+                fix += f", or set `takes_logits = False` in {name} if it takes probabilities"
+            raise UsageError(what, fix=fix)
+    if shapes is None:
+        return
+    for layer, shape in zip(chain, shapes[1:], strict=True):
+        if isinstance(layer, layers.Softmax) and shape[-1:] == (1,):
+            what = f"{layer.label} is a softmax over one unit, which is 1 whatever goes in"
+            raise UsageError(what, fix="use bb.layers.Sigmoid() for one probability, or two units and more")
+    if isinstance(loss, CrossEntropy) and shapes[-1][-1:] == (1,):
+        what = f"{name} tells classes apart, and the model has one output"
+        raise UsageError(what, fix="use bb.loss.BinaryCrossEntropy() for yes or no, or an output for each class")
+
+
+def check_reach(chain: Sequence[Layer], loss: Loss, y: np.ndarray) -> None:
+    """Refuse quantities as targets that the model's last layer cannot give."""
+    (low, high), at, _ = _reach(chain)
+    if at is None or not isinstance(loss, MSE) or not y.size:
+        return
+    least, most = float(y.min()), float(y.max())
+    slack = 1e-6  # a scaler that brings targets to 1 may end a rounding error above it
+    if least < low - slack or most > high + slack:
+        what = f"{at.label} gives {_words(low, high)}, and the targets lie from {least:g} to {most:g}"
+        fix = "bring the targets into its range, or end in a bb.layers.Linear(...) without it"
+        raise UsageError(what, fix=fix)
+
+
+def _reach(chain: Sequence[Layer]) -> tuple[Range, Layer | None, bool]:
+    """The range of the outputs, the layer that bounds them (None if nothing does), and whether a pool comes behind."""
+    reach: Range = _ANY
+    at: Layer | None = None
+    pooled = False
+    for layer in chain:
+        before, reach = reach, next((f(layer, reach) for kind, f in _RANGES.items() if isinstance(layer, kind)), _ANY)
+        if reach == _ANY:
+            at, pooled = None, False
+        elif isinstance(layer, _POOLS):
+            pooled = True
+        elif not isinstance(layer, _KEEP) and (reach != before or at is None):
+            at, pooled = layer, False
+    return reach, at, pooled
+
+
+def _words(low: float, high: float) -> str:
+    return f"{low:g} and more" if math.isinf(high) else f"only {low:g} to {high:g}"
