@@ -150,10 +150,14 @@ def _run(lesson: Lesson, reporter: Reporter, values: dict, given: set[str]) -> E
         return ExitCode.OK
     files = {name: values[name] for name, choice in lesson.choices.items() if _panel(choice) == options.OUTPUT}
     files = {name: path for name, path in files.items() if isinstance(path, Path)}
-    _check_files(lesson, reporter, files, force)
+    _check_files(lesson, reporter, files)
     reporter.document.set(seed=values["seed"], config=values)
     named = SimpleNamespace(**values)
-    reporter.say((f"{lesson.noun}: ", "bold cyan"), " | ".join(lesson.headline(named)), wrap=True)
+    headline = " | ".join(lesson.headline(named))
+    for path in files.values():
+        if not force and path != STDOUT and path.parent != default_folder(lesson.noun):
+            require_ours(path)
+    reporter.say((f"{lesson.noun}: ", "bold cyan"), headline, wrap=True)
     outcome = lesson.run(reporter, named)
     reporter.document.set(result=outcome.result, metrics=outcome.metrics, history=outcome.history)
     for name, content in outcome.files.items():
@@ -167,8 +171,8 @@ def _run(lesson: Lesson, reporter: Reporter, values: dict, given: set[str]) -> E
     return reporter.fail(outcome.failure) if outcome.failure else ExitCode.OK
 
 
-def _check_files(lesson: Lesson, reporter: Reporter, files: Mapping[str, Path], force: bool) -> None:
-    """Find out before the work whether every file can and may be written; make way on standard output for one."""
+def _check_files(lesson: Lesson, reporter: Reporter, files: Mapping[str, Path]) -> None:
+    """Find out before the work whether every file can be written; make way on standard output for one."""
     flags: dict[str, str] = {}
     for name, path in files.items():
         flag = options.flag_of(lesson.choices[name])
@@ -179,8 +183,6 @@ def _check_files(lesson: Lesson, reporter: Reporter, files: Mapping[str, Path], 
         flags[os.path.realpath(path)] = flag
         if path != STDOUT:
             ours = path.parent == default_folder(lesson.noun)
-            if not (ours or force):
-                require_ours(path)
             if path.parent.exists() or not ours:  # our own folder is made when there is something to put into it
                 check_writable(path)
         elif reporter.json:

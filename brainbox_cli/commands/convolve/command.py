@@ -102,6 +102,7 @@ def _source(values: SimpleNamespace) -> str:
 
 def _headline(values: SimpleNamespace) -> list[str]:
     source = _source(values)
+    _check_paths(source, {"--out": values.out, "--plot": values.plot})
     named = f"{source} (built in)" if source in BUILT_IN else "standard input" if source == "-" else source
     turned = ", turned by 180 degrees" if values.flip else ""
     border = f", {values.border} border" if values.padding == "same" else ""
@@ -116,7 +117,6 @@ def _run(reporter: Reporter, values: SimpleNamespace) -> Outcome:
     source, chosen, explain = _source(values), parse_kernel(values.kernel), values.explain
     if values.flip:
         chosen = chosen.turned
-    _check_paths(source, {"--out": values.out, "--plot": values.plot})
     with reporter.working("reading the picture"):
         from brainbox_core.tasks.convolve import apply as task
 

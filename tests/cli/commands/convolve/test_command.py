@@ -287,7 +287,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_any_work(run, tmp_path)
 
 
 def test_a_list_needs_no_place_to_write(run, tmp_path):
-    (tmp_path / "output.png").mkdir()
+    (tmp_path / OUTPUT).mkdir(parents=True)
     assert run("--list")[0] == 0
     assert run()[0] == 3
 
@@ -297,7 +297,7 @@ def test_a_plot(run, tmp_path):
     assert code == 0 and fields["artifacts"] == {"out": "o.png", "plot": "p.png"}
     drawn = pixels(tmp_path / "p.png")
     assert drawn.shape[1] > 1000 and len(np.unique(drawn.reshape(-1, drawn.shape[2]), axis=0)) > 1000
-    assert run("--plot")[1]["artifacts"] == {"out": "output.png", "plot": "convolve.png"}
+    assert run("--plot")[1]["artifacts"] == {"out": OUTPUT, "plot": "brainbox-out/convolve/convolve.png"}
 
 
 def test_a_photo(run, tmp_path):
