@@ -52,7 +52,7 @@ class BrainboxError(Exception):
     def __init__(self, what: str, *, where: str = "", expected: object = "", got: object = "", fix: str = ""):
         self.what, self.where, self.fix = (printable(text, _LONGEST) for text in (what, where, fix))
         self.expected, self.got = (printable(str(text), _LONGEST) for text in (expected, got))
-        super().__init__(f"{self.line}; {fix}" if fix else self.line)
+        super().__init__(f"{self.line}; {self.fix}" if fix else self.line)
 
     @property
     def line(self) -> str:
