@@ -150,16 +150,19 @@ def _run(
             show_step(reporter, chosen, step, explain, result.absolute)
     show_preview(reporter, photo.pixels, result.pixels)
     show_result(reporter, result)
+    record, filtered = _record(chosen, result, out, steps, explain), result.pixels
+    metrics = {
+        "primary": "clipped",
+        "clipped": (result.clipped_low + result.clipped_high) / result.values.size,
+        "minimum": float(result.values.min()),
+        "maximum": float(result.values.max()),
+    }
+    del result  # the sums take four times the picture's memory
     return Outcome(
-        result=_record(chosen, result, out, steps, explain),
-        metrics={
-            "primary": "clipped",
-            "clipped": (result.clipped_low + result.clipped_high) / result.values.size,
-            "minimum": float(result.values.min()),
-            "maximum": float(result.values.max()),
-        },
-        files={"out": _encoded(reporter, result.pixels, out)}
-        | ({"plot": _picture(reporter, photo.pixels, chosen, result.pixels)} if plot else {}),
+        result=record,
+        metrics=metrics,
+        files={"out": _encoded(reporter, filtered, out)}
+        | ({"plot": _picture(reporter, photo.pixels, chosen, filtered)} if plot else {}),
         try_next=("convolve", "--list")
         if source != DEFAULT_PICTURE
         else ("convolve", "portrait", "--kernel", "outline"),

@@ -12,15 +12,18 @@ BLOCK = 2**16  # bytes
 WHERE = "standard input"
 
 
-def messages_from(stream: BinaryIO, note: Callable[[str], object]) -> Iterator[list[str]]:
+def messages_from(stream: BinaryIO, note: Callable[[str], object]) -> Iterator[list[str | InputError]]:
     r"""The messages of a stream, one a line, as many at a time as have arrived.
 
     Args:
         stream: bytes in UTF-8, or else Windows-1252.
         note: is told of the first line that is not UTF-8.
 
+    Returns:
+        Blocks of messages; in the place of one that holds a NUL character stands why.
+
     Raises:
-        InputError: there are none, one is over 1 MiB long, or a line holds a NUL character.
+        InputError: there are none, or one is over 1 MiB long.
 
     Example:
         >>> import io
@@ -33,7 +36,8 @@ def messages_from(stream: BinaryIO, note: Callable[[str], object]) -> Iterator[l
         *lines, rest = (rest + block).split(b"\n")
         yield [decode(line, number + place) for place, line in enumerate(lines, 1)]
         number += len(lines)
-        _require_short(rest, number + 1)
+        if len(rest) > LONGEST:  # whether it ever ends nobody knows
+            raise _too_long(number + 1)
     if rest:
         number += 1
         yield [decode(rest, number)]
@@ -45,30 +49,26 @@ class _Decoder:
     def __init__(self, note: Callable[[str], object]):
         self._note, self._told = note, False
 
-    def __call__(self, line: bytes, number: int) -> str:
-        _require_short(line, number)
+    def __call__(self, line: bytes, number: int) -> str | InputError:
+        where = f"{WHERE} line {number}"
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
+        if len(line) > LONGEST:
+            return _too_long(number)
         if b"\0" in line:
-            what, fix = (
-                "holds a NUL character: this is no text",
-                "pipe text in UTF-8 into the command, a message a line",
-            )
-            raise InputError(what, where=f"{WHERE} line {number}", fix=fix)
+            fix = "pipe text in UTF-8 into the command, a message a line"
+            return InputError("holds a NUL character: this is no text", where=where, fix=fix)
         line = line.removesuffix(b"\r")
         try:
             return line.decode()
         except UnicodeDecodeError as error:
             if not self._told:
                 byte = line[error.start]
-                self._note(
-                    f"{WHERE} line {number}: byte 0x{byte:02x} is not UTF-8; such lines are read as Windows-1252"
-                )
+                self._note(f"{where}: byte 0x{byte:02x} is not UTF-8; such lines are read as Windows-1252")
                 self._told = True
             return line.decode("cp1252", errors="replace")
 
 
-def _require_short(line: bytes, number: int) -> None:
-    if len(line) > LONGEST:
-        what = f"the message is too long (over {LONGEST:,} bytes)"
-        raise InputError(what, where=f"{WHERE} line {number}", fix="put one message on each line")
+def _too_long(number: int) -> InputError:
+    what = f"the message is too long (over {LONGEST:,} bytes)"
+    return InputError(what, where=f"{WHERE} line {number}", fix="put one message on each line")

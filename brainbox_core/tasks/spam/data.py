@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,8 @@ from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tasks import contract
 from brainbox_core.tasks.contract import HeldOut, Progress
-from brainbox_core.tasks.spam.settings import BUILT_IN, Settings
+from brainbox_core.tasks.learning import folds
+from brainbox_core.tasks.spam.settings import BUILT_IN, BUILT_IN_BLOCK, Settings
 from brainbox_core.text.bag_of_words import BagOfWords
 from brainbox_core.text.messages import Messages, read_messages
 from brainbox_core.text.tokens import tokenize
@@ -34,6 +36,7 @@ class Data(contract.Data):
         rows: the features of all of them, (n, columns).
         bag: what made these features, fitted to the training part.
         train, val, test: the numbers of the messages to learn from, to choose the epoch by, and to judge by.
+        blocks: of the built-in messages, which of them were made from the same sentences; these stay together.
     """
 
     texts: list[str]
@@ -43,6 +46,7 @@ class Data(contract.Data):
     train: np.ndarray
     val: np.ndarray
     test: np.ndarray
+    blocks: np.ndarray | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -55,32 +59,66 @@ class Data(contract.Data):
 
 def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     """The messages that the settings name, without repetitions, divided at random with the same share of spam each."""
-    texts, labels, found, notes = _read(settings.data, progress)
+    texts, labels, found, notes, blocks = _read(settings.data, progress)
     if min(counts := np.bincount(labels, minlength=2)) < FEWEST:
         what = f"has {counts[1]:,} spam and {counts[0]:,} ham messages"
         raise InputError(what, where=found.name, expected=f"at least {FEWEST} of each", fix="add more of both kinds")
-    rest, test = stratified_split(labels, TEST_SPLIT, settings.seed)
+    rest, test = split(labels, blocks, TEST_SPLIT, settings.seed)
     rest = stream(settings.seed, "limit").permutation(rest)[: settings.limit]
-    train, val = stratified_split(labels[rest], settings.val_split, settings.seed)
+    train, val = split(labels[rest], None if blocks is None else blocks[rest], settings.val_split, settings.seed)
     train, val = rest[train], rest[val]
     if len(set(labels[train].tolist())) < 2:
         raise UsageError(
             f"the {len(train):,} messages to train on are all of one kind", fix="use a larger `limit` or fewer held out"
         )
     bag = bag_for(settings).fit([texts[number] for number in train], progress)
-    return Data(found.name, found.sha256, notes, texts, labels, bag.transform(texts), bag, train, val, test)
+    return Data(found.name, found.sha256, notes, texts, labels, bag.transform(texts), bag, train, val, test, blocks)
 
 
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
     """What a filter is judged by: the messages of its own data that it never saw, or all of another file's."""
     bag = BagOfWords.from_config(model.meta["features"], "the model")
-    texts, labels, found, notes = _read(name, progress)
+    texts, labels, found, notes, blocks = _read(name, progress)
     if len(set(labels.tolist())) < 2:
         raise InputError(f"has only {'spam' if labels[0] else 'ham'}", where=found.name, fix="add the other kind")
     own = found.sha256 == model.meta["data"]["sha256"]
-    test = stratified_split(labels, TEST_SPLIT, model.seed)[1] if own else np.arange(len(texts))
+    test = split(labels, blocks, TEST_SPLIT, model.seed)[1] if own else np.arange(len(texts))
     none = np.arange(0)
     return Data(found.name, found.sha256, notes, texts, labels, bag.transform(texts), bag, none, none, test)
+
+
+def split(labels: np.ndarray, blocks: np.ndarray | None, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of most messages and of a share of them: at random, or whole blocks.
+
+    Example:
+        >>> rest, some = split(np.array([0, 1] * 4), np.repeat([0, 1, 2, 3], 2), 0.25, seed=0)
+        >>> len(rest), some // 2
+        (6, array([2, 2]))
+    """
+    different = np.unique(blocks) if blocks is not None else np.arange(0)
+    if len(different) < 2 or not 0 < share < 1:
+        return stratified_split(labels, share, seed)
+    count = min(max(round(share * len(different)), 1), len(different) - 1)
+    own = np.isin(blocks, stream(seed, "blocks").permutation(different)[:count])
+    return np.flatnonzero(~own), np.flatnonzero(own)
+
+
+def folds_of(data: Data, count: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The parts of a cross-validation, as of `folds`: at random, or whole blocks.
+
+    Raises:
+        UsageError: there are fewer blocks than parts.
+    """
+    if data.blocks is None:
+        yield from folds(data.labels, count, seed)
+        return
+    different = stream(seed, "folds").permutation(np.unique(data.blocks))
+    if count > len(different):
+        what = f"`folds {count}` is more than there are groups of sentences in the built-in messages"
+        raise UsageError(what, expected=f"at most {len(different)}")
+    for fold in range(count):
+        own = np.isin(data.blocks, different[fold::count])
+        yield np.flatnonzero(~own), np.flatnonzero(own)
 
 
 def bag_for(settings: Settings) -> BagOfWords:
@@ -88,8 +126,10 @@ def bag_for(settings: Settings) -> BagOfWords:
     return BagOfWords(settings.ngrams, settings.chars, settings.vocabulary, settings.counts)
 
 
-def _read(name: str, progress: Progress | None) -> tuple[list[str], np.ndarray, Messages, tuple[str, ...]]:
-    """The different texts of a file with their labels, and notes on it.
+def _read(
+    name: str, progress: Progress | None
+) -> tuple[list[str], np.ndarray, Messages, tuple[str, ...], np.ndarray | None]:
+    """The different texts of a file with their labels, notes on it, and the blocks of the built-in ones.
 
     Texts are the same if their words and marks are: a repetition in the test part would have been learned by heart.
     """
@@ -111,4 +151,5 @@ def _read(name: str, progress: Progress | None) -> tuple[list[str], np.ndarray, 
     if contradictions:
         notes.append(f"{contradictions:,} of them are labelled differently from the first, whose label counts")
     kept = list(first.values())
-    return [found.texts[number] for number in kept], found.labels[kept], found, tuple(notes)
+    blocks = np.array(kept) // BUILT_IN_BLOCK if name == BUILT_IN else None
+    return [found.texts[number] for number in kept], found.labels[kept], found, tuple(notes), blocks

@@ -19,8 +19,8 @@ from brainbox_core.model.callbacks import Callback, EarlyStopping
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tasks import contract
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
-from brainbox_core.tasks.learning import folds, linear, optimizer
-from brainbox_core.tasks.spam.data import Data, bag_for, load_test_data
+from brainbox_core.tasks.learning import linear, optimizer
+from brainbox_core.tasks.spam.data import Data, bag_for, folds_of, load_test_data
 from brainbox_core.tasks.spam.data import load_data as load_data  # a task answers all calls of the contract
 from brainbox_core.tasks.spam.settings import BUILT_IN, USUAL_LENGTH, Settings
 from brainbox_core.tensor import Tensor
@@ -261,7 +261,7 @@ def _judge(labels: np.ndarray, p: np.ndarray, threshold: float, part: str = "tes
 def _cross_validate(settings: Settings, data: Data) -> dict[str, float]:
     """Figures of all messages together, each judged by a model that was trained on the other parts without it."""
     y, p = data.labels[:, None].astype(np.float32), np.empty(len(data.labels))
-    for rest, test in folds(data.labels, settings.folds, settings.seed):
+    for rest, test in folds_of(data, settings.folds, settings.seed):
         bag = bag_for(settings).fit([data.texts[number] for number in rest])
         rows = bag.transform(data.texts)
         model = _model(settings, rows.take(rest))
