@@ -128,9 +128,9 @@ def _predict(
             progress(len(found), len(names))
     digits = [digit for digit in found if not isinstance(digit, InputError)]
     predictions = iter(task.predict(model, np.stack(digits), top=top) if digits else ())
-    for name, digit in zip(names, found, strict=True):
-        if isinstance(digit, InputError):
-            yield Refused(name, digit)
+    for name, seen in zip(names, found, strict=True):
+        if isinstance(seen, InputError):
+            yield Refused(name, seen)
             continue
         prediction = next(predictions)
         others = "".join(f", {label} ({share:.1%})" for label, share in prediction.top[1:])
@@ -149,7 +149,7 @@ def _predict(
                 "probability": prediction.probability,
                 "top": [{"label": str(label), "probability": share} for label, share in prediction.top],
             },
-            below=tuple(as_text(digit, reporter.beside.unicode).splitlines()) if show else (),
+            below=tuple(as_text(seen, reporter.beside.unicode).splitlines()) if show else (),
         )
 
 

@@ -68,15 +68,20 @@ def _predict(
 ) -> Iterator[Answer | Refused]:
     """Typed messages are shown with their words; those of standard input are answered as they come."""
     spam_filter = task.SpamFilter(model, threshold)
+    told: list[str] = []
     if texts == ["-"]:
         for block in messages_from(standard_input("messages, one a line,"), reporter.note):
-            predictions = iter(spam_filter.predict([text for text in block if isinstance(text, str)]))
+            readable = [text for text in block if isinstance(text, str)]
+            predictions = iter(spam_filter.predict(readable))
+            if not told and (told := spam_filter.remarks(readable)):
+                reporter.warn(*told)
             for text in block:
                 if isinstance(text, InputError):
                     yield Refused("-", text)
                 else:
                     yield _answer(reporter, spam_filter, text, next(predictions), why, in_stream=True)
         return
+    reporter.warn(*spam_filter.remarks(texts))
     for text, prediction in zip(texts, spam_filter.predict(texts), strict=True):
         words = task.words(text)
         shown = ", ".join(printable(word, 40) for word in words[:WORDS]) + (", ..." if len(words) > WORDS else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +20,12 @@ from brainbox_core.tasks.learning import folds
 from brainbox_core.tasks.spam.settings import BUILT_IN, BUILT_IN_BLOCK, Settings
 from brainbox_core.text.bag_of_words import BagOfWords
 from brainbox_core.text.messages import Messages, read_messages
-from brainbox_core.text.tokens import tokenize
+from brainbox_core.text.tokens import is_word, tokenize
 
 TEST_SPLIT = 0.2
+LONGER = 2  # times the usual length that make texts of another kind
+STRANGER = 2  # times the usual share of unknown words
+FEWEST_WORDS = 20  # that say something about the share of known ones
 FEWEST = 5  # of each kind, so that every part has some of both
 
 
@@ -53,6 +56,11 @@ class Data(contract.Data):
         return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
 
     @property
+    def val_texts(self) -> list[str]:
+        """The messages to choose the epoch by."""
+        return [self.texts[number] for number in self.val]
+
+    @property
     def held_out(self) -> HeldOut:
         return HeldOut([self.texts[number] for number in self.test], self.labels[self.test])
 
@@ -81,6 +89,7 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     texts, labels, found, notes, blocks = _read(name, progress)
     if len(set(labels.tolist())) < 2:
         raise InputError(f"has only {'spam' if labels[0] else 'ham'}", where=found.name, fix="add the other kind")
+    notes = (*notes, *remarks(bag, model.meta.get("usual"), texts))
     own = found.sha256 == model.meta["data"]["sha256"]
     test = split(labels, blocks, TEST_SPLIT, model.seed)[1] if own else np.arange(len(texts))
     none = np.arange(0)
@@ -95,8 +104,7 @@ def split(labels: np.ndarray, blocks: np.ndarray | None, share: float, seed: int
         >>> len(rest), some // 2
         (6, array([2, 2]))
     """
-    different = np.unique(blocks) if blocks is not None else np.arange(0)
-    if len(different) < 2 or not 0 < share < 1:
+    if blocks is None or len(different := np.unique(blocks)) < 2 or not 0 < share < 1:
         return stratified_split(labels, share, seed)
     count = min(max(round(share * len(different)), 1), len(different) - 1)
     own = np.isin(blocks, stream(seed, "blocks").permutation(different)[:count])
@@ -119,6 +127,49 @@ def folds_of(data: Data, count: int, seed: int) -> Iterator[tuple[np.ndarray, np
     for fold in range(count):
         own = np.isin(data.blocks, different[fold::count])
         yield np.flatnonzero(~own), np.flatnonzero(own)
+
+
+def usual(bag: BagOfWords, train: Sequence[str], val: Sequence[str]) -> dict[str, float]:
+    """What messages are like: how many words 95 % of them have at most, and the share of known words in unseen ones."""
+    lengths, _ = _words(bag, train)
+    return {"words": float(np.quantile(lengths, 0.95)), "known": _share_known(bag, val)}
+
+
+def remarks(bag: BagOfWords, known: object, texts: Sequence[str]) -> list[str]:
+    """How texts differ from those that a filter was trained on, where that makes its answers worth little.
+
+    Args:
+        bag: of the filter.
+        known: what `usual` gave for its training; nothing is said without.
+        texts: what it is asked about.
+    """
+    if not isinstance(known, dict) or not all(type(known.get(name)) is float for name in ("words", "known")):
+        return []
+    lengths, found = _words(bag, texts)
+    said = []
+    if len(lengths) and np.median(lengths) > LONGER * max(known["words"], 1):
+        said.append(
+            f"the texts have {np.median(lengths):,.0f} words, those of the training up to {known['words']:,.0f}:"
+            " train on texts of this kind"
+        )
+    unknown, expected = lengths.sum() - found.sum(), (1 - known["known"]) * lengths.sum()
+    if lengths.sum() >= FEWEST_WORDS and unknown > STRANGER * expected and unknown > 0.3 * lengths.sum():
+        said.append(
+            f"{found.sum() / lengths.sum():.0%} of the words are known, of new texts like those of the training"
+            f" {known['known']:.0%}: train on texts of this kind"
+        )
+    return said
+
+
+def _share_known(bag: BagOfWords, texts: Sequence[str]) -> float:
+    lengths, found = _words(bag, texts)
+    return float(found.sum() / max(lengths.sum(), 1))
+
+
+def _words(bag: BagOfWords, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """How many words each text has, and how many of them have a column; in a hashed vocabulary all have."""
+    counts = [(sum(map(is_word, tokenize(text))), sum(1 for _ in bag.word_columns(text))) for text in texts]
+    return np.array(counts, np.int64).reshape(-1, 2)[:, 0], np.array(counts, np.int64).reshape(-1, 2)[:, 1]
 
 
 def bag_for(settings: Settings) -> BagOfWords:
