@@ -65,7 +65,9 @@ def check_gradients(
     weights = stream(seed, "gradcheck").uniform(0.5, 1.5, result.shape)
     result.backward(weights)
 
-    def value(values: list[np.ndarray]) -> complex:
+    def moved(which: int, index: tuple[int, ...], step: complex) -> complex:
+        values = [a.astype(complex) if isinstance(step, complex) else a.copy() for a in point]
+        values[which][index] += step
         with no_grad():
             return (function(*map(Tensor, values)).data * weights).sum()
 
@@ -77,19 +79,13 @@ def check_gradients(
         if gradient.shape != array.shape:
             raise UsageError("a gradient has another shape than its value", expected=array.shape, got=gradient.shape)
         for index in np.ndindex(array.shape):
-
-            def moved(step: complex, which=which, index=index) -> complex:
-                values = [a.astype(complex) if isinstance(step, complex) else a.copy() for a in point]
-                values[which][index] += step
-                return value(values)
-
-            here, up, down = value(point), moved(_DIFFERENCE_STEP), moved(-_DIFFERENCE_STEP)
+            here, up, down = (moved(which, index, step) for step in (0.0, _DIFFERENCE_STEP, -_DIFFERENCE_STEP))
             right, left = (up - here) / _DIFFERENCE_STEP, (here - down) / _DIFFERENCE_STEP
             if abs(right - left) > _KINK * max(1.0, abs(right), abs(left)):
                 skipped += 1
                 continue
             derivative = (up - down) / (2 * _DIFFERENCE_STEP)
             if method == "complex":
-                derivative = moved(complex(0, _COMPLEX_STEP)).imag / _COMPLEX_STEP
+                derivative = moved(which, index, complex(0, _COMPLEX_STEP)).imag / _COMPLEX_STEP
             errors.append(float(abs(gradient[index] - derivative)) / max(1.0, abs(derivative)))
     return GradientCheck(float(np.max(errors)), len(errors) - 1, skipped)  # NaN if any error is

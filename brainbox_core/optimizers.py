@@ -25,7 +25,7 @@ from brainbox_core.schedules import Constant, Schedule
 
 # Within these limits a gradient of finite length cannot become an update that is not: in float32 that length is below
 # 2e19, momentum makes at most 2e24 of it, and what is divided by epsilon is an average of gradients. So the usual step
-# is not looked at, which would cost a pass over the vectors, and copies of them to go back to.
+# is not checked: that would cost a pass over the vectors, and copies of them to go back to.
 SAFE_RATE, SAFE_EPSILON = 100.0, 1e-10
 
 
@@ -84,7 +84,7 @@ class Optimizer:
         """Change the parameters once, along their gradients.
 
         Args:
-            check: refuse a gradient or an update that is not finite, or too long for its square to be; else it is used.
+            check: refuse a gradient or an update if it, or its square, is not finite; False uses it as it is.
 
         Raises:
             ConvergenceError: one was refused; parameters, moments and `steps` are those before it.
@@ -175,13 +175,7 @@ class _Adaptive(Optimizer):
         return lr <= SAFE_RATE and self.epsilon >= SAFE_EPSILON
 
     def _adapt(
-        self,
-        values: np.ndarray,
-        direction: np.ndarray,
-        gradients: np.ndarray,
-        keep: float,
-        lr: float,
-        epsilon: float,
+        self, values: np.ndarray, direction: np.ndarray, gradients: np.ndarray, keep: float, lr: float, epsilon: float
     ) -> None:
         """square = keep * square + gradients²; values -= lr * direction / (sqrt(square) + epsilon)."""
         square = self.moments["square"]
@@ -310,7 +304,7 @@ def named(name: str, lr: float | Schedule, **options: float) -> Optimizer:
     Args:
         name: a key of `scalar.update_rules.RULES`; a new optimizer gets a row there.
         lr: learning rate, or a schedule of it.
-        options: of its class, besides those of the row.
+        options: further arguments of its class; they override those of the row.
 
     Raises:
         UsageError: there is no such optimizer.

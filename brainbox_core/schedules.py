@@ -29,7 +29,7 @@ class Constant:
 
 
 class Step:
-    """Multiplied by a factor after every so many steps.
+    """The rate is multiplied by a factor after every so many steps.
 
     Args:
         lr: at the start.

@@ -78,7 +78,7 @@ def digit_reader(noun: str, settings: Callable[..., Settings], network: Mapping[
         evaluate_choices={"shift": Shift},
         show=_show,
         record=_record,
-        draw=_draw,
+        pictures="brainbox_cli.pictures.classifier",
         try_next=_try_next,
     )
 
@@ -189,7 +189,7 @@ def _show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
 def _show_confusion(reporter: Reporter, confusion: list[list[int]], classes: Sequence[str]) -> None:
     names = [str(name) for name in classes]
     left = max(map(len, names))
-    width = max(4, max(map(len, names)) if max(map(len, names)) <= 6 else 6)
+    width = max(4, min(left, 6))
     if left + len(names) * (width + 1) + 4 > reporter.text.width:
         return
     reporter.say()
@@ -197,29 +197,17 @@ def _show_confusion(reporter: Reporter, confusion: list[list[int]], classes: Seq
     left = max(left, len(title))
     reporter.say((title.ljust(left) + "".join(" " + name[:width].rjust(width) for name in names), "bold cyan"))
     for row, line in enumerate(confusion):
-        cells = [
-            (" " + (str(count) if count else ".").rjust(width), _shade(row == column, count))
-            for column, count in enumerate(line)
-        ]
+        cells = []
+        for column, count in enumerate(line):
+            style = "bold green" if row == column else "red" if count > 1 else "bright_black"
+            cells.append((f" {count or '.':>{width}}", style))
         reporter.say((names[row].rjust(left), "bold"), *cells)
     reporter.say()
-
-
-def _shade(right: bool, count: int) -> str:
-    if right:
-        return "bold green"
-    return "red" if count > 1 else "bright_black"
 
 
 def _record(result: Result) -> dict:
     best = {"best_epoch": result.best_epoch} if result.history else {}
     return {**best, "confusion": result.confusion}
-
-
-def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
-    from brainbox_cli.pictures import classifier
-
-    return classifier.draw_classifier(folder, model, data, result)
 
 
 def _try_next(folder: Path, data: Data) -> tuple[list[str], dict[str, Path]]:

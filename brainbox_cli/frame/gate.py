@@ -31,8 +31,7 @@ class Gate:
     def __post_init__(self):
         # Found before the training and not after it: 95 stands for 95 % and would fail every time.
         for flag, bar in (("--fail-under", self.fail_under), ("--fail-over", self.fail_over)):
-            share = next((name for name in _SHARES if name in self.metric), None)
-            if bar is not None and share and not 0 <= bar <= 1:
+            if bar is not None and (share := share_in(self.metric)) and not 0 <= bar <= 1:
                 fix = f"write {bar:g}%" if 1 < bar <= 100 else "write 0.95 or 95%"
                 what = f"an {share.replace('_', ' ').replace('f1', 'F1')} lies between 0 and 1"
                 raise UsageError(what, where=flag, expected="0 to 1", got=f"{bar:g}", fix=fix)
@@ -66,6 +65,6 @@ def shown(metric: str) -> str:
     return metric.replace("_", " ")
 
 
-def is_share(metric: str) -> bool:
-    """Whether a figure always lies between 0 and 1."""
-    return any(name in metric for name in _SHARES)
+def share_in(metric: str) -> str | None:
+    """The kind of a figure that always lies between 0 and 1; None for any other."""
+    return next((name for name in _SHARES if name in metric), None)

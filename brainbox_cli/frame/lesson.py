@@ -10,10 +10,10 @@ from __future__ import annotations
 import functools
 import os
 import shlex
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import typer
@@ -23,16 +23,14 @@ from brainbox_cli import options, parsers
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.command import command as options_of
 from brainbox_cli.frame.command import spelled
-from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.frame.reporter import STDOUT, Reporter
 from brainbox_cli.options import Option
 from brainbox_cli.program import ParsingError, unknown_option
 from brainbox_core.errors import BrainboxError, UsageError
-from brainbox_core.files.writing import atomic_write, check_writable
+from brainbox_core.files.writing import check_writable
 
 if TYPE_CHECKING:  # not there in versions of Typer that use Click itself
     from typer._click import Context
-
-STDOUT = Path("-")
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,8 @@ class Outcome:
         history: a dict of numbers for every step or epoch, with `epoch` counted from 1.
         files: content by the name of the option that asked for it: `{"plot": picture}`.
         try_next: the words of the command to try next, after `brainbox`.
-        failure: what the run ended with if it has a result and failed all the same, such as a gate that cannot be
-            learned; everything else is shown first.
+        failure: the error of a run that has a result and failed all the same, such as a gate that cannot be learned;
+            it is shown last.
     """
 
     result: dict
@@ -65,16 +63,16 @@ class Lesson:
         noun: the command.
         choices: its options and arguments in the order of the help. `--seed` and those of the display are added.
             Those in the panels Output (files to write, parsed with `parsers.file`) and Display change no result.
-        headline: from the values of the choices and the seed, as keywords, to a few words each about what is run.
-        run: from the reporter and the same keywords to the outcome; prints its steps as they happen.
+        headline: from the values of the choices and the seed, by name, to a few words each about what is run.
+        run: from the reporter and the same values to the outcome; prints its steps as they happen.
         instead: by the name of a switch, what runs in the place of `run`; it gets the same, and no file is written.
     """
 
     noun: str
     choices: Mapping[str, Option]
-    headline: Callable[..., list[str]]
-    run: Callable[..., Outcome]
-    instead: Mapping[str, Callable[..., Outcome]] = field(default_factory=dict)
+    headline: Callable[[SimpleNamespace], list[str]]
+    run: Callable[[Reporter, SimpleNamespace], Outcome]
+    instead: Mapping[str, Callable[[Reporter, SimpleNamespace], Outcome]] = field(default_factory=dict)
 
     @property
     def settings(self) -> dict[str, Option]:
@@ -133,20 +131,20 @@ class _Command(TyperCommand):
 
 def _run(lesson: Lesson, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     if switch := next((name for name in lesson.instead if values[name]), None):
-        outcome = lesson.instead[switch](reporter, **values)
+        outcome = lesson.instead[switch](reporter, SimpleNamespace(**values))
         reporter.document.set(result=outcome.result)
         reporter.row("next", shlex.join(["brainbox", *outcome.try_next]))
         return ExitCode.OK
-    seed = values["seed"]
     files = {name: values[name] for name, choice in lesson.choices.items() if _panel(choice) == options.OUTPUT}
     files = {name: path for name, path in files.items() if isinstance(path, Path)}
     _check_files(lesson, reporter, files)
-    reporter.document.set(seed=seed, config=values)
-    reporter.say((f"{lesson.noun}: ", "bold cyan"), " | ".join(lesson.headline(**values)), wrap=True)
-    outcome = lesson.run(reporter, **values)
+    reporter.document.set(seed=values["seed"], config=values)
+    named = SimpleNamespace(**values)
+    reporter.say((f"{lesson.noun}: ", "bold cyan"), " | ".join(lesson.headline(named)), wrap=True)
+    outcome = lesson.run(reporter, named)
     reporter.document.set(result=outcome.result, metrics=outcome.metrics, history=outcome.history)
     for name, content in outcome.files.items():
-        _save(reporter, name, files[name], content)
+        reporter.save(name, files[name], content)
     if outcome.try_next and not outcome.failure:  # the hint of a failure says what to try
         reporter.row("next", shlex.join(["brainbox", *outcome.try_next]))
     reporter.row("reproduce", _reproduce(lesson, values, given))
@@ -169,18 +167,6 @@ def _check_files(lesson: Lesson, reporter: Reporter, files: Mapping[str, Path]) 
             raise UsageError("standard output already belongs to --json", where=f"{flag} -", fix="name a file instead")
         else:
             reporter.text = reporter.side = reporter.notes
-
-
-def _save(reporter: Reporter, name: str, path: Path, content: bytes) -> None:
-    if path == STDOUT:
-        reporter.hide()
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-    else:
-        atomic_write(path, content)
-        reporter.document.set(artifacts={name: path})
-        reporter.row("saved", str(path))
 
 
 def _reproduce(lesson: Lesson, values: Mapping, given: set[str]) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainbox_cli.arguments import as_options
@@ -14,6 +16,7 @@ from brainbox_cli.exit_codes import ExitCode, code_of
 from brainbox_cli.frame.document import Document
 from brainbox_core.errors import BrainboxError
 from brainbox_core.files.reading import printable
+from brainbox_core.files.writing import atomic_write
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.screen.display import fitted
 from brainbox_core.screen.screen import MAX_LINE, Part, Screen
@@ -21,6 +24,7 @@ from brainbox_core.screen.screen import MAX_LINE, Part, Screen
 if TYPE_CHECKING:
     from brainbox_core.model.network import Logs, Network
 
+STDOUT = Path("-")  # in the place of a file
 _KINDS = {code: code.name.lower() for code in ExitCode}
 
 
@@ -64,12 +68,10 @@ class Reporter:
         if text:
             self.say((f"{name:<10} ", "cyan"), text, wrap=wrap)
 
-    def table(self, rows: list[list[str]], left: int = 1) -> None:
-        """Rows in aligned columns below their titles; see `fitted`."""
-        titles, *lines = fitted(rows, self.text.width, left=left)
-        self.say((titles, "bold cyan"))
-        for line in lines:
-            self.say(line)
+    def table(self, rows: list[list[str]], left: int = 1, styles: Sequence[str] = ()) -> None:
+        """Rows in aligned columns below their titles, each in a style of its own if there are any; see `fitted`."""
+        for line, style in zip_longest(fitted(rows, self.text.width, left=left), ("bold cyan", *styles), fillvalue=""):
+            self.say((line, style))
 
     def answer(self, *parts: Part, wrap: bool = False) -> None:
         """One line of what was asked for."""
@@ -118,6 +120,18 @@ class Reporter:
         stream.write(text)
         if stream.isatty():  # one sees it being written
             stream.flush()
+
+    def save(self, name: str, path: Path, content: bytes) -> None:
+        """Write a file that was asked for, or standard output for `-`; part of the document by its name."""
+        if path == STDOUT:
+            self.hide()
+            sys.stdout.flush()
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+        else:
+            atomic_write(path, content)
+            self.document.set(artifacts={name: path})
+            self.row("saved", str(path))
 
     def end_text(self, last: str) -> None:
         """After a text that ended with `last`: on a terminal what comes next begins on a line of its own."""

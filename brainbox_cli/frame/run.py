@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import shlex
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.run_folder import METRICS, MODEL, RUN, RunFolder, default_folder, model_path, open_folder
 from brainbox_cli.frame.trainer import Trainer
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
+from brainbox_core.files.reading import standard_input
 from brainbox_core.files.writing import atomic_write
 from brainbox_core.screen.display import fitted, number, sparkline
 from brainbox_core.tasks.contract import Data, Result, Settings, Task
@@ -62,7 +64,7 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         drawn = {}
         if values["plot"]:
             with reporter.working("drawing"):
-                drawn = trainer.draw(path, model, data, result)
+                drawn = importlib.import_module(trainer.pictures).draw(path, model, data, result)
         words, examples = trainer.try_next(path, data)
         own = {"model": path / MODEL, "run": path / RUN, "metrics": path / METRICS}
         reporter.document.set(artifacts={**own, **drawn, **examples})
@@ -98,7 +100,7 @@ def _prepare(trainer: Trainer, reporter: Reporter, settings: Settings) -> tuple[
     """Load the data and build the model, and show both."""
     with reporter.working(f"loading {settings.data}") as progress:
         task = trainer.task
-        data = task.load_data(settings, progress)
+        data = task.load_data(settings, progress, standard_input)
         model = task.build_model(settings, data)
     reporter.warn(*data.notes)
     _show_layers(reporter, model.summary())
@@ -159,7 +161,8 @@ def predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str])
     for answer in trainer.predict(reporter, task, model, **values):
         if isinstance(answer, Refused):
             code = reporter.fail(answer.error)
-            records.append({"input": answer.input, "error": reporter.document.fields["error"]})
+            if reporter.json:
+                records.append({"input": answer.input, "error": reporter.document.fields["error"]})
             continue
         if reporter.json:  # who pipes millions of inputs through wants no memory of them
             records.append(answer.record)
@@ -180,7 +183,7 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
     name = values["data"] or _trained_on(model)
     try:
         with reporter.working(f"loading {name}") as progress:
-            data = task.load_test_data(model, name, progress)
+            data = task.load_test_data(model, name, progress, standard_input)
     except InputError as error:
         if values["data"] is not None:
             raise

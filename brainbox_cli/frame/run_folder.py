@@ -63,7 +63,7 @@ def open_folder(path: Path, *, ours: bool) -> Iterator[RunFolder]:
 
     Args:
         path: the folder.
-        ours: whether nobody chose it: then its new parent is hidden from Git.
+        ours: whether it is the default folder, whose new parent is hidden from Git.
 
     Raises:
         InputError: it cannot be made or written, or another run uses it.
@@ -163,7 +163,7 @@ class RunFolder(Callback):
             self._metrics.write(line.encode())
 
     def save(self, model: Sequential) -> None:
-        """Keep a trained model; the checkpoint of an earlier training that failed would pass for a part of this one."""
+        """Save a trained model, and delete the checkpoint of an earlier training that failed."""
         model.save(self.path / MODEL)
         with explained(self.path / CHECKPOINT):
             (self.path / CHECKPOINT).unlink(missing_ok=True)

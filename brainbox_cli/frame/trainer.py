@@ -17,7 +17,7 @@ from brainbox_core.tasks.contract import Data, Result, Settings, Task
 from brainbox_core.tasks.loading import load_task
 
 if TYPE_CHECKING:
-    from brainbox_core.model.sequential import Sequential
+    pass
 
 
 class Answer(NamedTuple):
@@ -57,7 +57,8 @@ class Trainer(Generic[S, D, R]):
         evaluate_choices: the options that are handed on to the task's `evaluate`.
         show: prints what stands beside the main figure; gets the reporter, the verb, the result and the data.
         record: the noun's own part of the document for a result.
-        draw: from a folder, the model, the data and the result to pictures in that folder, their paths by name.
+        pictures: the module whose `draw` turns a folder, the model, the data and the result into pictures in that
+            folder, and returns their paths by name. It is loaded only for `--plot`.
         try_next: the words after the noun of a command that works as it stands. It gets a folder and the data, may
             write files for that command into the folder, and also returns their paths by name.
         train_choices: options of the training that change nothing of what is learned.
@@ -80,7 +81,7 @@ class Trainer(Generic[S, D, R]):
     evaluate_choices: Mapping[str, Option]
     show: Callable[[Reporter, str, R, D], None]
     record: Callable[[R], dict]
-    draw: Callable[[Path, Sequential, D, R], dict[str, Path]]
+    pictures: str
     try_next: Callable[[Path, D], tuple[list[str], dict[str, Path]]]
     train_choices: Mapping[str, Option] = field(default_factory=dict)
     afterwards: Callable[..., None] | None = None

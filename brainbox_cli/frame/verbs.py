@@ -17,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from brainbox_cli import options, parsers
 from brainbox_cli.frame import run
 from brainbox_cli.frame.command import command
-from brainbox_cli.frame.gate import is_share, shown
+from brainbox_cli.frame.gate import share_in, shown
 from brainbox_cli.frame.trainer import Trainer
 from brainbox_cli.program import ParsingError, suggestion, unknown_option
 from brainbox_core.errors import UsageError
@@ -63,7 +63,7 @@ class Verbs(TyperGroup):
         return suggestion(word, self.commands, f"brainbox {noun} ")
 
     def _misplaced(self, ctx: Context, before: list[str], after: list[str]) -> UsageError:
-        """The line with the options behind the verb, without those that the verb has not."""
+        """The error with the corrected line: the options behind the verb, without those that the verb does not have."""
         verb, *rest = after
         command = self.commands[verb]
         known = {flag for param in command.params for flag in (*param.opts, *param.secondary_opts)}
@@ -229,7 +229,7 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
 
 def _gate(metric: str, besides: str = "") -> dict[str, options.Option]:
     """The options that fail a run by its main figure, which their help names."""
-    example = " (0.95 or 95%)" if is_share(metric) else ""
+    example = " (0.95 or 95%)" if share_in(metric) else ""
     sides = (("fail_under", options.FailUnder, "<"), ("fail_over", options.FailOver, ">"))
     return {
         name: options.changed(option, help=f"Exit with code 5 if {shown(metric)} {side} X{example}.{besides}")

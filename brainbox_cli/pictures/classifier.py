@@ -1,7 +1,4 @@
-"""The pictures of `--plot` for a classifier of images; its loss curve and confusion matrix do for others, too.
-
-Names of classes are drawn as they are, never as formulas.
-"""
+"""The pictures of `--plot` for a classifier of images. Names of classes are drawn as they are, never as formulas."""
 
 from __future__ import annotations
 
@@ -10,25 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brainbox_cli.pictures.panels import confusion_matrix, loss_curve
 from brainbox_core.files.reading import printable
-from brainbox_core.screen.plotting import (
-    BLUE,
-    GRID,
-    INK,
-    INKS,
-    MUTED,
-    ORANGE,
-    RED,
-    SIGNED,
-    Axes,
-    Colormap,
-    Figure,
-    MaxNLocator,
-    PercentFormatter,
-    SubFigure,
-    new_figure,
-    save,
-)
+from brainbox_core.screen.plotting import INK, INKS, SIGNED, Axes, Colormap, Figure, SubFigure, frame, new_figure, save
 
 if TYPE_CHECKING:
     from brainbox_core.model.network import Network
@@ -38,18 +19,8 @@ NAME_LENGTH = 16  # characters of a class's name
 MOST = 40  # filters, units or feature maps of a layer
 
 
-def draw_classifier(folder: Path, model: Network, data: Data, result: Result) -> dict[str, Path]:
-    """Draw what a classifier of images learned, as PNG files in a folder.
-
-    Args:
-        folder: where the files go.
-        model: the trained network.
-        data: what it was trained on.
-        result: of the training.
-
-    Returns:
-        The files by name: loss, confusion, filters, feature_maps (of convolutions) and mistakes (if it made any).
-    """
+def draw(folder: Path, model: Network, data: Data, result: Result) -> dict[str, Path]:
+    """Loss, confusion, filters, feature maps (of convolutions) and mistakes (if there are any)."""
     names = [printable(str(name), limit=NAME_LENGTH) for name in data.classes]
     figures = {
         "loss": lambda: loss_curve(result.history, result.best_epoch),
@@ -59,65 +30,6 @@ def draw_classifier(folder: Path, model: Network, data: Data, result: Result) ->
         "mistakes": lambda: mistakes(result.probabilities, data.test_images, data.test_labels, names),
     }
     return save(folder, figures)
-
-
-def loss_curve(history: list[dict], best_epoch: int) -> Figure:
-    """Loss and accuracy by epoch, on the training and the held-out part."""
-    epochs = [row["epoch"] for row in history]
-    figure = new_figure(9, 3.6)
-    left, right = figure.subplots(1, 2)
-    for axes, name, title in ((left, "loss", "Loss"), (right, "accuracy", "Accuracy")):
-        for part, label, colour in (("train", "training", MUTED), ("val", "held out", BLUE)):
-            values = [row.get(f"{part}_{name}") for row in history]
-            if None in values:
-                continue
-            axes.plot(epochs, values, "o-", color=colour, linewidth=2, markersize=4, label=label, clip_on=False)
-            if part == "val" and best_epoch in epochs:
-                best = values[epochs.index(best_epoch)]
-                axes.plot(
-                    [best_epoch], [best], "o", color=ORANGE, markersize=9, label="best epoch", zorder=3, clip_on=False
-                )
-        axes.set_title(title, loc="left", fontweight="bold")
-        axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.grid(axis="y", color=GRID)
-    left.legend(frameon=False)
-    left.set_ylim(bottom=0)
-    right.set_ylim(top=min(1.0, right.get_ylim()[1]))  # all right from the start: the scale would go on above it
-    right.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    return figure
-
-
-def confusion_matrix(confusion: np.ndarray, names: list[str]) -> Figure:
-    """How often each class was read as each; colours are shares of a row, so that mistakes show beside the diagonal."""
-    confusion = np.asarray(confusion)
-    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    figure = new_figure(6.4, 6.2)
-    axes = figure.subplots()
-    axes.imshow(np.sqrt(shares), cmap=INKS, vmin=0, vmax=1)  # the root lifts a few per cent out of the white
-    for row, column in np.argwhere(confusion):
-        light = shares[row, column] > 0.2
-        axes.text(
-            column,
-            row,
-            f"{confusion[row, column]}",
-            ha="center",
-            va="center",
-            fontsize=9,
-            color="white" if light else INK if row == column else RED,
-        )
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_ticks(range(len(names)), names, parse_math=False)
-    if max(map(len, names)) > 2:
-        axes.tick_params(axis="x", rotation=45)
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.set_xlabel("read as")
-    axes.set_ylabel("really")
-    right = np.trace(confusion) / max(confusion.sum(), 1)
-    axes.set_title(f"Test part: {right:.1%} right", loc="left", fontweight="bold")
-    return figure
 
 
 def first_layer(model: Network) -> Figure | None:
@@ -187,13 +99,10 @@ def _tiles(part: SubFigure, tiles: np.ndarray, columns: int, title: str, colours
 
 
 def _places(part: Figure | SubFigure, count: int, columns: int) -> list[Axes]:
-    """Places for so many pictures, row by row, each in a thin line: its own border may be as white as the paper."""
+    """Places for so many pictures, row by row."""
     grid = list(part.subplots(-(-count // columns), columns, squeeze=False).flat)
     for axes in grid[:count]:
-        axes.set_xticks([])
-        axes.set_yticks([])
-        for spine in axes.spines.values():
-            spine.set_visible(True)
+        frame(axes)
     for axes in grid[count:]:
         axes.axis("off")
     return grid[:count]

@@ -7,7 +7,6 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,8 @@ from brainbox_core.errors import InputError
 
 DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-TRAIN, TEST = (
-    ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-    ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-)
+TRAIN = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
+TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 def _remotes(mirrors: tuple[str, ...], *files: tuple[int, str]) -> tuple[Remote, ...]:
@@ -49,6 +46,7 @@ REMOTE = {
     ),
 }
 NAMES = ("digits", *REMOTE)
+_ONE_SET = "use the four files of one data set"
 
 Progress = Callable[[int, int], object]
 
@@ -89,27 +87,24 @@ def load_images(source: str | Path = "digits", *, progress: Progress | None = No
             download that failed.
     """
     paths = _locate(source, progress)
-    arrays = [read_idx(path, dims) for path, dims in zip(paths, (3, 1, 3, 1), strict=True)]
-    for images, labels in ((0, 1), (2, 3)):
-        _check_pair(arrays[images], arrays[labels], paths[images], paths[labels])
-    if arrays[0].shape[1:] != arrays[2].shape[1:]:
-        raise InputError(
-            "the test images have another size than the training images",
-            where=str(paths[2]),
-            expected="{} x {}".format(*arrays[0].shape[1:]),
-            got="{} x {}".format(*arrays[2].shape[1:]),
-            fix="use the four files of one data set",
-        )
+    images, labels, test_images, test_labels = arrays = [
+        read_idx(path, dims) for path, dims in zip(paths, (3, 1, 3, 1), strict=True)
+    ]
+    _check_pair(images, labels, paths[0], paths[1])
+    _check_pair(test_images, test_labels, paths[2], paths[3])
+    if images.shape[1:] != test_images.shape[1:]:
+        expected, got = ("{} x {}".format(*part.shape[1:]) for part in (images, test_images))
+        what = "the test images have another size than the training images"
+        raise InputError(what, where=str(paths[2]), expected=expected, got=got, fix=_ONE_SET)
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(idx_header(array.shape))
         digest.update(array.data)
-    train, test = len(arrays[0]), len(arrays[2])
+    train, test = len(images), len(test_images)
     odd = f"the test part has {test:,} images and the training part {train:,}: the files may be exchanged"
     classes = CLOTHES if source == "fashion-mnist" else DIGITS
-    return ImageData(
-        str(source), arrays[0], arrays[1], arrays[2], arrays[3], classes, digest.hexdigest(), (odd,) * (test > train)
-    )
+    notes, sha256 = (odd,) * (test > train), digest.hexdigest()
+    return ImageData(str(source), images, labels, test_images, test_labels, classes, sha256, notes)
 
 
 def at_hand(name: str) -> bool:
@@ -149,9 +144,8 @@ def _locate(source: str | Path, progress: Progress | None) -> list[Path]:
     if os.path.isdir(folder):  # unlike Path's, these answer no to a name too long or a folder that may not be read
         return _find(folder)
     if os.path.exists(folder):
-        raise InputError(
-            "is a file, not a folder", where=str(source), fix="name the folder that holds the four IDX files"
-        )
+        fix = "name the folder that holds the four IDX files"
+        raise InputError("is a file, not a folder", where=str(source), fix=fix)
     close = difflib.get_close_matches(str(source), NAMES, n=1)
     fix = f"did you mean {close[0]}?" if close else f"use {', '.join(NAMES)} or a folder of IDX files"
     raise InputError("no data set and no folder has this name", where=str(source), fix=fix)
@@ -163,11 +157,8 @@ def _find(folder: Path) -> list[Path]:
         variants = [stem + end for stem in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")]
         path = next((folder / variant for variant in variants if os.path.isfile(folder / variant)), None)
         if path is None:
-            raise InputError(
-                f"there is no {name}(.gz) in this folder",
-                where=str(folder),
-                fix="the folder needs the four IDX files under MNIST's names",
-            )
+            fix = "the folder needs the four IDX files under MNIST's names"
+            raise InputError(f"there is no {name}(.gz) in this folder", where=str(folder), fix=fix)
         found.append(path)
     return found
 
@@ -176,28 +167,21 @@ def _download(name: str, progress: Progress | None) -> list[Path]:
     remotes, folder = REMOTE[name], cache_folder() / name
     done, total, paths = 0, sum(remote.size for remote in remotes), []
     for remote in remotes:
-        paths.append(download(remote, folder, progress=partial(_report, progress, done, total)))
+
+        def report(received: int, before: int = done) -> None:
+            if progress is not None:
+                progress(before + received, total)
+
+        paths.append(download(remote, folder, progress=report))
         done += remote.size
     return paths
 
 
-def _report(progress: Progress | None, done: int, total: int, received: int) -> None:
-    if progress is not None:
-        progress(done + received, total)
-
-
 def _check_pair(images: np.ndarray, labels: np.ndarray, image_path: Path, label_path: Path) -> None:
     if len(images) != len(labels):
-        raise InputError(
-            f"{len(labels):,} labels for the {len(images):,} images of {image_path.name}",
-            where=str(label_path),
-            fix="use the four files of one data set",
-        )
+        what = f"{len(labels):,} labels for the {len(images):,} images of {image_path.name}"
+        raise InputError(what, where=str(label_path), fix=_ONE_SET)
     if (wrong := labels > 9).any():
         index = int(wrong.argmax())
-        raise InputError(
-            f"label {labels[index]} at index {index}",
-            where=str(label_path),
-            expected="0 to 9",
-            fix="use a data set of ten classes",
-        )
+        what, fix = f"label {labels[index]} at index {index}", "use a data set of ten classes"
+        raise InputError(what, where=str(label_path), expected="0 to 9", fix=fix)

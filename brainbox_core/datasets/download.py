@@ -69,18 +69,14 @@ def download(
 
     pooch.get_logger().setLevel("WARNING")  # the library is silent; progress is the caller's business
     reasons = []
+
+    def fetch(url: str, target: str, _: object) -> None:
+        _fetch(url, Path(target), remote.size, timeout, progress)
+
     for mirror in remote.mirrors:
         url = mirror + remote.name
         try:
-            return Path(
-                pooch.retrieve(
-                    url,
-                    f"sha256:{remote.sha256}",
-                    fname=remote.name,
-                    path=folder,
-                    downloader=lambda url, target, _: _fetch(url, Path(target), remote.size, timeout, progress),
-                )
-            )
+            return Path(pooch.retrieve(url, f"sha256:{remote.sha256}", remote.name, folder, downloader=fetch))
         except _MirrorError as error:
             reason = str(error)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -88,11 +84,8 @@ def download(
         except ValueError:  # pooch's word for a checksum that differs
             reason = "sent another file (its SHA-256 differs)"
         except OSError as error:
-            raise InputError(
-                f"cannot store the download ({(error.strerror or str(error)).lower()})",
-                where=str(folder),
-                fix=ANOTHER_FOLDER,
-            ) from error
+            what = f"cannot store the download ({(error.strerror or str(error)).lower()})"
+            raise InputError(what, where=str(folder), fix=ANOTHER_FOLDER) from error
         reasons.append(f"{urlsplit(url).netloc} {reason}")
     raise InputError(f"cannot be downloaded: {'; '.join(reasons)}", where=remote.name, fix=OFFLINE)
 
@@ -127,16 +120,15 @@ def _reason(error: Exception) -> str:
     import requests
     import urllib3
 
-    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
-        return "did not answer in time"
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"answered {error.response.status_code} {error.response.reason}".rstrip()
-    if isinstance(error, requests.exceptions.SSLError):
-        return "has a certificate that cannot be verified"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "is behind a proxy that refuses"
-    if isinstance(error, requests.TooManyRedirects):
-        return "redirects in circles"
-    if isinstance(error, urllib3.exceptions.HTTPError):
-        return "broke off"
+    for kinds, reason in (
+        ((requests.Timeout, urllib3.exceptions.TimeoutError), "did not answer in time"),
+        (requests.exceptions.SSLError, "has a certificate that cannot be verified"),
+        (requests.exceptions.ProxyError, "is behind a proxy that refuses"),
+        (requests.TooManyRedirects, "redirects in circles"),
+        (urllib3.exceptions.HTTPError, "broke off"),
+    ):
+        if isinstance(error, kinds):
+            return reason
     return "cannot be reached"

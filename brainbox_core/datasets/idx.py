@@ -76,11 +76,8 @@ def write_idx(target: str | Path | BinaryIO, array: np.ndarray) -> None:
         UsageError: the array is of another type, empty, or has too many axes.
     """
     if array.dtype != np.uint8 or not 1 <= array.ndim <= 3 or not array.size:
-        raise UsageError(
-            "this array does not fit an IDX file",
-            expected="uint8 with 1 to 3 axes, not empty",
-            got=f"{array.dtype} {array.shape}",
-        )
+        expected, got = "uint8 with 1 to 3 axes, not empty", f"{array.dtype} {array.shape}"
+        raise UsageError("this array does not fit an IDX file", expected=expected, got=got)
     content = idx_header(array.shape) + array.tobytes()
     if not isinstance(target, (str, os.PathLike)):
         target.write(content)
@@ -141,17 +138,10 @@ def _read(stream: BufferedReader, file: BinaryIO, path: str | Path, dims: int | 
 
 def _not_idx(head: bytes, where: str) -> InputError:
     kind = kind_of(head)
-    if kind == "a web page":
-        return InputError(
-            "is a web page, not an IDX file", where=where, fix="download it again and look at it in a text editor first"
-        )
     if kind:
-        return InputError(f"is {kind}, not an IDX file", where=where, fix="unpack or convert it first")
+        look = "download it again and look at it in a text editor first"
+        fix = look if kind == "a web page" else "unpack or convert it first"
+        return InputError(f"is {kind}, not an IDX file", where=where, fix=fix)
     got = f"magic {int.from_bytes(head[:4])}" if len(head) >= 4 else f"{len(head)} bytes"
-    return InputError(
-        "is not an IDX file of unsigned bytes",
-        where=where,
-        expected="magic 2051 (images) or 2049 (labels)",
-        got=got,
-        fix=AGAIN,
-    )
+    what, expected = "is not an IDX file of unsigned bytes", "magic 2051 (images) or 2049 (labels)"
+    return InputError(what, where=where, expected=expected, got=got, fix=AGAIN)

@@ -130,7 +130,7 @@ def _cell(cell: Cell, scale: float) -> IntCell:
 
 
 def _sums(name: str, weight: np.ndarray, unit: float, most: int = MOST) -> IntSums:
-    """Weights (inputs, sums) for inputs of -most to most that stand for so many units."""
+    """Integer weights (inputs, sums). An input is a whole number from -most to most, and worth `unit` each."""
     weight = weight.astype(np.float64)
     scale = np.abs(weight).max(axis=0) / _MOST_WEIGHT
     scale[scale == 0] = 1.0
@@ -183,17 +183,13 @@ class IntStepper:
             if cell.kind == "gru":
                 start = np.concatenate([projected[: 2 * cell.units], cell.candidate_bias])
             sums = start + _product(self.outputs[place], self._recurrent[place], cell.recurrent.scale)
-            y = self.outputs[place] = rounded(self._advanced(place, cell, projected, sums))
+            state: State = (self.outputs[place].astype(np.float32) * np.float32(1 / MOST), self.memories[place])
+            state = advance(cell.kind, projected, sums, state)
+            self.memories[place] = state[-1]
+            y = self.outputs[place] = rounded(state[0])
         for weight, layer in zip(self._dense, self.chain.dense, strict=True):
             return layer.bias + _product(y, weight, layer.sums.scale)
         return y.astype(np.float32) * np.float32(1 / MOST)
-
-    def _advanced(self, place: int, cell: IntCell, projected: np.ndarray, sums: np.ndarray) -> np.ndarray:
-        """The next output of a cell, float32; keeps what an LSTM remembers beside it."""
-        state: State = (self.outputs[place].astype(np.float32) * np.float32(1 / MOST), self.memories[place])
-        after = advance(cell.kind, projected, sums, state)
-        self.memories[place] = after[-1]
-        return after[0]
 
 
 def _product(x: np.ndarray, weight: np.ndarray, scale: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ class Cell:
         name: of the layer.
         kind: "rnn", "gru" or "lstm".
         start: (ids, G * units) where sums start, a row for each id; (1, G * units) for all inputs alike.
-        weight: (inputs, G * units); None where an id says it all.
+        weight: (inputs, G * units); None where ids are looked up in `start`.
         recurrent: (units, G * units).
         candidate_bias: (units,) of a GRU, else None.
     """

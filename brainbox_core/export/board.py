@@ -21,7 +21,6 @@ from brainbox_core.export import verify
 from brainbox_core.export.programs import NETWORK, Programs
 from brainbox_core.export.templates import filled
 
-PACKAGES = "gcc-arm-none-eabi qemu-system-arm"
 _COMPILER, _EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
 _TIME = 120  # seconds
 
@@ -44,16 +43,10 @@ class Board:
     flash: int = 1 << 20
 
 
+_M4F = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
 BOARDS = {
-    board.name: board
-    for board in (
-        Board("netduino2", "Cortex-M3", ("-mcpu=cortex-m3", "-mthumb")),
-        Board(
-            "netduinoplus2",
-            "Cortex-M4F",
-            ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
-        ),
-    )
+    "netduino2": Board("netduino2", "Cortex-M3", ("-mcpu=cortex-m3", "-mthumb")),
+    "netduinoplus2": Board("netduinoplus2", "Cortex-M4F", _M4F),
 }
 
 
@@ -97,8 +90,7 @@ def measure(header: str, name: str, board: Board = BOARDS["netduino2"], programs
     """
     if packages := missing():
         raise InputError("the emulated board is not installed", fix=f"apt-get install {packages}")
-    with _folder(header, name) as folder:
-        place = Path(folder)
+    with _folder(header, name) as place:
         for file, text in {"main.c": programs.filled("main_board", name, f"{name}.h"), **files(board)}.items():
             (place / file).write_text(text, encoding="ascii")
         _run(compile_command(board), place)
@@ -108,7 +100,8 @@ def measure(header: str, name: str, board: Board = BOARDS["netduino2"], programs
         what = "the header's own test fails on the board"
         raise VerificationError(what, where=board.name, got=text.strip() or "no output")
     code, tables = sizes(header, name, board, programs)
-    return Measurement(board.name, _version(), int(found["instructions"]), int(found["stack"]), code, tables)
+    compiler = f"{_COMPILER} {_run([_COMPILER, '-dumpfullversion'], None).strip()}"
+    return Measurement(board.name, compiler, int(found["instructions"]), int(found["stack"]), code, tables)
 
 
 def has_compiler() -> bool:
@@ -122,8 +115,7 @@ def sizes(header: str, name: str, board: Board = BOARDS["netduino2"], programs: 
     Raises:
         InputError: the compiler is not installed, or refuses the header.
     """
-    with _folder(header, name) as folder:
-        place = Path(folder)
+    with _folder(header, name) as place:
         (place / "unit.c").write_text(programs.filled("unit", name, f"{name}.h"), encoding="ascii")
         _run([_COMPILER, *board.flags, "-O2", "-std=c99", "-ffreestanding", "-c", "unit.c", "-o", "unit.o"], place)
         return verify.sizes(_run(["arm-none-eabi-nm", "-S", "unit.o"], place))
@@ -149,16 +141,11 @@ def files(board: Board) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _folder(header: str, name: str) -> Iterator[str]:
+def _folder(header: str, name: str) -> Iterator[Path]:
     """A folder of our own with a header in it."""
     with tempfile.TemporaryDirectory(prefix="brainbox-") as folder:
         (Path(folder) / f"{name}.h").write_text(header, encoding="ascii")
-        yield folder
-
-
-def _version() -> str:
-    first = _run([_COMPILER, "-dumpfullversion"], None)
-    return f"{_COMPILER} {first.strip()}"
+        yield Path(folder)
 
 
 def _run(command: list[str], folder: Path | None, fails: bool = False) -> str:

@@ -67,9 +67,7 @@ def cleaned(text: str) -> str:
         >>> cleaned("my-net"), cleaned("3d"), cleaned("int"), cleaned("é"), cleaned("")
         ('my_net', 'net_3d', 'net_int', 'e', 'net')
     """
-    plain = unicodedata.normalize("NFKD", text[: 8 * LONGEST_NAME])
-    plain = "".join(c for c in plain if not unicodedata.combining(c))
-    words = [word for word in re.split(r"[^a-z0-9]+", plain.lower()) if word]
+    words = [word for word in re.split(r"[^a-z0-9]+", _plain(text).lower()) if word]
     if not words or words[0][0].isdigit() or "_".join(words) in _KEYWORDS:
         words.insert(0, "net")
     return "_".join(words)[:LONGEST_NAME].strip("_")
@@ -88,15 +86,18 @@ def constants(texts: Iterable[Foreign], longest: int) -> list[str]:
     """
     found: list[str] = []
     for text in texts:
-        plain = unicodedata.normalize("NFKD", text.plain()[: 8 * LONGEST_NAME]).upper()
-        plain = "".join(c for c in plain if not unicodedata.combining(c))
-        base = re.sub(r"[^A-Z0-9]+", "_", plain).strip("_")[:longest].strip("_") or "X"
+        base = re.sub(r"[^A-Z0-9]+", "_", _plain(text.plain()).upper()).strip("_")[:longest].strip("_") or "X"
         word, number = base, 1
         while word in found:
             number += 1
             word = f"{base[: longest - len(str(number)) - 1].rstrip('_')}_{number}"
         found.append(word)
     return found
+
+
+def _plain(text: str) -> str:
+    """A text without accents, as far as a name may come from it."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text[: 8 * LONGEST_NAME]) if not unicodedata.combining(c))
 
 
 class Foreign:

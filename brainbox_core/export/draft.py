@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -76,7 +77,7 @@ class Draft(Protocol):
         parameters, multiply_adds: of the model, for one input.
         memory: its bytes.
         programs: the C programs around such a header.
-        fixed: how many vectors come first that are too extreme for the header to carry.
+        fixed: how many of the first vectors are too extreme for the header to carry.
     """
 
     name: str
@@ -110,8 +111,21 @@ class Draft(Protocol):
         """Everything that the header says, in JSON types and arrays."""
 
 
-class Maker(Protocol):
-    """What makes the draft of a kind of model."""
+Maker = Callable[[Sequential, str, Choices, Material], Draft]
 
-    def __call__(self, model: Sequential, name: str, choices: Choices, material: Material) -> Draft:
-        """The draft."""
+
+def narrowed(model: Sequential, setting: str, widths: Mapping[int, int]) -> Sequential:
+    """The same model with fewer units, not trained, to see what it would take.
+
+    Args:
+        setting: the argument of the layers that says how wide they are.
+        widths: the new widths, by the places of the layers.
+    """
+    chain = []
+    for place, layer in enumerate(model.layers):
+        changed = {setting: widths[place]} if place in widths else {}
+        chain.append(type(layer)(**layer.config() | changed))
+    narrow = Sequential(chain)
+    narrow.build(model.input_shape)
+    narrow.meta = model.meta
+    return narrow

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
 import numpy as np
 
@@ -49,16 +49,6 @@ def numbers(draft: Draft) -> str:
     """Everything that a header says as JSON."""
     document = {"name": draft.name, **draft.document()}
     return json.dumps(document, sort_keys=True, default=lambda array: array.tolist()) + "\n"
-
-
-class Changes(TypedDict, total=False):
-    """Fields of `Choices`."""
-
-    dtype: str | None
-    weights: str
-    optimize: str
-    selftest: int
-    verify: int
 
 
 def c_header(model: Sequential, path: str | Path, name: str | None = None, **options: Any) -> Report:
@@ -104,7 +94,7 @@ def build(
     max_drop: float = 0.5,
     emulate: bool = False,
     progress: Callable[[str], object] = lambda doing: None,
-    **changes: Unpack[Changes],
+    **changes: Any,
 ) -> Header:
     """The header of a model, as text.
 
@@ -201,7 +191,7 @@ def _checked(
 
 
 def carried(vectors: np.ndarray, outputs: np.ndarray, fixed: int, count: int) -> Vectors:
-    """The vectors that the header carries: real rows if there are, and none that C has no numbers for."""
+    """The vectors that the header carries. C has no literals for NaN and infinity: vectors with them are left out."""
     finite = np.isfinite(outputs).all(axis=1) & np.isfinite(vectors).all(axis=1)
     usable = fixed + np.flatnonzero(finite[fixed:])[:count]
     return Vectors(vectors[usable], outputs[usable])

@@ -134,11 +134,6 @@ class Page:
     learned: object = None
     floats: bool = True
 
-    @property
-    def upper(self) -> str:
-        """The name in capitals, as macros begin."""
-        return self.name.upper()
-
 
 def write(page: Page, checked: str) -> str:
     """The text of a header, in ASCII; the same for the same page.
@@ -195,7 +190,7 @@ def fingerprint(model: Sequential, learned: object = None) -> str:
 
 
 def _sizes(page: Page) -> str:
-    memory = page.memory
+    memory, upper = page.memory, page.name.upper()
     values = {
         "INPUT_SIZE": page.inputs,
         "OUTPUT_SIZE": page.outputs,
@@ -204,12 +199,12 @@ def _sizes(page: Page) -> str:
         "RAM_TOTAL": memory.ram,
         "FLASH_CONST": memory.constant if memory.in_ram else memory.tables,
     }
-    lines = [f"#define {page.upper}_{word} {value}" for word, value in values.items() if value is not None]
+    lines = [f"#define {upper}_{word} {value}" for word, value in values.items() if value is not None]
     lines += page.macros
     if page.classes:
         strings = ", \\\n".join("    " + name.string() for name in page.classes)
-        lines += ["", comment(f"static const char *const names[] = {page.upper}_CLASS_NAMES;").rstrip()]
-        lines.append(f"#define {page.upper}_CLASS_NAMES {{ \\\n{strings} \\\n}}")
+        lines += ["", comment(f"static const char *const names[] = {upper}_CLASS_NAMES;").rstrip()]
+        lines.append(f"#define {upper}_CLASS_NAMES {{ \\\n{strings} \\\n}}")
     return "\n".join(lines) + "\n"
 
 
@@ -238,7 +233,10 @@ def table(name: str, array: np.ndarray, weights: str = "flash", kind: str = "") 
     """
     kind = kind or ("float" if array.dtype == np.float32 else f"{array.dtype}_t")
     sizes = "".join(f"[{size}]" for size in array.shape)
-    inside = rows_of(array) if array.ndim > 1 else c_names.table(literals(array))
+    if array.ndim > 1:
+        inside = ",\n".join("    {\n" + c_names.table(literals(row), "        ") + "\n    }" for row in array)
+    else:
+        inside = c_names.table(literals(array))
     return f"static{' const' * (weights == 'flash')} {kind} {name}{sizes} = {{\n{inside}\n}};\n"
 
 
@@ -248,11 +246,6 @@ def literals(array: np.ndarray) -> Iterator[str]:
         return (c_names.float_literal(value) for value in array.ravel())
     end = "u" if array.dtype == np.uint32 else ""
     return (f"{value}{end}" for value in array.ravel().tolist())
-
-
-def rows_of(array: np.ndarray) -> str:
-    """The inside of an initialiser of a two-dimensional array."""
-    return ",\n".join("    {\n" + c_names.table(literals(row), "        ") + "\n    }" for row in array)
 
 
 # --- self-test -------------------------------------------------------------------------------------------------------

@@ -45,9 +45,3 @@ class Programs:
 
 
 NETWORK = Programs("network")
-
-
-def of_rows(classes: bool, probability: bool) -> Programs:
-    """Around a header that predicts from the row of a table; its driver writes the margin or value, the probability."""
-    words = {"class": classes, "probability": probability}
-    return Programs("tabular", {**words, "type": "int" if classes else "float", "count": 1 + probability})

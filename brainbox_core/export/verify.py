@@ -61,24 +61,20 @@ def find_compiler() -> Compiler | None:
         VerificationError: `$CC` names something that does not start.
     """
     chosen = os.environ.get("CC", "").strip()
-    for words in [_words(chosen)] if chosen else [[name] for name in _CANDIDATES]:
+    where = f"the compiler in $CC, {printable(chosen)}"
+    try:
+        candidates = [shlex.split(chosen)] if chosen else [[name] for name in _CANDIDATES]
+    except ValueError as error:
+        raise VerificationError(f"is no command: {error}", where=where, fix=_OTHER_CC) from error
+    for words in candidates:
         if shutil.which(words[0]) is None:
             continue
         done = _run([*words, "--version"])
         if done.returncode == 0:
             return Compiler(tuple(words), _title(words[0], done.stdout.decode(errors="replace")))
     if chosen:
-        raise VerificationError("does not start", where=f"the compiler in $CC, {printable(chosen)}", fix=_OTHER_CC)
+        raise VerificationError("does not start", where=where, fix=_OTHER_CC)
     return None
-
-
-def _words(command: str) -> list[str]:
-    """The words of a command line."""
-    try:
-        return shlex.split(command)
-    except ValueError as error:
-        where = f"the compiler in $CC, {printable(command)}"
-        raise VerificationError(f"is no command: {error}", where=where, fix=_OTHER_CC) from error
 
 
 def verify(
@@ -104,8 +100,8 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="brainbox-") as folder:
         place = Path(folder)
         (place / "net.h").write_text(header, encoding="ascii")
-        (place / "unit.c").write_text(unit(name, programs), encoding="ascii")
-        (place / "driver.c").write_text(driver(name, programs), encoding="ascii")
+        for file in ("unit", "driver"):
+            (place / f"{file}.c").write_text(programs.filled(file, name, "net.h"), encoding="ascii")
         _compile(compiler, place, ["-c", "unit.c", "-o", "unit.o"])
         code, tables = _inspect(place, name)
         _compile(compiler, place, ["driver.c", "-o", "driver"])
@@ -133,19 +129,6 @@ def differs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 _REPORT = "please report this as a bug in brainbox, with the model file"
 _OTHER_CC = "set CC=gcc, or unset it"
-
-
-def unit(name: str, programs: Programs = NETWORK) -> str:
-    """A C file that uses the functions of `net.h`, so that its code and its symbols can be looked at."""
-    return programs.filled("unit", name, "net.h")
-
-
-def driver(name: str, programs: Programs = NETWORK) -> str:
-    """A C program that reads inputs from standard input, and writes the outputs of each to standard output.
-
-    It ends with 2 if the header's own test fails, and with 3 if `predict` is not the place of the first maximum.
-    """
-    return programs.filled("driver", name, "net.h")
 
 
 def _compile(compiler: Compiler, place: Path, words: list[str]) -> None:

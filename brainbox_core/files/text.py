@@ -50,7 +50,7 @@ class TextFile:
         encoding: the codec that reads it: `utf-8`, `utf-8-sig`, `utf-16`, `utf-32` or `cp1252`.
         size: in bytes.
         notes: what the user should know about how it is read.
-        bytes: from the start, below the text.
+        bytes: the stream that `text` decodes, at its start.
         text: the characters from the start; only \\n, \\r\\n and \\r end a line, and they are left as they are.
     """
 
@@ -90,21 +90,16 @@ def open_text(source: str | os.PathLike | BinaryIO, name: str | None = None) -> 
     if isinstance(source, str | os.PathLike):
         with open_unchanging(source) as (file, size):
             text = _check(file, size, printable(name or source))
-            yield text  # held here as well, for it closes the file when nobody holds it any more
+            yield text  # the name keeps it alive: a text that is no longer used closes its file
     else:
         name = printable(name or "standard input")
         with tempfile.SpooledTemporaryFile(max_size=2**24) as spool:
-            file = cast(BinaryIO, spool)  # which it is, but for its type
-            yield _check(file, _copy(source, file, name), name)
-
-
-def _copy(source: BinaryIO, file: BinaryIO, name: str) -> int:
-    size = 0
-    with explained(name):
-        while block := source.read(BLOCK):
-            size += file.write(block)
-            _require_size(size, name)
-    return size
+            file, size = cast(BinaryIO, spool), 0  # which it is, but for its type
+            with explained(name):
+                while block := source.read(BLOCK):
+                    size += file.write(block)
+                    _require_size(size, name)
+            yield _check(file, size, name)
 
 
 def _check(file: BinaryIO, size: int, name: str) -> TextFile:
@@ -114,27 +109,22 @@ def _check(file: BinaryIO, size: int, name: str) -> TextFile:
     kind = "a JSON file" if _JSON.match(head) else "an Excel file" if _EXCEL.match(head) else kind_of(head)
     if kind:
         raise InputError(f"is {kind}, not a text table", where=name, fix=REMEDIES.get(kind, "export it as CSV"))
-    encoding = next((encoding for mark, encoding in MARKS if head.startswith(mark)), "utf-8")
+    announced = [encoding for mark, encoding in MARKS if head.startswith(mark)][:1]
     notes = []
-    try:
-        sha256 = _survey(file, encoding, name)
-    except _UndecodableError as error:
-        place, byte = f"{name} line {error.line}", f"byte 0x{error.byte:02x}"
-        if encoding != "utf-8":
-            what = f"{byte} is not the {encoding.removesuffix('-sig').upper()} that the start of the file announces"
+    for encoding in announced or ("utf-8", "cp1252"):
+        try:
+            sha256 = _survey(file, encoding, name)
+            break
+        except _UndecodableError as error:
+            place, byte = f"{name} line {error.line}", f"byte 0x{error.byte:02x}"
+            if encoding == "utf-8":
+                notes.append(f"{place}: {byte} is not UTF-8; the file is read as Windows-1252")
+                continue
+            known = f"not the {encoding.removesuffix('-sig').upper()} that the start of the file announces"
+            what = f"{byte} is {'neither UTF-8 nor Windows-1252' if encoding == 'cp1252' else known}"
             raise InputError(what, where=place, fix="save the file again as UTF-8") from error
-        notes.append(f"{place}: {byte} is not UTF-8; the file is read as Windows-1252")
-        encoding, sha256 = "cp1252", _survey_as_windows(file, name)
     file.seek(0)
     return TextFile(name, sha256, encoding, size, notes, file, io.TextIOWrapper(file, encoding=encoding, newline=""))
-
-
-def _survey_as_windows(file: BinaryIO, name: str) -> str:
-    try:
-        return _survey(file, "cp1252", name)
-    except _UndecodableError as error:
-        what = f"byte 0x{error.byte:02x} is neither UTF-8 nor Windows-1252"
-        raise InputError(what, where=f"{name} line {error.line}", fix="save the file again as UTF-8") from error
 
 
 class _UndecodableError(Exception):

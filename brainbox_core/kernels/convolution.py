@@ -62,8 +62,8 @@ def _columns(x: np.ndarray, kernel: Pair, stride: Pair, pool: Pair, out: Pair) -
     """Every window as a row (im2col): (N, H, W, C) -> (PH*PW * N*OH*OW, KH*KW*C).
 
     The windows come in groups, one for each place in the pooling window, so that pooling later compares whole groups.
-    Within a group they are in the order of the images. With one channel they are in the order of places in the image
-    instead: a row of a window is then too few numbers to copy fast, and the same place in all images is a long run.
+    Within a group they are in the order of the images. With one channel they are in the order of the places in an image
+    instead: a row of a window is then too short to copy fast, and the values of one place in all images are a long run.
     """
     (kh, kw), (sh, sw), (ph, pw), (oh, ow) = kernel, stride, pool, out
     n, _, _, c = x.shape
@@ -81,7 +81,7 @@ def _columns(x: np.ndarray, kernel: Pair, stride: Pair, pool: Pair, out: Pair) -
 
 
 class _Spare:
-    """Large arrays to use again: memory that is fresh from the system costs more than filling it."""
+    """Large arrays to use again: to fetch memory from the system costs more than to fill it."""
 
     def __init__(self):
         self.free: dict[tuple[tuple[int, ...], np.dtype], list[np.ndarray]] = {}
@@ -120,11 +120,11 @@ def conv2d(
     """Correlate every image with every kernel, and keep the largest of every pool of results.
 
     (N, H, W, C), (KH, KW, C, F) -> (N, OH, OW, F). Pools lie side by side; results that fill no pool are not computed.
-    Computing the places of a pool as separate groups of rows makes pooling and its backward pass a few operations on
-    whole arrays: together they take a third of the time that they take one after the other.
+    Each place of a pool is a group of rows, so pooling and its backward pass are a few operations on whole arrays.
+    Convolution and pooling together take a third of the time of the one after the other.
 
     Returns:
-        The result, and what the backward pass wants to see again.
+        The result, and what the backward pass needs.
     """
     x = pad_image(x, padding)
     n, h, w, c = x.shape

@@ -120,7 +120,7 @@ def batch_norm(
     """Every feature (last axis) to mean 0 and variance 1 over the batch, then scaled and shifted.
 
     Returns:
-        The result, the batch's means and variances, and what the backward pass wants to see again.
+        The result, the batch's means and variances, and what the backward pass needs.
     """
     axes = tuple(range(x.ndim - 1))
     mean = x.mean(axis=axes)

@@ -6,9 +6,9 @@ one-hot vectors: their product with the input weight is then a row of it, looked
 A step of a small network is a few products and many operations on arrays that fit into the cache, so what counts is to
 keep them there. The gates of a cell lie side by side in its weights, (I, G*H), but one after the other in what is
 computed of them, (T, G, N, H): each is then one run of memory, which NumPy goes through three times as fast as through
-columns of a matrix. Everything happens in place. Only what depends on the step before is inside the loop, or what would
-have left the cache by then; the gradients of the weights are one product each after it. One tanh serves all gates,
-because sigmoid(x) = 0.5 * tanh(0.5 * x) + 0.5.
+columns of a matrix. Everything happens in place. Inside the loop is only what depends on the step before, or what would
+leave the cache before the loop ends; after it the gradients of the weights are one product each. One tanh serves all
+gates, because sigmoid(x) = 0.5 * tanh(0.5 * x) + 0.5.
 
 Sources: the tanh network from Elman, "Finding structure in time" (1990); LSTM from Hochreiter and Schmidhuber (1997)
 with the forget gate of Gers, Schmidhuber and Cummins (2000); GRU from Cho et al. (2014), in the variant of cuDNN and
@@ -31,7 +31,7 @@ Gradients = tuple[np.ndarray | None, ...]
 
 
 def keep_freed_memory() -> None:
-    """Have the arrays of one training step still there for the next, which takes a fifth off the time of an LSTM's.
+    """Keep the memory of one training step for the next, which takes a fifth off the time of an LSTM's step.
 
     The C library of Linux hands freed memory back to the system, and fetching it again costs more than filling it. It
     keeps twice the largest block that it has ever seen freed, up to 32 MB (mallopt(3), M_MMAP_THRESHOLD); a block that
@@ -110,7 +110,7 @@ def rnn(
     (T, N, I) or whole numbers (T, N), (I, H), (H, H), (H,), and the state before the first step (N, H).
 
     Returns:
-        The states ((T + 1, N, H),) from before the first step to after the last, and what the backward pass wants.
+        The states ((T + 1, N, H),) from before the first step to after the last, and what the backward pass needs.
     """
     project, hs, product = _projection(x, weight, bias, 1), _states(h, len(x)), np.empty((1, *h.shape), h.dtype)
     for t in range(len(x)):

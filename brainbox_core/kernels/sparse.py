@@ -1,4 +1,4 @@
-"""Rows that are almost all zeros, of which only the rest is kept, and their product with a matrix.
+"""Rows that are almost all zeros, kept without them, and their product with a matrix.
 
     indptr   [0, 2, 2, 3]     row i has the entries indptr[i] ... indptr[i + 1] - 1: two, none, one
     indices  [4, 7, 4]        the column of each entry

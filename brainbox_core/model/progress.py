@@ -92,12 +92,8 @@ class Progress(Callback):
         self._due = now + REFRESH
         if not self._live:
             return
-        details, left = [], None
-        if batch:
-            done = (epoch - 1 - self._before) * self._batches + batch
-            rate = done / (now - self._begin)
-            details = [f"loss {loss:.4f}", f"{rate:,.0f} batches/s" if rate >= 10 else f"{rate:.1f} batches/s"]
-            left = ((self._epochs - self._before) * self._batches - done) / rate
+        done, total = (times * self._batches for times in (epoch - 1 - self._before, self._epochs - self._before))
+        details, left = pace(done + batch, total, now - self._begin, loss, "batches") if batch else ([], None)
         self._screen.show_gauge(f"epoch {epoch}/{self._epochs}", batch, self._batches, *details, left=left)
 
     def _print_header(self, values: Mapping[str, str], marked: bool) -> None:
@@ -152,6 +148,13 @@ class Progress(Callback):
             return ""
         arrows = "↓↑" if self._screen.unicode else "v^"
         return arrows[value > self._last], "green" if _improves(self._main, value, self._last) else "red"
+
+
+def pace(done: int, total: int, seconds: float, loss: float | None, unit: str) -> tuple[list[str], float]:
+    """The details of the live line of a training, and the seconds that are left."""
+    rate = done / seconds
+    speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+    return [f"loss {loss:.4f}", f"{speed} {unit}/s"], (total - done) / rate
 
 
 def _values(logs: Mapping[str, Any]) -> dict[str, str]:

@@ -21,13 +21,13 @@ The formula is kept in postfix order, which a stack evaluates: no recursion, how
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from brainbox_core.errors import ConvergenceError, UsageError
-from brainbox_core.scalar.parser import CHOICES, Step, postfix
+from brainbox_core.scalar.parser import CHOICES, FUNCTIONS, Step, postfix
 from brainbox_core.scalar.value import Value, maximum, minimum
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class Expression:
                 together by NumPy's rules.
 
         Returns:
-            A number of the same kind; a float if nothing variable is in the formula. A float that overflows is `inf`;
+            A number of the same kind; a float if the formula has no variable. A float that overflows is `inf`;
             in arrays a point outside the domain is `nan`.
 
         Raises:
@@ -162,7 +162,7 @@ def _call(name: str, *arguments: Any) -> Any:
             return 0.5 * arrays.tanh(0.5 * first) + 0.5
         return arrays.maximum(first, 0.0) if name == "relu" else getattr(arrays, name)(first)
     try:
-        return _ON_FLOATS[name](first)
+        return FUNCTIONS[name](first)
     except OverflowError:  # only exp has one, towards infinity
         return math.inf
     except ValueError:
@@ -180,24 +180,12 @@ def _power(base: float, exponent: float) -> float:
 
 
 def _choose(name: str, a: Any, b: Any) -> Any:
-    of_values, of_arrays, of_floats = _CHOICES[name]
     if isinstance(a, Value) or isinstance(b, Value):
-        return of_values(a, b)
+        return minimum(a, b) if name == "min" else maximum(a, b)
     if _is_array(a) or _is_array(b):
-        return getattr((a if _is_array(a) else b).__array_namespace__(), of_arrays)(a, b)
-    return of_floats(a, b)
-
-
-_CHOICES: dict[str, tuple[Callable[..., Value], str, Callable[..., float]]] = {
-    "min": (minimum, "minimum", min),
-    "max": (maximum, "maximum", max),
-}
-_ON_FLOATS: dict[str, Callable[[float], float]] = {
-    **{name: getattr(math, name) for name in ("sin", "cos", "tan", "exp", "log", "sqrt", "tanh")},
-    "abs": abs,
-    "sigmoid": lambda x: 0.5 * math.tanh(0.5 * x) + 0.5,
-    "relu": lambda x: max(x, 0.0),
-}
+        arrays = (a if _is_array(a) else b).__array_namespace__()
+        return arrays.minimum(a, b) if name == "min" else arrays.maximum(a, b)
+    return CHOICES[name](a, b)
 
 
 def _is_array(value: object) -> bool:

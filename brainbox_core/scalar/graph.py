@@ -17,7 +17,7 @@ LONGEST_NAME = 24  # characters
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a tree: the branch and the name, and the node; None where the tree was cut or repeats itself."""
+    """One line of a tree: the branch with a name, and the node; no node where the tree was cut or repeats itself."""
 
     text: str
     node: Value | None
@@ -72,15 +72,9 @@ def tree(root: Value, unicode: bool = True, limit: int = MOST_NODES) -> list[Lin
         else:
             shown.add(node)
             stack.append((node, before, branch, True))
-            for index in reversed(range(len(node.parents))):
-                stack.append(
-                    (
-                        node.parents[index],
-                        before + (blank if index == 0 else through),
-                        before + (other if index else first),
-                        False,
-                    )
-                )
+            for index, parent in reversed([*enumerate(node.parents)]):
+                beside, corner = (through, other) if index else (blank, first)
+                stack.append((parent, before + beside, before + corner, False))
     return lines
 
 
@@ -106,7 +100,8 @@ def graphviz(root: Value, limit: int = MOST_NODES) -> str:
     cut = 0
     for node in order:
         style = ', style="rounded,bold"' if node is root else ""
-        text = "\\n".join((_quoted(label(node)), f"data {node.data:.6g}", f"grad {node.grad:.6g}"))
+        name = label(node).replace("\\", "\\\\").replace('"', '\\"')
+        text = "\\n".join((name, f"data {node.data:.6g}", f"grad {node.grad:.6g}"))
         lines.append(f'  {names[node]} [label="{text}"{style}]')
         for parent, slope in zip(node.parents, node.slopes, strict=True):
             if parent not in names:
@@ -115,8 +110,3 @@ def graphviz(root: Value, limit: int = MOST_NODES) -> str:
             source = names.get(parent, f"c{cut}")
             lines.append(f'  {source} -> {names[node]} [label="{slope:.6g}"]')
     return "\n".join([*lines, "}", ""])
-
-
-def _quoted(text: str) -> str:
-    """Text inside the quotes of the DOT language."""
-    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -2,8 +2,8 @@
 
 Every point gets a last coordinate 1, which carries the bias, and those of the group that should be 0 change their sign.
 A neuron is right about all points if its weights have a positive product with each of these *signed* points. The
-weights that do it with the largest margin are the point of their convex hull that is nearest to the origin; if that is
-the origin itself, the mixture of points that makes it proves that no weights exist.
+weights that do it with the largest margin are the point nearest to the origin in the convex hull of the signed points.
+If that is the origin itself, the mixture of points that makes it proves that no weights exist.
 
     >>> separate([(0, 0), (0, 1), (1, 0), (1, 1)], [0, 1, 1, 0]).balance  # XOR: [0, 1] + [1, 0] = [0, 0] + [1, 1]
     (1, 1, 1, 1)
@@ -30,8 +30,8 @@ class Separation:
     Attributes:
         nearest: the point of the signed points' convex hull nearest to the origin: the direction of the best weights,
             the bias last; the margin is its length. All zeros if there are no such weights.
-        balance: how often each row has to be taken, so that the rows of the one group and those of the other have the
-            same number and the same sum; empty if the groups can be separated.
+        balance: how many times to take each row, so that both groups have equally many rows with the same sum; empty
+            if the groups can be separated.
         radius_squared: the squared length of the longest point, its 1 for the bias included: Novikoff's R².
     """
 
@@ -120,20 +120,15 @@ def _nearest(points: Sequence[Sequence[Fraction | int]]) -> tuple[Sequence[Fract
 def _nearest_of_plane(points: Sequence[Sequence[Fraction | int]]) -> list[Fraction]:
     """The shares, some perhaps negative, that make the point nearest to the origin of the plane through all points."""
     matrix = [[Fraction(1 + _dot(a, b)) for b in points] + [Fraction(1)] for a in points]
-    solution = _solve(matrix)
-    total = sum(solution)
-    return [share / total for share in solution]
-
-
-def _solve(matrix: list[list[Fraction]]) -> list[Fraction]:
-    """The solution of a positive definite system by Gauss-Jordan elimination; the last column is the right side."""
+    # Gauss-Jordan elimination; the matrix is positive definite, and the last column is the right side.
     for column in range(len(matrix)):
         pivot = matrix[column][column]
         matrix[column] = [value / pivot for value in matrix[column]]
         for row in range(len(matrix)):
             if row != column and (factor := matrix[row][column]):
                 matrix[row] = [a - factor * b for a, b in zip(matrix[row], matrix[column], strict=True)]
-    return [row[-1] for row in matrix]
+    total = sum(row[-1] for row in matrix)
+    return [row[-1] / total for row in matrix]
 
 
 def _dot(a: Sequence[Fraction | int], b: Sequence[Fraction | int]) -> Fraction | int:

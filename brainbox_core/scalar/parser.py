@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from brainbox_core.errors import InputError
@@ -17,8 +18,14 @@ from brainbox_core.files.reading import printable
 MAX_LENGTH, MAX_NODES, MAX_DEPTH, MAX_NAME = 1000, 256, 40, 32  # characters, nodes, levels of nesting, characters
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
-FUNCTIONS = ("sin", "cos", "tan", "exp", "log", "sqrt", "abs", "tanh", "sigmoid", "relu")  # of one argument
-CHOICES = ("min", "max")  # of two arguments or more
+FUNCTIONS: dict[str, Callable[[float], float]] = {  # of one argument, and what they do to a float
+    **{name: getattr(math, name) for name in ("sin", "cos", "tan", "exp", "log", "sqrt")},
+    "abs": abs,
+    "tanh": math.tanh,
+    "sigmoid": lambda x: 0.5 * math.tanh(0.5 * x) + 0.5,
+    "relu": lambda x: max(x, 0.0),
+}
+CHOICES = {"min": min, "max": max}  # of two arguments or more
 
 _TOKEN = re.compile(
     r"(?P<number>([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)|(?P<name>[A-Za-z][A-Za-z0-9_]*)"
@@ -63,12 +70,6 @@ def postfix(text: str) -> tuple[Step, ...]:
         >>> [step.what for step in postfix("2*x + 1")]
         [2.0, 'x', '*', 1.0, '+']
     """
-    if len(text) > MAX_LENGTH:
-        raise InputError(
-            f"the formula is too long: at most {MAX_LENGTH:,} characters, got {len(text):,}",
-            where=f'column {MAX_LENGTH + 1} of "{printable(text, 40)}"',
-            fix="use a shorter formula",
-        )
     return _Parser(text).formula()
 
 
@@ -83,6 +84,9 @@ class _Parser:
 
     def __init__(self, text: str):
         self.text = text
+        if len(text) > MAX_LENGTH:
+            what = f"the formula is too long: at most {MAX_LENGTH:,} characters, got {len(text):,}"
+            self._fail(what, _Token("", "", MAX_LENGTH), fix="use a shorter formula")
         self.tokens = self._tokens()
         self.position = 0
         self.steps: list[Step] = []
@@ -211,10 +215,10 @@ class _Parser:
         name = printable(token.text, MAX_NAME)
         if name in _INSTEAD:
             fix = f"write {_INSTEAD[name]}"
-        elif name.lower() in FUNCTIONS + CHOICES:
+        elif name.lower() in FUNCTIONS | CHOICES:
             fix = f"write {name.lower()}, in small letters"
         else:
-            fix = f"known: {', '.join(FUNCTIONS + CHOICES)}; to multiply write {name}*(...)"
+            fix = f"known: {', '.join(FUNCTIONS | CHOICES)}; to multiply write {name}*(...)"
         self._fail(f'unknown function "{name}"', token, fix=fix)
 
     def _tokens(self) -> list[_Token]:
@@ -240,7 +244,7 @@ class _Parser:
         if character in _WRITE:
             fix = f"write {_WRITE[character]}"
         elif character.isascii():
-            fix = _ADVICE.get(character, f"use numbers, names, + - * / ^ ( ) and {', '.join(FUNCTIONS + CHOICES)}")
+            fix = _ADVICE.get(character, f"use numbers, names, + - * / ^ ( ) and {', '.join(FUNCTIONS | CHOICES)}")
         elif digit is not None:
             fix = f"write {digit}"
         elif len(plain) == 1 and plain.isascii() and plain.isprintable():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
 
 from brainbox_core.errors import UsageError, whole
 from brainbox_core.rng import key
@@ -64,9 +63,4 @@ def _xor(numbers: random.Random, label: int) -> Point:
     return x, math.copysign(y, -x if label else x)
 
 
-SETS: dict[str, Callable[[random.Random, int], Point]] = {
-    "moons": _moon,
-    "circles": _circle,
-    "spiral": _spiral,
-    "xor": _xor,
-}
+SETS = {"moons": _moon, "circles": _circle, "spiral": _spiral, "xor": _xor}

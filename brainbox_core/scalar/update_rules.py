@@ -1,7 +1,7 @@
 """The optimizers by name: how each moves a weight, and how it is made. The one place where an optimizer is listed.
 
-In the formulas `x` is a weight, `g` its gradient, `lr` the learning rate and `k` the step, from 1; whatever else has a
-name is kept from step to step, and starts at 0. `brainbox_core.optimizers` does the same to all weights at once.
+In the formulas `x` is a weight, `g` its gradient, `lr` the learning rate and `k` the step, from 1. All other names are
+numbers kept from step to step that start at 0. `brainbox_core.optimizers` does the same to all weights at once.
 Loads no NumPy, so that a help page can list them.
 """
 
@@ -18,9 +18,9 @@ class Rule(NamedTuple):
     Attributes:
         kind: the name of its class in `brainbox_core.optimizers`.
         help: what it does, in a few words.
-        formulas: one for each number that it changes, `x` last; `brainbox descent` walks by those that have some.
-        lr: its usual learning rate; networks are trained by those that have one.
-        options: how the class is called, besides the learning rate.
+        formulas: one for each number that it changes, `x` last; `brainbox descent` offers the optimizers with formulas.
+        lr: its usual learning rate; a training offers the optimizers that have one.
+        options: arguments of the class besides the learning rate.
     """
 
     kind: str

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 # It warns on standard error when it has to build its font cache or finds no home folder; that is nobody's business.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -53,6 +53,7 @@ STYLE: dict[Any, Any] = {
     "ytick.color": MUTED,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "legend.frameon": False,
 }
 
 
@@ -66,6 +67,27 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), dpi=130, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
+
+
+def label(
+    axes: Axes, title: str, x: str = "", y: str = "", *, size: float = 12, grid: Literal["x", "y", "both"] = "y"
+) -> None:
+    """Give axes a title, the names of what lies along them, and thin lines across; no text is taken for a formula."""
+    axes.set_title(title, loc="left", fontweight="bold", fontsize=size, parse_math=False)
+    axes.set_xlabel(x, parse_math=False)
+    axes.set_ylabel(y, parse_math=False)
+    axes.grid(axis=grid, color=GRID)
+
+
+def mark(axes: Axes, x: float, y: float, label: str, **style: Any) -> None:
+    """Draw the one point of a curve that counts, such as the best epoch."""
+    axes.plot([x], [y], "o", label=label, **{"color": ORANGE, "markersize": 9, "zorder": 3, **style})
+
+
+def frame(axes: Axes) -> None:
+    """Draw a thin line around a picture, whose border may be as white as the paper, in the place of ticks."""
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(True)
 
 
 def pixels(figure: Figure) -> np.ndarray:

@@ -71,7 +71,7 @@ class Column:
 
 
 class ColumnBuilder:
-    """A column while its cells come in; text, numbers, or not known yet as long as all are missing."""
+    """Collects the cells of a column. Whether it holds text is not known as long as all are missing."""
 
     def __init__(self, name: str, as_text: bool = False):
         self.name = name

@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TextIO
+from typing import TextIO
 
 import numpy as np
 
@@ -45,7 +45,6 @@ class CsvRows:
     Args:
         text: the file, opened with `newline=""`.
         name: what to call it in errors, printable.
-        quoting: whether `"` around a cell lets it hold delimiters and line ends.
 
     Attributes:
         delimiter: what separates the cells.
@@ -53,8 +52,8 @@ class CsvRows:
         blank_lines: how many empty lines stood before rows so far.
     """
 
-    def __init__(self, text: TextIO, name: str, quoting: bool = True):
-        self._text, self._name, self._quoting = text, name, quoting
+    def __init__(self, text: TextIO, name: str):
+        self._text, self._name = text, name
         self.width = self.blank_lines = self._blank_since = 0
         self._next_line = 1
         self._start = text.readlines(SAMPLE)
@@ -67,7 +66,7 @@ class CsvRows:
             self._next_line = 2
             del self._start[0]
         else:
-            self.delimiter = _sniff(self._start, quoting)
+            self.delimiter = _sniff(self._start)
 
     def block(self, fast: bool = False) -> Block | None:
         """The next rows, from about 2 million characters (the first block is smaller); None at the end of the file.
@@ -105,8 +104,7 @@ class CsvRows:
         if len(between) % 2 == 0 or not all(part[:1] in f"{self.delimiter}\r\n" for part in between[2::2]):
             return None
         try:
-            quote = '"' if self._quoting else None
-            cells = np.loadtxt(lines, np.float64, comments=None, delimiter=self.delimiter, quotechar=quote, ndmin=2)
+            cells = np.loadtxt(lines, np.float64, comments=None, delimiter=self.delimiter, quotechar='"', ndmin=2)
         except ValueError:
             return None
         if cells.shape != (len(lines), self.width) or np.isinf(cells).any():
@@ -115,8 +113,7 @@ class CsvRows:
 
     def _rows(self, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
         """The line number and the cells of each row that starts in these lines."""
-        quoted, strict = _quoted(self._quoting), self._quoting
-        reader = csv.reader(itertools.chain(lines, self._text), delimiter=self.delimiter, quoting=quoted, strict=strict)
+        reader = csv.reader(itertools.chain(lines, self._text), delimiter=self.delimiter, strict=True)
         before = self._next_line
         while reader.line_num < len(lines):
             place = before + reader.line_num
@@ -131,7 +128,8 @@ class CsvRows:
                 last = lines[min(reader.line_num, len(lines)) - 1]
                 self._set_width(row, place, cut_off=not last.endswith(("\n", "\r")))
             if max(map(len, row)) > MAX_CELL:
-                what = f"field {_longest(row)} is too long (over {MAX_CELL:,} characters)"
+                longest = 1 + max(range(len(row)), key=lambda index: len(row[index]))
+                what = f"field {longest} is too long (over {MAX_CELL:,} characters)"
                 raise InputError(what, where=f"{self._name} line {place}", fix=_TOO_LONG)
             if self._blank_since:
                 self._count_blank_lines()
@@ -158,7 +156,7 @@ class CsvRows:
         self.width = len(row)
 
     def _broken(self, error: csv.Error, first: int, last: int) -> InputError:
-        """What the csv module could not read, in a row that starts and ends in these lines."""
+        """The error for a row, from line `first` to line `last`, that the csv module could not read."""
         where, text = f"{self._name} line {first}", str(error)
         if "field limit" in text and first == last:
             return InputError(f"a field is too long (over {MAX_CELL:,} characters)", where=where, fix=_TOO_LONG)
@@ -167,28 +165,19 @@ class CsvRows:
             fix = 'write "" for a quote inside a quoted cell; a quote before it may lack its partner'
             return InputError(what, where=where, fix=fix)
         if "field limit" in text or "end of data" in text:
-            return InputError(
-                f"a quote opened in line {first} never closes", where=where, fix="add the closing quote, or remove it"
-            )
+            what = f"a quote opened in line {first} never closes"
+            return InputError(what, where=where, fix="add the closing quote, or remove it")
         return InputError(f"cannot be read ({text})", where=where)
 
 
 _TOO_LONG = "shorten it, or take the column out"
 
 
-def _quoted(quoting: bool) -> Literal[0, 3]:
-    return csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
-
-
-def _longest(row: list[str]) -> int:
-    return 1 + max(range(len(row)), key=lambda index: len(row[index]))
-
-
-def _sniff(lines: list[str], quoting: bool) -> str:
+def _sniff(lines: list[str]) -> str:
     """The delimiter that gives most lines as many cells as the first; a comma if none divides the first line."""
     best, most = ",", 0.0
     for delimiter in DELIMITERS:
-        rows = csv.reader(lines, delimiter=delimiter, quoting=_quoted(quoting))
+        rows = csv.reader(lines, delimiter=delimiter)
         try:
             widths = [len(row) for row in rows if row]
         except csv.Error:

@@ -210,14 +210,13 @@ class FeatureEncoder:
         table = _as_table(table)
         remarks = [str(outside) for outside in self.outside(table)]
         for column in self.columns:
-            name = printable(column.name, 80)
             if isinstance(column, NumberColumn):
                 missing = int(np.isnan(table.numbers(column.name)).sum())
             else:
                 missing = sum(not text.strip() for text in table.texts(column.name))
                 remarks += _unseen(column, table)
             if missing:
-                remarks.append(f"{name}: {_filled(missing, column)}")
+                remarks.append(f"{printable(column.name, 80)}: {_filled(missing, column)}")
         return remarks
 
     def unseen(self, table: Table | Mapping[str, Sequence]) -> list[str]:
@@ -293,9 +292,8 @@ def _measure_text(table: Table, name: str) -> tuple[TextColumn | None, str]:
         return None, f'always "{printable(values[0], 40)}"{_missing(missing)}, left out'
     if len(values) > MAX_VALUES:
         what = f'column "{printable(name, 80)}" is text with {len(values):,} different values'
-        raise InputError(
-            what, where=table.name, expected=f"at most {MAX_VALUES}", fix="remove the column, or group its values"
-        )
+        fix = "remove the column, or group its values"
+        raise InputError(what, where=table.name, expected=f"at most {MAX_VALUES}", fix=fix)
     fill = min(values, key=lambda value: (-counts[value], value))
     counts[fill] += missing
     means = [counts[value] / table.rows for value in values]
@@ -355,9 +353,7 @@ def _column(entry: object) -> NumberColumn | TextColumn:
             raise _malformed("a column is filled with what is none of its values")
         if not all(map(_is_finite, [*offsets, *scales])) or min(scales) <= 0:
             raise _malformed("a column of text has impossible measures")
-        return TextColumn(
-            entry["name"], entry["fill"], list(values), list(map(float, offsets)), list(map(float, scales))
-        )
+        return TextColumn(entry["name"], entry["fill"], [*values], [*map(float, offsets)], [*map(float, scales)])
     raise _malformed("a column is of an unknown kind")
 
 

@@ -83,11 +83,9 @@ class Table:
         if isinstance(values, list):
             values, bad = to_numbers(values, self.lines)
         if bad is not None:
-            raise InputError(
-                f'"{printable(bad.text, 40)}" is not a number',
-                where=self._place(bad.line, name),
-                fix=remedy(bad.text) or "correct it, or leave the cell empty if the value is missing",
-            )
+            what, where = f'"{printable(bad.text, 40)}" is not a number', self._place(bad.line, name)
+            fix = remedy(bad.text) or "correct it, or leave the cell empty if the value is missing"
+            raise InputError(what, where=where, fix=fix)
         return values
 
     def texts(self, name: str) -> list[str]:
@@ -174,7 +172,6 @@ def read_table(
     header: bool | None = None,
     progress: Progress | None = None,
     *,
-    quoting: bool = True,
     text: bool | Collection[str] = False,
 ) -> Table:
     """Read a table of at most 2 GiB whose cells are separated by commas, semicolons, tabs or bars.
@@ -185,7 +182,6 @@ def read_table(
         header: whether the first line names the columns; None finds out: it does unless it holds numbers where the
             rows below do. Without a header the columns are named `column_1`, `column_2`, ...
         progress: called with (bytes done, bytes in all).
-        quoting: whether `"` around a cell lets it hold delimiters and line ends; False takes it as any character.
         text: True keeps every column as text; or the names of those to keep so.
 
     Raises:
@@ -201,7 +197,7 @@ def read_table(
         ['columns are separated by ";"']
     """
     with open_text(source, name) as file:
-        rows, notes = CsvRows(file.text, file.name, quoting), file.notes
+        rows, notes = CsvRows(file.text, file.name), file.notes
         top, places = _sample(rows, file.name)
         if header is None:
             header = _has_header(top, notes)
@@ -219,15 +215,8 @@ def read_table(
             if progress is not None:
                 progress(file.position, file.size)
             block = rows.block(fast=not any(builder.is_text for builder in builders))
-        table = Table(
-            file.name,
-            file.sha256,
-            {builder.name: builder.column() for builder in builders},
-            np.concatenate(lines),
-            notes,
-            rows.delimiter,
-            header,
-        )
+        made = {builder.name: builder.column() for builder in builders}
+        table = Table(file.name, file.sha256, made, np.concatenate(lines), notes, rows.delimiter, header)
     if not table.rows:
         what = "has no data rows" + " below its header" * header
         raise InputError(what, where=table.name, fix=_NO_ROWS)
@@ -258,7 +247,7 @@ def _tell(table: Table, unnamed: list[str], blank_lines: int) -> None:
 
 
 def _sample(rows: CsvRows, name: str) -> tuple[list[list[str]], np.ndarray]:
-    """The first row and some below it, by which the header and each column's kind are recognised; and their lines."""
+    """The first rows, by which the header and each column's kind are recognised, and their line numbers."""
     cells: list[list[str]] = []
     lines: list[int] = []
     while len(cells) < 2 and (block := rows.block()) is not None:

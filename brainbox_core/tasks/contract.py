@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
 from brainbox_core.errors import InputError, UsageError, between, whole
 
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 FULL = "full"  # a batch of all rows
 
 Progress = Callable[[int, int], object]  # called with what is done, and how much there is in all
+Pipe = Callable[[str], BinaryIO]  # from what is expected there, such as "a table", to the bytes of standard input
+
+
+def no_pipe(what: str) -> BinaryIO:
+    """What a task reads for `-` unless its caller hands standard input over: nothing."""
+    raise UsageError(f"no stream was given that {what} could come from", fix="name a file")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +59,7 @@ class Settings:
     seed: int = 0
 
     also: ClassVar[Mapping[str, object]] = {}  # by setting, the one value that a task takes beside the usual numbers
+    first_look: ClassVar[Mapping[str, int]] = {}  # by setting, the most that `quick` leaves of it
 
     def __post_init__(self) -> None:
         if self.batch_size != self.also.get("batch_size"):
@@ -65,9 +72,10 @@ class Settings:
             if value is not None:
                 whole(name, value)
 
-    def quick(self) -> Settings:
+    def quick(self) -> Self:
         """The same for a first look: done within 5 seconds."""
-        raise NotImplementedError
+        look: dict[str, Any] = {name: min(getattr(self, name) or most, most) for name, most in self.first_look.items()}
+        return replace(self, **look)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +128,7 @@ class Data:
     @property
     def counts(self) -> dict[str, int]:
         """How many rows the parts `train`, `val` and `test` have; where there is no third part, 0."""
-        raise NotImplementedError
+        return {part: len(getattr(self, part)) for part in ("train", "val", "test")}
 
     @property
     def unit(self) -> str:
@@ -175,11 +183,12 @@ R = TypeVar("R", bound=Result, covariant=True)
 class Task(Protocol[S, D, R]):
     """The calls that every trainer answers."""
 
-    def load_data(self, settings: S, progress: Progress | None = None) -> D:
+    def load_data(self, settings: S, progress: Progress | None = None, pipe: Pipe = no_pipe) -> D:
         """The data that the settings name, in parts.
 
         Args:
             progress: called with (bytes done, bytes in all) while it is read or downloaded.
+            pipe: gives the bytes of `-`.
 
         Raises:
             InputError: the data is missing, bad or too little.
@@ -187,12 +196,16 @@ class Task(Protocol[S, D, R]):
         """
         ...
 
-    def load_test_data(self, model: Sequential, name: str, progress: Progress | None = None) -> D:
+    def load_test_data(self, model: Sequential, name: str, progress: Progress | None = None, pipe: Pipe = no_pipe) -> D:
         """What a model is judged by: the part of its own data that it never saw, or all of other data."""
         ...
 
     def build_model(self, settings: S, data: D) -> Sequential:
-        """The untrained model, built and compiled."""
+        """The untrained model, built and compiled.
+
+        Raises:
+            UsageError: the layers do not fit the data, or the parameters do not fit into memory.
+        """
         ...
 
     def train(self, model: Sequential, settings: S, data: D, callbacks: Sequence[Callback] = ()) -> R:

@@ -1,19 +1,70 @@
-"""What trainings have in common: the optimizer with its schedule, and the parts of cross-validation."""
+"""What tasks have in common: tables, optimizers with their schedule, parts of cross-validation, checked model files."""
 
 from __future__ import annotations
 
+import gzip
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from brainbox_core.errors import UsageError
+from brainbox_core.datasets.catalog import builtin
+from brainbox_core.errors import InputError, UsageError
 from brainbox_core.layers import Linear
+from brainbox_core.model.callbacks import Callback, EarlyStopping
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.optimizers import Optimizer, named
 from brainbox_core.rng import stream
 from brainbox_core.schedules import OneCycle
-from brainbox_core.tasks.contract import FULL, EpochSettings
+from brainbox_core.tables.table import Table, read_table
+from brainbox_core.tasks.contract import FULL, EpochSettings, Pipe, Progress, Settings
+
+
+def table(name: str, built_in: str, file: str, progress: Progress | None, pipe: Pipe, **options: Any) -> Table:
+    """The table of a task.
+
+    Args:
+        name: that of the built-in data, `-` for standard input, or a file.
+        built_in: the name of the built-in data.
+        file: where that is kept; one that ends in `.gz` is unpacked.
+        options: of `read_table`, for what is not built in.
+    """
+    if name == built_in:
+        content = builtin(file).read_bytes()
+        return read_table(BytesIO(gzip.decompress(content) if file.endswith(".gz") else content), name=name)
+    if name == "-":
+        return replace(read_table(pipe("a table"), progress=progress, **options), name=name)
+    return read_table(name, progress=progress, **options)
+
+
+def load_model(path: str | Path, kind: str, check: Callable[[Sequential], None]) -> Sequential:
+    """A model of a task from its file.
+
+    Args:
+        path: the file.
+        kind: the noun that it has to be of.
+        check: raises an `InputError` if the parts of the model do not fit each other.
+
+    Raises:
+        InputError: the file is missing, damaged or another noun's, or the check found something.
+    """
+    model, fix = Sequential.load(path, kind), "train it again"
+    try:
+        check(model)
+    except InputError as error:
+        raise InputError(error.what, where=str(path), expected=error.expected, got=error.got, fix=fix) from error
+    except (UsageError, TypeError, KeyError) as error:
+        raise InputError("the model's settings are malformed", where=str(path), fix=fix) from error
+    return model
+
+
+def stopping(settings: Settings, monitor: str = "val_loss") -> Sequence[Callback]:
+    """What ends a training early, where the settings have a patience."""
+    return [] if settings.patience is None else [EarlyStopping(monitor, settings.patience)]
 
 
 def optimizer(settings: EpochSettings, rows: int, lr: float, normalized_decay: float | None = None) -> Optimizer:

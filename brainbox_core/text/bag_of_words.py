@@ -25,7 +25,7 @@ import numpy as np
 from brainbox_core.errors import InputError, UsageError, whole
 from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.text import tokens as text
-from brainbox_core.text.tokens import is_together, is_word, tokenize
+from brainbox_core.text.tokens import Memory, is_together, is_word, tokenize
 
 LARGEST = 2**18  # columns; a model file holds the names of so many
 MOST_COUNTED = 2**21  # different features, about 300 MB of names while they are counted
@@ -182,7 +182,9 @@ class BagOfWords:
     def _use(self, names: list[str] | None, columns: int) -> None:
         self.columns = columns
         self.vocabulary = None if names is None else {name: column for column, name in enumerate(names)}
-        self._columns_of_token = _Memory(lambda token: tuple(self._look_up(_NAMES[token, self.chars])))
+        self._columns_of_token = Memory(
+            lambda token: tuple(self._look_up(_NAMES[token, self.chars])), lambda: MOST_REMEMBERED
+        )
 
     def _look_up(self, names: Sequence[str]) -> list[int]:
         """The columns of features."""
@@ -207,22 +209,6 @@ class BagOfWords:
         return names
 
 
-class _Memory(dict):
-    """Remembers the parts of tokens, since nine in ten come again. What is limited is the number of parts."""
-
-    def __init__(self, work_out: Callable[[Any], Sequence]):
-        self._work_out, self._held = work_out, 0
-
-    def __missing__(self, token: object) -> Sequence:
-        parts = self._work_out(token)
-        self._held += len(parts)
-        if self._held > MOST_REMEMBERED:
-            self.clear()
-            self._held = len(parts)
-        self[token] = parts
-        return parts
-
-
 def _names_of(token_and_chars: tuple[str, int]) -> list[str]:
     """The features of one word or mark."""
     token, chars = token_and_chars
@@ -233,7 +219,7 @@ def _names_of(token_and_chars: tuple[str, int]) -> list[str]:
     return [token, *(f"~{spelled[i : i + size]}" for size in sizes for i in range(len(spelled) - size + 1))]
 
 
-_NAMES = _Memory(_names_of)
+_NAMES = Memory(_names_of, lambda: MOST_REMEMBERED)
 
 
 def _distinct(names: Iterator[str]) -> set[str]:

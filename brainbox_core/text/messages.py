@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -14,12 +14,11 @@ from brainbox_core.errors import InputError
 from brainbox_core.files.reading import printable
 from brainbox_core.files.text import TextFile, open_text
 from brainbox_core.tables.csv_rows import CsvRows
+from brainbox_core.tables.table import Progress
 
 LABELS = {"ham": 0, "spam": 1, "0": 0, "1": 1}
 LABEL_NAMES = ("label", "class", "category", "target", "type", "spam", "is_spam", "v1")  # of columns
 TEXT_NAMES = ("text", "message", "sms", "body", "content", "email", "v2")
-
-Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ class Lines:
             yield from self._cut(lines)
 
     def _shuffled(self, number: int) -> list[np.ndarray]:
-        """The lines of each batch of a pass."""
+        """The lines of each batch of one pass, in a fresh order."""
         rng = stream(self.seed, "lines", number)
         order = rng.permutation(len(self))
         groups = []
@@ -133,7 +133,7 @@ class Lines:
         return [groups[i] for i in rng.permutation(len(groups))]
 
     def _side_by_side(self, lines: np.ndarray) -> list[np.ndarray]:
-        """Some lines in the groups that batches are made of, the shortest first."""
+        """Lines divided into batches of similar length, the shortest first."""
         lines = lines[np.argsort(self.lengths[lines], kind="stable")]
         windows = (-(-self.lengths[lines] // self.window)).tolist()
         groups, first = [], 0
@@ -158,7 +158,7 @@ class Lines:
 
 
 def in_order(ids: np.ndarray, window: int, streams: int) -> Iterator[Batch]:
-    """Every character of a text to predict once, but for the first: for judging a model.
+    """Batches that predict every character of a text once, except the first. They are for evaluating a model.
 
     Args:
         ids: (n,) the text in whole numbers.

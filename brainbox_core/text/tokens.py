@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 VERSION = 2
 LONGEST = 30  # characters of a word that count
@@ -129,22 +130,29 @@ def fold(text: str) -> str:
     return text if text.isascii() else text.translate(_FOLDING)
 
 
-class _Memory(dict):
-    """The tokens of short texts, remembered: in real messages three in four have been seen before."""
+class Memory(dict):
+    """Remembers what was worked out for short texts: most come again. It begins anew when it holds too many parts.
 
-    def __init__(self, work_out: Callable[[str], tuple[str, ...]]):
-        self._work_out = work_out
+    Args:
+        work_out: from a text to its parts.
+        most: how many parts are held.
+    """
 
-    def __missing__(self, text: str) -> tuple[str, ...]:
-        tokens = self._work_out(text)
+    def __init__(self, work_out: Callable[[Any], Sequence[str | int]], most: Callable[[], int]):
+        self._work_out, self._most, self._held = work_out, most, 0
+
+    def __missing__(self, text: Any) -> Sequence:
+        parts = self._work_out(text)
         if len(text) <= LONGEST:
-            if len(self) >= _MOST_REMEMBERED:
+            self._held += 1 + len(parts)
+            if self._held > self._most():
                 self.clear()
-            self[text] = tokens
-        return tokens
+                self._held = 1 + len(parts)
+            self[text] = parts
+        return parts
 
 
-_MOST_REMEMBERED = 2**16
+_MOST_REMEMBERED = 2**17
 
 
 def _tokens_of_chunk(chunk: str) -> tuple[str, ...]:
@@ -170,4 +178,5 @@ def _tokens_of_piece(piece: str) -> tuple[str, ...]:
     return (word[:LONGEST], *(mark for mark, given in marks if given))
 
 
-_CHUNKS, _PIECES = _Memory(_tokens_of_chunk), _Memory(_tokens_of_piece)
+_CHUNKS = Memory(_tokens_of_chunk, lambda: _MOST_REMEMBERED)
+_PIECES = Memory(_tokens_of_piece, lambda: _MOST_REMEMBERED)

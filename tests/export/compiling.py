@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from brainbox_core.export import verify
-from brainbox_core.export.header import Vectors
+from brainbox_core.export.header import Vectors, write
 from brainbox_core.export.network.kernels import FloatKernels
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.reference import run
-from brainbox_core.export.network.source import header
+from brainbox_core.export.network.source import page
+from brainbox_core.export.programs import NETWORK
 from brainbox_core.model.sequential import Sequential
 
 STRICT = verify.STRICT
@@ -33,14 +34,14 @@ def float_header(model: Sequential, X: np.ndarray, name: str = "net") -> tuple[s
     kernels = FloatKernels(name, lower(model))
     with np.errstate(all="ignore"):
         outputs = run(kernels.program, X).reshape(len(X), -1)
-    return header(name, model, kernels, Vectors(X[:1], outputs[:1]), "no"), outputs
+    return write(page(model, kernels, Vectors(X[:1], outputs[:1])), "no"), outputs
 
 
 def compiled(folder: Path, text: str, X: np.ndarray, like: np.ndarray, *flags: str, name: str = "net", cc: str = "gcc"):
     """What a header makes of inputs when its driver is compiled with some flags; of the shape and dtype of `like`."""
     source = "driver.cpp" if cc.endswith("++") else "driver.c"
     (folder / "net.h").write_text(text)
-    (folder / source).write_text(verify.driver(name))
+    (folder / source).write_text(NETWORK.filled("driver", name, "net.h"))
     subprocess.run([tool(cc), *flags, source, "-o", "driver"], cwd=folder, check=True)
     done = subprocess.run([folder / "driver"], input=X.tobytes(), capture_output=True, check=False)
     assert done.returncode == 0 and done.stderr == b"", done.stderr.decode()

@@ -11,7 +11,6 @@ import numpy as np
 
 import braininabox as bb
 from brainbox_core.datasets.catalog import builtin
-from brainbox_core.export import verify
 from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.header import Vectors, write
 from brainbox_core.export.text.draft import RECORD, TEXT, SpamDraft
@@ -79,7 +78,7 @@ class Compiled:
     def __init__(self, folder: Path, content: str, *flags: str, cc: str = "gcc"):
         source = folder / ("driver.cpp" if cc.endswith("++") else "driver.c")
         (folder / "net.h").write_text(content, encoding="ascii")
-        source.write_text(verify.driver("net", TEXT))
+        source.write_text(TEXT.filled("driver", "net", "net.h"))
         subprocess.run([tool(cc), *flags, source, "-o", folder / "driver"], check=True)
         self._program = folder / "driver"
 

@@ -27,7 +27,7 @@ def digits(kind: str) -> bb.Sequential:
 
 
 def floats() -> bb.Sequential:
-    model = built([L.Linear(4), L.Tanh(), L.Linear(3), L.Softmax()], (2,))
+    model = built([L.Linear(4), L.Tanh(), L.Linear(5), L.LeakyReLU(0.1), L.Linear(3), L.Softmax()], (2,))
     model.meta["ranges"] = activation_ranges(model, np.random.default_rng(0).normal(size=(32, 2)).astype(np.float32))
     return model
 
@@ -72,6 +72,11 @@ NOUNS = {
 OTHERS = {
     "hashed spam": (lambda folder: random_filter(**HASHED), {"weights": "ram", "dtype": "int8"}, ""),
     "floats in int8": (lambda folder: floats(), {"dtype": "int8"}, ""),
+    "floats in float32": (
+        lambda folder: floats(),
+        {"dtype": "float32"},
+        "int predict(const float*, net_arena_t*);int run(const float*, float*, net_arena_t*)",
+    ),
     "one output": (lambda folder: built([L.Linear(1)], (2,)), {}, "int run(const float*, float*, net_arena_t*)"),
     "a sequence": (lambda folder: sequence(), {}, "int step(net_state_t*, const float*, float*, net_arena_t*)"),
     "rnn in int8": (lambda folder: writer("gru"), {"dtype": "int8"}, "int predict(const float*)"),

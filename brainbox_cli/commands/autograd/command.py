@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import cast
 
 import typer
 
@@ -17,7 +17,6 @@ from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.model.progress import Progress
 from brainbox_core.scalar.graph import MOST_NODES, graphviz, tree
 from brainbox_core.scalar.points import SETS
-from brainbox_core.screen.display import fitted
 from brainbox_core.screen.screen import Part
 from brainbox_core.tasks.autograd.formula import Comparison, Result, check, differentiate
 from brainbox_core.tasks.autograd.network import EXTENT, Settings, Training, boundary
@@ -66,60 +65,47 @@ CHOICES = {
 }
 
 
-def _headline(expression: str | None, at: Mapping | None, dataset: str | None, dot: Path | None, **rest: Any) -> list:
-    if dataset is None:
-        text, at = _formula(expression, at)
+def _headline(values: SimpleNamespace) -> list[str]:
+    if values.dataset is None:
+        text, at = _formula(values)
         return [text, ", ".join(f"{name}={value:g}" for name, value in at.items())] if at else [text]
-    for flag, value in (("EXPR", expression), ("--at", at), ("--dot", dot)):
+    for flag, value in (("EXPR", values.expression), ("--at", values.at), ("--dot", values.dot)):
         if value is not None:
             raise UsageError(f"{flag} belongs to a formula, not to --dataset", fix="leave one of them out")
-    settings = Settings(dataset)
+    settings = Settings(values.dataset)
     widths = "-".join(map(str, (2, *settings.hidden, 1)))
     return [
         f"{widths} network of scalar Values",
-        f"{dataset} {settings.train} points, {settings.test} to test on",
-        f"adam lr {settings.lr:g}, batch {settings.batch_size}, seed {rest['seed']}",
+        f"{values.dataset} {settings.train} points, {settings.test} to test on",
+        f"adam lr {settings.lr:g}, batch {settings.batch_size}, seed {values.seed}",
     ]
 
 
-def _formula(expression: str | None, at: Mapping | None) -> tuple[str, Mapping]:
-    if expression is None:
-        return EXPRESSION, point(POINT) if at is None else at
-    return expression, at or {}
+def _formula(values: SimpleNamespace) -> tuple[str, Mapping]:
+    if values.expression is None:
+        return EXPRESSION, point(POINT) if values.at is None else values.at
+    return values.expression, values.at or {}
 
 
-def _run(
-    reporter: Reporter,
-    expression: str | None,
-    at: Mapping | None,
-    dataset: str | None,
-    check: bool,
-    dot: Path | None,
-    plot: Path | None,
-    seed: int,
-) -> Outcome:
-    if dataset is not None:
-        return _train(reporter, dataset, plot, seed)
-    return _differentiate(reporter, *_formula(expression, at), check, dot, plot)
+def _run(reporter: Reporter, values: SimpleNamespace) -> Outcome:
+    return (_differentiate if values.dataset is None else _train)(reporter, values)
 
 
 # A formula
 
 
-def _differentiate(
-    reporter: Reporter, text: str, at: Mapping, wanted: bool, dot: Path | None, plot: Path | None
-) -> Outcome:
-    result = differentiate(text, at)
+def _differentiate(reporter: Reporter, values: SimpleNamespace) -> Outcome:
+    result = differentiate(*_formula(values))
     reporter.answer("value: ", (_number(result.value), "bold green"))
     for name, gradient in result.gradients.items():
         reporter.answer(f"{name}.grad: ", (_number(gradient), "bold"))
     _show_tree(reporter, result)
-    comparisons = check(result) if wanted else []
+    comparisons = check(result) if values.check else []
     _show_check(reporter, comparisons)
     files = {}
-    if dot:
+    if values.dot:
         files["dot"] = graphviz(result.root).encode()
-    if plot:
+    if values.plot:
         with reporter.working("drawing"):
             from brainbox_cli.commands.autograd.picture import draw_graph
 
@@ -145,15 +131,11 @@ def _show_tree(reporter: Reporter, result: Result) -> None:
     for line in lines:
         numbers = cast(tuple[float, ...], (line.node.data, line.node.grad) if line.node else ())  # after one walk back
         table.append([line.text, *(map(_number, numbers) if numbers else ("", ""))])
-    title, *rows = fitted(table, reporter.side.width)
     reporter.say()
-    reporter.say((title, "bold cyan"))
-    for row in rows:
-        reporter.say(row)
+    reporter.table(table)
     if any(line.text.endswith("...") for line in lines):
-        reporter.say(
-            (f"the graph is larger: only the {MOST_NODES} nodes nearest to the result are shown", "bright_black")
-        )
+        text = f"the graph is larger: only the {MOST_NODES} nodes nearest to the result are shown"
+        reporter.say((text, "bright_black"))
     reporter.say()
 
 
@@ -165,10 +147,9 @@ def _show_check(reporter: Reporter, comparisons: list[Comparison]) -> None:
         difference = "" if found.difference is None else f"{found.difference:.10g}"
         error = "" if found.error is None else f"{found.error:.1e}"
         table.append([f"{found.name}.grad", f"{found.gradient:.10g}", difference, error, _VERDICTS[found.verdict]])
-    title, *rows = fitted(table, reporter.side.width)
-    reporter.say((title, "bold cyan"))
-    for row, found in zip(rows, comparisons, strict=True):
-        reporter.say((row, {"ok": "", "wrong": "bold red"}.get(found.verdict, "yellow")))
+    reporter.table(
+        table, styles=[{"ok": "", "wrong": "bold red"}.get(found.verdict, "yellow") for found in comparisons]
+    )
     reporter.say()
 
 
@@ -196,8 +177,9 @@ def _number(value: float) -> str:
 # A network
 
 
-def _train(reporter: Reporter, dataset: str, plot: Path | None, seed: int) -> Outcome:
-    training = Training(Settings(dataset, seed=seed))
+def _train(reporter: Reporter, values: SimpleNamespace) -> Outcome:
+    dataset = values.dataset
+    training = Training(Settings(dataset, seed=values.seed))
     settings, history = training.settings, []
     reporter.document.set(
         data={"source": dataset, "train": settings.train, "test": settings.test},
@@ -218,7 +200,7 @@ def _train(reporter: Reporter, dataset: str, plot: Path | None, seed: int) -> Ou
         (f"test accuracy {last['val_accuracy']:.1%}", "bold green"), f"  ({settings.test} points that it never saw)"
     )
     files = {}
-    if plot:
+    if values.plot:
         with reporter.working("drawing"):
             from brainbox_cli.commands.autograd.picture import draw_boundary
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from brainbox_cli.commands.autograd.layout import Edge, Layout, layout
-from brainbox_core.scalar.graph import label
+from brainbox_core.scalar.graph import label as name_of
 from brainbox_core.scalar.value import Value
 from brainbox_core.screen.plotting import (
     BLUE,
-    GRID,
     INK,
     MUTED,
     ORANGE,
@@ -22,6 +22,7 @@ from brainbox_core.screen.plotting import (
     MaxNLocator,
     PercentFormatter,
     Rectangle,
+    label,
     matplotlib,
     new_figure,
     png,
@@ -76,20 +77,10 @@ def _draw_node(axes: Axes, node: Value, place: tuple[float, float], colour: str,
     width, height = BOX[0] / STEP[0], BOX[1] / STEP[1]
     corner = (place[0] - width / 2, place[1] - height / 2)
     axes.add_patch(Rectangle(corner, width, height, facecolor="white", edgecolor=colour, linewidth=1.6, zorder=3))
-    texts = ((0.27, label(node), "bold", INK), (0.0, f"data {node.data:.4g}", "normal", INK))
+    texts = ((0.27, name_of(node), "bold", INK), (0.0, f"data {node.data:.4g}", "normal", INK))
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8 * scale, "parse_math": False, "zorder": 4}
     for offset, text, weight, ink in (*texts, (-0.27, f"grad {node.grad:.4g}", "normal", BLUE)):
-        axes.text(
-            place[0],
-            place[1] + offset * height,
-            text,
-            ha="center",
-            va="center",
-            fontsize=8 * scale,
-            fontweight=weight,
-            color=ink,
-            parse_math=False,
-            zorder=4,
-        )
+        axes.text(place[0], place[1] + offset * height, text, fontweight=weight, color=ink, **style)
 
 
 def _draw_edge(axes: Axes, edge: Edge, scale: float) -> None:
@@ -140,19 +131,19 @@ def _boundary(training: Training, history: list[dict]) -> Figure:
             left.scatter(*points.T, s=size, color=colour, alpha=alpha, edgecolor="white", linewidth=0.6, zorder=3)
     left.set(xlim=(-EXTENT, EXTENT), ylim=(-EXTENT, EXTENT), aspect="equal")
     accuracy = history[-1]["val_accuracy"]
-    left.set_title(f"{training.settings.dataset}: {accuracy:.1%} right", loc="left", fontweight="bold")
-    left.set_xlabel("large: points it learned from, small: points it never saw")
+    title = f"{training.settings.dataset}: {accuracy:.1%} right"
+    label(left, title, "large: points it learned from, small: points it never saw")
+    left.grid(visible=False)
 
     epochs = [row["epoch"] for row in history]
     right.plot(epochs, [row["train_loss"] for row in history], color=MUTED, linewidth=2, label="training loss")
-    right.set(ylim=(0, None), xlabel="epoch")
+    right.set_ylim(0, None)
     right.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    right.grid(axis="y", color=GRID)
+    label(right, "Loss and accuracy", "epoch")
     other = right.twinx()
     other.plot(epochs, [row["val_accuracy"] for row in history], color=BLUE, linewidth=2, label="test accuracy")
     other.set(ylim=(0.4, 1.02))
     other.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    right.set_title("Loss and accuracy", loc="left", fontweight="bold")
     lines = [*right.get_lines(), *other.get_lines()]
-    right.legend(lines, [line.get_label() for line in lines], frameon=False, loc="center right")
+    right.legend(lines, [line.get_label() for line in lines], loc="center right")
     return figure

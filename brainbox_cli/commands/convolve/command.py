@@ -6,15 +6,15 @@ import io
 import os
 import sys
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING
 
 import typer
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.convolve.view import show_kernel, show_list, show_preview, show_result, show_step
-from brainbox_cli.frame.lesson import STDOUT, Lesson, Outcome, command
-from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.frame.lesson import Lesson, Outcome, command
+from brainbox_cli.frame.reporter import STDOUT, Reporter
 from brainbox_cli.options import DATA, DISPLAY, OUTPUT, option
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import standard_input
@@ -88,69 +88,47 @@ CHOICES = {
 }
 
 
-def _source(image: str | None, more_image: str | None) -> str:
-    if image is not None and more_image is not None:
+def _source(values: SimpleNamespace) -> str:
+    named = [name for name in (values.image, values.more_image) if name is not None]
+    if len(named) > 1:
         raise UsageError("one picture at a time", where="--image", fix="name the picture once")
-    return image if image is not None else more_image if more_image is not None else DEFAULT_PICTURE
+    return named[0] if named else DEFAULT_PICTURE
 
 
-def _headline(
-    image: str | None,
-    more_image: str | None,
-    kernel: str,
-    padding: str,
-    border: str,
-    stride: int,
-    flip: bool,
-    **rest: Any,
-) -> list[str]:
-    source = _source(image, more_image)
+def _headline(values: SimpleNamespace) -> list[str]:
+    source = _source(values)
     named = f"{source} (built in)" if source in BUILT_IN else "standard input" if source == "-" else source
-    turned = ", turned by 180 degrees" if flip else ""
+    turned = ", turned by 180 degrees" if values.flip else ""
+    border = f", {values.border} border" if values.padding == "same" else ""
     return [
         named,
-        parse_kernel(kernel).title + turned,
-        f"{padding} padding" + (f", {border} border" if padding == "same" else "") + f", stride {stride}",
+        parse_kernel(values.kernel).title + turned,
+        f"{values.padding} padding{border}, stride {values.stride}",
     ]
 
 
-def _run(
-    reporter: Reporter,
-    image: str | None,
-    more_image: str | None,
-    colour: bool | None,
-    kernel: str,
-    padding: str,
-    border: str,
-    stride: int,
-    flip: bool,
-    out: Path,
-    plot: Path | None,
-    explain: tuple[int, int] | None,
-    **rest: Any,
-) -> Outcome:
-    source, chosen = _source(image, more_image), parse_kernel(kernel)
-    if flip:
+def _run(reporter: Reporter, values: SimpleNamespace) -> Outcome:
+    source, chosen, explain = _source(values), parse_kernel(values.kernel), values.explain
+    if values.flip:
         chosen = chosen.turned
-    _check_paths(source, {"--out": out, "--plot": plot})
+    _check_paths(source, {"--out": values.out, "--plot": values.plot})
     with reporter.working("reading the picture"):
         from brainbox_core.tasks.convolve import apply as task
 
-        photo = _read(task, source, colour)
+        photo = _read(task, source, values.colour)
     for note in photo.notes:
         reporter.note(note)
     reporter.document.set(data={"source": source, "sha256": photo.sha256})
     show_kernel(reporter, chosen)
-    settings = task.Settings(padding, border, stride)
+    settings = task.Settings(values.padding, values.border, values.stride)
     with reporter.working("filtering"):
         result = task.apply(photo.pixels, chosen, settings)
         steps = task.explain(photo.pixels, chosen, settings, result, *explain) if explain else []
-    if explain:
-        for step in steps:
-            show_step(reporter, chosen, step, explain, result.absolute)
+    for step in steps:
+        show_step(reporter, chosen, step, explain, result.absolute)
     show_preview(reporter, photo.pixels, result.pixels)
     show_result(reporter, result)
-    record, filtered = _record(chosen, result, out, steps, explain), result.pixels
+    record, filtered = _record(chosen, result, values.out, steps, explain), result.pixels
     metrics = {
         "primary": "clipped",
         "clipped": (result.clipped_low + result.clipped_high) / result.values.size,
@@ -158,11 +136,16 @@ def _run(
         "maximum": float(result.values.max()),
     }
     del result  # the sums take four times the picture's memory
+    files = {"out": _encoded(reporter, filtered, values.out)}
+    if values.plot:
+        with reporter.working("drawing"):
+            from brainbox_cli.commands.convolve.picture import draw
+
+            files["plot"] = draw(photo.pixels, chosen, filtered)
     return Outcome(
         result=record,
         metrics=metrics,
-        files={"out": _encoded(reporter, filtered, out)}
-        | ({"plot": _picture(reporter, photo.pixels, chosen, filtered)} if plot else {}),
+        files=files,
         try_next=("convolve", "--list")
         if source != DEFAULT_PICTURE
         else ("convolve", "portrait", "--kernel", "outline"),
@@ -196,7 +179,7 @@ def _read(task: ModuleType, source: str, colour: bool | None) -> Photo:
         raise InputError(error.what, where=where, expected=error.expected, got=error.got, fix=error.fix) from error
 
 
-def _list(reporter: Reporter, **rest: Any) -> Outcome:
+def _list(reporter: Reporter, values: SimpleNamespace) -> Outcome:
     show_list(reporter)
     kernels = [{"name": name, "weights": parse_kernel(name).weights, "about": NAMED[name][1]} for name in NAMED]
     return Outcome(result={"kernels": kernels}, try_next=("convolve", "portrait", "--kernel", "emboss"))
@@ -229,13 +212,6 @@ def _encoded(reporter: Reporter, pixels: np.ndarray, out: Path) -> bytes:
     with reporter.working("encoding the picture"):
         Image.fromarray(pixels).save(content, FORMATS.get(out.suffix.lower(), "PNG"), quality=95)
     return content.getvalue()
-
-
-def _picture(reporter: Reporter, before: np.ndarray, kernel: Kernel, after: np.ndarray) -> bytes:
-    with reporter.working("drawing"):
-        from brainbox_cli.commands.convolve.picture import draw
-
-        return draw(before, kernel, after)
 
 
 app = command(

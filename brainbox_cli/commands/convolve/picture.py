@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from brainbox_core.screen.plotting import SIGNED, Figure, new_figure, png
+from brainbox_core.screen.plotting import SIGNED, Figure, frame, new_figure, png
 from brainbox_core.tasks.convolve.kernels import Kernel
 
 MOST_NUMBERS = 9  # rows and columns of a kernel whose weights are written into it
 
 
 def draw(before: np.ndarray, kernel: Kernel, after: np.ndarray) -> bytes:
-    """A PNG picture.
-
-    Args:
-        before, after: uint8, (H,W) or (H,W,3).
-        kernel: what lies between.
-    """
+    """A PNG picture of two pictures, uint8 (H,W) or (H,W,3), and the kernel that lies between."""
     return png(lambda: _figure(before, kernel, after))
 
 
@@ -38,8 +33,5 @@ def _figure(before: np.ndarray, kernel: Kernel, after: np.ndarray) -> Figure:
             cell = kernel.cells[row][column]
             middle.text(column, row, cell, ha="center", va="center", fontsize=size, color=colour, parse_math=False)
     for axes in (left, middle, right):
-        axes.set_xticks([])
-        axes.set_yticks([])
-        for spine in axes.spines.values():
-            spine.set_visible(True)
+        frame(axes)
     return figure

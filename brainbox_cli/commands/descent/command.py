@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from brainbox_cli import options, parsers
-from brainbox_cli.commands.descent.report import answer_at, count, show_comparison, show_end, show_landscape, show_steps
+from brainbox_cli.commands.descent.report import answer_at, count, show_comparison, show_end, show_steps
 from brainbox_cli.frame.lesson import Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.options import DATA, DISPLAY, OUTPUT, TRAINING, changed, option
@@ -85,46 +84,43 @@ CHOICES = {
 }
 
 
-def _headline(
-    func: str, start: tuple | None, lr: float | None, steps: int | None, optimizer: str, tol: float, **rest: object
-) -> list[str]:
-    settings = choose(func, start, lr, steps)
-    name = f"{func}: {settings.expression}" if func in CLASSICS else settings.expression.text
+def _settings(values: SimpleNamespace) -> Settings:
+    return choose(values.func, values.start, values.lr, values.steps)
+
+
+def _headline(values: SimpleNamespace) -> list[str]:
+    settings = _settings(values)
+    name = f"{values.func}: {settings.expression}" if values.func in CLASSICS else settings.expression.text
     point = ", ".join(f"{name}={x:g}" for name, x in zip(settings.variables, settings.start, strict=False))
-    rule = "all optimizers" if optimizer == ALL else optimizer
-    return [name, *([f"from {point}"] if point else []), f"{rule}, lr {settings.lr:g}, tol {tol:g}"]
+    rule = "all optimizers" if values.optimizer == ALL else values.optimizer
+    return [name, *([f"from {point}"] if point else []), f"{rule}, lr {settings.lr:g}, tol {values.tol:g}"]
 
 
-def _run(
-    reporter: Reporter,
-    func: str,
-    start: tuple | None,
-    lr: float | None,
-    steps: int | None,
-    optimizer: str,
-    tol: float,
-    plot: Path | None,
-    gif: Path | None,
-    show: bool,
-    explain: int | None,
-    seed: int,
-) -> Outcome:
-    settings = choose(func, start, lr, steps)
-    _check(settings, optimizer, explain, {"--plot": plot, "--gif": gif, "--show": show})
+def _run(reporter: Reporter, values: SimpleNamespace) -> Outcome:
+    settings, optimizer = _settings(values), values.optimizer
+    _check(settings, values)
     reporter.document.set(config={"start": settings.start, "lr": settings.lr, "steps": settings.steps})
-    show_window = _window() if show else None
-    walks = _walk(reporter, func, settings, optimizer, tol)
+    show_window = None
+    if values.show:
+        from brainbox_cli.commands.descent.picture import open_window
+
+        show_window = open_window()
+    walks = _walk(reporter, settings, values)
     best = min(walks, key=lambda rule: _rank(*walks[rule]))
     descent, verdict = walks[best]
     if optimizer == ALL:
         show_comparison(reporter, walks)
     else:
-        show_steps(reporter, descent, explain)
-    show_landscape(reporter, [walk for walk, _ in walks.values()])
+        show_steps(reporter, descent, values.explain)
+    descents = [walk for walk, _ in walks.values()]
+    if not reporter.quiet:
+        from brainbox_cli.commands.descent.view import play
+
+        play(reporter.text, descents, still=reporter.json)
     show_end(reporter, descent, verdict)
-    files = _pictures(reporter, walks, plot, gif)
+    files = _pictures(reporter, descents, values)
     if show_window:
-        show_window([walk for walk, _ in walks.values()])
+        show_window(descents)
     result = _record(descent, verdict)
     if optimizer == ALL:
         result |= {"optimizer": best, "optimizers": {rule: _record(*walk) for rule, walk in walks.items()}}
@@ -138,12 +134,12 @@ def _run(
         },
         history=_history(descent),
         files=files,
-        try_next=_next(func, optimizer),
+        try_next=_next(values.func, optimizer),
         failure=None if verdict.found else _failure(reporter, descent, verdict),
     )
 
 
-def _check(settings: Settings, optimizer: str, explain: int | None, pictures: Mapping[str, object]) -> None:
+def _check(settings: Settings, values: SimpleNamespace) -> None:
     """Find out before the walk what cannot be done after it.
 
     Raises:
@@ -155,26 +151,24 @@ def _check(settings: Settings, optimizer: str, explain: int | None, pictures: Ma
         expected = f"{count} number{'s' * (count > 1)}, for {names}"
         fix = "give one number for each variable, with commas between"
         raise UsageError("does not fit the function", where=where, expected=expected, got=len(settings.start), fix=fix)
-    for flag, wanted in pictures.items():
+    for flag, wanted in (("--plot", values.plot), ("--gif", values.gif), ("--show", values.show)):
         if wanted and count > 2:
             what = f"a function of {count} variables ({names}) has no picture"
             raise UsageError(what, where=flag, fix="leave it out, or give a function of one or two variables")
-    if explain is not None and optimizer == ALL:
+    if values.explain is not None and values.optimizer == ALL:
         raise UsageError("explains one optimizer at a time", where="--explain", fix="name it with --optimizer")
 
 
-def _walk(
-    reporter: Reporter, func: str, settings: Settings, optimizer: str, tol: float
-) -> dict[str, tuple[Descent, Verdict]]:
+def _walk(reporter: Reporter, settings: Settings, values: SimpleNamespace) -> dict[str, tuple[Descent, Verdict]]:
     with reporter.working("descending") as progress:
         from brainbox_core.tasks.descent.landscape import Landscape
         from brainbox_core.tasks.descent.verdict import judge
         from brainbox_core.tasks.descent.walk import descend
 
-        landscape, walks = Landscape(func), {}
-        for rule in DESCENT_OPTIMIZERS if optimizer == ALL else (optimizer,):
+        landscape, walks = Landscape(values.func), {}
+        for rule in DESCENT_OPTIMIZERS if values.optimizer == ALL else (values.optimizer,):
             try:
-                descent = descend(landscape, settings.start, rule, settings.lr, settings.steps, tol)
+                descent = descend(landscape, settings.start, rule, settings.lr, settings.steps, values.tol)
             except ConvergenceError as error:
                 raise ConvergenceError(error.what, where="the start", fix=ELSEWHERE) from error
             walks[rule] = descent, judge(descent)
@@ -242,28 +236,20 @@ def _history(descent: Descent) -> list[dict]:
     return [{"epoch": step, "value": float(descent.values[step]), "gradient": _norm(descent, step)} for step in steps]
 
 
-def _pictures(
-    reporter: Reporter, walks: Mapping[str, tuple[Descent, Verdict]], plot: Path | None, gif: Path | None
-) -> dict[str, bytes]:
-    if not (plot or gif):
+def _pictures(reporter: Reporter, descents: list[Descent], values: SimpleNamespace) -> dict[str, bytes]:
+    if not (values.plot or values.gif):
         return {}
-    files, descents = {}, [descent for descent, _ in walks.values()]
+    files = {}
     with reporter.working("drawing"):
-        if plot:
+        if values.plot:
             from brainbox_cli.commands.descent.picture import draw
 
             files["plot"] = draw(descents)
-        if gif:
+        if values.gif:
             from brainbox_cli.commands.descent.gif import draw_gif
 
             files["gif"] = draw_gif(descents)
     return files
-
-
-def _window():
-    from brainbox_cli.commands.descent.picture import open_window
-
-    return open_window()
 
 
 app = command(

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from brainbox_cli.commands.descent.picture import contour, curve
-from brainbox_cli.commands.descent.view import FRAMES, TRAILS, box, moments
+from brainbox_cli.commands.descent.ground import TRAILS, Ground, moments
+from brainbox_cli.commands.descent.picture import draw_ground
+from brainbox_cli.commands.descent.view import FRAMES
 from brainbox_core.screen.plotting import INK, Transform, matplotlib, new_figure, pixels, style
 from brainbox_core.tasks.descent.walk import Descent
 
@@ -23,20 +24,22 @@ FAR = 1e5  # pixels: farther outside, a direction is all that is left of a point
 
 def draw_gif(descents: Sequence[Descent]) -> bytes:
     """An animated GIF of walks on one landscape of one or two variables."""
-    ground = _ground(descents)
-    trails = [_Trail(ground, descent, TRAILS[number % len(TRAILS)]) for number, descent in enumerate(descents)]
+    ground = Ground(descents)
+    canvas = _canvas(ground)
+    trails = [_Trail(canvas.pixels(ground.path(descent)), colour) for descent, colour in ground.walks]
     font = ImageFont.truetype(matplotlib.font_manager.findfont("DejaVu Sans"), 13 * SCALE)
-    palette = _palette(ground.picture)
-    paths, frames = ground.picture.copy(), []
+    palette = _palette(canvas.picture)
+    paths, frames = canvas.picture.copy(), []
     for step in moments(max(descent.steps for descent in descents), FRAMES):
         for trail in trails:
             trail.draw_until(step, paths)
         balls = paths.copy()
         for trail in trails:
             trail.draw_ball(step, balls)
-        frame = ground.picture.copy()
-        frame.paste(balls.crop(ground.area), ground.area)
-        ImageDraw.Draw(frame).text((12 * SCALE, 6 * SCALE), _title(descents, step), fill=INK, font=font)
+        frame = canvas.picture.copy()
+        title = f"step {step:,}" + ("" if len(descents) > 1 else f"   f = {descents[0].values[step]:.4g}")
+        frame.paste(balls.crop(canvas.area), canvas.area)
+        ImageDraw.Draw(frame).text((12 * SCALE, 6 * SCALE), title, fill=INK, font=font)
         frame = frame.resize((frame.width // SCALE, frame.height // SCALE), Image.Resampling.LANCZOS)
         frames.append(frame.quantize(palette=palette, dither=Image.Dither.NONE))
     content = io.BytesIO()
@@ -45,60 +48,47 @@ def draw_gif(descents: Sequence[Descent]) -> bytes:
     return content.getvalue()
 
 
-def _title(descents: Sequence[Descent], step: int) -> str:
-    if len(descents) > 1:
-        return f"step {step:,}"
-    return f"step {step:,}   f = {descents[0].values[step]:.4g}"
-
-
 @dataclass(frozen=True)
-class _Ground:
-    """The landscape without paths.
+class _Canvas:
+    """The ground as a picture, without paths.
 
     Attributes:
         picture: as large as it is drawn.
         area: left, top, right and bottom of the part of it that the axes enclose.
         transform: from coordinates in the axes to pixels, which Matplotlib counts from the bottom.
-        flat: whether it is seen from above, and not a curve seen from the side.
     """
 
     picture: Image.Image
     area: tuple[int, int, int, int]
     transform: Transform
-    flat: bool
 
-    def pixels(self, descent: Descent) -> np.ndarray:
-        """Where the points of a walk are in the picture: (steps + 1, 2)."""
-        heights = descent.points[:, 1] if self.flat else descent.values
-        pixels = self.transform.transform(np.column_stack([descent.points[:, 0], heights]))
+    def pixels(self, path: np.ndarray) -> np.ndarray:
+        """Where the points of a path are in the picture: (steps + 1, 2)."""
+        pixels = self.transform.transform(path)
         pixels[:, 1] = self.picture.height - pixels[:, 1]
         centre = np.array(self.picture.size) / 2
         away = np.linalg.norm(pixels - centre, axis=1, keepdims=True)
         return centre + (pixels - centre) * np.minimum(1, FAR / np.maximum(away, 1))
 
 
-def _ground(descents: Sequence[Descent]) -> _Ground:
+def _canvas(ground: Ground) -> _Canvas:
     with style():
         figure = new_figure(4.4, 4.2)
         figure.set_dpi(100 * SCALE)
         axes = figure.subplots()
         axes.set_title(" ", fontsize=10)  # room for the text of the frames
-        flat = len(descents[0].landscape.variables) == 2
-        if flat:
-            contour(axes, descents[0].landscape, box(descents))
-        else:
-            curve(axes, descents, box(descents))
+        draw_ground(axes, ground)
         picture = Image.fromarray(pixels(figure)).convert("RGB")
         left, low, right, high = np.rint(axes.bbox.extents).astype(int).tolist()
         area = (left, picture.height - high, right, picture.height - low)
-        return _Ground(picture, area, axes.transData, flat)
+        return _Canvas(picture, area, axes.transData)
 
 
 class _Trail:
     """The path of one ball, drawn further and further."""
 
-    def __init__(self, ground: _Ground, descent: Descent, colour: str):
-        self._pixels, self._colour = ground.pixels(descent), colour
+    def __init__(self, pixels: np.ndarray, colour: str):
+        self._pixels, self._colour = pixels, colour
         # Each different piece of the path is drawn once, however often a walk goes to and fro over it.
         ends = np.rint(self._pixels).astype(int)
         pieces = np.concatenate([ends[:-1], ends[1:]], axis=1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from brainbox_cli.commands.descent.view import TRAILS, box, inside
+from brainbox_cli.commands.descent.ground import Ground
 from brainbox_core.errors import UsageError
 from brainbox_core.files.reading import printable
 from brainbox_core.screen.plotting import (
@@ -23,7 +23,6 @@ from brainbox_core.screen.plotting import (
     png,
     pyplot,
 )
-from brainbox_core.tasks.descent.landscape import Landscape
 from brainbox_core.tasks.descent.walk import Descent
 
 POINTS = 201  # along each side of the grid
@@ -71,78 +70,62 @@ def _no_window(reason: str) -> UsageError:
 
 
 def _fill(figure: Figure, descents: Sequence[Descent]) -> Figure:
-    landscape = descents[0].landscape
-    limits = box(descents)
-    title = printable(landscape.expression.text, TITLE)
+    ground = Ground(descents)
+    title = printable(ground.landscape.expression.text, TITLE)
     figure.suptitle(title, x=0.02, ha="left", fontweight="bold", fontsize=12, parse_math=False)
-    if len(landscape.variables) == 1:
-        left, right = figure.subplots(1, 2)
-        curve(left, descents, limits)
-        _paths(left, descents, lambda descent: (descent.points[:, 0], descent.values))
-        _losses(right, descents)
-        return figure
     left = figure.add_subplot(1, 2, 1)
-    contour(left, landscape, limits)
-    _paths(left, descents, lambda descent: descent.points.T)
-    right = figure.add_subplot(1, 2, 2, projection="3d", computed_zorder=False)
-    _surface(right, descents, limits)
+    draw_ground(left, ground)
+    _paths(left, ground)
+    if ground.flat:
+        _surface(figure.add_subplot(1, 2, 2, projection="3d", computed_zorder=False), ground)
+    else:
+        _losses(figure.add_subplot(1, 2, 2), ground)
     return figure
 
 
-def _grid(landscape: Landscape, limits: Sequence[tuple[float, float]]) -> tuple[list[np.ndarray], np.ndarray]:
-    axes = [np.linspace(low, high, POINTS) for low, high in limits]
-    heights = np.array(landscape.grid(*axes))
+def _grid(ground: Ground) -> tuple[list[np.ndarray], np.ndarray]:
+    axes = [np.linspace(low, high, POINTS) for low, high in ground.box]
+    heights = np.array(ground.landscape.grid(*axes))
     heights[~np.isfinite(heights)] = np.nan
     return axes, heights
 
 
-def contour(axes: Axes, landscape: Landscape, limits: Sequence[tuple[float, float]]) -> None:
-    """Draw a function of two variables from above into axes of Matplotlib."""
-    (x, y), z = _grid(landscape, limits)
+def draw_ground(axes: Axes, ground: Ground) -> None:
+    """Draw the function without paths: its contour from above, or the curve from the side."""
+    (x, *y), z = _grid(ground)
     finite = z[np.isfinite(z)]
+    axes.set_xlim(ground.box[0])
+    axes.set_xlabel(ground.landscape.variables[0], parse_math=False)
+    if not ground.flat:
+        axes.plot(x, z, color=MUTED, linewidth=1.5)
+        low, high = ground.reach(z)
+        margin = 0.08 * (high - low) or 1.0
+        axes.set(ylim=(low - margin, high + margin), ylabel="f")
+        axes.grid(axis="y", color=GRID)
+        return
     # Levels at equal shares of the area show valleys and cliffs alike.
     levels = np.unique(np.quantile(finite, np.linspace(0, 1, LEVELS) ** 1.5)) if finite.size else finite
     if len(levels) > 2:
         colours = matplotlib.colors.BoundaryNorm(levels, INKS.N)
-        axes.contourf(x, y, z, levels=levels, norm=colours, cmap=INKS, alpha=0.75)
-        axes.contour(x, y, z, levels=levels[1:-1], colors="white", linewidths=0.5, linestyles="solid")
-    axes.set(xlim=limits[0], ylim=limits[1])
-    axes.set_aspect("equal")
-    axes.set_xlabel(landscape.variables[0], parse_math=False)
-    axes.set_ylabel(landscape.variables[1], parse_math=False)
+        axes.contourf(x, *y, z, levels=levels, norm=colours, cmap=INKS, alpha=0.75)
+        axes.contour(x, *y, z, levels=levels[1:-1], colors="white", linewidths=0.5, linestyles="solid")
+    axes.set(xlim=ground.box[0], ylim=ground.box[1], aspect="equal")
+    axes.set_ylabel(ground.landscape.variables[1], parse_math=False)
 
 
-def curve(axes: Axes, descents: Sequence[Descent], limits: Sequence[tuple[float, float]]) -> None:
-    """Draw a function of one variable into axes of Matplotlib, as high as the paths in the picture need it."""
-    landscape = descents[0].landscape
-    (x,), z = _grid(landscape, limits)
-    axes.plot(x, z, color=MUTED, linewidth=1.5)
-    finite = z[np.isfinite(z)]
-    values = np.concatenate([descent.values[inside(descent.points, limits)] for descent in descents])
-    low = min([*finite, *values])
-    high = max([*values, np.median(finite)] if finite.size else values)
-    margin = 0.08 * (high - low) or 1.0
-    axes.set(xlim=limits[0], ylim=(low - margin, high + margin))
-    axes.set_xlabel(landscape.variables[0], parse_math=False)
-    axes.set_ylabel("f")
-    axes.grid(axis="y", color=GRID)
-
-
-def _paths(axes: Axes, descents: Sequence[Descent], coordinates: Callable) -> None:
-    for number, descent in enumerate(descents):
-        x, y = coordinates(descent)
-        colour = TRAILS[number % len(TRAILS)]
+def _paths(axes: Axes, ground: Ground) -> None:
+    for descent, colour in ground.walks:
+        x, y = ground.path(descent).T
         axes.plot(x, y, color=colour, linewidth=1.6, marker="o", markersize=3, label=descent.optimizer)
         axes.plot(x[-1:], y[-1:], "*", color=colour, markeredgecolor=INK, markersize=14, zorder=5)
     axes.plot(x[:1], y[:1], "o", color="white", markeredgecolor=INK, markersize=8, label="start", zorder=4)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, frameon=False, fontsize=8)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, fontsize=8)
 
 
-def _surface(axes: Any, descents: Sequence[Descent], limits: Sequence[tuple[float, float]]) -> None:
+def _surface(axes: Any, ground: Ground) -> None:
     """Draw the landscape into axes in space, for which Matplotlib has no types."""
-    landscape = descents[0].landscape
-    (x, y), z = _grid(landscape, limits)
-    low = min(float(np.nanmin(z)), *(float(descent.values.min()) for descent in descents))
+    (x, y), z = _grid(ground)
+    low = min(float(np.nanmin(z)), *(float(descent.values.min()) for descent, _ in ground.walks))
     # Where cliffs would flatten everything else, the logarithm shows the valley.
     steep = np.nanmax(z) - low > 8 * (np.nanmedian(z) - low)
 
@@ -151,19 +134,18 @@ def _surface(axes: Any, descents: Sequence[Descent], limits: Sequence[tuple[floa
 
     tiles = {"rstride": STRIDE, "cstride": STRIDE, "linewidth": 0}
     axes.plot_surface(*np.meshgrid(x, y), height(z), cmap=INKS, alpha=0.8, zorder=1, **tiles)
-    for number, descent in enumerate(descents):
-        seen = inside(descent.points, limits)
-        colour = TRAILS[number % len(TRAILS)]
+    for descent, colour in ground.walks:
+        seen = ground.inside(descent)
         path = (*descent.points[seen].T, height(descent.values[seen]))
         axes.plot(*path, color=colour, linewidth=2, marker="o", markersize=2.5, zorder=5)
-    axes.set_xlabel(landscape.variables[0], parse_math=False)
-    axes.set_ylabel(landscape.variables[1], parse_math=False)
+    axes.set_xlabel(ground.landscape.variables[0], parse_math=False)
+    axes.set_ylabel(ground.landscape.variables[1], parse_math=False)
     axes.set_zlabel("log10(1 + f - lowest)" if steep else "f")
     axes.view_init(elev=35, azim=-60)
 
 
-def _losses(axes: Axes, descents: Sequence[Descent]) -> None:
-    for number, descent in enumerate(descents):
-        axes.plot(descent.values, color=TRAILS[number % len(TRAILS)], linewidth=2, label=descent.optimizer)
+def _losses(axes: Axes, ground: Ground) -> None:
+    for descent, colour in ground.walks:
+        axes.plot(descent.values, color=colour, linewidth=2, label=descent.optimizer)
     axes.set(xlabel="step", ylabel="f")
     axes.grid(axis="y", color=GRID)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from brainbox_cli.frame.reporter import Reporter
@@ -20,22 +20,18 @@ def show_steps(reporter: Reporter, descent: Descent, explain: int | None) -> Non
     if explain is not None:
         from brainbox_core.tasks.descent.arithmetic import explain as arithmetic
 
-        lines = arithmetic(descent, explain)
+        lines = [f"    {line}" for line in arithmetic(descent, explain)]
     for step in range(1, descent.steps + 1):
         if reporter.verbose or _is_shown(step, descent.steps) or step == explain:
             gradient = ", ".join(_text(x) for x in descent.gradients[step - 1])
             place = descent.landscape.text(descent.points[step])
             reporter.say((f"Step {step}: ", "cyan"), f"grad=[{gradient}] -> {place}")
-        if step == explain:
-            _show_lines(reporter, lines)
+        for line in lines if step == explain else ():
+            reporter.say((line, "bright_black"))
     if explain == descent.steps + 1:  # the step out of the domain, or far away
         reporter.say((f"Step {explain}:", "cyan"))
-        _show_lines(reporter, lines)
-
-
-def _show_lines(reporter: Reporter, lines: list[str]) -> None:
-    for line in lines:
-        reporter.say((f"    {line}", "bright_black"))
+        for line in lines:
+            reporter.say((line, "bright_black"))
 
 
 def _is_shown(step: int, steps: int) -> bool:
@@ -54,14 +50,6 @@ def show_comparison(reporter: Reporter, walks: Mapping[str, tuple[Descent, Verdi
     reporter.answer((title, "bold cyan"))
     for line, (_, verdict) in zip(lines, walks.values(), strict=True):
         reporter.answer((line, "" if verdict.found else "yellow"))
-
-
-def show_landscape(reporter: Reporter, descents: Sequence[Descent]) -> None:
-    if reporter.quiet:
-        return
-    from brainbox_cli.commands.descent.view import play
-
-    play(reporter.text, descents, still=reporter.json)
 
 
 def show_end(reporter: Reporter, descent: Descent, verdict: Verdict) -> None:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from brainbox_cli.commands.export.options import CHOICES, STDOUT
+from brainbox_cli.commands.export.options import CHOICES
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.command import command
 from brainbox_cli.frame.document import plain
-from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.frame.reporter import STDOUT, Reporter
 from brainbox_cli.frame.run_folder import MODEL, default_folder, keep_from_git, model_path
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files.writing import atomic_write, check_writable, make_folder
+from brainbox_core.files.writing import check_writable, make_folder
 
 TRAINED_FIRST = "cnn"  # what a bare `brainbox export` trains if there is no model at all
 UNTRAINED = "neuron"  # keeps no model unless it is asked to, and learns in no time
@@ -43,7 +42,7 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
         from brainbox_cli.frame.run import model_record
         from brainbox_core.datasets.catalog import load_images
         from brainbox_core.export import build
-        from brainbox_core.export.c_names import cleaned
+        from brainbox_core.export.c_names import cleaned, included
 
         model = _load(path)
     default = cleaned(str(model.meta.get("kind", "")) if path.name == MODEL else path.stem)
@@ -51,7 +50,7 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     name = values["name"] or (default if place == STDOUT else cleaned(place.stem))
     places = _places(place, example, board)
     _check_places(path, places)
-    include = _include(place, example) if example else ""
+    include = included(os.path.relpath(place, example.parent).replace(os.sep, "/")) if example else ""
     reporter.document.set(seed=model.seed, config=values, model=model_record(model))
     reporter.say(("export: ", "bold cyan"), f"{path} | {len(model.params):,} parameters | {place}", wrap=True)
     with reporter.working("reading data"):
@@ -73,11 +72,15 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
         reporter.warn(note)
     _show(reporter, report, values["report"])
     texts = _texts(header, name, include, board, values["format"])
-    _record(reporter, report)
+    figures: dict[str, float] = {"ram": report.ram, "flash": report.flash, "arena": report.arena}
+    if report.accuracy:
+        figures |= {"accuracy": report.accuracy.exported, "trained_accuracy": report.accuracy.trained}
+    reporter.document.set(result=report.record(), metrics={"primary": "ram", **figures})
     if values["dry_run"]:
         reporter.answer(f"would write {', '.join(map(str, places.values()))}; nothing was written")
         return ExitCode.OK
-    _write(reporter, {places[key]: (key, text) for key, text in texts.items()})
+    for what, text in texts.items():
+        reporter.save(what, places[what], text.encode("ascii"))
     if report.checked and example is None and place != STDOUT and values["format"] == "c":
         words = ["brainbox", *reporter.document.fields["argv"], "--example", "main.c"]  # all else as it was
         reporter.row("next", shlex.join(words))
@@ -174,13 +177,6 @@ def _check_places(model: Path, places: Mapping[str, Path]) -> None:
         check_writable(path)
 
 
-def _include(place: Path, example: Path) -> str:
-    """The header's name as an example includes it."""
-    from brainbox_core.export.c_names import included
-
-    return included(os.path.relpath(place, example.parent).replace(os.sep, "/"))
-
-
 # Data
 
 
@@ -228,13 +224,6 @@ def _show(reporter: Reporter, report: Report, form: str) -> None:
         reporter.say((line, "bold" if number == 0 else ""), wrap=True)
 
 
-def _record(reporter: Reporter, report: Report) -> None:
-    figures: dict[str, float] = {"ram": report.ram, "flash": report.flash, "arena": report.arena}
-    if report.accuracy:
-        figures |= {"accuracy": report.accuracy.exported, "trained_accuracy": report.accuracy.trained}
-    reporter.document.set(result=report.record(), metrics={"primary": "ram", **figures})
-
-
 def _texts(header: Header, name: str, include: str, board: str | None, form: str) -> dict[str, str]:
     from brainbox_core.export import board as boards
 
@@ -245,20 +234,6 @@ def _texts(header: Header, name: str, include: str, board: str | None, form: str
         start, linker = boards.files(boards.BOARDS[board]).values()
         texts |= {"start": start, "linker": linker}
     return texts
-
-
-def _write(reporter: Reporter, texts: Mapping[Path, tuple[str, str]]) -> None:
-    for path, (what, text) in texts.items():
-        content = text.encode("ascii")
-        if path == STDOUT:
-            reporter.hide()
-            sys.stdout.flush()
-            sys.stdout.buffer.write(content)
-            sys.stdout.buffer.flush()
-            continue
-        atomic_write(path, content)
-        reporter.document.set(artifacts={what: path})
-        reporter.row("saved", str(path))
 
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import typer
 
 from brainbox_cli import options, parsers
 from brainbox_cli.options import OUTPUT, argument, option
 
-STDOUT = Path("-")
 BOARDS = ("netduino2", "netduinoplus2")  # those of brainbox_core.export.board, known without NumPy
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kKmM]?)i?[bB]?")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20}

@@ -186,12 +186,6 @@ def _record(result: Result) -> dict:
     }
 
 
-def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
-    from brainbox_cli.commands.fraud import picture as fraud_picture
-
-    return fraud_picture.draw(folder, result)
-
-
 def _try_next(folder: Path, data: Data) -> tuple[list[str], dict[str, Path]]:
     """Score a few test rows, some of each kind, from a file beside the model."""
     import numpy as np
@@ -219,7 +213,7 @@ TRAINER = Trainer(
     evaluate_choices={},
     show=show,
     record=_record,
-    draw=_draw,
+    pictures="brainbox_cli.commands.fraud.picture",
     try_next=_try_next,
 )
 

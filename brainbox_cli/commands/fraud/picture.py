@@ -7,36 +7,30 @@ from pathlib import Path
 import numpy as np
 
 from brainbox_cli.commands.fraud.view import CLASSES
-from brainbox_cli.pictures.classifier import confusion_matrix
+from brainbox_cli.pictures.panels import confusion_matrix, curves
 from brainbox_core.metrics import precision_recall_curve
+from brainbox_core.model.sequential import Sequential
 from brainbox_core.screen.plotting import (
     BLUE,
-    GRID,
     MUTED,
     ORANGE,
     RED,
-    Axes,
     Figure,
     MaxNLocator,
     PercentFormatter,
+    label,
+    mark,
     new_figure,
     save,
 )
+from brainbox_core.tasks.fraud.data import Data
 from brainbox_core.tasks.fraud.train import Result
 
 BINS = 60
 
 
-def draw(folder: Path, result: Result) -> dict[str, Path]:
-    """Draw what a fraud detector learned, as PNG files in a folder.
-
-    Args:
-        folder: where the files go.
-        result: the training's result.
-
-    Returns:
-        The files by name.
-    """
+def draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
+    """Loss, precision against recall, scores and confusion."""
     figures = {
         "loss": lambda: _epochs(result.history, result.best_epoch),
         "precision_recall": lambda: _precision_recall(result),
@@ -51,26 +45,26 @@ def _epochs(history: list[dict], best_epoch: int) -> Figure:
     figure = new_figure(9, 3.6)
     left, right = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in history]
-    for name, label, colour in (("train_loss", "training", MUTED), ("val_loss", "held out", BLUE)):
-        left.plot(epochs, [row[name] for row in history], color=colour, linewidth=2, label=label)
+    curves(left, history, "loss")
     shown = (
         ("val_accuracy", "accuracy", MUTED),
         ("val_recall", "recall at one half", ORANGE),
         ("val_average_precision", "average precision", BLUE),
     )
-    for name, label, colour in shown:
-        right.plot(epochs, [row[name] for row in history], color=colour, linewidth=2, label=label)
+    for name, told, colour in shown:
+        right.plot(epochs, [row[name] for row in history], color=colour, linewidth=2, label=told)
     best = history[epochs.index(best_epoch)]["val_average_precision"]
-    right.plot([best_epoch], [best], "o", color=BLUE, markersize=8, label="best epoch", zorder=3)
+    mark(right, best_epoch, best, "best epoch", color=BLUE, markersize=8)
     failed = [row["epoch"] for row in history if row["failed"]]
     for epoch in failed:
-        told = "failed: finds no fraud" if epoch == failed[0] else None
-        right.axvspan(epoch - 0.5, epoch + 0.5, color=RED, alpha=0.12, linewidth=0, label=told)
+        first = "failed: finds no fraud" if epoch == failed[0] else None
+        right.axvspan(epoch - 0.5, epoch + 0.5, color=RED, alpha=0.12, linewidth=0, label=first)
     left.set_ylim(bottom=0)
     right.set_ylim(-0.02, 1.02)
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     for axes, title in ((left, "Loss"), (right, "Held-out rows")):
-        _finish(axes, title, "epoch")
+        label(axes, title, "epoch")
+        axes.legend(fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlim(0.5, max(epochs) + 0.5)
     return figure
@@ -83,18 +77,15 @@ def _precision_recall(result: Result) -> Figure:
     figure = new_figure(6, 4.6)
     axes = figure.subplots()
     axes.step([0, *recall], [precision[0], *precision], where="pre", color=BLUE, linewidth=2, label="test rows")
-    axes.plot(
-        [found["test_recall"]], [found["test_precision"]], "o", color=ORANGE, markersize=9, label="chosen threshold"
-    )
+    mark(axes, float(found["test_recall"]), float(found["test_precision"]), "chosen threshold", zorder=2)
     axes.axhline(share, color=MUTED, linestyle="--", linewidth=1, label=f"guessing: {share:.2%}")
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.04)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.set_ylabel("precision: alarms that are frauds")
     low, high = result.interval
     title = f"Average precision {found['test_average_precision']:.3f} ({low:.3f} to {high:.3f})"
-    _finish(axes, title, "recall: frauds that are found")
+    label(axes, title, "recall: frauds that are found", "precision: alarms that are frauds")
+    axes.legend(fontsize=9)
     return figure
 
 
@@ -104,13 +95,12 @@ def _scores(result: Result) -> Figure:
     axes = figure.subplots()
     low, high = float(result.logits.min()), float(result.logits.max())
     edges = np.linspace(low, high if high > low else low + 1, BINS + 1).tolist()
-    for label, colour in ((0, MUTED), (1, RED)):
-        axes.hist(
-            result.logits[result.labels == label], edges, color=colour, alpha=0.75, label=CLASSES[label], log=True
-        )
+    for number, colour in ((0, MUTED), (1, RED)):
+        logits = result.logits[result.labels == number]
+        axes.hist(logits, edges, color=colour, alpha=0.75, label=CLASSES[number], log=True)
     axes.axvline(result.threshold, color=ORANGE, linewidth=2, label="threshold")
-    axes.set_ylabel("test rows")
-    _finish(axes, "Scores", "logit: logarithm of the odds that it is a fraud")
+    label(axes, "Scores", "logit: logarithm of the odds that it is a fraud", "test rows")
+    axes.legend(fontsize=9)
     return figure
 
 
@@ -123,10 +113,3 @@ def _confusion(confusion: np.ndarray) -> Figure:
     axes.set_title(f"Test part: {found:,} of {frauds:,} frauds found", loc="left", fontweight="bold")
     figure.set_size_inches(4.6, 4.4)
     return figure
-
-
-def _finish(axes: Axes, title: str, below: str) -> None:
-    axes.set_title(title, loc="left", fontweight="bold")
-    axes.set_xlabel(below)
-    axes.grid(axis="y", color=GRID)
-    axes.legend(frameon=False, fontsize=9)

@@ -14,7 +14,7 @@ CLASSES = ("honest", "fraud")
 
 
 def show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
-    """Accuracy beside that of finding nothing, what was found and what it cost, and the confusion matrix."""
+    """Accuracy beside that of always answering honest, recall, precision, threshold and the confusion matrix."""
     from brainbox_core.tasks.fraud.train import probability
 
     found, (honest, frauds) = result.metrics, result.confusion.tolist()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 from brainbox_cli import options, parsers
 from brainbox_cli.frame.lesson import Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
+from brainbox_cli.options import DATA, DISPLAY, OUTPUT, TRAINING, changed, option
 from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.tasks.neuron.learn import (
     EPOCHS,
@@ -29,75 +29,75 @@ MOST_UPDATES = 60  # shown without --verbose; a small learning rate makes thousa
 MOST_STATES = 8  # weights shown of a cycle
 BOUNDARY = {2: "line", 3: "plane", 4: "hyperplane"}
 
-Gate = options.option(
-    "--gate NAME", options.DATA, f"What to learn: {', '.join(GATES)}.", parsers.one_of(*GATES), shown="or"
-)
-Table = options.option(
-    "--table DIGITS",
-    options.DATA,
-    "Any truth table: the answers to 00, 01, 10, 11, such as 0110; 8 digits for three inputs, 16 for four.",
-)
-Lr = options.option(
-    "--lr --learning-rate X", options.TRAINING, "Learning rate.", parsers.real_number(1e-4, 1e4), default=0.1
-)
-Save = options.option(
-    "--save FILE|-",
-    options.OUTPUT,
-    "Write the neuron as a model file, which brainbox export turns into C.",
-    parsers.file(".safetensors"),
-    shown=False,
-)
-Explain = options.option("--explain", options.DISPLAY, "Show the arithmetic of every update.")
+CHOICES = {
+    "gate": option("--gate NAME", DATA, f"What to learn: {', '.join(GATES)}.", parsers.one_of(*GATES), shown="or"),
+    "table": option(
+        "--table DIGITS",
+        DATA,
+        "Any truth table: the answers to 00, 01, 10, 11, such as 0110; 8 digits for three inputs, 16 for four.",
+    ),
+    "lr": option("--lr --learning-rate X", TRAINING, "Learning rate.", parsers.real_number(1e-4, 1e4), default=0.1),
+    "epochs": changed(options.Epochs, default=EPOCHS),
+    "plot": options.picture("--plot", "Draw how the boundary moved, as a PNG picture."),
+    "save": option(
+        "--save FILE|-",
+        OUTPUT,
+        "Write the neuron as a model file, which brainbox export turns into C.",
+        parsers.file(".safetensors"),
+        shown=False,
+    ),
+    "explain": option("--explain", DISPLAY, "Show the arithmetic of every update."),
+}
 
 
-def _digits(gate: str | None, table: str | None) -> str:
-    if gate is not None and table is not None:
+def _digits(values: SimpleNamespace) -> str:
+    if values.gate is not None and values.table is not None:
         raise UsageError("a gate is a truth table, too", where="--gate and --table", fix="give one of the two")
-    return GATES[gate or "or"] if table is None else table
+    return GATES[values.gate or "or"] if values.table is None else values.table
 
 
-def _headline(gate: str | None, table: str | None, lr: float, seed: int, **rest: Any) -> list[str]:
-    digits = _digits(gate, table)
+def _headline(values: SimpleNamespace) -> list[str]:
+    digits = _digits(values)
     name, rows, _ = truth_table(digits)
     return [
         f"perceptron, {len(rows[0])} inputs and a bias",
         name if name == digits else f"{name} ({digits})",
-        f"lr {lr:g}, seed {seed}",
+        f"lr {values.lr:g}, seed {values.seed}",
     ]
 
 
-def _run(
-    reporter: Reporter,
-    gate: str | None,
-    table: str | None,
-    lr: float,
-    epochs: int,
-    explain: bool,
-    plot: Path | None,
-    save: Path | None,
-    seed: int,
-) -> Outcome:
-    digits = _digits(gate, table)
+def _run(reporter: Reporter, values: SimpleNamespace) -> Outcome:
+    digits = _digits(values)
     _, rows, _ = truth_table(digits)
-    start = start_weights(seed, len(rows[0]))
+    start = start_weights(values.seed, len(rows[0]))
     reporter.say(f"Initial weights: {_named(start)}")
     path: list[Update] = []
 
     def watch(update: Update) -> None:
         path.append(update)
         if len(path) <= MOST_UPDATES or reporter.verbose:
-            _show_update(reporter, update, lr, explain)
+            _show_update(reporter, update, values.lr, values.explain)
         elif len(path) == MOST_UPDATES + 1:
             reporter.say(("... and so on; --verbose shows every update", "bright_black"))
 
-    result = learn_table(digits, lr=lr, epochs=epochs, start=start, watch=watch)
-    _show_end(reporter, result, explain)
+    result = learn_table(digits, lr=values.lr, epochs=values.epochs, start=start, watch=watch)
+    _show_end(reporter, result, values.explain)
     mistakes = Counter(update.epoch for update in path)
-    files = {"plot": _picture(reporter, result, path)} if plot else {}
-    files |= {"save": _file(reporter, result)} if save else {}
+    files = {}
+    if values.plot:
+        with reporter.working("drawing"):
+            from brainbox_cli.commands.neuron.picture import draw
+
+            files["plot"] = draw(result, [result.start, *(update.after for update in path)])
+    if values.save:
+        with reporter.working("saving"):
+            from brainbox_core.tasks.neuron.file import to_bytes
+
+            files["save"] = to_bytes(result)
+    right = [predict(result.weights, row) == target for row, target in zip(result.rows, result.targets, strict=True)]
     return Outcome(
         result=_record(result),
-        metrics={"primary": "accuracy", "accuracy": _accuracy(result), "updates": result.updates},
+        metrics={"primary": "accuracy", "accuracy": sum(right) / len(right), "updates": result.updates},
         history=[{"epoch": epoch, "mistakes": mistakes[epoch]} for epoch in range(1, result.epochs + 1)],
         files=files,
         try_next=("neuron", "--gate", "xor"),
@@ -122,14 +122,11 @@ def _show_update(reporter: Reporter, update: Update, lr: float, explain: bool) -
     if not explain:
         return
     lines = [f"sum: {_sum(update.before, update.row)}, so it says {update.predicted}"]
-    rate = Fraction(repr(lr))
-    for name, before, after, value in zip(
-        _names(update.row), update.before, update.after, (*update.row, None), strict=True
-    ):
+    rate, error = Fraction(repr(lr)), str(update.error) if update.error > 0 else f"({update.error})"
+    weights = zip(_names(update.row), update.before, update.after, (*update.row, None), strict=True)
+    for name, before, after, value in weights:
         times = "" if value is None else f" * {short(value)}"
-        lines.append(
-            f"{name + ':':<4} {short(before)} + {short(rate)} * {_signed(update.error)}{times} = {short(after)}"
-        )
+        lines.append(f"{name + ':':<4} {short(before)} + {short(rate)} * {error}{times} = {short(after)}")
     for line in lines:
         reporter.say((f"    {line}", "bright_black"))
 
@@ -209,25 +206,6 @@ def _record(result: Result) -> dict:
     }
 
 
-def _accuracy(result: Result) -> float:
-    right = [predict(result.weights, row) == target for row, target in zip(result.rows, result.targets, strict=True)]
-    return sum(right) / len(right)
-
-
-def _picture(reporter: Reporter, result: Result, path: list[Update]) -> bytes:
-    with reporter.working("drawing"):
-        from brainbox_cli.commands.neuron.picture import draw
-
-        return draw(result, [result.start, *(update.after for update in path)])
-
-
-def _file(reporter: Reporter, result: Result) -> bytes:
-    with reporter.working("saving"):
-        from brainbox_core.tasks.neuron.file import to_bytes
-
-        return to_bytes(result)
-
-
 def _names(row: Sequence) -> list[str]:
     return [*(f"w{number}" for number in range(1, len(row) + 1)), "b"]
 
@@ -248,10 +226,6 @@ def _sum(weights: Sequence[Fraction], row: Sequence) -> str:
     return f"{' + '.join(parts)} + {short(weights[-1])} = {short(total)}, {sign}"
 
 
-def _signed(error: int) -> str:
-    return str(error) if error > 0 else f"({error})"
-
-
 def _and(rows: Sequence[tuple[int, Sequence]]) -> str:
     *most, last = [_row(row) for _, row in rows]
     return f"{', '.join(most)} and {last}" if most else last
@@ -262,19 +236,6 @@ def _plus(rows: Sequence[tuple[int, Sequence]]) -> str:
 
 
 app = command(
-    Lesson(
-        noun="neuron",
-        choices={
-            "gate": Gate,
-            "table": Table,
-            "lr": Lr,
-            "epochs": options.changed(options.Epochs, default=EPOCHS),
-            "plot": options.picture("--plot", "Draw how the boundary moved, as a PNG picture."),
-            "save": Save,
-            "explain": Explain,
-        },
-        headline=_headline,
-        run=_run,
-    ),
+    Lesson(noun="neuron", choices=CHOICES, headline=_headline, run=_run),
     "One neuron learns a truth table with the perceptron rule, or shows why no neuron can.",
 )

@@ -15,12 +15,7 @@ LOW, HIGH = -0.7, 1.7  # the square around the four points
 
 
 def draw(result: Result, path: Sequence[Sequence]) -> bytes:
-    """A PNG picture.
-
-    Args:
-        result: how the learning ended.
-        path: the weights at the start and after every update.
-    """
+    """A PNG picture of how the learning ended, and of the path: the weights at the start and after every update."""
     return png(lambda: _figure(result, path))
 
 
@@ -50,17 +45,14 @@ def _boundary(axes: Axes, result: Result, path: np.ndarray) -> None:
         colour, width = (BLUE, 2.6) if last else (ORANGE if index == 0 else MUTED, 1.8 if index == 0 else 1.0)
         _line(axes, path[index], color=colour, linewidth=width, alpha=1.0 if last or index == 0 else 0.15 + 0.5 * age)
     for (x, y), target in zip(result.rows, result.targets, strict=True):
-        fill = BLUE if target else "white"
-        axes.plot(
-            float(x), float(y), "o", markersize=15, color=fill, markeredgecolor=INK, markeredgewidth=1.5, zorder=4
-        )
-        colour = "white" if target else INK
-        axes.text(float(x), float(y), str(target), ha="center", va="center", color=colour, fontweight="bold", zorder=5)
+        place, (fill, ink) = (float(x), float(y)), (BLUE, "white") if target else ("white", INK)
+        axes.plot(*place, "o", markersize=15, color=fill, markeredgecolor=INK, markeredgewidth=1.5, zorder=4)
+        axes.text(*place, str(target), ha="center", va="center", color=ink, fontweight="bold", zorder=5)
     outside = "" if _crosses(path[0]) else " (outside)"
     axes.plot([], [], color=ORANGE, label=f"at the start{outside}")
     axes.plot([], [], color=MUTED, label="after each update")
     axes.plot([], [], color=BLUE, linewidth=2.6, label="at the end (tinted: says 1)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False, fontsize=8)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, fontsize=8)
     axes.set(xlim=(LOW, HIGH), ylim=(LOW, HIGH), xticks=[0, 1], yticks=[0, 1], xlabel="input 1", ylabel="input 2")
     axes.set_aspect("equal")
 
@@ -100,7 +92,7 @@ def _sums(axes: Axes, result: Result, path: Sequence[Sequence]) -> None:
     axes.axhline(0, color=INK, linewidth=1)
     axes.plot([], [], color=BLUE, label="rows that should give 1")
     axes.plot([], [], color=ORANGE, label="rows that should give 0")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False, fontsize=8)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, fontsize=8)
     axes.set(xlabel="updates", ylabel="sum (1 if it is 0 or more)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(axis="y", color=GRID)

@@ -215,18 +215,13 @@ def _record(result: Result) -> dict:
     }
 
 
-def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
-    from brainbox_cli.commands.regress import picture as regress_picture
-
-    return regress_picture.draw(folder, data, result)
-
-
 def _try_next(folder: Path, data: Data) -> tuple[list[str], dict[str, Path]]:
     """Predict the first row that it was judged by, as one would type it."""
     from brainbox_core.tables.columns import number
 
-    row = data.table.take((data.test if len(data.test) else data.train)[:1])
-    values = {name: row.texts(name)[0].strip() for name in data.design.inputs}
+    judged = data.held_out.inputs
+    table = judged if judged.rows else data.table.take(data.train)
+    values = {name: table.texts(name)[0].strip() for name in data.design.inputs}
     if any(value.startswith("-") and number(value) is None for value in values.values()):  # it would be an option
         return ["predict", *(word for name, value in values.items() for word in ("--set", f"{name}={value}"))], {}
     return ["predict", *values.values()], {}
@@ -243,7 +238,7 @@ TRAINER = Trainer(
     evaluate_choices={},
     show=show,
     record=_record,
-    draw=_draw,
+    pictures="brainbox_cli.commands.regress.picture",
     try_next=_try_next,
     train_choices={"no_input": NoInput},
     afterwards=_ask,

@@ -6,9 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
+from brainbox_cli.pictures.panels import curves
 from brainbox_core.files.reading import printable
+from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
-from brainbox_core.screen.plotting import BLUE, GRID, INK, MUTED, ORANGE, Axes, Figure, MaxNLocator, new_figure, save
+from brainbox_core.screen.plotting import (
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    Axes,
+    Figure,
+    MaxNLocator,
+    label,
+    mark,
+    new_figure,
+    save,
+)
 from brainbox_core.tasks.regress.data import Data
 from brainbox_core.tasks.regress.train import Result
 
@@ -17,20 +31,11 @@ BARS = 15
 NAME_LENGTH = 28  # characters
 
 
-def draw(folder: Path, data: Data, result: Result) -> dict[str, Path]:
-    """Draw what a regression learned, as PNG files in a folder.
-
-    Args:
-        folder: where the files go.
-        data: what it was trained on.
-        result: of the training.
-
-    Returns:
-        The files by name: predictions, residuals, features, and loss (of a descent).
-    """
+def draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
+    """Predictions, residuals, features, and loss (of a descent)."""
     name = printable(data.target, NAME_LENGTH)
     pictures = {
-        "predictions": lambda: predictions(result.truth, result.predicted, name, bool(len(data.test))),
+        "predictions": lambda: predictions(result.truth, result.predicted, name, data.counts["test"] > 0),
         "residuals": lambda: residuals(result.truth, result.predicted, name),
         "features": lambda: features(data, result, name),
     }
@@ -46,9 +51,8 @@ def predictions(truth: np.ndarray, predicted: np.ndarray, name: str, held_out: b
     low, high = float(min(truth.min(), predicted.min())), float(max(truth.max(), predicted.max()))
     axes.plot([low, high], [low, high], color=INK, linewidth=1, label="perfect")
     _cloud(axes, truth, predicted, BLUE, "rows held out" if held_out else "rows in cross-validation")
-    _title(axes, f"{len(truth):,} predictions beside the truth")
-    _label(axes, f"true {name}", f"predicted {name}")
-    axes.legend(frameon=False, loc="upper left")
+    _label(axes, f"{len(truth):,} predictions beside the truth", f"true {name}", f"predicted {name}")
+    axes.legend(loc="upper left")
     return figure
 
 
@@ -64,18 +68,16 @@ def residuals(truth: np.ndarray, predicted: np.ndarray, name: str) -> Figure:
     if len(groups) > 2:
         middle = [np.mean(predicted[part]) for part in groups], [np.mean(error[part]) for part in groups]
         left.plot(*middle, color=ORANGE, linewidth=2, marker="o", markersize=4, label="mean of neighbours")
-        left.legend(frameon=False)
-    _title(left, "Residuals: true minus predicted")
-    _label(left, f"predicted {name}", "residual")
+        left.legend()
+    _label(left, "Residuals: true minus predicted", f"predicted {name}", "residual")
     right.hist(error, bins=min(60, max(8, len(error) // 12)), orientation="horizontal", color=BLUE, alpha=0.7)
     right.axhline(0, color=INK, linewidth=1)
-    _title(right, "How often")
-    _label(right, "rows", "")
+    _label(right, "How often", "rows")
     return figure
 
 
 def features(data: Data, result: Result, name: str) -> Figure:
-    """What one deviation of each feature changes, and the strongest input beside the target."""
+    """What one deviation of each feature changes, and the target against the strongest input."""
     weights = sorted(
         [(w.feature, w.deviation) for w in result.weights if w.deviation is not None], key=lambda w: -abs(w[1])
     )[:BARS]
@@ -83,8 +85,7 @@ def features(data: Data, result: Result, name: str) -> Figure:
     left, right = figure.subplots(1, 2)
     sizes = [size for _, size in weights][::-1]
     learned = f"log({name})" if data.log_target else name
-    _title(left, "What one deviation more changes")
-    _label(left, f"change of {learned}", "")
+    _label(left, "What one deviation more changes", f"change of {learned}")
     left.grid(visible=False, axis="y")
     left.barh(range(len(sizes)), sizes, color=[BLUE if size > 0 else ORANGE for size in sizes])
     shown = [printable(feature, NAME_LENGTH) for feature, _ in weights][::-1]
@@ -95,7 +96,7 @@ def features(data: Data, result: Result, name: str) -> Figure:
 
 
 def _strongest(axes: Axes, data: Data, name: str) -> None:
-    """The target against the input of numbers that goes with it most, and the mean of neighbours."""
+    """The target against the numeric input that correlates with it most, and the line through this input alone."""
     rows = np.concatenate([data.train, data.val])
     table, target = data.table.take(rows), data.y[rows]
     best, found = None, -1.0
@@ -117,9 +118,8 @@ def _strongest(axes: Axes, data: Data, name: str) -> None:
     ends = np.array([values.min(), values.max()])
     axes.plot(ends, slope(ends), color=ORANGE, linewidth=2, label="line through this input alone")
     shown = printable(best, NAME_LENGTH)
-    _title(axes, f"{name} by {shown}")
-    _label(axes, shown, name)
-    axes.legend(frameon=False, loc="upper left")
+    _label(axes, f"{name} by {shown}", shown, name)
+    axes.legend(loc="upper left")
 
 
 def loss(result: Result) -> Figure:
@@ -127,21 +127,15 @@ def loss(result: Result) -> Figure:
     figure = new_figure(9, 3.6)
     left, right = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in result.history]
-    for part, label, colour in (("train", "training", MUTED), ("val", "held out", BLUE)):
-        values = [row.get(f"{part}_loss") for row in result.history]
-        if None not in values:
-            left.plot(epochs, values, color=colour, linewidth=2, marker="o", markersize=4, label=label)
+    curves(left, result.history, "loss", marker="o", markersize=4)
     best = next(row for row in result.history if row["epoch"] >= result.best_epoch)
-    best_loss = best.get("val_loss", best["train_loss"])
-    left.plot([best["epoch"]], [best_loss], "o", color=ORANGE, markersize=9, label="kept", zorder=3)
+    mark(left, best["epoch"], best.get("val_loss", best["train_loss"]), "kept")
     left.set_ylim(bottom=0)
-    left.legend(frameon=False)
-    _title(left, "Loss, in variances of the target")
+    left.legend()
     gradients = [row["train_gradient"] for row in result.history]
     right.plot(epochs, gradients, color=BLUE, linewidth=2, marker="o", markersize=4)
-    _title(right, "Largest gradient")
-    for axes in (left, right):
-        _label(axes, "epoch", "")
+    for axes, title in ((left, "Loss, in variances of the target"), (right, "Largest gradient")):
+        _label(axes, title, "epoch")
         if epochs[-1] > 30:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter(_thousands)
@@ -157,14 +151,8 @@ def _cloud(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: str | N
     axes.scatter(x, y, s=size, color=colour, alpha=ink, linewidths=0, label=label)
 
 
-def _title(axes: Axes, text: str) -> None:
-    axes.set_title(text, loc="left", fontweight="bold", fontsize=11, parse_math=False)
-
-
-def _label(axes: Axes, x: str, y: str) -> None:
-    axes.set_xlabel(x, parse_math=False)
-    axes.set_ylabel(y, parse_math=False)
-    axes.grid(color=GRID)
+def _label(axes: Axes, title: str, x: str, y: str = "") -> None:
+    label(axes, title, x, y, size=11, grid="both")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(_thousands)
     axes.xaxis.set_major_locator(MaxNLocator(6))

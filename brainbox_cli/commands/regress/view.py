@@ -76,10 +76,8 @@ def _show_weights(reporter: Reporter, result: Result, data: Data) -> None:
 
 def _show_errors(reporter: Reporter, result: Result, data: Data) -> None:
     found = result.figures
-    if len(data.test):
-        place = f"held out ({len(data.test):,} rows)"
-    else:
-        place = f"cross-validated ({len(result.truth):,} rows)"
+    way = "held out" if data.counts["test"] else "cross-validated"
+    place = f"{way} ({len(result.truth):,} rows)"
     table = [
         ["errors", "R²" if reporter.text.unicode else "R2", "RMSE", "MAE"],
         [place, f"{found['test_r2']:.4f}", *(amount(data.target, found[name]) for name in ("test_rmse", "test_mae"))],

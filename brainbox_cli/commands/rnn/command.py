@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from brainbox_cli import options, parsers
+from brainbox_cli.commands.rnn.view import Rows, show
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Trainer
 from brainbox_cli.frame.verbs import verbs
@@ -15,9 +16,7 @@ from brainbox_cli.options import DATA, NETWORK, TRAINING, changed, option
 from brainbox_core.tasks.rnn.settings import BUILT_IN, RATES, SIZE, TITLE, Settings
 
 if TYPE_CHECKING:
-    from brainbox_cli.commands.rnn.view import Rows
     from brainbox_core.model.sequential import Sequential
-    from brainbox_core.screen.screen import Screen
     from brainbox_core.tasks.rnn.data import Data
     from brainbox_core.tasks.rnn.train import Result
 
@@ -135,32 +134,10 @@ def _write(
     return task.write(model, length, prime, temperature, top_k, seed, dtype)
 
 
-def _progress(screen: Screen, settings: Settings, data: Data) -> Rows:
-    from brainbox_cli.commands.rnn.view import Rows
-
-    return Rows(screen, settings.steps, data.baselines)
-
-
-def _show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
-    from brainbox_cli.commands.rnn import view as rnn_view
-
-    rnn_view.show_figures(reporter, result.figures)
-    if result.flows.get("before"):
-        rnn_view.show_flow(reporter, result.flows)
-    if result.sample:
-        rnn_view.show_sample(reporter, result.sample)
-
-
 def _record(result: Result) -> dict:
     best = {"best_step": result.best_step, "sample": result.sample} if result.history else {}
     names = ("bits_per_char", "reset_bits_per_char", "unigram_bits", "bigram_bits")
     return {**{name: result.metrics[name] for name in names}, **best}
-
-
-def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
-    from brainbox_cli.commands.rnn import picture as rnn_picture
-
-    return rnn_picture.draw(folder, model, data, result)
 
 
 def _try_next(folder: Path, data: Data) -> tuple[list[str], dict[str, Path]]:
@@ -181,13 +158,13 @@ TRAINER = Trainer(
     predict=_write,
     predict_choices=SAMPLE_CHOICES,
     evaluate_choices={},
-    show=_show,
+    show=show,
     record=_record,
-    draw=_draw,
+    pictures="brainbox_cli.commands.rnn.picture",
     try_next=_try_next,
     verb="sample",
     best=lambda result: f"best at step {result.best_step:,}",
-    progress=_progress,
+    progress=lambda screen, settings, data: Rows(screen, settings.steps, data.baselines),
 )
 
 app = verbs(TRAINER, "A recurrent network learns to write in the manner of a text, one character after another.")

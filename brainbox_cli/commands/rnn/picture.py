@@ -11,7 +11,7 @@ import numpy as np
 
 from brainbox_core.files.reading import printable
 from brainbox_core.model.sequential import Sequential
-from brainbox_core.screen.plotting import BLUE, GRID, INK, MUTED, ORANGE, RED, SIGNED, Figure, new_figure, save
+from brainbox_core.screen.plotting import BLUE, INK, MUTED, ORANGE, RED, SIGNED, Figure, label, mark, new_figure, save
 from brainbox_core.tasks.rnn.data import Data
 from brainbox_core.tasks.rnn.train import Result
 from brainbox_core.tensor import Tensor, no_grad
@@ -21,20 +21,17 @@ READ = 3000  # characters by which those units are chosen
 MAPPED = 100  # of the most frequent characters
 KINDS = (("vowels", BLUE), ("other letters", INK), ("capitals", ORANGE), ("the rest", RED))
 VOWELS = set("aeiouy")
+LETTER: dict[str, Any] = {
+    "ha": "center",
+    "va": "center",
+    "family": "DejaVu Sans Mono",
+    "fontsize": 7.5,
+    "parse_math": False,
+}
 
 
 def draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
-    """Draw what a character generator learned, as PNG files in a folder.
-
-    Args:
-        folder: where the files go.
-        model: the trained `Sequential`.
-        data: what it was trained on.
-        result: the training's result, with `history`, `norms` and `flows`.
-
-    Returns:
-        The files by name: loss, gradient, characters and units.
-    """
+    """Loss, gradient, characters and units."""
     figures: dict[str, Callable[[], Figure]] = {
         "loss": lambda: loss_curve(result),
         "gradient": lambda: gradient(result),
@@ -45,7 +42,7 @@ def draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[st
 
 
 def loss_curve(result: Result) -> Figure:
-    """Bits per character by step, on the training and the held-out part, beside those of who only counts."""
+    """Bits per character by step, on the training and the held-out part, beside the baselines that only count."""
     steps = [row["step"] for row in result.history]
     figure = new_figure(7, 4)
     axes = figure.subplots()
@@ -63,15 +60,13 @@ def loss_curve(result: Result) -> Figure:
         )
     training = [row["train_loss"] / math.log(2) for row in result.history]
     held = [row["bits_per_char"] for row in result.history]
-    axes.plot(steps, training, color=MUTED, linewidth=2, marker="o", markersize=4, label="training")
-    axes.plot(steps, held, color=BLUE, linewidth=2, marker="o", markersize=4, label="held out")
+    for bits, name, colour in ((training, "training", MUTED), (held, "held out", BLUE)):
+        axes.plot(steps, bits, color=colour, linewidth=2, marker="o", markersize=4, label=name)
     best = held[steps.index(result.best_step)]
-    axes.plot([result.best_step], [best], "o", color=ORANGE, markersize=9, label=f"best: {best:.3f}", zorder=3)
-    axes.set_title("Bits per character", loc="left", fontweight="bold")
-    axes.set_xlabel("step")
+    mark(axes, result.best_step, best, f"best: {best:.3f}")
+    label(axes, "Bits per character", "step")
     axes.set_ylim(bottom=0)
-    axes.grid(axis="y", color=GRID)
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(loc="lower left")
     return figure
 
 
@@ -81,8 +76,7 @@ def gradient(result: Result) -> Figure:
     left, right = figure.subplots(1, 2)
     lengths = np.zeros(0) if result.norms is None else result.norms
     left.plot(range(1, len(lengths) + 1), lengths, color=BLUE, linewidth=0.7)
-    left.set_title("Length of the gradient", loc="left", fontweight="bold")
-    left.set_xlabel("step")
+    label(left, "Length of the gradient", "step")
     colours = [BLUE, ORANGE, RED, INK]
     for number, (name, norms) in enumerate(result.flows["after"].items()):
         colour = colours[number % len(colours)]
@@ -90,23 +84,21 @@ def gradient(result: Result) -> Figure:
         if "before" in result.flows:
             before = result.flows["before"][name][::-1]
             right.plot(range(len(norms)), before, color=colour, linewidth=1, linestyle=":", label="before training")
-    right.set_title("What is left of it, so many characters back", loc="left", fontweight="bold")
-    right.set_xlabel("characters back")
-    right.legend(frameon=False)
+    label(right, "What is left of it, so many characters back", "characters back")
+    right.legend()
     for axes, values in ((left, lengths), (right, np.concatenate(list(result.flows["after"].values())))):
         if np.any(values > 0):
             axes.set_yscale("log")
-        axes.grid(axis="y", color=GRID)
     return figure
 
 
 def character_map(model: Sequential, data: Data) -> Figure:
-    """The characters where two principal components of what they do to the first layer put them: like ones are near."""
+    """Each character at the first two principal components of its weights: those that are treated alike are near."""
     first, second = cast(Any, model.layers[:2])  # one of two kinds
     vectors = first.table.data @ second.weight.data if hasattr(first, "table") else first.weight.data
     counts = np.bincount(data.train, minlength=len(vectors))
     chosen = np.argsort(-counts, kind="stable")[:MAPPED]
-    shares = counts[chosen] / counts[chosen].sum()  # what comes rarely has learned little, and hardly counts
+    shares = counts[chosen] / counts[chosen].sum()  # rare characters have learned little, so they weigh little
     centred = vectors[chosen] - shares @ vectors[chosen]
     components = np.linalg.svd(np.sqrt(shares)[:, None] * centred, full_matrices=False)[2]
     places = centred @ components[:2].T  # (characters, up to 2)
@@ -121,14 +113,11 @@ def character_map(model: Sequential, data: Data) -> Figure:
         size = 15 if len(shown) == 1 else 8
         axes.text(x, y, shown, color=colour, ha="center", va="center", fontsize=size, parse_math=False)
     margin = 1.12 * np.abs(places).max() or 1
-    axes.set_xlim(-margin, margin)
-    axes.set_ylim(-margin, margin)
+    axes.set(xlim=(-margin, margin), ylim=(-margin, margin), xticks=[], yticks=[])
     for name, colour in KINDS:
         axes.plot([], [], "o", color=colour, label=name)
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, -0.02), ncols=4, fontsize=9)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.02), ncols=4, fontsize=9)
     axes.set_title("Characters that it treats alike are near each other", loc="left", fontweight="bold")
-    axes.set_xticks([])
-    axes.set_yticks([])
     return figure
 
 
@@ -154,26 +143,16 @@ def units_over_text(model: Sequential, data: Data) -> Figure:
         axes.imshow(colours.reshape(rows, COLUMNS), cmap=SIGNED, vmin=-most, vmax=most, aspect="auto")
         for place, character in enumerate(text[:count]):
             row, column = divmod(place, COLUMNS)
-            dark = abs(colours[place]) > 0.7 * most
-            axes.text(
-                column,
-                row,
-                "¶" if character == "\n" else printable(character),
-                ha="center",
-                va="center",
-                family="DejaVu Sans Mono",
-                fontsize=7.5,
-                color="white" if dark else INK,
-                parse_math=False,
-            )
+            shown = "¶" if character == "\n" else printable(character)
+            colour = "white" if abs(colours[place]) > 0.7 * most else INK
+            axes.text(column, row, shown, color=colour, **LETTER)
         axes.set_title(f"unit {unit}: {meaning} (correlation {r:+.2f})", loc="left", fontsize=9)
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
     return figure
 
 
 def _outputs(model: Sequential, data: Data) -> tuple[str, np.ndarray]:
-    """Held-out characters, and what the last recurrent layer makes of each once it has read it: (n,) and (n, units)."""
+    """Held-out characters, (n,), and the outputs of the last recurrent layer after each of them, (n, units)."""
     ids = data.val[:READ].astype(np.int64)
     parts = np.split(ids, np.flatnonzero(ids == ids[0])[1:]) if data.lines else [ids]  # each line from a fresh state
     values = []

@@ -7,16 +7,19 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.files.reading import printable
 from brainbox_core.model.callbacks import Callback
+from brainbox_core.model.progress import pace
 from brainbox_core.screen.display import columns, cut, fitted, number
 from brainbox_core.screen.screen import REFRESH, Part, Screen
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from brainbox_core.model.network import Logs, Network
+    from brainbox_core.tasks.rnn.data import Data
+    from brainbox_core.tasks.rnn.train import Result
 
 SHORTEST, LONGEST, GROWTH = 12, 48, 4  # columns of the sample in a row
 FRAME = len(': "..."')
@@ -41,7 +44,7 @@ class Rows(Callback):
     Args:
         screen: where.
         steps: of the whole training.
-        baselines: bits per character of those who only count, shown above the rows.
+        baselines: bits per character of models that only count, shown above the rows.
     """
 
     def __init__(self, screen: Screen, steps: int, baselines: Mapping[str, float]):
@@ -71,11 +74,7 @@ class Rows(Callback):
     def _draw(self, step: int, loss: float | None) -> None:
         now = time.perf_counter()
         self._due = now + REFRESH
-        details, left = [], None
-        if step:
-            rate = step / (now - self._begin)
-            details = [f"loss {loss:.4f}", f"{rate:,.0f} steps/s" if rate >= 10 else f"{rate:.1f} steps/s"]
-            left = (self._steps - step) / rate
+        details, left = pace(step, self._steps, now - self._begin, loss, "steps") if step else ([], None)
         self._screen.show_gauge("training", step, self._steps, *details, left=left)
 
     def _print_header(self) -> None:
@@ -109,6 +108,18 @@ class Rows(Callback):
 
 def _width(titles: list[tuple[str, str, int]]) -> int:
     return sum(width + 2 for *_, width in titles)
+
+
+def show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
+    """The figures, how the gradient flows if that was asked for, and what the model writes."""
+    show_figures(reporter, result.figures)
+    if result.flows.get("before"):
+        show_flow(reporter, result.flows)
+    if result.sample:
+        reporter.say()
+        for line in result.sample.rstrip("\n").split("\n"):
+            reporter.say(("  " + line, "italic") if line else "")
+        reporter.say()
 
 
 def show_figures(reporter: Reporter, metrics: Mapping[str, float]) -> None:
@@ -147,11 +158,3 @@ def show_flow(reporter: Reporter, flows: Mapping[str, Mapping[str, np.ndarray]])
 def _bar(value: float, most: float) -> int:
     """Characters of a bar on a logarithmic scale: all at `most`, none at a hundred-millionth of it."""
     return max(0, round(BAR * (1 + math.log10(value / most) / 8))) if value > 0 else 0
-
-
-def show_sample(reporter: Reporter, sample: str) -> None:
-    """What the model writes."""
-    reporter.say()
-    for line in sample.rstrip("\n").split("\n"):
-        reporter.say(("  " + line, "italic") if line else "")
-    reporter.say()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.spam.input import messages_from
-from brainbox_cli.commands.spam.view import MOST, reasons, show, show_vanishing_gradient
+from brainbox_cli.commands.spam.view import MOST, reasons, show
 from brainbox_cli.frame.refused import Refused
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer
@@ -31,7 +30,6 @@ from brainbox_core.tasks.spam.settings import (
 
 if TYPE_CHECKING:
     from brainbox_core.model.sequential import Sequential
-    from brainbox_core.tasks.spam.data import Data
     from brainbox_core.tasks.spam.train import Prediction, Result, SpamFilter
 
 EXAMPLE = "Buy cheap meds now!! Click here"
@@ -120,12 +118,6 @@ def _answer(
     )
 
 
-def _show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
-    show(reporter, verb, result, data)
-    if result.loss == "mse" and result.mistake:
-        show_vanishing_gradient(reporter, result.mistake)
-
-
 def _record(result: Result) -> dict:
     mistake = result.mistake
     return {
@@ -145,12 +137,6 @@ def _record(result: Result) -> dict:
             "gradient_mse": mistake.pulls["mse"],
         },
     }
-
-
-def _draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[str, Path]:
-    from brainbox_cli.commands.spam.picture import draw
-
-    return draw(folder, result)
 
 
 TRAINER = Trainer(
@@ -202,9 +188,9 @@ TRAINER = Trainer(
     predict=_predict,
     predict_choices={"texts": changed(InputTexts, default=...), "why": Why, "threshold": OtherThreshold},
     evaluate_choices={"threshold": OtherThreshold},
-    show=_show,
+    show=show,
     record=_record,
-    draw=_draw,
+    pictures="brainbox_cli.commands.spam.picture",
     try_next=lambda folder, data: (["predict", EXAMPLE], {}),
     of_texts=True,
 )

@@ -12,7 +12,7 @@ BLOCK = 2**16  # bytes
 WHERE = "standard input"
 
 
-def messages_from(stream: BinaryIO, note: Callable[[str], object]) -> Iterator[list[str | InputError]]:
+def messages_from(stream: BinaryIO, note: Callable[[str], None]) -> Iterator[list[str | InputError]]:
     r"""The messages of a stream, one a line, as many at a time as have arrived.
 
     Args:
@@ -30,8 +30,27 @@ def messages_from(stream: BinaryIO, note: Callable[[str], object]) -> Iterator[l
         >>> list(messages_from(io.BytesIO(b"hello\r\n\nyou won\n"), print))
         [['hello', '', 'you won']]
     """
-    decode = _Decoder(note)
-    number, rest = 0, b""
+    number, rest, told = 0, b"", False
+
+    def decode(line: bytes, number: int) -> str | InputError:
+        nonlocal told
+        if len(line) > LONGEST:
+            return _too_long(number)
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        where = f"{WHERE} line {number}"
+        if b"\0" in line:
+            fix = "pipe text in UTF-8 into the command, a message a line"
+            return InputError("holds a NUL character: this is no text", where=where, fix=fix)
+        line = line.removesuffix(b"\r")
+        try:
+            return line.decode()
+        except UnicodeDecodeError as error:
+            if not told:
+                note(f"{where}: byte 0x{line[error.start]:02x} is not UTF-8; such lines are read as Windows-1252")
+                told = True
+            return line.decode("cp1252", errors="replace")
+
     while block := stream.read1(BLOCK):  # type: ignore[attr-defined]  # which all buffered streams have
         *lines, rest = (rest + block).split(b"\n")
         yield [decode(line, number + place) for place, line in enumerate(lines, 1)]
@@ -43,30 +62,6 @@ def messages_from(stream: BinaryIO, note: Callable[[str], object]) -> Iterator[l
         yield [decode(rest, number)]
     if not number:
         raise InputError("there are no messages", where=WHERE, fix="pipe messages into the command, one a line")
-
-
-class _Decoder:
-    def __init__(self, note: Callable[[str], object]):
-        self._note, self._told = note, False
-
-    def __call__(self, line: bytes, number: int) -> str | InputError:
-        where = f"{WHERE} line {number}"
-        if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        if len(line) > LONGEST:
-            return _too_long(number)
-        if b"\0" in line:
-            fix = "pipe text in UTF-8 into the command, a message a line"
-            return InputError("holds a NUL character: this is no text", where=where, fix=fix)
-        line = line.removesuffix(b"\r")
-        try:
-            return line.decode()
-        except UnicodeDecodeError as error:
-            if not self._told:
-                byte = line[error.start]
-                self._note(f"{where}: byte 0x{byte:02x} is not UTF-8; such lines are read as Windows-1252")
-                self._told = True
-            return line.decode("cp1252", errors="replace")
 
 
 def _too_long(number: int) -> InputError:

@@ -21,7 +21,7 @@ SURE = (0.5, 0.1, 0.01, 0.001)  # probabilities that a model gives a message whi
 def reasons(parts: list[tuple[str, float]], bias: float, unicode: bool) -> list[str]:
     """A line for each part of a message, with what it adds to the sum that becomes the probability.
 
-    Of a long message the parts that add most have a line each, and the others one for all.
+    In a long message only the parts that add most have a line of their own; the others share one.
 
     Args:
         parts: the words and marks with their weights.
@@ -56,7 +56,7 @@ def _sigmoid(z: float) -> float:
 
 
 def show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
-    """Figures beside that of calling everything ham, the words that tell most, and how a loss fails."""
+    """The figures, the baseline of calling everything ham, the words that tell most, and why a loss fails."""
     found, ((passed, blocked), (missed, caught)) = result.metrics, result.confusion.tolist()
     rows = {
         "accuracy": f"{found['test_accuracy']:.2%}; calling everything ham gives {found['baseline_accuracy']:.2%}",
@@ -74,11 +74,13 @@ def show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
         rows[f"says {label}"] = " ".join(printable(name, 40) for name, _ in words[:SHOWN])
     for name, text in rows.items():
         reporter.row(name, text, wrap=True)
+    if result.loss == "mse" and result.mistake:
+        _show_vanishing_gradient(reporter, result.mistake)
 
 
-def show_vanishing_gradient(reporter: Reporter, mistake: Mistake) -> None:
-    """Why the squared error is the wrong loss: how hard both pull at a message that is spam, the surer the model is
-    that it is not; and at the message that this model is most wrong about."""
+def _show_vanishing_gradient(reporter: Reporter, mistake: Mistake) -> None:
+    """Show why the squared error is the wrong loss: the derivative of both losses at a spam message, as its probability
+    falls, and at the message that this model gets most wrong."""
     from brainbox_core.tasks.spam.train import derivative
 
     reporter.say()

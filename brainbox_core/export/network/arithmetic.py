@@ -11,13 +11,13 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
 from brainbox_core.export import c_names
 from brainbox_core.export.network.activations import ACTIVATIONS
-from brainbox_core.export.network.lower import Step
-from brainbox_core.export.network.source import shape_text
+from brainbox_core.export.network.lower import Step, shape_text
 
 _MOST_PLACES = 4  # of a pool that are computed side by side
 Blocks = list[tuple[int, int, int]]  # (first channel, how many blocks, channels of each)
@@ -33,7 +33,7 @@ class Arithmetic:
         weight: C type of a weight.
         table: the last word of the name of the table with the weights.
         zero: as it is written.
-        least: what every sum is larger than; "" if there is none, because of NaN.
+        least: a number below every sum; "" where there is none, because of NaN.
         unrolled: inputs of a kernel's row that are written out one by one; of more, two at a time where they are even.
     """
 
@@ -58,10 +58,12 @@ class Kernel(ABC):
         step: shapes, strides, padding, pool.
         source: C type of a number of the input.
         optimize: "ram", "speed" or "size".
+        starts: how many numbers lie before a block's weights in the table, for each of its channels.
         padding: what stands for 0 in the input.
     """
 
-    type: Arithmetic
+    type: ClassVar[Arithmetic]
+    starts: ClassVar[int]
     padding = "0"
 
     def __init__(self, step: Step, source: str, optimize: str):
@@ -93,18 +95,13 @@ class Kernel(ABC):
     def start(self, channel: int) -> str:
         """Where the sum of a block's channel starts; `k` is at the block's numbers, `o` at its first channel."""
 
-    @property
-    @abstractmethod
-    def starts(self) -> int:
-        """How many numbers lie before a block's weights in the table, for each of its channels."""
-
     @abstractmethod
     def mapped(self, value: str) -> str:
         """A number of channel `o`, times its weight, plus its bias, where there are any."""
 
     @abstractmethod
     def averaged(self, value: str) -> str:
-        """What of a sum goes into an average."""
+        """A sum as it enters an average: after the activation."""
 
     @abstractmethod
     def finished(self, total: str, channel: str) -> str:
@@ -123,7 +120,7 @@ class Kernel(ABC):
 
     @property
     def least(self) -> str:
-        """What a pool has found before it looked at anything."""
+        """What a pool starts with."""
         return self.type.zero if self.step.averages else self.type.least or self.type.zero
 
 
@@ -185,9 +182,9 @@ def packed(rows: np.ndarray, blocks: Blocks) -> np.ndarray:
     return np.concatenate([rows[:, start : start + size].ravel() for start, size in starts])
 
 
-def indented(lines: list[str], depth: int = 1) -> list[str]:
-    """Lines, each so many levels further in."""
-    return ["    " * depth + line for line in lines]
+def indented(lines: list[str]) -> list[str]:
+    """Lines, each one level further in."""
+    return [f"    {line}" for line in lines]
 
 
 def loop(head: str, body: list[str], end: str = "}") -> list[str]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,11 +14,10 @@ from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.header import Page, Vectors
 from brainbox_core.export.network import reference
 from brainbox_core.export.network import source as c_source
-from brainbox_core.export.network.kernels import FloatKernels, IntKernels
-from brainbox_core.export.network.lower import Program, lower
-from brainbox_core.export.network.quantize import IntProgram, quantize, recorded_range
+from brainbox_core.export.network.kernels import kernels_of
+from brainbox_core.export.network.lower import Program, lower, shape_text
+from brainbox_core.export.network.quantize import IntProgram, recorded_range
 from brainbox_core.export.network.remedies import remedies
-from brainbox_core.export.network.source import Kernels
 from brainbox_core.export.origin import kind_of
 from brainbox_core.export.report import Accuracy, Judgement, Row
 from brainbox_core.model.ranges import MOST_ROWS, activation_ranges
@@ -28,22 +26,6 @@ from brainbox_core.rng import stream
 
 _FIXED = 3  # vectors of extremes that every comparison begins with
 _NOISE_ROWS = 64  # that the signal-to-noise ratios are measured with
-
-
-class Numbers(NamedTuple):
-    """One way to compute a program: its kernels in C, and the same in NumPy.
-
-    Attributes:
-        kernels: for the header.
-        run: from a batch of inputs (n, values) to the outputs (n, values), in the header's number types.
-        content: what is computed, with all weights: a `Program` or an `IntProgram`.
-        noise: from a batch to the signal-to-noise ratio of every step in decibels; None for float32.
-    """
-
-    kernels: Kernels
-    run: Callable[[np.ndarray], np.ndarray]
-    content: Program | IntProgram
-    noise: Callable[[np.ndarray], list[float]] | None = None
 
 
 class NetworkDraft:
@@ -59,31 +41,44 @@ class NetworkDraft:
         if material.calibration is not None:
             rows = _shaped(material.calibration, self.program)[:MOST_ROWS]
             self.ranges = activation_ranges(model, rows.reshape(len(rows), *model.input_shape))
-        self.dtype = choices.dtype or preferred_dtype(self.program, self.ranges)
-        self.numbers = _numbers(name, self.program, self.ranges, self.dtype, choices)
-        self.kernels = self.numbers.kernels
+        pictures = self.program.pixels or any(step.kind == "conv" for step in self.program.steps)
+        self.dtype = choices.dtype or ("int8" if pictures and self.ranges else "float32")
+        self.kernels = kernels_of(name, self.program, self.dtype, self.ranges, choices.optimize, choices.weights)
         self.title = _title(model, self.program)
         self.parameters = len(model.params)
         self.multiply_adds = sum(step.multiply_adds for step in self.program.steps)
-        self.memory = c_source.memory(self.kernels, choices.weights)
+        self.memory = c_source.memory(self.kernels)
         self.data = None if material.data is None else _shaped(material.data[0], self.program)
 
     def vectors(self, count: int) -> np.ndarray:
         """All 0, all largest, alternating extremes, then real rows, then random ones."""
-        self._vectors = _vectors(self.program, self.ranges, self.data, count)
+        size, random, rows = math.prod(self.program.input_shape), stream(0, "vectors"), self.data
+        real = np.zeros((0, size), np.float32) if rows is None else rows[: (count - _FIXED + 1) // 2]
+        if self.program.pixels:
+            made: np.ndarray
+            fixed: np.ndarray = np.zeros((_FIXED, size), np.uint8)
+            fixed[1], fixed[2, ::2] = 255, 255
+            made = random.integers(0, 256, (count - _FIXED - len(real), size)).astype(np.uint8)
+        else:
+            least, largest = -1.0, 1.0  # where none was recorded, which float32 does without
+            with contextlib.suppress(InputError):
+                least, largest = recorded_range(self.ranges or {}, "input")
+            middle, reach = (least + largest) / 2, max((largest - least) / 2, 1e-3)
+            fixed = np.zeros((_FIXED, size), np.float32)
+            with np.errstate(over="ignore"):  # beyond float32 they are infinite, and compared as such
+                fixed[1], fixed[2] = middle + 100 * reach, np.where(np.arange(size) % 2, 100, -100) * reach
+                spread = 1.5 * reach * random.uniform(-1, 1, (count - _FIXED - len(real), size))
+                made = (middle + spread).astype(np.float32)
+        self._vectors = np.concatenate([fixed, real.astype(fixed.dtype), made])
         return self._vectors
 
     def run(self, X: np.ndarray) -> np.ndarray:
         """The reference."""
-        return self.numbers.run(X)
+        return reference.run(self.kernels.content, X).reshape(len(X), -1)
 
     def page(self, carried: Vectors) -> Page:
         """The header."""
-        scales = {}
-        if isinstance(content := self.numbers.content, IntProgram):
-            scales = {"INPUT": content.steps[0].source} if self.program.pixels else {}
-            scales["OUTPUT"] = content.steps[-1].result
-        return c_source.page(self.name, self.model, self.kernels, carried, self.choices.weights, scales)
+        return c_source.page(self.model, self.kernels, carried)
 
     def judge(self) -> Judgement:
         """The accuracy on data that the model was not trained on."""
@@ -95,7 +90,7 @@ class NetworkDraft:
             raise UsageError("labels do not fit the inputs", expected=expected, got=f"{labels.dtype}, {labels.shape}")
         rows = self.data.reshape(len(self.data), *self.model.input_shape)
         trained = self.model.predict(rows).reshape(len(rows), -1).argmax(axis=1)
-        exported = trained if self.dtype == "float32" else self.numbers.run(self.data).argmax(axis=1)
+        exported = trained if self.dtype == "float32" else self.run(self.data).argmax(axis=1)
         found = Accuracy.of(exported, trained, labels.argmax(axis=1) if labels.ndim > 1 else labels)
         found.check(self.material.max_drop, self.dtype, "rows")
         return Judgement(found)
@@ -103,42 +98,43 @@ class NetworkDraft:
     def rows(self) -> tuple[Row, ...]:
         """The steps."""
         sample = self._vectors if self.data is None else self.data
-        return _rows(self.kernels, self.numbers.noise(sample[:_NOISE_ROWS]) if self.numbers.noise else None)
+        noise, steps, plan = self._noise(sample[:_NOISE_ROWS]), self.kernels.program.steps, self.kernels.plan
+        rows, silent = [], len(steps) - len(noise)  # without a ratio: all in float32, and what makes floats int8
+        for number, (step, place) in enumerate(zip(steps, plan.outputs, strict=True)):
+            snr = noise[number - silent] if number >= silent else math.inf
+            rows.append(
+                Row(
+                    title=step.title,
+                    output=shape_text(step.output_shape),
+                    weights=self.kernels.step_bytes(number),
+                    live=place.size if place else 0,
+                    ring=place.rows if place and place.rows < step.output_shape[0] else None,
+                    snr=snr if math.isfinite(snr) else None,
+                )
+            )
+        return tuple(rows)
 
-    def remedies(self, what: str, budget: int, code: int) -> list[str]:
-        """Other choices that fit."""
-        choices = self.choices
-        return remedies(self.model, self.dtype, choices.weights, choices.optimize, what, budget, self.ranges, code)
-
-    def document(self) -> dict[str, object]:
-        """The program with all weights, where everything lies, and what input and output mean."""
-        kernels = self.kernels
-        return {"program": asdict(self.numbers.content), "memory": asdict(kernels.plan), "note": kernels.notes}
-
-
-def preferred_dtype(program: Program, ranges: object) -> str:
-    """int8 for networks that read pictures, if the ranges of their numbers are known; else float32."""
-    pictures = program.pixels or any(step.kind == "conv" for step in program.steps)
-    return "int8" if pictures and ranges else "float32"
-
-
-def _numbers(name: str, program: Program, ranges: Any, dtype: str, choices: Choices) -> Numbers:
-    if dtype == "float32":
-        floats = FloatKernels(name, program, choices.optimize, choices.weights)
-        return Numbers(floats, lambda X: reference.run(floats.program, X).reshape(len(X), -1), floats.program)
-    integers = quantize(program, ranges or {})
-    kernels = IntKernels(name, integers, choices.optimize, choices.weights)
-
-    def noise(X: np.ndarray) -> list[float]:
-        count = len(program.steps)  # either side may begin with a step of its own, for floats or for pixels
-        wanted = reference.outputs(reference.taking_bytes(program), X)[-count:]
+    def _noise(self, X: np.ndarray) -> list[float]:
+        """The signal-to-noise ratio of every step in decibels; nothing in float32."""
+        integers, count = self.kernels.content, len(self.program.steps)
+        if not isinstance(integers, IntProgram):
+            return []
+        # Either side may begin with a step of its own, for floats or for pixels.
+        wanted = reference.outputs(reference.taking_bytes(self.program), X)[-count:]
         got = reference.outputs(integers, X)[-count:]
         return [
             _decibels(real, step.result.real(ints).reshape(real.shape))
             for real, ints, step in zip(wanted, got, integers.steps[-count:], strict=True)
         ]
 
-    return Numbers(kernels, lambda X: reference.run(integers, X).reshape(len(X), -1), integers, noise)
+    def remedies(self, what: str, budget: int, code: int) -> list[str]:
+        """Other choices that fit."""
+        return remedies(self.model, self.kernels, self.ranges, what, budget, code)
+
+    def document(self) -> dict[str, object]:
+        """The program with all weights, where everything lies, and what input and output mean."""
+        kernels = self.kernels
+        return {"program": asdict(kernels.content), "memory": asdict(kernels.plan), "note": kernels.notes}
 
 
 def _shaped(X: np.ndarray, program: Program) -> np.ndarray:
@@ -154,58 +150,11 @@ def _shaped(X: np.ndarray, program: Program) -> np.ndarray:
     return X.reshape(len(X), size).astype(np.uint8 if program.pixels else np.float32, copy=False)
 
 
-def _vectors(program: Program, ranges: object, rows: np.ndarray | None, count: int) -> np.ndarray:
-    """Inputs to compare: all 0, all largest, alternating extremes, then real rows, then random ones."""
-    size, random = math.prod(program.input_shape), stream(0, "vectors")
-    real = np.zeros((0, size), np.float32) if rows is None else rows[: (count - _FIXED + 1) // 2]
-    if program.pixels:
-        made: np.ndarray
-        fixed: np.ndarray = np.zeros((_FIXED, size), np.uint8)
-        fixed[1], fixed[2, ::2] = 255, 255
-        made = random.integers(0, 256, (count - _FIXED - len(real), size)).astype(np.uint8)
-    else:
-        least, largest = _input_range(ranges)
-        middle, reach = (least + largest) / 2, max((largest - least) / 2, 1e-3)
-        fixed = np.zeros((_FIXED, size), np.float32)
-        with np.errstate(over="ignore"):  # beyond float32 they are infinite, and compared as such
-            fixed[1], fixed[2] = middle + 100 * reach, np.where(np.arange(size) % 2, 100, -100) * reach
-            spread = 1.5 * reach * random.uniform(-1, 1, (count - _FIXED - len(real), size))
-            made = (middle + spread).astype(np.float32)
-    return np.concatenate([fixed, real.astype(fixed.dtype), made])
-
-
-def _input_range(ranges: Any) -> tuple[float, float]:
-    """The recorded range of the inputs; from -1 to 1 where there is none, which float32 does without."""
-    try:
-        return recorded_range(ranges, "input")
-    except InputError:
-        return -1.0, 1.0
-
-
 def _decibels(signal: np.ndarray, found: np.ndarray) -> float:
     signal = signal.astype(np.float64)
     noise = float(((signal - found) ** 2).sum())
     power = float((signal**2).sum())
     return 10 * math.log10(power / noise) if noise and power else math.inf if power else 0.0
-
-
-def _rows(kernels: Kernels, noise: list[float] | None) -> tuple[Row, ...]:
-    rows, steps = [], kernels.program.steps
-    silent: list[float | None] = [None] * (len(steps) - len(noise or []))
-    for number, (step, snr) in enumerate(zip(steps, [*silent, *(noise or [])], strict=True)):
-        place = kernels.plan.outputs[number]
-        ring = place.rows if place and place.rows < step.output_shape[0] else None
-        rows.append(
-            Row(
-                title=step.title,
-                output=c_source.shape_text(step.output_shape),
-                weights=kernels.step_bytes(number),
-                live=place.size if place else 0,
-                ring=ring,
-                snr=snr if snr is not None and math.isfinite(snr) else None,
-            )
-        )
-    return tuple(rows)
 
 
 def _title(model: Sequential, program: Program) -> str:

@@ -11,7 +11,7 @@ from brainbox_core.export import c_names
 from brainbox_core.export.network.arithmetic import INT8, Blocks, Kernel, packed
 from brainbox_core.export.network.quantize import IntStep, Rescale
 from brainbox_core.export.network.reference import quantizing
-from brainbox_core.export.network.windows import filled
+from brainbox_core.export.templates import filled
 
 _MOST_PLACES = 4  # of a pool's row that are computed side by side
 _MOST_SUMS = 8  # that registers hold beside pointers and operands
@@ -98,14 +98,15 @@ def quantizer(kernel: IntKernel) -> str:
     """The function that makes a row of floats int8."""
     factor, offset = (c_names.float_literal(float(number)) for number in quantizing(kernel.integers))
     _, width, channels = kernel.step.output_shape
-    return filled("quantize", ID=kernel.name, COUNT=width * channels, FACTOR=factor, OFFSET=offset)
+    count = width * channels
+    return filled("network/quantize.h.in", "NAME", id=kernel.name, count=count, factor=factor, offset=offset)
 
 
 def shared(steps: Iterable[IntStep]) -> list[str]:
     """The functions that the steps of a program call."""
     found = {_high_word_is_enough(step.rescale) for step in steps if step.rescale is not None}
     names = ["noinline", "clamp"] * bool(found) + ["rescale"] * (True in found) + ["rescale_wide"] * (False in found)
-    return [filled(name) for name in names]
+    return [filled(f"network/{name}.h.in", "NAME") for name in names]
 
 
 def _high_word_is_enough(by: Rescale) -> bool:

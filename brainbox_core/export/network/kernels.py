@@ -8,53 +8,81 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
-from brainbox_core.export import c_math, c_names
+from brainbox_core.export import c_math
+from brainbox_core.export.header import table
 from brainbox_core.export.network import int8, windows
 from brainbox_core.export.network.arithmetic import FloatKernel, Kernel, indented, loop, text
 from brainbox_core.export.network.int8 import IntKernel
 from brainbox_core.export.network.lower import Program
 from brainbox_core.export.network.memory import Place, Plan, plan
-from brainbox_core.export.network.quantize import IntProgram
+from brainbox_core.export.network.quantize import IntProgram, Ranges, Scale, quantize
 from brainbox_core.export.network.reference import taking_bytes
-from brainbox_core.export.network.source import literals
+from brainbox_core.export.templates import filled
 
 _BLOCK = 4  # output channels that are computed side by side in float32
 _SMALL = 16 << 10  # bytes of tables; below, the code of linear maps in blocks would take more room than it is worth
 
 
 class NetworkKernels(ABC):
-    """What float32 and int8 have in common; see `source.Kernels`.
+    """The kernels of a program, in float32 or int8.
 
-    Attributes:
+    The text that they give refers to `x`, `y` and `arena`, the arguments of NAME_run.
+
+    Args:
         name: what every identifier begins with.
+        content: what is computed, with all weights; `program` is the same as the kernels take it.
         optimize: "ram", "speed" or "size".
-        weights: "flash" or "ram", where the tables lie.
+        weights: "flash" or "ram": where the tables lie.
     """
 
-    name: str
-    optimize: str
-    weights: str
-    output_type: ClassVar[str]
+    output_type: ClassVar[str]  # in C, of a number of the caller's array
     element: ClassVar[int]  # bytes of a number of an image
+    member: ClassVar[str]  # of the arena's type
+    floats: bool  # whether the header computes in floating point
 
-    @property
-    @abstractmethod
-    def program(self) -> Program:
-        """What is computed, as the kernels take it."""
+    def __init__(self, name: str, content: Program | IntProgram, optimize: str, weights: str):
+        self.name, self.content, self.optimize, self.weights = name, content, optimize, weights
+        self.program = content.program if isinstance(content, IntProgram) else content
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Where everything lies."""
+        return plan(self.program, self.element, self.optimize)
 
     @property
     @abstractmethod
     def kernels(self) -> Sequence[Kernel]:
         """The steps in C."""
 
-    @cached_property
-    def plan(self) -> Plan:
-        """Where everything lies."""
-        return plan(self.program, self.element, self.optimize)
+    @property
+    def arena(self) -> str:
+        """The member of the arena's type; never of length 0, which C has not."""
+        return f"{self.member}[{max(self.plan.arena // 4, 1)}]"
+
+    @property
+    @abstractmethod
+    def notes(self) -> tuple[str, str]:
+        """What input and output mean."""
+
+    @property
+    def scales(self) -> dict[str, Scale]:
+        """What the integers of INPUT and OUTPUT stand for, where these are integers."""
+        return {}
+
+    @abstractmethod
+    def functions(self) -> str:
+        """The functions that the statements call."""
+
+    def begin(self, number: int) -> str:
+        """The statement before the first row of a step, if any."""
+        return ""
+
+    @abstractmethod
+    def end(self, number: int) -> str:
+        """The statement after a step's last row, if any."""
 
     @property
     def input_type(self) -> str:
@@ -72,12 +100,8 @@ class NetworkKernels(ABC):
 
     def tables(self) -> str:
         """Everything that was learned, step by step."""
-        head, texts = "static const" if self.weights == "flash" else "static", []
-        for kernel in self.kernels:
-            for word, array in kernel.tables.items():
-                kind = "float" if array.dtype.kind == "f" else f"{array.dtype}_t"
-                named = f"{head} {kind} {kernel.name}_{word}[{array.size}]"
-                texts.append(f"{named} = {{\n{c_names.table(literals(array))}\n}};\n")
+        arrays = [(f"{kernel.name}_{word}", array) for kernel in self.kernels for word, array in kernel.tables.items()]
+        texts = [table(name, array.ravel(), self.weights) for name, array in arrays]
         return "\n".join(texts).replace("NAME", self.name)
 
     def row(self, number: int, row: str) -> str:
@@ -110,42 +134,31 @@ class NetworkKernels(ABC):
     def _softmax(self, number: int) -> str:
         kernel = self.kernels[number]
         _, width, channels = kernel.step.output_shape
-        return windows.filled(
-            f"{'int8' if self.element == 1 else 'float'}_softmax",
-            TITLE=kernel.title,
-            ID=kernel.name,
-            SOURCE=kernel.source,
-            ROW="x" + windows.source(self.program, self.plan, number, "row"),
-            WIDTH=width,
-            CHANNELS=channels,
+        return filled(
+            f"network/{'int8' if self.element == 1 else 'float'}_softmax.h.in",
+            "NAME",
+            title=kernel.title,
+            id=kernel.name,
+            source=kernel.source,
+            row="x" + windows.source(self.program, self.plan, number, "row"),
+            width=width,
+            channels=channels,
         )
 
 
-@dataclass(frozen=True)
 class FloatKernels(NetworkKernels):
-    """The kernels of a program in float32.
+    """The kernels of a program in float32; of one that takes pixels, the bytes enter as they are."""
 
-    Args:
-        name, optimize, weights: see `NetworkKernels`.
-        original: the program as it was lowered.
-    """
-
-    name: str
-    original: Program
-    optimize: str = "ram"
-    weights: str = "flash"
     output_type = "float"
     element = 4
+    member = "float values"
     floats = True
 
-    @cached_property
-    def program(self) -> Program:
-        """What is computed: bytes are taken as they are."""
-        return taking_bytes(self.original)
+    def __init__(self, name: str, program: Program, optimize: str = "ram", weights: str = "flash"):
+        super().__init__(name, taking_bytes(program), optimize, weights)
 
     @cached_property
     def kernels(self) -> Sequence[FloatKernel]:
-        """The steps in C."""
         kernels, source = [], self.input_type
         for step in self.program.steps:
             block = self._dense_block if step.kind == "linear" else _BLOCK
@@ -160,13 +173,7 @@ class FloatKernels(NetworkKernels):
         return 1 if self.optimize == "size" or (self.optimize == "ram" and table_bytes < _SMALL) else _BLOCK
 
     @property
-    def arena(self) -> str:
-        """The member of the arena's type; never of length 0, which C has not."""
-        return f"float values[{max(self.plan.arena // 4, 1)}]"
-
-    @property
     def notes(self) -> tuple[str, str]:
-        """What input and output mean."""
         meaning = "probabilities" if self.program.steps[-1].kind == "softmax" else "as the last layer gives them"
         return "bytes 0 to 255" if self.program.pixels else "any finite numbers", f"{meaning}, in float32"
 
@@ -184,16 +191,15 @@ class FloatKernels(NetworkKernels):
                 body = loop(f"for (o = 0; o < {units}; o++)", [f"y[o] = {kernel.activated('y[o]')};"])
                 parts.append(_function(f"{kernel.name}_end(float *y)", ["int32_t o;", *body]))
         activations = c_math.c_functions(self.name, {step.activation for step in steps} | {step.kind for step in steps})
-        blocks = "" if self._dense_block == 1 else windows.filled("dense_blocks")
-        noinline = [windows.filled("noinline")] if "NOINLINE" in "".join(parts) else []
-        dense = [windows.filled("dense", SUFFIX=_suffix(source), SOURCE=source, BLOCKS=blocks) for source in sources]
+        blocks = "" if self._dense_block == 1 else filled("network/dense_blocks.h.in", "NAME")
+        noinline = [filled("network/noinline.h.in", "NAME")] if "NOINLINE" in "".join(parts) else []
+        dense = [
+            filled("network/dense.h.in", "NAME", suffix=_suffix(source), source=source, blocks=blocks)
+            for source in sources
+        ]
         return "\n".join(part for part in [*noinline, activations, *dense, *parts] if part).replace("NAME", self.name)
 
     # --- statements of NAME_run --------------------------------------------------------------------------------------
-
-    def begin(self, number: int) -> str:
-        """Nothing: the sums of a linear map start at its biases when the first row comes."""
-        return ""
 
     def row(self, number: int, row: str) -> str:
         """One row of the output, or of the input of a linear map."""
@@ -219,52 +225,36 @@ class FloatKernels(NetworkKernels):
         return f"arena->values + {place.offset // 4}"
 
 
-@dataclass(frozen=True)
 class IntKernels(NetworkKernels):
-    """The kernels of a program in int8.
+    """The kernels of a program in int8; it computes in floating point only to make floats int8, by a first step."""
 
-    Args:
-        name, optimize, weights: see `NetworkKernels`.
-        integers: the program in integers.
-    """
-
-    name: str
-    integers: IntProgram
-    optimize: str = "ram"
-    weights: str = "flash"
     output_type = "int8_t"
     element = 1
+    member = "int32_t words"
 
-    @property
-    def program(self) -> Program:
-        """What is computed; floats are made int8 by a first step."""
-        return self.integers.program
+    def __init__(self, name: str, integers: IntProgram, optimize: str = "ram", weights: str = "flash"):
+        super().__init__(name, integers, optimize, weights)
+        self.integers, self.floats = integers, not self.program.pixels
 
     @cached_property
     def kernels(self) -> Sequence[IntKernel]:
-        """The steps in C."""
         sources = [self.input_type, *["int8_t"] * (len(self.integers.steps) - 1)]
         return [IntKernel(*pair, self.optimize) for pair in zip(self.integers.steps, sources, strict=True)]
 
     @property
-    def floats(self) -> bool:
-        """Whether the header computes in floating point, which it does only to make floats int8."""
-        return not self.program.pixels
-
-    @property
-    def arena(self) -> str:
-        """The member of the arena's type; never of length 0, which C has not."""
-        return f"int32_t words[{max(self.plan.arena // 4, 1)}]"
-
-    @property
     def notes(self) -> tuple[str, str]:
-        """What input and output mean."""
         result = self.integers.steps[-1].result
         zero = f"(y - {result.zero})" if result.zero >= 0 else f"(y + {-result.zero})"
         return (
             "bytes 0 to 255" if self.program.pixels else "floats; NaN counts as very small",
             f"{result.scale:.9g} * {zero} is the number meant",
         )
+
+    @property
+    def scales(self) -> dict[str, Scale]:
+        """Those of the output, and of an input that is bytes."""
+        first, last = self.integers.steps[0], self.integers.steps[-1]
+        return ({"INPUT": first.source} if self.program.pixels else {}) | {"OUTPUT": last.result}
 
     def functions(self) -> str:
         """What all steps share, and the functions of every step."""
@@ -307,6 +297,19 @@ class IntKernels(NetworkKernels):
     def _sums(self, number: int) -> str:
         place = self.plan.sums[number]
         return f"arena->words + {place.offset // 4 if place else 0}"
+
+
+def kernels_of(
+    name: str, program: Program, dtype: str, ranges: Ranges | None, optimize: str, weights: str
+) -> NetworkKernels:
+    """The kernels of a program in float32, or in int8 with the ranges of its numbers.
+
+    Raises:
+        InputError: a range is missing or not finite.
+    """
+    if dtype == "float32":
+        return FloatKernels(name, program, optimize, weights)
+    return IntKernels(name, quantize(program, ranges or {}), optimize, weights)
 
 
 # --- linear maps -----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ What is left is a list of steps that all look alike: one linear map (or none), o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -258,11 +259,11 @@ class _Chain:
             or last.pool
             or last.output_shape[2] != shape[2]
         ):
-            self._append("scale", layer, shape, _float32(scale), _float32(shift - mean * scale))
+            self._append("scale", layer, shape, *(x.astype(np.float32) for x in (scale, shift - mean * scale)))
         else:
             weight, bias = last.learned
-            changes = {"weight": _float32(weight * scale), "bias": _float32((bias - mean) * scale + shift)}
-            self._extend(layer, **changes, map_output=layer.name)
+            weight, bias = (weight * scale).astype(np.float32), ((bias - mean) * scale + shift).astype(np.float32)
+            self._extend(layer, weight=weight, bias=bias, map_output=layer.name)
 
     def _pool(self, layer: convolution.Pool, shape: Image) -> None:
         pool = Pool("max" if isinstance(layer, layers.MaxPool) else "avg", layer.size, layer.stride)
@@ -300,5 +301,12 @@ def _image(shape: tuple[int, ...]) -> Image:
     return (others[0], others[1], channels) if len(others) == 2 else (math.prod(others), 1, channels)
 
 
-def _float32(x: np.ndarray) -> np.ndarray:
-    return x.astype(np.float32)
+def shape_text(shape: Sequence[int]) -> str:
+    """A shape as `13x13x16`; a vector as its length.
+
+    Example:
+        >>> shape_text((13, 13, 16)), shape_text((1, 1, 10))
+        ('13x13x16', '10')
+    """
+    sizes = list(shape)
+    return str(sizes[-1]) if math.prod(sizes) == sizes[-1] else "x".join(map(str, sizes))

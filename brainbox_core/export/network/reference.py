@@ -22,7 +22,7 @@ _CHUNK = 256  # inputs at a time, which bounds the memory
 
 
 def taking_bytes(program: Program) -> Program:
-    """The same program for inputs 0 to 255 as they are: what divides them by 255 goes into the first step's weights.
+    """The same program for bytes 0 to 255: the division by 255 goes into the first step's weights.
 
     Example:
         >>> step = Step("linear", ("linear_0",), (1, 1, 1), (1, 1, 1), np.float32([[51]]), np.float32([0]))

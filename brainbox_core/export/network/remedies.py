@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 from brainbox_core.errors import BrainboxError
-from brainbox_core.export.network.kernels import FloatKernels, IntKernels
+from brainbox_core.export.draft import narrowed
+from brainbox_core.export.network.kernels import FloatKernels, NetworkKernels, kernels_of
 from brainbox_core.export.network.lower import lower
-from brainbox_core.export.network.quantize import Ranges, quantize
-from brainbox_core.export.network.source import Kernels, ram_total
+from brainbox_core.export.network.quantize import Ranges
+from brainbox_core.export.network.source import memory
 from brainbox_core.export.report import kilobytes
 from brainbox_core.layers import Conv2D, Linear
 from brainbox_core.model.sequential import Sequential
@@ -18,37 +18,28 @@ _WIDTHS = {"mnist": ("hidden",), "cnn": ("hidden", "filters"), "fraud": ("hidden
 
 
 def remedies(
-    model: Sequential,
-    dtype: str,
-    weights: str,
-    optimize: str,
-    what: str,
-    budget: int,
-    ranges: Ranges | None,
-    code: int,
+    model: Sequential, kernels: NetworkKernels, ranges: Ranges | None, what: str, budget: int, code: int
 ) -> list[str]:
     """Arguments that bring a model into a budget, with what they come to.
 
     Args:
         model: what does not fit.
-        dtype, weights, optimize: how it was to be exported.
+        kernels: how it was to be exported.
+        ranges: of the model's numbers, for int8.
         what: "RAM" or "flash".
         budget: bytes of it.
-        ranges: of the model's numbers, for int8.
         code: bytes of machine code, as far as they are known.
     """
+    dtype = "float32" if isinstance(kernels, FloatKernels) else "int8"
+    optimize, weights = kernels.optimize, kernels.weights
 
     def cost(
         candidate: Sequential = model, dtype: str = dtype, weights: str = weights, optimize: str = optimize
     ) -> tuple[int, int] | None:
         """RAM and flash; None where the choice is not possible or does not fit."""
-        kernels: Kernels
         try:
-            if dtype == "float32":
-                kernels = FloatKernels("x", lower(candidate), optimize, weights)
-            else:
-                kernels = IntKernels("x", quantize(lower(candidate), ranges or {}), optimize, weights)
-            found = ram_total(kernels, weights), kernels.table_bytes + code
+            other = kernels_of("x", lower(candidate), dtype, ranges, optimize, weights)
+            found = memory(other).ram, other.table_bytes + code
         except BrainboxError:
             return None
         return found if found[what == "flash"] <= budget else None
@@ -76,20 +67,8 @@ def _narrowest(model: Sequential, word: str, fits: Callable[[Sequential], bool])
     while low <= high:
         middle = (low + high) // 2
         tried = [max(1, width * middle // max(widths)) for width in widths]
-        if fits(_narrowed(model, setting, dict(zip(places, tried, strict=True)))):
+        if fits(narrowed(model, setting, dict(zip(places, tried, strict=True)))):
             low, best = middle + 1, tried
         else:
             high = middle - 1
     return best
-
-
-def _narrowed(model: Sequential, setting: str, widths: dict[int, int]) -> Sequential:
-    """A model, not trained, with other widths."""
-    chain = []
-    for place, layer in enumerate(model.layers):
-        changed = {setting: widths[place]} if place in widths else {}
-        chain.append(type(layer)(**layer.config() | changed))
-    narrow = Sequential(chain)
-    narrow.build(model.input_shape)
-    narrow.meta = copy.deepcopy(model.meta)
-    return narrow

@@ -11,12 +11,10 @@ multiply-adds, and all 14 registers; the 16 sums of four places in float32 fit a
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import resources
-
 from brainbox_core.export.network.arithmetic import INT8, Kernel, indented, loop, text
 from brainbox_core.export.network.lower import Program
 from brainbox_core.export.network.memory import Place, Plan
+from brainbox_core.export.templates import filled
 
 
 def target(program: Program, plan: Plan, number: int, row: str) -> str:
@@ -30,7 +28,7 @@ def source(program: Program, plan: Plan, number: int, row: str) -> str:
 
 
 def _moved(row: str, place: Place | None, shape: tuple[int, int, int]) -> str:
-    """The way to a row of an image, of which a place may hold fewer rows than there are; then they take turns."""
+    """What leads to a row of an image. A ring holds fewer rows than the image has, which take turns in it."""
     height, width, channels = shape
     rows = place.rows if place else height
     if rows == 1:
@@ -54,24 +52,25 @@ def _row(kernel: Kernel, program: Program, plan: Plan, number: int) -> str:
     (top, _), (left, _) = step.padding
     first = f"row * {step.advance[0]}" if step.output_shape[0] > 1 else "0"
     return filled(
-        "padded_row" if step.padded else "row",
-        ID=kernel.name,
-        KIND=kernel.source,
-        RESULT=kernel.type.image,
-        TITLE=kernel.title,
-        SOURCE="x" + source(program, plan, number, "r" if step.padded else f"({first} + i)"),
-        FIRST=f"{first} - {top}" if top else first,
-        LEFT=f"column * {step.advance[1]} - {left}" if left else f"column * {step.advance[1]}",
-        INSIDE=width - step.span[1],
-        SPAN=step.span[0],
-        WIDE=step.span[1],
-        COLUMNS=step.output_shape[1],
-        FILTERS=step.output_shape[2],
-        HEIGHT=height,
-        WIDTH=width,
-        CHANNELS=channels,
-        STEP=step.advance[1] * channels,
-        ZERO=kernel.padding,
+        f"network/{'padded_row' if step.padded else 'row'}.h.in",
+        "NAME",
+        id=kernel.name,
+        kind=kernel.source,
+        result=kernel.type.image,
+        title=kernel.title,
+        source="x" + source(program, plan, number, "r" if step.padded else f"({first} + i)"),
+        first=f"{first} - {top}" if top else first,
+        left=f"column * {step.advance[1]} - {left}" if left else f"column * {step.advance[1]}",
+        inside=width - step.span[1],
+        span=step.span[0],
+        wide=step.span[1],
+        columns=step.output_shape[1],
+        filters=step.output_shape[2],
+        height=height,
+        width=width,
+        channels=channels,
+        step=step.advance[1] * channels,
+        zero=kernel.padding,
     )
 
 
@@ -164,16 +163,3 @@ def _plain(kernel: Kernel) -> str:
     look = loop(f"for (i = 0; i < {rows}; i++)", loop(f"for (j = 0; j < {columns}; j++)", look))
     body = [f"{total} m = {kernel.least};", *look, f"y[o] = {kernel.finished('m', 'o')};"]
     return _window(kernel, "static inline", ["int32_t o, i, j;", *loop(f"for (o = 0; o < {channels}; o++)", body)])
-
-
-@cache
-def _template(name: str) -> str:
-    return resources.files(__package__).joinpath(f"{name}.h.in").read_text("ascii")
-
-
-def filled(name: str, **values: object) -> str:
-    """A C text that lies beside this file, with `<WORD>` replaced."""
-    filled = _template(name)
-    for word, value in values.items():
-        filled = filled.replace(f"<{word}>", str(value))
-    return filled

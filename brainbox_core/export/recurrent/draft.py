@@ -9,15 +9,14 @@ import numpy as np
 
 from brainbox_core.errors import InputError
 from brainbox_core.exact.int_stepper import IntChain, IntStepper, quantized
-from brainbox_core.exact.sampling import Sampler
+from brainbox_core.exact.sampling import Pcg32, Sampler
 from brainbox_core.exact.stepper import Chain, Stepper, chain_of
 from brainbox_core.export.c_names import Foreign
-from brainbox_core.export.draft import Choices, Material
+from brainbox_core.export.draft import Choices, Material, narrowed
 from brainbox_core.export.header import Memory, Page, Vectors, differs, fails_if, macro, selftest, table
 from brainbox_core.export.origin import kind_of
 from brainbox_core.export.programs import Programs
-from brainbox_core.export.recurrent import sampling
-from brainbox_core.export.recurrent.source import RecurrentText
+from brainbox_core.export.recurrent.source import RecurrentText, character_bytes, sampling
 from brainbox_core.export.report import Accuracy, Judgement, Row, kilobytes
 from brainbox_core.layers.recurrent import Recurrent
 from brainbox_core.model.sequential import Sequential
@@ -51,7 +50,7 @@ class RecurrentDraft:
         self.source = RecurrentText(name, self.chain, choices.weights)
         self.title = f"{kind_of(model).shown(40)}: {_words(self.real)}"
         self.parameters, self.multiply_adds = len(model.params), self.real.multiply_adds
-        letters = sampling.table_bytes(self.characters) if self.characters else 0
+        letters = character_bytes(self.characters)
         self.memory = Memory(
             arena=self.source.arena,
             input=4 * self.real.inputs + (8 if self.characters else 0),  # with the state of the random numbers
@@ -62,7 +61,11 @@ class RecurrentDraft:
             constant=letters,
             weights=choices.weights,
         )
-        self.programs = _programs(self.real.ids is not None, bool(self.characters), self.lines)
+        if self.characters:  # the example writes 20 lines, or 500 characters: what `brainbox rnn sample` writes
+            self.programs = Programs("recurrent/writer", {"lines": self.lines})
+        else:
+            source, parameter = ("x", "const float *x") if self.real.ids is None else ("(int)x[0]", "int x")
+            self.programs = Programs("recurrent/steps", {"source": source, "parameter": parameter})
 
     # --- what is compared --------------------------------------------------------------------------------------------
 
@@ -90,17 +93,19 @@ class RecurrentDraft:
         """For each row the outputs of the reference; where it writes text, with the token before them."""
         stepper = self._stepper()
         rows: list[np.ndarray] = []
-        samplers: dict[float, Sampler] = {}
+        random = Pcg32(0)
         for row in X:
             if row[-1]:
                 stepper.reset()
-                samplers = {}
+                random = Pcg32(0)
             if self.real.ids is None:
                 rows.append(stepper.step(row[:-1]))
                 continue
             token = int(row[0])
             if token < 0:
-                token = _sampler(samplers, float(row[1])).choose(rows[-1][1:])
+                sampler = Sampler(float(row[1]))
+                sampler.random = random
+                token = sampler.choose(rows[-1][1:])
             y = stepper.step(token)
             if self.characters and not np.isfinite(y).all():
                 raise InputError("the network's outputs are not finite", fix="train the model again")
@@ -125,7 +130,7 @@ class RecurrentDraft:
             "/* The steps */\n\n" + self.source.functions(samples=bool(self.characters)),
         ]
         if self.characters:
-            code.append(sampling.functions(name, self.characters))
+            code.append(sampling(name, self.characters))
         macros = [] if chain.ids is None else [macro(name, "TOKENS", chain.ids)]
         macros += [macro(name, "START", self.model.meta["start"])] if self.characters else []
         return Page(
@@ -244,10 +249,13 @@ class RecurrentDraft:
             ways.append(f"`dtype int8` ({kilobytes(needed)})")
         if choices.weights == "ram" and (needed := tried(self.model, weights="flash")):
             ways.append(f"`weights flash` (RAM {kilobytes(needed)}, flash {kilobytes(self.memory.tables)})")
-        low, high = 0, max(cell.units for cell in self.real.cells) - 1
+        wide = {place: layer.units for place, layer in enumerate(self.model.layers) if isinstance(layer, Recurrent)}
+        low, high = 0, max(wide.values()) - 1
         while low < high:  # the widest that fits
             middle = (low + high + 1) // 2
-            low, high = (middle, high) if tried(_narrowed(self.model, middle)) else (low, middle - 1)
+            widths = {place: min(middle, units) for place, units in wide.items()}
+            fits = tried(narrowed(self.model, "units", widths))
+            low, high = (middle, high) if fits else (low, middle - 1)
         return [*ways, f"`hidden {low}`"] if low else ways
 
     def document(self) -> dict[str, object]:
@@ -258,21 +266,6 @@ class RecurrentDraft:
             "characters": [character.plain() for character in self.characters],
             "start": self.model.meta.get("start"),
         }
-
-
-def _programs(ids: bool, writes: bool, lines: bool) -> Programs:
-    """The programs around a header.
-
-    Args:
-        ids: it reads ids, and not vectors.
-        writes: it writes characters.
-        lines: it writes lines, each from a fresh state to its end; the example writes 20 of them, and else 500
-            characters: what `brainbox rnn sample` writes.
-    """
-    if writes:
-        return Programs("recurrent/writer", {"lines": lines})
-    source, parameter = ("(int)x[0]", "int x") if ids else ("x", "const float *x")
-    return Programs("recurrent/steps", {"source": source, "parameter": parameter})
 
 
 def _characters(model: Sequential, chain: Chain) -> list[Foreign]:
@@ -288,35 +281,11 @@ def _characters(model: Sequential, chain: Chain) -> list[Foreign]:
     return [Foreign(character) for character in found]
 
 
-def _narrowed(model: Sequential, units: int) -> Sequential:
-    """A model, not trained, whose recurrent layers have at most so many units."""
-    chain = []
-    for layer in model.layers:
-        settings = layer.config()
-        if isinstance(layer, Recurrent):
-            settings["units"] = min(units, layer.units)
-        chain.append(type(layer)(**settings))
-    narrow = Sequential(chain)
-    narrow.build(model.input_shape)
-    narrow.meta = model.meta
-    return narrow
-
-
 def _words(chain: Chain) -> str:
     """The network in a few words."""
     before = "" if chain.ids is None else "one-hot-" if chain.embedding is None else f"emb{chain.embedding.shape[1]}-"
     cells = [f"{cell.kind}{cell.units}" for cell in chain.cells]
     return before + "-".join([*cells, *(f"fc{len(layer.bias)}" for layer in chain.dense)])
-
-
-def _sampler(samplers: dict[float, Sampler], temperature: float) -> Sampler:
-    """Samplers of several temperatures that share their random numbers."""
-    if temperature not in samplers:
-        made = Sampler(temperature)
-        if samplers:
-            made.random = next(iter(samplers.values())).random
-        samplers[temperature] = made
-    return samplers[temperature]
 
 
 def _logits(stepper: Stepper | IntStepper, ids: np.ndarray, begins: np.ndarray) -> np.ndarray:

@@ -7,14 +7,16 @@ in registers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from brainbox_core.exact.int_stepper import IntCell, IntChain, IntDense
+from brainbox_core.exact.sampling import MULTIPLIER, STREAM
 from brainbox_core.exact.stepper import GATES, Cell, Chain, Dense
 from brainbox_core.export import c_math, c_names
+from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.header import table
 from brainbox_core.export.templates import filled
 
@@ -267,3 +269,24 @@ def _loop(count: int, number: str, source: str, sums: str) -> list[str]:
     body = [f"const {number} v = {source}[j];"]
     body += [f"{name} += v * k[{g}];" for g, name in enumerate(sums)]
     return [f"for (j = 0; j < {count}; j++) {{", *(f"    {line}" for line in body), f"    k += {gates};", "}"]
+
+
+# --- choosing a character --------------------------------------------------------------------------------------------
+
+
+def sampling(name: str, characters: Sequence[Foreign]) -> str:
+    """The functions that choose a character as `exact.sampling` does, bit for bit, and the table of the characters."""
+    return filled(
+        "recurrent/sampling.h.in",
+        name,
+        size=len(characters),
+        width=character_bytes(characters) // len(characters),
+        strings=",\n".join("    " + character.string() for character in characters) + "\n",
+        multiplier=f"{MULTIPLIER}ULL",
+        increment=f"{(STREAM << 1 | 1) % 2**64}ULL",
+    )
+
+
+def character_bytes(characters: Sequence[Foreign]) -> int:
+    """Of the table of the characters, each with a zero behind it."""
+    return len(characters) * (1 + max((character.size for character in characters), default=0))

@@ -10,24 +10,33 @@ import numpy as np
 
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.exact.float_math import sigmoid
+from brainbox_core.export import c_names
+from brainbox_core.export.c_names import SIGNIFICANT
 from brainbox_core.export.draft import Choices, Material
-from brainbox_core.export.header import Memory, Page, Vectors
+from brainbox_core.export.header import Memory, Page, Vectors, fails_if, macro, selftest, table
 from brainbox_core.export.origin import kind_of
-from brainbox_core.export.programs import of_rows
+from brainbox_core.export.programs import Programs
 from brainbox_core.export.report import Judgement, Row, kilobytes
-from brainbox_core.export.tabular import formula
+from brainbox_core.export.tabular import formula as formulas
+from brainbox_core.export.tabular import source
 from brainbox_core.export.tabular.formula import Formula
-from brainbox_core.export.tabular.header import page
 from brainbox_core.export.tabular.subject import Subject, Value
+from brainbox_core.export.templates import filled
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 
 SAMPLE = 256  # rows within the training range that a header is compared with its model on
-CLOSE = 1e-5  # of the prediction; where that is small, of a logit of 1 or of the spread of what is predicted
+CLOSE = 1e-5  # relative to the prediction; at least to a logit of 1, or to the deviation of the target
 STACK = 192  # bytes beside the arrays, with what the compiler saves; measured on the boards
 _CODE = 1536  # bytes of code that a header has at most, for remedies where it is not measured yet
 _COARSE = 1e-3  # of a column's range; where float32 knows its values less precisely than that, a note says so
 _EXTREMES = (0.0, np.nan, np.inf, -np.inf, 1e30)  # rows that every comparison begins with
+
+
+_NOTES = (
+    "Nothing is written but the stack. There are no missing values: every feature has to be given, or the",
+    "result is that of the 0 that stands there. Check before for what is not finite: the result is not finite",
+)
 
 
 class TabularDraft:
@@ -43,7 +52,9 @@ class TabularDraft:
         material.refuse_calibration("a table's header has no ranges to measure")
         self.model, self.name, self.subject = model, name, subject
         self.formula, self.gap = _precise(subject)
-        self.programs = of_rows(classes=subject.threshold is not None, probability=subject.probability)
+        classes, probability = subject.threshold is not None, subject.probability
+        words = {"class": classes, "probability": probability, "type": "int" if classes else "float"}
+        self.programs = Programs("tabular", words | {"count": 1 + probability})  # the probability beside the result
         self.parameters = self.formula.parameters
         self.title = f"{kind_of(model).shown(40)}: {subject.words}"
         self.memory = Memory(
@@ -76,7 +87,7 @@ class TabularDraft:
 
     def run(self, X: np.ndarray) -> np.ndarray:
         """The result, and the probability where there is one."""
-        result = formula.run(self.formula, X)
+        result = formulas.run(self.formula, X)
         if not self.subject.probability:
             return result[:, None]
         with np.errstate(all="ignore"):
@@ -85,15 +96,86 @@ class TabularDraft:
 
     def page(self, carried: Vectors) -> Page:
         """The header."""
-        carried = Vectors(carried.inputs, carried.outputs[:, 0])
-        return page(self.name, self.model, self.subject, self.formula, self.memory, carried, self._close)
+        name, subject, formula, memory = self.name, self.subject, self.formula, self.memory
+        upper, classifies = name.upper(), subject.threshold is not None
+        places = c_names.constants([value.name for value in subject.values], SIGNIFICANT - len(f"{name}_FEATURE_"))
+        function = "margin" if classifies else "predict"
+        needed = frozenset({"sigmoid"} if subject.probability else ())
+        macros = ["", *(f"#define {upper}_FEATURE_{place} {number}" for number, place in enumerate(places))]
+        if subject.threshold:
+            macros += [
+                "",
+                "/* The logit from which on a row is of class 1 */",
+                macro(name, "THRESHOLD", subject.threshold),
+            ]
+        calls = [f"{'int yes' if classifies else 'float value'} = {name}_predict(features);"]
+        calls += [f"float share = {name}_probability(features);"] * subject.probability
+        return Page(
+            name=name,
+            model=self.model,
+            what="a model of the columns of a table",
+            size=f"{formula.parameters:,} parameters",
+            facts={
+                "input": f"const float features[{formula.inputs}], in the data's own units; see below",
+                "output": subject.meaning.comment(),
+            },
+            memory=memory,
+            ram=f"{memory.arena} of arrays and about {memory.stack} more of stack, input, output",
+            flash="tables, and the code of the functions that are called",
+            close=self._close,
+            usage=[
+                f"float features[{upper}_INPUT_SIZE] = {{ 0 }};",
+                f"features[{upper}_FEATURE_{places[0]}] = ...;",
+                *calls,
+            ],
+            notes=[
+                *_NOTES,
+                f"either{', or says class 0' * classifies}.",
+                "",
+                "The features, their places, and their ranges in training:",
+                "",
+                *_features(subject, places),
+            ],
+            inputs=formula.inputs,
+            outputs=1,
+            macros=macros,
+            learned=subject.learned,
+            code=[
+                "/* What was learned */\n\n" + source.tables(name, formula, memory.weights),
+                "/* The steps */\n\n" + source.functions(name, formula, function, subject.meaning, needed),
+                filled(
+                    "tabular/answers.h.in",
+                    name,
+                    inputs=formula.inputs,
+                    classifies=classifies,
+                    probability=subject.probability,
+                    threshold=f" + {upper}_THRESHOLD" if subject.threshold else "",
+                ),
+                selftest(
+                    name,
+                    parameters=[],
+                    tables=[
+                        table(f"{name}_selftest_inputs", carried.inputs),
+                        table(f"{name}_selftest_outputs", carried.outputs[:, 0]),
+                    ],
+                    count=len(carried.inputs),
+                    start=["int i;"],
+                    check=fails_if(f"!({name}_{function}({name}_selftest_inputs[i]) == {name}_selftest_outputs[i])"),
+                ),
+            ],
+        )
 
     def judge(self) -> Judgement:
         """How well it does on rows that the model was not trained on, and how close it is to the model."""
-        notes = tuple(_coarse(value) for value in self.subject.values if _step(value) > _COARSE)
+        notes = tuple(
+            f"float32 knows {value.name.shown(80)} to {np.float32(_spacing(value)):g} only: "
+            f"subtract {value.low:,.10g} from the column, and train again"
+            for value in self.subject.values
+            if _spacing(value) / ((value.high - value.low) or 1.0) > _COARSE
+        )
         if not len(self._rows):
             return Judgement(judged=self._close, notes=notes)
-        results = formula.run(self.formula, self._rows)
+        results = formulas.run(self.formula, self._rows)
         lacking = f" ({self._lacking:,} more lack a value)" if self._lacking else ""
         judged = f"{self.subject.judge(self._rows, results, self._truth)}{lacking}; {self._close}"
         return Judgement(judged=judged, notes=notes)
@@ -140,8 +222,21 @@ class TabularDraft:
 
     def document(self) -> dict[str, object]:
         """The formula, what every value of a row means, and the threshold."""
-        values = [value.record() for value in self.subject.values]
+        values = [
+            asdict(value) | {"name": value.name.plain(), "meaning": value.meaning.plain()}
+            for value in self.subject.values
+        ]
         return {"formula": asdict(self.formula), "values": values, "threshold": self.subject.threshold}
+
+
+def _features(subject: Subject, places: list[str]) -> list[str]:
+    """For the comment, a line for every value of a row."""
+    width, lines = max(map(len, places)), []
+    for number, (place, value) in enumerate(zip(places, subject.values, strict=True)):
+        range_ = f", {value.low:.6g} to {value.high:.6g}" if value.meaning.plain().startswith("a number") else ""
+        said = f"{value.name.comment(60)}: {value.meaning.comment(80)}{range_}"
+        lines.append(f"{number:>5}  {place:<{width}}  {said}")
+    return lines
 
 
 def _precise(subject: Subject) -> tuple[Formula, float]:
@@ -165,7 +260,7 @@ def _precise(subject: Subject) -> tuple[Formula, float]:
         layers = [part for layer in candidate.layers for part in (layer.weight, layer.bias)]
         if not all(np.isfinite(part).all() for part in (*candidate.scaler, *layers)):
             continue
-        found = formula.run(candidate, rows).astype(np.float64)
+        found = formulas.run(candidate, rows).astype(np.float64)
         with np.errstate(all="ignore"):
             gap = float(np.max((np.abs(found - wanted) / size)[usable], initial=0.0))
         if gap <= CLOSE:
@@ -186,19 +281,11 @@ def _distance(value: Value) -> float:
     return max(abs(value.low), abs(value.high)) / ((value.high - value.low) or 1.0)
 
 
-def _step(value: Value) -> float:
-    """The distance of neighbouring float32 numbers, as a share of the training range."""
-    return float(np.spacing(np.float32(max(abs(value.low), abs(value.high))))) / ((value.high - value.low) or 1.0)
-
-
-def _coarse(value: Value) -> str:
-    step = np.spacing(np.float32(max(abs(value.low), abs(value.high))))
-    return (
-        f"float32 knows {value.name.shown(80)} to {step:g} only: subtract {value.low:,.10g} from the column, and"
-        " train again"
-    )
+def _spacing(value: Value) -> float:
+    """The distance of neighbouring float32 numbers in the training range."""
+    return float(np.spacing(np.float32(max(abs(value.low), abs(value.high)))))
 
 
 def _spread(values: np.ndarray) -> float:
-    """What counts as one for a quantity: its deviation; its size where it is always the same."""
+    """What errors of a regression are relative to: the deviation of its predictions; their size if all are equal."""
     return float(values.std() or np.abs(values).max(initial=0.0) or 1.0) if len(values) else 1.0

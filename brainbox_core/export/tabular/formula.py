@@ -114,22 +114,17 @@ class Formula:
         return 4 * (sum(self.buffers) + self.degree * self.inputs)
 
 
-def standardise(formula: Formula, X: np.ndarray) -> np.ndarray:
-    """The features of rows (n, inputs): transformed, scaled, and squashed."""
-    x = X.astype(np.float32)
-    for i, transform in enumerate(formula.transforms):
-        if transform:
-            x[:, i] = _TRANSFORMS[transform](x[:, i])
-    if formula.scaler:
-        offset, factor = formula.scaler
-        x = (x - offset) * factor
-    return ACTIVATIONS[formula.squash].float32(x, 0)
-
-
 def run(formula: Formula, X: np.ndarray) -> np.ndarray:
     """What the formula gives for rows (n, inputs) float32: (n,) float32."""
     with np.errstate(all="ignore"):  # what is not finite is computed with, as in C
-        x = standardise(formula, X)
+        x = X.astype(np.float32)
+        for i, transform in enumerate(formula.transforms):
+            if transform:
+                x[:, i] = _TRANSFORMS[transform](x[:, i])
+        if formula.scaler:
+            offset, factor = formula.scaler
+            x = (x - offset) * factor
+        x = ACTIVATIONS[formula.squash].float32(x, 0)
         if formula.terms is not None:
             x = _products(formula.terms, _powers(x, formula.degree))
         for layer in formula.layers:

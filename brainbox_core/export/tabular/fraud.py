@@ -64,7 +64,7 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
 def _formulas(
     model: Sequential, encoder: FeatureEncoder, transforms: tuple[str, ...], threshold: float
 ) -> tuple[list[Formula], str]:
-    """With the scaler in the first weights where nothing is between, and with the scaler kept; the network in words."""
+    """Formulas with the scaler folded into the first layer, where possible, and kept; the network in words."""
     squash, steps = "linear", list(lower(model).steps)
     words = [f"fc{step.output_shape[2]}" for step in steps]
     if steps[0].kind == "identity" and steps[0].activation != "leakyrelu":

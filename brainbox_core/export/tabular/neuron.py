@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -37,6 +36,12 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
     def trained(X: np.ndarray) -> np.ndarray:
         return np.array([float(activation(exact, [Fraction(float(value)) for value in row])) for row in X])
 
+    def sample(random: np.random.Generator, count: int, reach: float) -> np.ndarray:
+        """The rows of the truth table over and over; tenths in and around it where the range is left."""
+        if reach == 1:
+            return np.array(rows, np.float32)[np.arange(count) % len(rows)]
+        return (random.integers(-30, 31, (count, len(rows[0]))) / 10).astype(np.float32)
+
     layer = Layer("neuron", np.array(whole[:-1], np.float32)[:, None], np.array(whole[-1:], np.float32))
     inputs, meaning = len(rows[0]), Foreign("a number, 0 or 1 in training")
     subject = Subject(
@@ -46,7 +51,7 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
         threshold=0.0,
         probability=False,
         trained=trained,
-        sample=_sample(np.array(rows, np.float32)),
+        sample=sample,
         rows=_no_rows,
         judge=lambda X, results, truth: "",
         learned=[str(weight) for weight in weights],
@@ -68,17 +73,6 @@ def _whole(weights: tuple[Fraction, ...]) -> list[int]:
         what = f"the weights {', '.join(map(str, weights))} have too many digits for float32"
         raise InputError(what, fix="learn it with a rounder `lr`, such as 0.1")
     return whole
-
-
-def _sample(table: np.ndarray) -> Callable[[np.random.Generator, int, float], np.ndarray]:
-    """The rows of the truth table over and over; tenths in and around it where the range is left."""
-
-    def sample(random: np.random.Generator, count: int, reach: float) -> np.ndarray:
-        if reach == 1:
-            return table[np.arange(count) % len(table)]
-        return (random.integers(-30, 31, (count, table.shape[1])) / 10).astype(np.float32)
-
-    return sample
 
 
 def _no_rows(table: Table) -> tuple[np.ndarray, np.ndarray]:

@@ -41,9 +41,10 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
         r2, rmse = metrics.r2(truth, results), metrics.rmse(truth, results)
         return f"R2 {r2:.4f}, RMSE {rmse:,.4g} on {len(X):,} held-out rows"
 
+    result = "exp" if log else "linear"
     terms = "" if design.polynomial is None else f"{len(design.polynomial.terms)} terms of "
     subject = Subject(
-        formulas=_formulas(design, np.array(meta["weights"]), meta["intercept"], rows.features, "exp" if log else ""),
+        formulas=_formulas(design, np.array(meta["weights"]), meta["intercept"], rows.features, result),
         values=rows.values,
         meaning=Foreign(f"{printable(target, 80)} as predicted"),
         threshold=None,
@@ -61,9 +62,8 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
 def _formulas(
     design: Design, weights: np.ndarray, intercept: float, transforms: tuple[str, ...], result: str
 ) -> list[Formula]:
-    """With the scaler in the weights, and with the scaler kept."""
+    """Two formulas: one with the scaler folded into the weights, one that keeps it."""
     offset, scale = design.encoder.offset, design.encoder.scale
-    result = result or "linear"
     with np.errstate(over="ignore"):
         if design.polynomial is None:
             own, constant = design.encoder.own_units(weights, intercept)

@@ -13,7 +13,7 @@ from brainbox_core.files.reading import printable
 from brainbox_core.tables.features import FeatureEncoder, NumberColumn, TextColumn
 from brainbox_core.tables.table import Table, table_of
 
-_NONE = 0.05  # share of the made rows whose text is none of the known
+_NONE = 0.05  # share of the random rows with an unknown text
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class TableRows:
         return table_of(columns)
 
     def sample(self, random: np.random.Generator, count: int, reach: float) -> np.ndarray:
-        """Made rows, `reach` times as far around the middle of the training range as it goes itself."""
+        """Random rows around the middle of the training range: inside it for a reach of 1, three times as far for 3."""
         parts = []
         for column, _, transform in self._columns():
             if isinstance(column, NumberColumn):

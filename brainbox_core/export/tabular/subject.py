@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,10 +27,6 @@ class Value:
     low: float
     high: float
 
-    def record(self) -> dict[str, Any]:
-        """In JSON types."""
-        return asdict(self) | {"name": self.name.plain(), "meaning": self.meaning.plain()}
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -41,13 +36,12 @@ class Subject:
         formulas: ways to compute it, the cheapest first; the first that is precise enough is taken.
         values: the inputs, in order.
         meaning: of the result.
-        threshold: what was subtracted, so that a result of 0 or more is class 1; None for a quantity.
+        threshold: what was subtracted, so that a result of 0 or more is class 1; None for a regression.
         probability: whether a sigmoid makes a probability of the result.
-        trained: from rows (n, values) to what the model predicts, (n,) float64.
-        sample: from a generator, a number of rows and how far around the training range to go (1 for the range) to
-            rows.
-        rows: from a table to rows, those with a value missing left out, and which rows they are.
-        judge: from rows, the exported results and the truth to how well it does, in words.
+        trained: of rows (n, values), what the model predicts, (n,) float64.
+        sample: random rows: of (generator, how many, how far around the training range they go; 1 stays inside).
+        rows: of a table, its rows without those that miss a value, and the numbers of those that are left.
+        judge: of (rows, exported results, truth), how well the header does, in words.
         learned: all that was learned beside the layers, in JSON types.
         words: what the report calls it, after the command.
     """

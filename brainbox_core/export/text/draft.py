@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import replace
 
 import numpy as np
 
 from brainbox_core.datasets.catalog import builtin
 from brainbox_core.errors import UsageError
+from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.header import Memory, Page, Vectors
+from brainbox_core.export.origin import class_names
 from brainbox_core.export.programs import Programs
 from brainbox_core.export.report import Accuracy, Judgement, Row, kilobytes
 from brainbox_core.export.text import source as c_text
@@ -35,6 +38,12 @@ _FIXED = (
     "免费领取iPhone手机！1.免 don'免 a.com免費 免.com ไทยฟรี๑๒๓ がパ々〇 𠀀𠀁".encode(),
 )
 _SPECIAL = "'.,!?$€£_-\t\n0123 ABCabcéßẞﬁＡİıΣςЯяё가ཀ中文กข😀\u0301\u200b\u00a0\ufffd\0~<>"
+
+_STRANGERS = (
+    "Every other character is read as one letter that no word of the vocabulary has, where brainbox knows all",
+    "of Unicode. Bytes that are not UTF-8 are read as U+FFFD, one for each longest part that could begin a",
+    "character.",
+)
 
 
 class SpamDraft:
@@ -98,8 +107,43 @@ class SpamDraft:
 
     def page(self, carried: Vectors) -> Page:
         """The header."""
-        texts = _texts(carried.inputs)
-        return c_text.page(self.name, self.model, self.computed, self.width, self.arrays, texts, self.memory)
+        name, model, memory, bag = self.name, self.computed, self.memory, self.computed.bag
+        error = "" if bag.counts else f", a logit by {model.error:.2g} at most"
+        return Page(
+            name=name,
+            model=self.model,
+            what="a filter of texts",
+            size=f"{bag.columns:,} features {'hashed' if bag.vocabulary is None else 'by name'}",
+            facts={
+                "input": "a text in UTF-8, of any length, whole or in parts",
+                "output": f"the probability of spam; a text without any known word gets {model.prior:.4g}, the share of"
+                f"\nspam in the training. A text is called spam from the probability {model.threshold:g} on.",
+                "numbers": f"weights of {self.width} bits, {model.bits} of them after the binary point, and whole sums:"
+                f" a weight\ndiffers from the model's by {model.weight_error:.2g} at most{error}",
+            },
+            memory=memory,
+            ram=f"state {memory.state:,} however long the text is, about {memory.stack} of stack, the result",
+            flash="tables, and the code",
+            usage=[
+                f"float p = {name}_probability(text, strlen(text));      the state is on the stack",
+                "",
+                f"static {name}_state_t state;                            or is the caller's",
+                f"{name}_begin(&state);",
+                f"{name}_feed(&state, part, size);                        as often as there are parts",
+                f"p = {name}_end(&state);",
+            ],
+            notes=[
+                "Words are found as brainbox finds them: case, accents, full-width and look-alike letters make no",
+                "difference. This is exact for ASCII, Hangul (U+AC00-D7A3), and",
+                *textwrap.wrap(model.folding.covered(), 110, initial_indent="    ", subsequent_indent="    "),
+                *_STRANGERS,
+            ],
+            inputs=None,
+            outputs=1,
+            classes=class_names(self.model, 2) or [Foreign("ham"), Foreign("spam")],
+            learned={key: self.model.meta[key] for key in ("features", "threshold", "prior")},
+            code=c_text.code(name, model, self.arrays, _texts(carried.inputs), memory.weights),
+        )
 
     def judge(self) -> Judgement:
         """How often it is right on messages that the model was not trained on, and how far off its numbers are.
@@ -157,21 +201,11 @@ class SpamDraft:
 
     def document(self) -> dict[str, object]:
         """The features with their weights, and what characters become."""
-        model = self.computed
-        return {
-            "features": model.bag.config(),
-            "weights": model.weights.astype(int).tolist(),
-            "bias": model.bias,
-            "bits": model.bits,
-            "limit": model.limit,
-            "threshold": model.threshold,
-            "prior": model.prior,
-            "characters": {
-                "stranger": model.folding.stranger,
-                "directory": model.folding.directory,
-                "runs": list(model.folding.runs),
-            },
-        }
+        model, folding = self.computed, self.computed.folding
+        numbers = {name: getattr(model, name) for name in ("bias", "bits", "limit", "threshold", "prior")}
+        characters = {"stranger": folding.stranger, "directory": folding.directory, "runs": list(folding.runs)}
+        weights = model.weights.astype(int).tolist()
+        return {"features": model.bag.config(), "weights": weights, **numbers, "characters": characters}
 
 
 def _texts(X: np.ndarray) -> list[bytes]:

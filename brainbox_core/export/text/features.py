@@ -3,7 +3,7 @@
 The vocabulary is the sorted list of all names, of which each says how much of its beginning it shares with the one
 before it, in blocks of 16 (front coding; Witten, Moffat, Bell, Managing Gigabytes, 1999, section 4.1). A name is looked
 up by halving the blocks, and reading through one of them: it is there or it is not, and nothing is taken for another.
-Of a hashed vocabulary there are no names: the column of one is its CRC-32 modulo the number of columns.
+A hashed vocabulary has no names: the column of a feature is the CRC-32 of its name, modulo the number of columns.
 """
 
 from __future__ import annotations

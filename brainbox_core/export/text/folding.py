@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from brainbox_core.text import tokens
@@ -75,7 +75,14 @@ class Folding:
         self._pages = sorted(own.union(*(range(first, last + 1) for first, last in PAGES)))
         self.directory: list[tuple[int, int]] = []
         self.runs = b""
-        self._lay_out()
+        places: dict[bytes, int] = {}
+        for number in range(0x1100):
+            content = page(number, self.stranger) if number in self._pages else same(self.stranger)
+            if content not in places:
+                places[content] = len(self.runs)
+                self.runs += content
+            if not self.directory or self.directory[-1][1] != places[content]:
+                self.directory.append((number, places[content]))
 
     def covers(self, character: str) -> bool:
         """Whether the device folds a character as `text` does."""
@@ -100,68 +107,6 @@ class Folding:
         if content.isascii():
             return content
         return "".join(letter if self.covers(letter) else self.stranger for letter in content)
-
-    def items(self, character: str) -> list[Item]:
-        """What a character becomes, from the table and not from Unicode: as the device sees it."""
-        code = ord(character)
-        if code < 128:
-            return [item_of(character)]
-        if code in HANGUL:
-            lead, rest = divmod(code - HANGUL.start, 588)
-            parts = [0x1100 + lead, 0x1161 + rest // 28, *([0x11A7 + rest % 28] if rest % 28 else [])]
-            return [Item(chr(part), LETTER) for part in parts]
-        kind, place, start = self._find(code)
-        data = self.runs
-        if kind in (SELF, SHIFT, PAIRS):
-            return [self._single(code)]
-        if kind == ASCII:
-            content = data[place + code - start :][:1]
-        else:
-            for _ in range(code - start if kind == TEXTS else 0):
-                place += data[place] + 1
-            content = data[place + 1 : place + 1 + data[place]]
-        return [item_of(part) if part.isascii() else self._single(ord(part)) for part in content.decode()]
-
-    def _single(self, code: int) -> Item:
-        kind, place, start = self._find(code)
-        if kind == SELF:
-            return Item(chr(code), self.runs[place])
-        if kind == PAIRS:
-            capital = not (code - start) % 2
-            return Item(chr(code + capital), UPPER if capital else LOWER)
-        first = int.from_bytes(self.runs[place : place + 3], "big")
-        return item_of(chr(first + code - start), self.runs[place + 3])
-
-    def _find(self, code: int) -> tuple[int, int, int]:
-        """The kind of a code point's run, the place of the run's content, and the run's first code point."""
-        place = max(entry for entry in self.directory if entry[0] <= code >> 8)[1]
-        start = code & ~0xFF
-        while True:
-            kind, count = self.runs[place] >> 5, (self.runs[place] & 31) + 1
-            place += 1
-            if count == REST or code < start + count:
-                return kind, place, start
-            start += count
-            place += self._length(kind, count, place)
-
-    def _length(self, kind: int, count: int, place: int) -> int:
-        if kind != TEXTS:
-            return {ASCII: count, SAME: self.runs[place] + 1, SELF: 1, SHIFT: 4, PAIRS: 0}[kind]
-        end = place
-        for _ in range(count):
-            end += self.runs[end] + 1
-        return end - place
-
-    def _lay_out(self) -> None:
-        places: dict[bytes, int] = {}
-        for number in range(0x1100):
-            known = number in self._pages
-            content = page(number, self.stranger) if known else same(self.stranger)
-            if content not in places:
-                places[content] = len(self.runs)
-                self.runs += content
-            if not self.directory or self.directory[-1][1] != places[content]:
-                self.directory.append((number, places[content]))
 
 
 # --- the runs of a page ----------------------------------------------------------------------------------------------
@@ -276,11 +221,8 @@ def _ways(actions: list[Item | str], place: int, code: int) -> list[tuple[int, i
             ways += [(SELF, lambda n, action: action == Item(chr(code + n), first.kind))]
         if first == Item(chr(code + 1), UPPER):
             ways += [(PAIRS, lambda n, action: action == Item(chr(code + (n | 1)), (UPPER, LOWER)[n % 2]))]
-    return [(kind, _longest(actions[place:], holds)) for kind, holds in ways]
-
-
-def _longest(actions: list[Item | str], holds: Callable[[int, Item | str], bool]) -> int:
-    return next((n for n, action in enumerate(actions) if not holds(n, action)), len(actions))
+    after = actions[place:]
+    return [(kind, next((n for n, a in enumerate(after) if not holds(n, a)), len(after))) for kind, holds in ways]
 
 
 def _content(kind: int, actions: list[Item | str]) -> bytes:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import struct
-import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from brainbox_core.export import c_math
-from brainbox_core.export.c_names import Foreign, float_literal
-from brainbox_core.export.header import Memory, Page, fails_if, selftest, table
-from brainbox_core.export.origin import class_names
+from brainbox_core.export.c_names import float_literal
+from brainbox_core.export.header import fails_if, selftest, table
 from brainbox_core.export.templates import filled
 from brainbox_core.export.text import features
 from brainbox_core.export.text.reference import TextModel
-from brainbox_core.model.sequential import Sequential
 from brainbox_core.text import tokens
 
 _WORD_BYTES = 4 * tokens.LONGEST  # in UTF-8
@@ -34,7 +31,10 @@ class Table(NamedTuple):
 
 def tables(model: TextModel, width: int) -> list[Table]:
     """All arrays of a header; a weight has so many bits."""
-    order, names = vocabulary(model)
+    bag, order, names = model.bag, list(range(model.bag.columns)), None
+    if bag.vocabulary is not None:
+        named = sorted((name.encode(), column) for name, column in bag.vocabulary.items())
+        order, names = [column for _, column in named], [name for name, _ in named]
     starts, ends = _address_words()
     pages, places = np.array(model.folding.directory, np.uint16).T
     made = [
@@ -56,80 +56,16 @@ def tables(model: TextModel, width: int) -> list[Table]:
     ]
 
 
-def vocabulary(model: TextModel) -> tuple[list[int], list[bytes] | None]:
-    """The model's columns in the header's order, and their names in UTF-8; None for a hashed vocabulary."""
-    if model.bag.vocabulary is None:
-        return list(range(model.bag.columns)), None
-    named = sorted((name.encode(), column) for name, column in model.bag.vocabulary.items())
-    return [column for _, column in named], [name for name, _ in named]
-
-
-def page(
-    name: str,
-    source: Sequential,
-    model: TextModel,
-    width: int,
-    arrays: Sequence[Table],
-    texts: Sequence[bytes],
-    memory: Memory,
-) -> Page:
-    """What a header says.
-
-    Args:
-        name: what every identifier begins with.
-        source: the model as it was trained, for the comment.
-        model: what is computed.
-        width: bits of a weight.
-        arrays: those of `tables`.
-        texts: those that it carries to test itself.
-        memory: its bytes.
-    """
-    bag = model.bag
-    error = "" if bag.counts else f", a logit by {model.error:.2g} at most"
-    learned = "/* What was learned, and what characters become */\n\n"
-    return Page(
-        name=name,
-        model=source,
-        what="a filter of texts",
-        size=f"{bag.columns:,} features {'hashed' if bag.vocabulary is None else 'by name'}",
-        facts={
-            "input": "a text in UTF-8, of any length, whole or in parts",
-            "output": f"the probability of spam; a text without any known word gets {model.prior:.4g}, the share of"
-            f"\nspam in the training. A text is called spam from the probability {model.threshold:g} on.",
-            "numbers": f"weights of {width} bits, {model.bits} of them after the binary point, and whole sums: a weight"
-            f"\ndiffers from the model's by {model.weight_error:.2g} at most{error}",
-        },
-        memory=memory,
-        ram=f"state {memory.state:,} however long the text is, about {memory.stack} of stack, the result",
-        flash="tables, and the code",
-        usage=[
-            f"float p = {name}_probability(text, strlen(text));      the state is on the stack",
-            "",
-            f"static {name}_state_t state;                            or is the caller's",
-            f"{name}_begin(&state);",
-            f"{name}_feed(&state, part, size);                        as often as there are parts",
-            f"p = {name}_end(&state);",
-        ],
-        notes=[
-            "Words are found as brainbox finds them: case, accents, full-width and look-alike letters make no",
-            "difference. This is exact for ASCII, Hangul (U+AC00-D7A3), and",
-            *textwrap.wrap(model.folding.covered(), 110, initial_indent="    ", subsequent_indent="    "),
-            "Every other character is read as one letter that no word of the vocabulary has, where brainbox knows all",
-            "of Unicode. Bytes that are not UTF-8 are read as U+FFFD, one for each longest part that could begin a",
-            "character.",
-        ],
-        inputs=None,
-        outputs=1,
-        classes=class_names(source, 2) or [Foreign("ham"), Foreign("spam")],
-        learned={key: source.meta[key] for key in ("features", "threshold", "prior")},
-        code=[
-            learned + "\n".join(table(f"{name}_{one.name}", one.values, memory.weights) for one in arrays),
-            _state(name, model),
-            filled("shared.h.in", name),
-            _code(name, model),
-            _selftest(name, model, texts),
-        ],
-    )
+def code(name: str, model: TextModel, arrays: Sequence[Table], texts: Sequence[bytes], weights: str) -> list[str]:
+    """The parts of the code, in their order; `texts` are those that the header carries to test itself."""
+    return [
+        "/* What was learned, and what characters become */\n\n"
+        + "\n".join(table(f"{name}_{one.name}", one.values, weights) for one in arrays),
+        _state(name, model),
+        filled("shared.h.in", name),
+        _code(name, model),
+        _selftest(name, model, texts),
+    ]
 
 
 # --- the state, which has the same bytes on every machine ------------------------------------------------------------
@@ -153,9 +89,7 @@ def _members(model: TextModel) -> list[tuple[str, int, str]]:
     """The declaration of each member of the state, its bytes, and what it is."""
     bag = model.bag
     members = [
-        ("int64_t sum", 8, "of the weights of the features so far, and the bias")
-        if bag.counts
-        else ("int32_t sum", 4, "of the weights of the features so far, and the bias"),
+        (f"int{32 << bag.counts}_t sum", 4 << bag.counts, "of the weights of the features so far, and the bias"),
         ("uint32_t tokens", 4, "words and marks so far"),
         ("uint32_t mark", 4, "the character of which there are some in a row"),
         ("uint32_t code", 4, "of a character whose bytes have not all been read"),

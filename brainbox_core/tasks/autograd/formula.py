@@ -55,8 +55,8 @@ class Comparison:
         gradient: by backpropagation.
         difference: by finite differences; None if none can be trusted, as on the edge of the domain.
         error: how far the two are apart, relative to the larger (to 1 if both are smaller); None without a difference.
-        verdict: `ok`; `wrong`; `kink` if the slopes to the left and to the right differ and the gradient is one of
-            those between them; `unclear` without a difference.
+        verdict: `ok`; `wrong`; `kink` if the slopes to the left and to the right differ and the gradient lies between
+            them; `unclear` without a difference.
     """
 
     name: str
@@ -86,10 +86,8 @@ def differentiate(text: str, at: Mapping[str, float]) -> Result:
     missing = [name for name in expression.variables if name not in at]
     if missing:
         example = ",".join(f"{name}={at.get(name, 1)}" for name in expression.variables)
-        raise UsageError(
-            f"{' and '.join(missing)} need a value" if len(missing) > 1 else f"{missing[0]} needs a value",
-            fix=f"add `at {example}`",
-        )
+        need = "need" if len(missing) > 1 else "needs"
+        raise UsageError(f"{' and '.join(missing)} {need} a value", fix=f"add `at {example}`")
     inputs = {name: Value(at[name], name) for name in expression.variables}
     root = expression.evaluate(inputs)
     if not isinstance(root, Value):  # nothing variable in it
@@ -105,14 +103,11 @@ def differentiate(text: str, at: Mapping[str, float]) -> Result:
 def check(result: Result) -> list[Comparison]:
     """Compare every derivative with what happens when its variable is moved a little."""
     point = {name: node.data for name, node in result.inputs.items()}
-    comparisons = []
-    for name, gradient in result.gradients.items():
 
-        def along(x: float, name: str = name) -> float:
-            return result.expression.evaluate({**point, name: x})
+    def along(name: str) -> Callable[[float], float]:
+        return lambda x: result.expression.evaluate({**point, name: x})
 
-        comparisons.append(_compare(name, gradient, along, point[name]))
-    return comparisons
+    return [_compare(name, gradient, along(name), point[name]) for name, gradient in result.gradients.items()]
 
 
 def _compare(name: str, gradient: float, function: Callable[[float], float], x: float) -> Comparison:

@@ -19,6 +19,7 @@ from brainbox_core.rng import key
 from brainbox_core.scalar.points import Point, points
 from brainbox_core.scalar.value import Value, dot
 
+BETA1, BETA2 = 0.9, 0.999  # how much of the running means of gradients and of their squares Adam keeps
 EXTENT = 1.7  # all points lie between -EXTENT and EXTENT
 
 
@@ -105,7 +106,7 @@ def cross_entropy(logit: Value, label: int) -> Value:
 
 
 def accuracy(network: Network, rows: Sequence[Point], labels: Sequence[int]) -> float:
-    """The share of the rows that are on their side of the boundary."""
+    """The share of the rows whose class the network gets right."""
     logits = network.predict(rows)
     return sum((logit > 0) == label for logit, label in zip(logits, labels, strict=True)) / len(labels)
 
@@ -177,20 +178,19 @@ class Training:
 
 
 class _Adam:
-    """Adam with its usual settings, on a list of Values."""
+    """The rule `adam` of `scalar.update_rules`, on a list of Values."""
 
-    def __init__(self, parameters: list[Value], beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8):
-        self.parameters, self.beta1, self.beta2, self.epsilon = parameters, beta1, beta2, epsilon
+    def __init__(self, parameters: list[Value]):
+        self.parameters, self.steps = parameters, 0
         self.mean, self.square = [0.0] * len(parameters), [0.0] * len(parameters)
-        self.steps = 0
 
     def update(self, lr: float, count: int) -> None:
         """Move every parameter; its gradient is a sum over `count` examples."""
         self.steps += 1
-        rate = lr / (1 - self.beta1**self.steps)
-        correction = 1 / (1 - self.beta2**self.steps)
+        rate = lr / (1 - BETA1**self.steps)
+        correction = 1 / (1 - BETA2**self.steps)
         for index, parameter in enumerate(self.parameters):
             grad = parameter.grad / count
-            self.mean[index] = mean = self.beta1 * self.mean[index] + (1 - self.beta1) * grad
-            self.square[index] = square = self.beta2 * self.square[index] + (1 - self.beta2) * grad * grad
-            parameter.data -= rate * mean / (math.sqrt(square * correction) + self.epsilon)
+            self.mean[index] = mean = BETA1 * self.mean[index] + (1 - BETA1) * grad
+            self.square[index] = square = BETA2 * self.square[index] + (1 - BETA2) * grad * grad
+            parameter.data -= rate * mean / (math.sqrt(square * correction) + 1e-8)

@@ -1,7 +1,7 @@
 """Filter one picture: read it, slide a kernel over it, and make a picture of the numbers that come out.
 
-What comes out of a kernel need not be a brightness: it can be negative or above 255. Nothing wraps around. Of kernels
-whose weights cancel out (edges) the size of the difference is shown, whatever its sign; all else is clipped.
+The sums need not be brightnesses: they can be negative or above 255. Where the weights of a kernel cancel out, as those
+for edges do, the picture shows the sums without their sign. Then all is clipped to 0 to 255; nothing wraps around.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ down from the rate that was too large, or up from the one that was too small.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,8 +42,8 @@ class Advice:
 def advise(descent: Descent, verdict: Verdict) -> Advice | None:
     """The first settings that find a minimum, out of those that the verdict suggests.
 
-    At a kink, settings that come nearer to it; after overshooting, for want of better, the learning rate from which on
-    it no longer does. None if no trial helps.
+    At a kink, settings that come nearer to it. After overshooting, if no trial finds a minimum, the first that at least
+    goes down without overshooting. None if no trial helps.
 
     Example:
         >>> from brainbox_core.tasks.descent.landscape import Landscape
@@ -52,10 +52,12 @@ def advise(descent: Descent, verdict: Verdict) -> Advice | None:
         {'lr': 0.25}
     """
     budget, calm = BUDGET // (len(descent.landscape.expression.steps) + STEP_COST), None
-    trials = _trials(descent, verdict)
-    changes = next(trials, None)
-    while changes and budget > 0:
+    statuses: list[str] = []  # how the trials went so far, which decides what is tried next
+    for changes in _trials(descent, verdict, statuses):
+        if budget <= 0:
+            break
         trial = _try(descent, changes, budget)
+        statuses.append(trial.verdict.status)
         budget -= trial.descent.steps + 1
         lower = trial.descent.values.min() < descent.values.min()
         if trial.verdict.found or (verdict.status == "kink" and lower):
@@ -66,10 +68,6 @@ def advise(descent: Descent, verdict: Verdict) -> Advice | None:
             return None
         if verdict.status in ("diverged", "oscillating") and trial.verdict.status == "slow" and lower:
             calm = calm or trial
-        try:
-            changes = trials.send(trial.verdict.status)
-        except StopIteration:
-            changes = None
     return calm
 
 
@@ -88,22 +86,25 @@ def _try(descent: Descent, changes: dict, budget: int) -> Advice:
     return Advice(changes, trial, judge(trial))
 
 
-def _trials(descent: Descent, verdict: Verdict) -> Generator[dict, str, None]:
-    """Changes to try, most wanted first; every `yield` is answered with the status of the walk with them."""
+def _trials(descent: Descent, verdict: Verdict, statuses: list[str]) -> Iterator[dict]:
+    """Changes to try, most wanted first; after each the last of `statuses` says how the walk with them went."""
     lr, same, steps = descent.lr, {"steps": descent.limit}, {"steps": PATIENCE * descent.limit}
     best = _best_rate(descent)
     if verdict.status in ("diverged", "oscillating", "out_of_domain"):
         rates = [rate for rate in (best, *(_round_down(lr / 2**power) for power in range(1, 21))) if rate < lr]
         for rate in rates:
-            if (yield {"lr": rate}) == "slow":
+            yield {"lr": rate}
+            if statuses[-1] == "slow":
                 for more in ({"optimizer": "momentum"}, same, {"optimizer": "momentum", **steps}, steps):
                     yield {"lr": rate, **more}
                 return
     elif verdict.status == "slow":
         steady: dict[str, object] = {}
         for rate in (best, *(_round_down(lr * factor) for factor in (3, 10, 30, 100, 1000))):
-            if lr < rate < math.inf and (yield {"lr": rate}) == "slow":
-                steady = {"lr": rate}
+            if lr < rate < math.inf:
+                yield {"lr": rate}
+                if statuses[-1] == "slow":
+                    steady = {"lr": rate}
         momentum: dict[str, object] = {"optimizer": "momentum"}
         for more in ({**steady, **momentum}, momentum, {**momentum, **steps}, {**steady, **same}, steps):
             yield dict(more)

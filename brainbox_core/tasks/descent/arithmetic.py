@@ -71,7 +71,7 @@ def _check(landscape: Landscape, point: np.ndarray, index: int) -> str:
 
 
 def _filled_in(formulas: Sequence[str], variable: str, x: float, gradients: np.ndarray, lr: float) -> list[str]:
-    """The formulas of a rule for one variable, with the numbers of the last of the gradients in place of the names."""
+    """The formulas of a rule for one variable, with the numbers of the last step in place of the names."""
     *keeping, (_, move) = (formula.split(" <- ") for formula in formulas)
     rules = {name: parse(side) for name, side in keeping}
     kept, before = dict.fromkeys(rules, 0.0), {}

@@ -11,7 +11,7 @@ LR, STEPS, TOL = 0.1, 1000, 1e-6
 
 
 class Classic(NamedTuple):
-    """A test function of the optimization literature, with a start and settings from which plain descent gets there."""
+    """A test function of the optimization literature, with a start and settings that lead `gd` to a minimum."""
 
     formula: str
     start: tuple[float, ...]
@@ -50,7 +50,7 @@ class Settings:
 def choose(
     func: str, start: tuple[float, ...] | None = None, lr: float | None = None, steps: int | None = None
 ) -> Settings:
-    """The settings for a function: what is given, else what suits a classic, else 3, 4, 5, ... and the usual numbers.
+    """The settings for a function: those given, else those of the classic, else the start 3, 4, 5, ... and the usual.
 
     Raises:
         InputError: `func` is neither a formula nor the name of a classic.

@@ -1,8 +1,8 @@
 """What a walk downhill found, and why it ended: a minimum, or one of the many ways to miss it.
 
 Level ground is judged by the eigenvalues of the Hessian (Nocedal and Wright, Numerical Optimization, 2nd ed., section
-2.1). A point reached in steps is never exactly level, so the judgement is tried out: the quadratic bowl that gradient
-and Hessian describe must still be one a hundred times farther out than its own bottom.
+2.1). A point reached in steps is never exactly level, so the judgement is put to a test: gradient and Hessian describe
+a quadratic bowl, and f must still go the way of that bowl a hundred times farther out than its bottom.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from brainbox_core.errors import ConvergenceError
 from brainbox_core.tasks.descent.landscape import Landscape
 from brainbox_core.tasks.descent.walk import FAR, Descent
 
-ZERO, FLAT = 1e-10, 1e-12  # an eigenvalue is taken for 0: relative to the largest, and whatever the others are
-NEAR = 0.05  # the bottom must be nearer than this part of the point's size (or of 1)
+ZERO, FLAT = 1e-10, 1e-12  # an eigenvalue counts as 0 up to ZERO of the largest, or up to FLAT
+NEAR = 0.05  # the bottom must be nearer than this share of the point's length (or of 1, if that is more)
 FOUND = ("minimum", "valley")
 
 
@@ -122,10 +122,9 @@ def _judge_slope(descent: Descent, direction: np.ndarray) -> Verdict:
     if _endless(descent.landscape, descent.points[-1], direction):
         return Verdict("unbounded", f"f has no minimum: beyond {where} it falls without end")
     norm = np.linalg.norm(descent.gradients[-1])
-    if _rise(descent.landscape, descent.points[-1], 100 * direction) < 0:
-        reason = f"the gradient at {where} is only {norm:.3g}, but f goes on falling: a plateau or an inflection point"
-    else:
-        reason = f"the gradient at {where} is only {norm:.3g}: a plateau, not a minimum"
+    falls = _rise(descent.landscape, descent.points[-1], 100 * direction) < 0
+    what = ", but f goes on falling: a plateau or an inflection point" if falls else ": a plateau, not a minimum"
+    reason = f"the gradient at {where} is only {norm:.3g}{what}"
     return Verdict("plateau", reason, downhill=direction / np.linalg.norm(direction))
 
 
@@ -165,12 +164,8 @@ def _judge_flat(descent: Descent, place: str, eigenvalues: np.ndarray, direction
 def _constant(descent: Descent) -> bool:
     """Whether f has one value over a wide area."""
     point = descent.points[-1]
-    for distance in (0.1, 1.7, 31.0):
-        for axis in np.eye(len(point)):
-            for side in (axis, -axis):
-                if _rise(descent.landscape, point, distance * side) != 0:
-                    return False
-    return True
+    ways = (distance * side for distance in (0.1, 1.7, 31.0) for axis in np.eye(len(point)) for side in (axis, -axis))
+    return all(_rise(descent.landscape, point, way) == 0 for way in ways)
 
 
 # Walks that left
@@ -179,7 +174,12 @@ def _constant(descent: Descent) -> bool:
 def _judge_escape(descent: Descent) -> Verdict:
     landscape, values, step = descent.landscape, descent.values, descent.steps + 1
     place = landscape.text(descent.next_point)
-    value, said = _value_beyond(descent)
+    value, said = np.nan, ""  # f at the next point: infinite if a float overflows there, nan outside the domain
+    if np.isfinite(descent.next_point).all():
+        try:
+            value = landscape.value(descent.next_point)
+        except ConvergenceError as error:
+            said = error.what
     fell = values[-1] < values[0] and (not np.diff(values[-5:]).max(initial=0) > 0 or values[-1] < -FAR)
     if value == -np.inf or (descent.ending == "far" and fell):
         reason = f"f has no minimum: it falls without end, and was {values[-1]:.3g} at step {step - 1}"
@@ -189,16 +189,6 @@ def _judge_escape(descent: Descent) -> Verdict:
     if np.isfinite(value):
         return Verdict("kink", f"f is not smooth: its slope has no value at {place}, reached at step {step}")
     return Verdict("out_of_domain", f"step {step} leaves the domain of f: {said}")
-
-
-def _value_beyond(descent: Descent) -> tuple[float, str]:
-    """f at the point after the last: infinite if a float overflows there, nan with the reason outside the domain."""
-    if not np.isfinite(descent.next_point).all():
-        return np.nan, ""
-    try:
-        return descent.landscape.value(descent.next_point), ""
-    except ConvergenceError as error:
-        return np.nan, error.what
 
 
 def _first_rise(descent: Descent) -> str:
@@ -275,7 +265,7 @@ def _rise(landscape: Landscape, point: np.ndarray, way: np.ndarray) -> float:
 
 
 def _endless(landscape: Landscape, point: np.ndarray, direction: np.ndarray) -> bool:
-    """Whether f falls in this direction as far as one looks, and not ever less with every doubling of the distance."""
+    """Whether f falls in this direction as far as one looks, and by no less with every doubling of the distance."""
     length = np.linalg.norm(direction)
     if not length:
         return False

@@ -25,30 +25,7 @@ from brainbox_core.scalar.update_rules import DESCENT_OPTIMIZERS
 from brainbox_core.tasks.descent.landscape import Landscape
 
 FAR = 1e12  # farther out than this there is nothing to be found
-RETURNS = 20  # so often to and fro between the same two points is a cycle
-
-
-class Walker:
-    """A point that an optimizer moves.
-
-    Args:
-        optimizer: the name of a rule: gd, momentum, nesterov, adagrad, rmsprop, adam.
-        lr: learning rate.
-        start: the first point.
-    """
-
-    def __init__(self, optimizer: str, lr: float, start: np.ndarray):
-        self.optimizer = named(optimizer, lr)
-        self._parameter = Parameter(np.array(start, np.float64))
-        self._parameters = Parameters({"point": self._parameter})
-        self.optimizer.build(self._parameters)
-
-    def step(self, gradient: np.ndarray) -> np.ndarray:
-        """Take one step; returns the new point, which may be infinite."""
-        self._parameters.gradients[...] = gradient
-        self._parameter.grad = self._parameters.gradients
-        self.optimizer.step(check=False)  # where it blows up is what a walk shows
-        return self._parameters.values.copy()
+RETURNS = 20  # this many times to and fro between the same two points make a cycle
 
 
 @dataclass(frozen=True)
@@ -96,6 +73,7 @@ class Descent:
         return float(np.linalg.norm(np.diff(self.points, axis=0), axis=1).sum())
 
 
+@np.errstate(over="ignore")  # the length of a slope of 1e200 is infinite, which is not level either
 def descend(
     landscape: Landscape,
     start: Sequence[float],
@@ -123,7 +101,9 @@ def descend(
     lr, tol = between("lr", lr, 0, above=True), between("tol", tol, 0)
     limit = whole("steps", steps)
     point = landscape.point(start)
-    walker = Walker(optimizer, lr, point)
+    parameters, rule = Parameters({"point": Parameter(point.copy())}), named(optimizer, lr)
+    rule.build(parameters)
+    parameters.named["point"].grad = parameters.gradients
     value, gradient = landscape.slope(point)
     points, values, gradients = [point], [value], [gradient]
     ending, returns, beyond = "", 0, np.empty(0)
@@ -135,7 +115,9 @@ def descend(
         elif len(points) > limit:
             ending = "limit"
         else:
-            point = walker.step(gradient)
+            parameters.gradients[...] = gradient
+            rule.step(check=False)  # where it blows up is what a walk shows
+            point = parameters.values.copy()
             if not np.abs(point).max() <= FAR:  # not true of nan either
                 ending, beyond = "far", point
                 break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -29,9 +29,6 @@ class Settings(contract.EpochSettings):
         filters: the filters of each convolution.
         augment: show each image moved, turned, scaled and warped a little, differently in every epoch.
 
-    Raises:
-        UsageError: a number is out of its range.
-
     Example:
         >>> settings = Settings.mnist(hidden=(128, 64))
         >>> settings.title, settings.parameters
@@ -49,15 +46,15 @@ class Settings(contract.EpochSettings):
     augment: bool = False
 
     rates: ClassVar[Mapping[str, float]] = RATES
+    first_look: ClassVar[Mapping[str, int]] = {"epochs": 2, "limit": 3000}
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.network not in ("mlp", "conv"):
             raise UsageError("network is unknown", expected="mlp or conv", got=self.network)
-        for width in self.hidden:
-            whole("hidden", width)
-        for width in self.filters:
-            whole("filters", width)
+        for name in ("hidden", "filters"):
+            for width in getattr(self, name):
+                whole(name, width)
 
     @classmethod
     def mnist(cls, **changes: Any) -> Settings:
@@ -69,10 +66,6 @@ class Settings(contract.EpochSettings):
         """The defaults of `brainbox cnn`, with changes; 8 epochs with augment=True: there is more to learn."""
         network = {"network": "conv", "hidden": (64,), "filters": (8, 16)}
         return cls.suited(**{**network, "epochs": 8 if changes.get("augment") else 5, **changes})
-
-    def quick(self) -> Settings:
-        """The same for a first look: done within 5 seconds."""
-        return replace(self, epochs=min(self.epochs, 2), limit=min(self.limit or 3000, 3000))
 
     @property
     def title(self) -> str:

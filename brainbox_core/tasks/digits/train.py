@@ -16,13 +16,12 @@ from brainbox_core.images.augment import Warp
 from brainbox_core.kernels.dense import softmax
 from brainbox_core.loss import CrossEntropy
 from brainbox_core.model import training
-from brainbox_core.model.callbacks import Callback, EarlyStopping
+from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
-from brainbox_core.tasks import contract
-from brainbox_core.tasks.contract import HeldOut, Progress
+from brainbox_core.tasks import contract, learning
+from brainbox_core.tasks.contract import HeldOut, Pipe, Progress, no_pipe
 from brainbox_core.tasks.digits.settings import CLASSES, KERNEL, PIXELS, Settings
-from brainbox_core.tasks.learning import optimizer
 from brainbox_core.tensor import Tensor
 
 # How far the training images are moved with augment=True. A dense network has to learn every place anew, so it gets
@@ -76,48 +75,31 @@ class Prediction:
     top: list[tuple[str, float]]
 
 
-def load_data(settings: Settings, progress: Progress | None = None) -> Data:
+def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """The pictures that the settings name, with a part of the training pictures set aside for validation."""
     source = catalog.load_images(settings.data, progress=progress)
     if source.train_images.shape[1:] != (PIXELS, PIXELS):
-        raise InputError(
-            "the pictures have another size",
-            where=settings.data,
-            expected=f"{PIXELS}x{PIXELS}",
-            got="x".join(map(str, source.train_images.shape[1:])),
-            fix="resize them, or train a bb.Sequential of your own",
-        )
+        got = "x".join(map(str, source.train_images.shape[1:]))
+        what, fix = "the pictures have another size", "resize them, or train a bb.Sequential of your own"
+        raise InputError(what, where=settings.data, expected=f"{PIXELS}x{PIXELS}", got=got, fix=fix)
     rows = stream(settings.seed, "limit").permutation(len(source.train_labels))[: settings.limit]
     train, val = stratified_split(source.train_labels[rows], settings.val_split, settings.seed)
     return _divided(source, rows[train], rows[val])
 
 
 def _divided(source: catalog.ImageData, train: np.ndarray, val: np.ndarray) -> Data:
-    return Data(
-        source.name,
-        source.sha256,
-        source.notes,
-        source.classes,
-        source.train_images[train],
-        source.train_labels[train],
-        source.train_images[val],
-        source.train_labels[val],
-        source.test_images,
-        source.test_labels,
-    )
+    images, labels = source.train_images, source.train_labels
+    parts = images[train], labels[train], images[val], labels[val], source.test_images, source.test_labels
+    return Data(source.name, source.sha256, source.notes, source.classes, *parts)
 
 
-def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
+def load_test_data(model: Sequential, name: str, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """What a model is judged by: the test pictures of a data set."""
     return load_data(Settings.mnist(data=name, seed=model.seed), progress)
 
 
 def build_model(settings: Settings, data: Data) -> Sequential:
-    """The network, built and compiled with a one-cycle learning rate over the whole training.
-
-    Raises:
-        UsageError: pictures get too small for another convolution, or the parameters do not fit into memory.
-    """
+    """The network, built and compiled with a one-cycle learning rate over the whole training."""
     chain: list[layers.Layer] = []
     for filters in settings.filters:
         chain += [layers.Conv2D(filters, kernel=KERNEL), layers.ReLU(), layers.MaxPool(2)]
@@ -126,7 +108,7 @@ def build_model(settings: Settings, data: Data) -> Sequential:
         chain += [layers.Linear(width), layers.ReLU()]
     chain.append(layers.Linear(CLASSES, initializer="lecun"))
     model = Sequential(chain, settings.seed)
-    model.compile(optimizer(settings, len(data.train_labels), settings.lr), CrossEntropy())
+    model.compile(learning.optimizer(settings, len(data.train_labels), settings.lr), CrossEntropy())
     model.build((PIXELS, PIXELS))
     model.meta = {
         "kind": "mnist" if settings.network == "mlp" else "cnn",
@@ -140,8 +122,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     """Train, restore the best epoch, and judge it by the test pictures, which nothing before has looked at."""
     warp = WARPS[settings.network] if settings.augment else None
     loader = DataLoader(data.train_images, data.train_labels, settings.batch_size, settings.seed, augment=warp)
-    if settings.patience is not None:
-        callbacks = [*callbacks, EarlyStopping("val_loss", settings.patience)]
+    callbacks = [*callbacks, *learning.stopping(settings)]
     history = training.train(model, loader, settings.epochs, (data.val_images, data.val_labels), callbacks)
     best = min(history, key=lambda logs: logs["val_loss"])
     judged = evaluate(model, data)
@@ -201,13 +182,15 @@ def held_out(model: Sequential) -> HeldOut | str:
 
 def load_model(path: str | Path, kind: str) -> Sequential:
     """A digit reader from its file, which `kind` says is of "mnist" or "cnn"."""
-    model = Sequential.load(path, kind)
+    return learning.load_model(path, kind, _check)
+
+
+def _check(model: Sequential) -> None:
     classes, outputs = model.meta.get("classes"), model.output_shape
     if not isinstance(classes, list) or (len(classes),) != outputs or len(set(map(str, classes))) != len(classes):
-        raise InputError("its class names do not fit its outputs", where=str(path), fix="train it again")
+        raise InputError("its class names do not fit its outputs")
     if model.input_shape not in ((PIXELS, PIXELS), (PIXELS, PIXELS, 1)):
-        raise InputError(f"it does not read {PIXELS}x{PIXELS} pictures", where=str(path), fix="train it again")
-    return model
+        raise InputError(f"it does not read {PIXELS}x{PIXELS} pictures")
 
 
 def shifted(images: np.ndarray, most: int, seed: int = 0) -> np.ndarray:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 
 import numpy as np
 
-from brainbox_core.datasets.catalog import builtin
 from brainbox_core.errors import InputError
-from brainbox_core.files.reading import printable, standard_input
+from brainbox_core.files.reading import printable
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.columns import Column
 from brainbox_core.tables.features import FeatureEncoder, NumberColumn, Outside, TextColumn
-from brainbox_core.tables.table import Table, read_table
-from brainbox_core.tasks import contract
-from brainbox_core.tasks.contract import HeldOut, Progress
+from brainbox_core.tables.table import Table
+from brainbox_core.tasks import contract, learning
+from brainbox_core.tasks.contract import HeldOut, Pipe, Progress, no_pipe
 from brainbox_core.tasks.fraud.settings import AUTO, BUILT_IN, STRATIFIED, TIME, Settings, folds_in_time
 from brainbox_core.tasks.fraud.split import Parts, apart, divide, straddling
 
+PACKED = "transactions.csv.gz"  # the built-in ones
 DAY = 86_400  # seconds
 AMOUNT, CLOCK = "log1p(Amount)", "time of day"  # what the columns below become
 SOURCES = {AMOUNT: "Amount", CLOCK: "Time"}
@@ -62,9 +60,9 @@ class Data(contract.Data):
         return self.encoder.transform(self.table.take(rows), np.float32), self.labels[rows, None].astype(np.float32)
 
 
-def load_data(settings: Settings, progress: Progress | None = None) -> Data:
+def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """The transactions that the settings name, their rows divided; no value may be missing."""
-    table = _read(settings.data, progress)
+    table = learning.table(settings.data, BUILT_IN, PACKED, progress, pipe)
     labels, notes = labels_of(table, settings.target), list(table.notes)
     time = _time(table, settings.split, notes)
     if settings.folds and time is not None:
@@ -87,14 +85,15 @@ def redivided(data: Data, parts: Parts) -> Data:
     return replace(data, encoder=_fit(data.table.take(parts.train)), parts=parts)
 
 
-def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
+def load_test_data(model: Sequential, name: str, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """What a model is judged by: the rows of its own table that it never saw, or all rows of another one."""
     kept, encoder = model.meta["settings"], FeatureEncoder.from_config(model.meta["features"])
-    table = _read(name, progress)
+    table = learning.table(name, BUILT_IN, PACKED, progress, pipe)
     labels, notes = labels_of(table, kept["target"]), list(table.notes)
     inputs = derived(table, sources(encoder), notes)
     require_complete(inputs)
-    none, learned, test = np.arange(0), np.arange(0), np.arange(table.rows)
+    none = learned = np.arange(0)
+    test = np.arange(table.rows)
     if table.sha256 == model.meta["data"]["sha256"] or name == model.meta["data"]["name"] != "-":
         learned, test = apart(labels, _time(table, kept["split"], notes), model.seed)
     if not labels[test].any():
@@ -114,14 +113,8 @@ def labels_of(table: Table, target: str) -> np.ndarray:
     wrong = np.flatnonzero((values != 0) & (values != 1))
     if len(wrong):
         got = "nothing" if np.isnan(values[wrong[0]]) else f"{values[wrong[0]]:g}"
-        fix = "name the column that tells the frauds with `target`"
-        raise InputError(
-            "is no class",
-            where=table.where(wrong[0], target),
-            expected="0 (honest) or 1 (fraud)",
-            got=got,
-            fix=fix,
-        )
+        where, fix = table.where(wrong[0], target), "name the column that tells the frauds with `target`"
+        raise InputError("is no class", where=where, expected="0 (honest) or 1 (fraud)", got=got, fix=fix)
     return values.astype(np.int64)
 
 
@@ -160,7 +153,7 @@ def sources(encoder: FeatureEncoder) -> list[str]:
 
 
 def in_own_unit(found: Outside) -> Outside:
-    """Values outside the training range as they stand in the file."""
+    """Values outside the training range, under the name and in the unit of the file's column."""
     if found.column != AMOUNT:
         return found._replace(column=SOURCES.get(found.column, found.column))
     values, low, high = (np.sign(logs) * np.expm1(np.abs(logs)) for logs in (found.values, found.low, found.high))
@@ -192,16 +185,8 @@ def require_complete(table: Table, encoder: FeatureEncoder | None = None, lackin
             raise InputError("is empty", where=table.where(row, SOURCES.get(name, name)), fix=fix)
 
 
-def _read(name: str, progress: Progress | None) -> Table:
-    if name == BUILT_IN:
-        return read_table(BytesIO(gzip.decompress(builtin("transactions.csv.gz").read_bytes())), name=BUILT_IN)
-    if name != "-":
-        return read_table(name, progress=progress)
-    return replace(read_table(standard_input("a table"), progress=progress), name="-")
-
-
 def _time(table: Table, split: str, notes: list[str]) -> np.ndarray | None:
-    """By what the rows are put in order; None if they are divided at random."""
+    """The Time of each row, which puts the rows in order; None divides them at random."""
     name = SOURCES[CLOCK]
     if split == STRATIFIED or (split == AUTO and name not in table.names):
         return None
@@ -223,7 +208,7 @@ def _counts_rows(table: Table, name: str) -> bool:
 
 
 def _counted(data: Data) -> Data:
-    """The data, with those test rows counted that are among the others, too."""
+    """The data with the number of test rows that also are in another part."""
     parts = data.parts
     seen = np.concatenate([parts.train, parts.val])
     if not (count := straddling(data.part(seen)[0], data.part(parts.test)[0])):
@@ -233,7 +218,7 @@ def _counted(data: Data) -> Data:
 
 
 def _fit(table: Table) -> FeatureEncoder:
-    """Measure the training rows; a feature of 1 is 3 deviations off the mean, where the tanh that follows bends."""
+    """Measure the training rows. A feature of 1 is 3 deviations from the mean, where the tanh layer begins to bend."""
     encoder = FeatureEncoder.fit(table, table.names)
     widened = [
         replace(column, scale=UNIT * column.scale)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
@@ -39,9 +39,6 @@ class Settings(contract.EpochSettings):
         folds: how many parts cross-validation makes of all rows, for a stratified split; 0 leaves it out.
         val_split: share of the training rows that is held out to choose the best epoch and the threshold.
 
-    Raises:
-        UsageError: a value is out of its range.
-
     Example:
         >>> settings = Settings()
         >>> settings.title, settings.parameters
@@ -64,6 +61,7 @@ class Settings(contract.EpochSettings):
 
     rates: ClassVar[Mapping[str, float]] = RATES
     also: ClassVar[Mapping[str, object]] = {"batch_size": FULL}
+    first_look: ClassVar[Mapping[str, int]] = {"epochs": 8, "limit": 20_000}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,10 +78,6 @@ class Settings(contract.EpochSettings):
         contract.check_folds(self.folds)
         if self.folds and self.split == TIME:
             raise folds_in_time()
-
-    def quick(self) -> Settings:
-        """The same for a first look: done within 5 seconds."""
-        return replace(self, epochs=min(self.epochs, 8), limit=min(self.limit or 20_000, 20_000))
 
     @property
     def wanted_recall(self) -> float | None:
@@ -104,19 +98,18 @@ class Settings(contract.EpochSettings):
     @property
     def title(self) -> str:
         """The network in a few characters; how many inputs it has is known of the built-in data only."""
-        inputs = [] if self._inputs is None else [self._inputs]
-        return "-".join(map(str, [*inputs, *self.hidden, 1])) + " MLP"
+        return "-".join(map(str, [*self._inputs, *self.hidden, 1])) + " MLP"
 
     @property
     def parameters(self) -> int | None:
         """How many numbers the network learns, where that is known before the data is read."""
-        if self._inputs is None:
-            return None
-        return sum((before + 1) * after for before, after in pairwise([self._inputs, *self.hidden, 1]))
+        widths = pairwise([*self._inputs, *self.hidden, 1])
+        return sum((before + 1) * after for before, after in widths) if self._inputs else None
 
     @property
-    def _inputs(self) -> int | None:
-        return BUILT_IN_INPUTS if self.data == BUILT_IN and not self.drop else None
+    def _inputs(self) -> tuple[int, ...]:
+        """How many inputs the network has; empty before that is known."""
+        return (BUILT_IN_INPUTS,) if self.data == BUILT_IN and not self.drop else ()
 
 
 def folds_in_time() -> UsageError:

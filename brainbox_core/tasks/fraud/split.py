@@ -41,7 +41,7 @@ def divide(labels: np.ndarray, time: np.ndarray | None, settings: Settings, wher
         what = f"{labels.sum()} frauds among {len(labels):,} rows"
         raise InputError(what, where=where, expected="at least 3 of both kinds", fix="name a table with more of them")
     rest, test = apart(labels, time, settings.seed)
-    rest = _limited(rest, settings)
+    rest = rest[np.sort(stream(settings.seed, "limit").permutation(len(rest))[: settings.limit])]
     if time is None:
         train, val = (rest[part] for part in stratified_split(labels[rest], settings.val_split, settings.seed))
     else:
@@ -78,12 +78,6 @@ def apart(labels: np.ndarray, time: np.ndarray | None, seed: int) -> tuple[np.nd
     order = np.argsort(time, kind="stable")
     rest = len(order) - round(len(order) * TEST_SHARE)
     return order[:rest], order[rest:]
-
-
-def _limited(rows: np.ndarray, settings: Settings) -> np.ndarray:
-    """Some of the rows, in the same order."""
-    chosen = stream(settings.seed, "limit").permutation(len(rows))[: settings.limit]
-    return rows[np.sort(chosen)]
 
 
 def straddling(seen: np.ndarray, judged: np.ndarray) -> int:

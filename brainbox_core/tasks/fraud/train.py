@@ -18,27 +18,49 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbox_core import layers, metrics
-from brainbox_core.data import DataLoader
-from brainbox_core.errors import InputError
+from brainbox_core.data import DataLoader, stratified_split
+from brainbox_core.errors import InputError, UsageError
 from brainbox_core.exact import bfloat16
 from brainbox_core.loss import BinaryCrossEntropy
 from brainbox_core.model import training
-from brainbox_core.model.callbacks import Callback, EarlyStopping
+from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import Logs, Network
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.features import FeatureEncoder
 from brainbox_core.tables.table import Table
-from brainbox_core.tasks import contract
+from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.fraud import threshold
-from brainbox_core.tasks.fraud.data import Data, derived, in_own_unit, load_test_data, require_complete, sources
+from brainbox_core.tasks.fraud.data import (
+    Data,
+    derived,
+    in_own_unit,
+    load_test_data,
+    redivided,
+    require_complete,
+    sources,
+)
 from brainbox_core.tasks.fraud.data import load_data as load_data  # a task answers all calls of the contract
-from brainbox_core.tasks.fraud.folds import Folds, cross_validate
 from brainbox_core.tasks.fraud.settings import BALANCED, BUILT_IN, NONE, STRATIFIED, TIME, Settings
+from brainbox_core.tasks.fraud.split import Parts
 from brainbox_core.tasks.learning import batch_rows, linear, optimizer
 
 BLOCK = 4096  # rows that are predicted at a time
 NORMALIZED_DECAY = 8.0
+RECALL = 0.9  # at which cross-validation tells the precision
+
+
+@dataclass(frozen=True)
+class Folds:
+    """What cross-validation found.
+
+    Attributes:
+        average_precision: of each fold.
+        precision: at a recall of 0.9, on the curve over the scores of all folds.
+    """
+
+    average_precision: tuple[float, ...]
+    precision: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +93,7 @@ class Scores(NamedTuple):
 
 
 def build_model(settings: Settings, data: Data) -> Sequential:
-    """The network, built and compiled: a tanh that takes outliers in, hidden layers with ReLU, one logit.
-
-    Raises:
-        UsageError: the parameters do not fit into memory.
-    """
+    """The network, built and compiled: a tanh that bounds outliers, hidden layers with ReLU, one logit."""
     chain: list[layers.Layer] = [layers.Tanh()]
     for width in settings.hidden:
         chain += [layers.Linear(width), layers.ReLU()]
@@ -85,26 +103,23 @@ def build_model(settings: Settings, data: Data) -> Sequential:
     model.compile(rule, BinaryCrossEntropy(_class_weights(settings, data.labels[data.parts.train])))
     model.build((len(data.encoder.names),))
     limit = 0.5 if isinstance(settings.threshold, str) else settings.threshold
-    model.meta = _described(settings, data, _logit(limit))  # a training that fails leaves a model, too
-    return model
-
-
-def _described(settings: Settings, data: Data, limit: float) -> dict:
-    return {
+    model.meta = {
         "kind": "fraud",
         "features": data.encoder.config(),
-        "threshold": limit,
+        "threshold": _logit(limit),  # a training that fails leaves a model, too
         "settings": {"target": settings.target, "split": data.split},
         "data": {"name": data.name, "sha256": data.sha256},
     }
+    return model
 
 
 def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
     """Train, choose epoch and threshold by the held-out rows, and judge by the test rows, never looked at before."""
+    described = dict(model.meta)  # without the ranges that a training adds: only an export of int8 would need them
     detection = _learn(model, settings, data, callbacks)
     best = detection.best
     limit = _threshold(settings, data.labels[data.parts.val], score(model, detection.X))
-    model.meta = _described(settings, data, limit)
+    model.meta = described | {"threshold": limit}
     judged = evaluate(model, data)
     notes = judged.notes
     if best["failed"]:
@@ -113,7 +128,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     found = {**judged.metrics, **{name: best[name] for name in kept}}
     folds = None
     if settings.folds:
-        folds = cross_validate(settings, data, _fold)
+        folds = cross_validate(settings, data)
         found["cv_average_precision"] = float(np.mean(folds.average_precision))
     model.meta["metrics"] = found
     return replace(judged, metrics=found, history=model.history, best_epoch=best["epoch"], notes=notes, folds=folds)
@@ -196,12 +211,12 @@ def held_out(model: Sequential) -> HeldOut | str:
 
 def load_model(path: str | Path, kind: str = "fraud") -> Sequential:
     """A fraud detector from its file, its description checked against its network."""
-    model = Sequential.load(path, kind)
+    return learning.load_model(path, kind, _check)
+
+
+def _check(model: Sequential) -> None:
     meta = model.meta
-    try:
-        encoder = FeatureEncoder.from_config(meta.get("features"))
-    except InputError as error:
-        raise InputError(error.what, where=str(path), fix=error.fix) from error
+    encoder = FeatureEncoder.from_config(meta.get("features"))
     settings, data, limit = meta.get("settings"), meta.get("data"), meta.get("threshold")
     sound = (
         isinstance(limit, float)
@@ -213,9 +228,7 @@ def load_model(path: str | Path, kind: str = "fraud") -> Sequential:
         and (model.input_shape, model.output_shape) == ((len(encoder.names),), (1,))
     )
     if not sound:
-        what = "its features, threshold or settings do not fit a fraud detector"
-        raise InputError(what, where=str(path), fix="train it again")
-    return model
+        raise InputError("its features, threshold or settings do not fit a fraud detector")
 
 
 class Detection(Callback):
@@ -272,9 +285,7 @@ def _learn(model: Sequential, settings: Settings, data: Data, callbacks: Sequenc
     # A fraud that counts w times as much makes the learned odds w times too high.
     honest, fraud = _class_weights(settings, data.labels[data.parts.train])
     detection = Detection(*data.part(data.parts.val), excess=math.log(fraud / honest))
-    callbacks = [detection, *callbacks]
-    if settings.patience is not None:
-        callbacks.append(EarlyStopping("val_average_precision", settings.patience))
+    callbacks = [detection, *callbacks, *learning.stopping(settings, "val_average_precision")]
     loader = DataLoader(X, y, batch_rows(settings, len(X)), settings.seed)
     try:
         training.train(model, loader, settings.epochs, None, callbacks)
@@ -290,6 +301,28 @@ def _fold(settings: Settings, data: Data) -> np.ndarray:
     model = build_model(settings, data)
     _learn(model, settings, data)
     return score(model, data.part(data.parts.test)[0])
+
+
+def cross_validate(settings: Settings, data: Data) -> Folds:
+    """Judge each of several parts of the rows by a model that learned from the others.
+
+    Args:
+        settings: `folds`, and how to learn.
+        data: whose rows are divided anew; the training rows of each fold hold out rows of their own.
+
+    Raises:
+        UsageError: there are fewer frauds than folds.
+    """
+    frauds = int(data.labels.sum())
+    if frauds < 3 * settings.folds:  # every fold needs some to learn from, to choose the epoch by, and to find
+        raise UsageError(f"folds: {frauds} frauds are too few", expected=f"at most {frauds // 3}", got=settings.folds)
+    scores, each = np.empty(len(data.labels)), []
+    for rest, test in learning.folds(data.labels, settings.folds, settings.seed):
+        train, val = (rest[part] for part in stratified_split(data.labels[rest], settings.val_split, settings.seed))
+        scores[test] = _fold(settings, redivided(data, Parts(train, val, test)))
+        each.append(metrics.average_precision(data.labels[test], scores[test]))
+    precision, recall, _ = metrics.precision_recall_curve(data.labels, scores)
+    return Folds(tuple(each), float(precision[recall >= RECALL].max()))
 
 
 def _class_weights(settings: Settings, labels: np.ndarray) -> tuple[float, float]:

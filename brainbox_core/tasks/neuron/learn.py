@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Rational, Real
-from operator import mul
 
 from brainbox_core.errors import ConvergenceError, InputError, UsageError, between, whole
 from brainbox_core.files.reading import printable
@@ -39,7 +38,7 @@ EPOCHS = 1000
 ASTRONOMICAL = 10**9  # updates; hours of them
 
 Vector = tuple[Fraction, ...]
-Integers = tuple[int, ...]
+Examples = list[tuple[Vector, int]]  # rows and their targets
 Label = float | str
 
 
@@ -77,7 +76,7 @@ class Result:
         epochs: how many were run; the last of them without a mistake if it is solved.
         updates: how many mistakes were made.
         solved: whether every row is right.
-        cycle: the weights that come round again and again; empty if that was not seen.
+        cycle: the weights of one round, if they were seen to come round again and again; else empty.
         separation: the best that any neuron could do.
     """
 
@@ -270,27 +269,19 @@ def _learn(
     first = start_weights(seed, len(rows[0])) if start is None else tuple(_exact(value, "start") for value in start)
     if len(first) != len(rows[0]) + 1:
         raise UsageError("start", expected=f"{len(rows[0])} weights and a bias", got=f"{len(first)} numbers")
-
-    # In whole numbers, which are ten times faster than fractions: inputs in units of 1/parts, weights of 1/unit.
-    parts = math.lcm(*(value.denominator for row in exact for value in row))
-    unit = math.lcm((rate / parts).denominator, *(weight.denominator for weight in first))
-    scaled_lr = int(rate / parts * unit)
-    inputs = [(*(int(value * parts) for value in row), parts) for row in exact]  # the last belongs to the bias
-    examples = list(zip(inputs, targets, strict=True))
-    weights = tuple(int(weight * unit) for weight in first)
-
-    updates, solved = 0, False
-    cycle: tuple[Integers, ...] = ()
+    examples = list(zip(exact, targets, strict=True))
+    weights, updates, solved = first, 0, False
+    cycle: tuple[Vector, ...] = ()
     landmark, due = weights, 1
     for epoch in range(1, epochs + 1):
         solved = True
-        for index, after in _epoch(weights, examples, scaled_lr):
-            watch(Update(epoch, exact[index], targets[index], _fractions(weights, unit), _fractions(after, unit)))
+        for row, target, after in _epoch(weights, examples, rate):
+            watch(Update(epoch, row, target, weights, after))
             weights, updates, solved = after, updates + 1, False
         if solved:
             break
         if weights == landmark:
-            cycle = _lap(weights, examples, scaled_lr)
+            cycle = _lap(weights, examples, rate)
             break
         # A landmark that is renewed in ever longer intervals finds a cycle of any length (R. Brent, BIT 20, 1980).
         if epoch == due:
@@ -301,36 +292,31 @@ def _learn(
         targets=targets,
         classes=classes,
         start=first,
-        weights=_fractions(weights, unit),
+        weights=weights,
         lr=rate,
         epochs=epoch,
         updates=updates,
         solved=solved,
-        cycle=tuple(_fractions(state, unit) for state in cycle),
+        cycle=cycle,
         separation=separate(exact, targets),
     )
 
 
-def _epoch(weights: Integers, examples: list[tuple[Integers, int]], lr: int) -> Iterator[tuple[int, Integers]]:
-    """Show every row once, by the delta rule: the index of each row that it got wrong, and the weights after that."""
-    for index, (inputs, target) in enumerate(examples):
-        predicted = int(sum(map(mul, weights, inputs)) >= 0)
-        error = target - predicted
+def _epoch(weights: Vector, examples: Examples, lr: Fraction) -> Iterator[tuple[Vector, int, Vector]]:
+    """Show every row once, by the delta rule: each row that the neuron got wrong, its target, and the weights after."""
+    for row, target in examples:
+        error = target - predict(weights, row)
         if error:
-            weights = tuple(weight + lr * error * x for weight, x in zip(weights, inputs, strict=True))
-            yield index, weights
+            weights = tuple(weight + lr * error * x for weight, x in zip(weights, (*row, Fraction(1)), strict=True))
+            yield row, target, weights
 
 
-def _lap(weights: Integers, examples: list[tuple[Integers, int]], lr: int) -> tuple[Integers, ...]:
+def _lap(weights: Vector, examples: Examples, lr: Fraction) -> tuple[Vector, ...]:
     """The weights along a cycle that begins and ends between two epochs."""
     states = [weights]
     while len(states) == 1 or states[-1] != weights:
-        states += [after for _, after in _epoch(states[-1], examples, lr)]
+        states += [after for _, _, after in _epoch(states[-1], examples, lr)]
     return tuple(states[1:])
-
-
-def _fractions(weights: Integers, unit: int) -> Vector:
-    return tuple(Fraction(weight, unit) for weight in weights)
 
 
 def _exact(value: object, where: str) -> Fraction:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from brainbox_core.datasets.catalog import builtin
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files.reading import printable, standard_input
+from brainbox_core.files.reading import printable
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
-from brainbox_core.tables.table import Table, read_table
-from brainbox_core.tasks import contract
-from brainbox_core.tasks.contract import HeldOut, Progress
+from brainbox_core.tables.table import Table
+from brainbox_core.tasks import contract, learning
+from brainbox_core.tasks.contract import HeldOut, Pipe, Progress, no_pipe
 from brainbox_core.tasks.regress.design import Design
 from brainbox_core.tasks.regress.settings import AUTO, BUILT_IN, FEW, NONE, Settings
 
@@ -45,10 +44,6 @@ class Data(contract.Data):
     test: np.ndarray
 
     @property
-    def counts(self) -> dict[str, int]:
-        return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
-
-    @property
     def held_out(self) -> HeldOut:
         return HeldOut(self.table.take(self.test), self.y[self.test])
 
@@ -61,9 +56,9 @@ class Data(contract.Data):
         return self.design.transform(self.table.take(rows)), self.learned(rows)
 
 
-def load_data(settings: Settings, progress: Progress | None = None) -> Data:
+def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """The table that the settings name, its rows divided at random."""
-    table = _read(settings.data, settings.no_header, progress)
+    table = _read(settings, progress, pipe)
     target = _target(table, settings.target)
     notes = list(table.notes)
     table, y = _with_known(table, target, notes)
@@ -72,7 +67,7 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
             what = f'column "{printable(name, 80)}" is text and has no logarithm'
             raise InputError(what, where=table.name, fix="leave it out of `log`")
         table.numbers(name)
-    log_target = target in settings.log
+    shown, log_target = f'column "{printable(target, 80)}"', target in settings.log
     if log_target and len(bad := np.flatnonzero(y <= 0)):
         what = f"{y[bad[0]]:g} has no logarithm"
         raise InputError(what, where=table.where(bad[0], target), fix=f"leave {printable(target)} out of `log`")
@@ -84,16 +79,14 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
         what = f"{len(train)} row{'s' * (len(train) != 1)} to train on"
         raise InputError(what, where=table.name, expected="at least 3", fix="add more rows")
     if (y[train] == y[train[0]]).all():
-        what = f'column "{printable(target, 80)}" is always {y[train[0]]:,.10g}: there is nothing to predict'
+        what = f"{shown} is always {y[train[0]]:,.10g}: there is nothing to predict"
         raise InputError(what, where=table.name, fix="name another column with `target`")
     if len(test):
         _require_variety(y[test], table.name, target, "hold out more rows with `test_split`, or none")
     with np.errstate(over="ignore", invalid="ignore"):
         spread = float((np.log(y[train]) if log_target else y[train]).std())
     if not LEAST < spread < LARGEST or np.abs(y).max() > LARGEST:
-        what = (
-            f'column "{printable(target, 80)}" has values up to {np.abs(y).max():.3g} with a deviation of {spread:.3g}'
-        )
+        what = f"{shown} has values up to {np.abs(y).max():.3g} with a deviation of {spread:.3g}"
         raise InputError(what, where=table.name, fix="use another unit")
     logged = [name for name in settings.log if name != target]
     design = Design.fit(table.take(train), inputs, logged, settings.degree)
@@ -106,7 +99,7 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     return Data(table.name, table.sha256, tuple(notes), table, y, target, log_target, design, train, val, test)
 
 
-def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
+def load_test_data(model: Sequential, name: str, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """What a model is judged by: the rows of its own table that it never saw, or all rows of another one.
 
     Its bytes say whether a table is the model's own, wherever it lies.
@@ -118,7 +111,7 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     target = model.meta["target"]["name"]
     settings = Settings(**{**kept, "log": tuple(kept["log"]), "data": name})
     design = Design.from_config(model.meta)
-    table = _read(name, settings.no_header, progress, [column.name for column in design.texts])
+    table = _read(settings, progress, pipe, [column.name for column in design.texts])
     notes = list(table.notes)
     table, y = _with_known(table, target, notes)
     rows = np.arange(table.rows)
@@ -133,13 +126,9 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     return Data(table.name, table.sha256, tuple(notes), table, y, target, log, design, none, none, rows)
 
 
-def _read(name: str, no_header: bool, progress: Progress | None, text: Collection[str] = ()) -> Table:
-    header = False if no_header else None
-    if name == BUILT_IN:
-        return read_table(builtin("houses.csv"), name=BUILT_IN)
-    if name != "-":
-        return read_table(name, header=header, progress=progress, text=text)
-    return replace(read_table(standard_input("a table"), header=header, progress=progress, text=text), name="-")
+def _read(settings: Settings, progress: Progress | None, pipe: Pipe, text: Sequence[str] = ()) -> Table:
+    header = False if settings.no_header else None
+    return learning.table(settings.data, BUILT_IN, "houses.csv", progress, pipe, header=header, text=text)
 
 
 def _target(table: Table, name: str | None) -> str:
@@ -168,7 +157,7 @@ def _with_known(table: Table, target: str, notes: list[str]) -> tuple[Table, np.
 
 
 def _require_variety(y: np.ndarray, place: str, target: str, fix: str) -> None:
-    """Of targets that are all equal R² does not exist."""
+    """Refuse targets that are all equal: their R² is undefined."""
     if (y == y[0]).all():
         name, count = printable(target, 80), f"{len(y):,} row{'s' * (len(y) != 1)}"
         what = f'column "{name}" is always {y[0]:,.10g} in the {count} to judge by: R² needs targets that differ'

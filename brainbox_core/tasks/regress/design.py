@@ -60,10 +60,9 @@ class Design:
             InputError: as `FeatureEncoder.fit`, or a value without a logarithm.
             UsageError: as `Polynomial.fit`.
         """
-        encoder = FeatureEncoder.fit(
-            logarithms(table, log), [logged_name(name) if name in log else name for name in columns]
-        )
-        polynomial = Polynomial.fit(encoder.transform(logarithms(table, log)), degree) if degree > 1 else None
+        table = logarithms(table, log)
+        encoder = FeatureEncoder.fit(table, [logged_name(name) if name in log else name for name in columns])
+        polynomial = Polynomial.fit(encoder.transform(table), degree) if degree > 1 else None
         plain = {
             f"{printable(column.name, 80)}: text, one feature for each of its {len(column.values)} values"
             for column in encoder.columns
@@ -137,10 +136,8 @@ def logarithms(table: Table, names: Collection[str]) -> Table:
         values = table.numbers(name)
         if len(bad := np.flatnonzero(values <= 0)):
             more = f" (and {len(bad) - 1:,} more like it)" if len(bad) > 1 else ""
-            raise InputError(
-                f"{values[bad[0]]:g} has no logarithm{more}",
-                where=table.where(bad[0], name),
-                fix=f"leave {printable(name, 80)} out of the logarithms, or remove the row",
-            )
+            what, where = f"{values[bad[0]]:g} has no logarithm{more}", table.where(bad[0], name)
+            fix = f"leave {printable(name, 80)} out of the logarithms, or remove the row"
+            raise InputError(what, where=where, fix=fix)
         columns[name] = Column(logged_name(name), np.log(values))
     return replace(table, columns={column.name: column for column in columns.values()})

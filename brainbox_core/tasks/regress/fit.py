@@ -61,11 +61,10 @@ def learn(
     """Weights for features and targets, by descent or at once.
 
     Args:
-        settings: how.
         X: features (n, features), standardised.
         t: targets (n,) in their own unit; they are standardised here, and so are all losses.
         val: features and targets to choose the best epoch by; None keeps the last.
-        model: is given the weights of every epoch that is shown; None where nobody looks at it.
+        model: is given the weights of every epoch that is shown.
         callbacks: are told of the epochs that are shown.
 
     Raises:

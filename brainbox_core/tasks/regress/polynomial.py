@@ -105,13 +105,9 @@ class Polynomial:
 
     def config(self) -> dict:
         """All of it in JSON types, to be kept in a model's file."""
-        return {
-            "zero": self.zero.tolist(),
-            "one": self.one.tolist(),
-            "terms": [list(term) for term in self.terms],
-            "offset": self.offset.tolist(),
-            "scale": self.scale.tolist(),
-        }
+        ends = {"zero": self.zero.tolist(), "one": self.one.tolist()}
+        terms = [list(term) for term in self.terms]
+        return {**ends, "terms": terms, "offset": self.offset.tolist(), "scale": self.scale.tolist()}
 
     @classmethod
     def from_config(cls, config: object, features: int) -> Polynomial:
@@ -128,8 +124,8 @@ class Polynomial:
         count = len(config["terms"])
         sizes = {"zero": features, "one": features, "offset": count, "scale": count}
         for name, size in sizes.items():
-            numbers = config[name]
-            if not isinstance(numbers, list) or len(numbers) != size or not all(map(_is_number, numbers)):
+            numbers = config[name] if isinstance(config[name], list) else []
+            if len(numbers) != size or not all(type(value) is float and math.isfinite(value) for value in numbers):
                 raise _malformed(f"{name} is no list of {size} numbers")
         if min(config["scale"], default=0) <= 0 or any(map(float.__eq__, config["zero"], config["one"])):
             raise _malformed("a scale is not positive, or a range is empty")
@@ -138,10 +134,6 @@ class Polynomial:
             if not sound or not 1 <= len(term) <= 100:
                 raise _malformed("a term is no list of features")
         return cls(**config)
-
-
-def _is_number(value: object) -> bool:
-    return type(value) is float and math.isfinite(value)
 
 
 def _malformed(what: str) -> InputError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from brainbox_core.errors import UsageError, between, whole
@@ -37,9 +37,6 @@ class Settings(contract.Settings):
         val_split: share of the training rows that is held out to choose the best epoch; 0 takes the last one.
         patience: stop after so many epochs without a new lowest loss; None goes on.
 
-    Raises:
-        UsageError: a value is out of its range.
-
     Example:
         >>> Settings(batch_size=32).method
         'gradient descent in batches of 32 rows'
@@ -61,6 +58,7 @@ class Settings(contract.Settings):
     val_split: float = 0.0
 
     also: ClassVar[Mapping[str, object]] = {"batch_size": FULL, "lr": None, "val_split": 0}
+    first_look: ClassVar[Mapping[str, int]] = {"epochs": 200, "limit": 20_000}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -72,10 +70,6 @@ class Settings(contract.Settings):
             between("test_split", self.test_split, 0, 1, above=True, below=True)
         if self.test_split == NONE and not self.folds:
             raise UsageError("nothing is left to judge the model by", fix="leave `folds` or `test_split` as it was")
-
-    def quick(self) -> Settings:
-        """The same for a first look: done within 5 seconds."""
-        return replace(self, epochs=min(self.epochs, 200), limit=min(self.limit or 20_000, 20_000))
 
     @property
     def method(self) -> str:

@@ -18,7 +18,7 @@ where all features have a similar scale: standardise them first.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,12 +26,11 @@ import numpy as np
 
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.rng import stream
+from brainbox_core.tasks.contract import Progress
 
 BLOCK = 8192  # rows; with ten features such a block stays in the processor's cache
 TOLERANCE = 1e-10  # a gradient this small has converged; rounding alone leaves about 1e-15
 DIVERGED = 1e6  # times the loss of always predicting 0
-
-Progress = Callable[[int, int], object]
 
 
 class Epoch(NamedTuple):
@@ -164,15 +163,8 @@ def least_squares(X: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> Solution:
     spread = axes[:rank].T / sizes[:rank]
     weights = spread @ (left.T[:rank] @ right)
     means = triangle[0, 1:] / triangle[0, 0]
-    return Solution(
-        weights,
-        float(means[-1] - means[:-1] @ weights),
-        rank,
-        float(sizes[0] / sizes[rank - 1]) if rank else 1.0,
-        np.linalg.norm(axes[rank:], axis=0),
-        means[:-1],
-        spread,
-    )
+    intercept, condition = float(means[-1] - means[:-1] @ weights), float(sizes[0] / sizes[rank - 1]) if rank else 1.0
+    return Solution(weights, intercept, rank, condition, np.linalg.norm(axes[rank:], axis=0), means[:-1], spread)
 
 
 def leverages(X: np.ndarray, solution: Solution) -> np.ndarray:
@@ -202,7 +194,7 @@ def predictions(X: np.ndarray, weights: np.ndarray, intercept: float) -> np.ndar
 
 
 class _Problem:
-    """The loss of one set of rows, its slope and its curvature. A point is the weights with the intercept behind."""
+    """The loss of one set of rows, its slope and its curvature. A point is the weights followed by the intercept."""
 
     def __init__(self, X: np.ndarray, y: np.ndarray, ridge: float, progress: Progress | None):
         self.X, self.y, self.ridge, self.progress = X, y, ridge, progress
@@ -295,11 +287,9 @@ def _walk(problem: _Problem, epochs: int, lr: float | None, size: int, plain: bo
                 used = _pass(problem, point, rate, size, number, epochs, seed)
             loss, gradient = problem.slope(point)
         if not loss <= problem.bound:
-            raise ConvergenceError(
-                f"the learning rate {rate:g} is too large: every step leads further uphill",
-                where=f"epoch {number}",
-                fix=f"try {_rounded(problem.safe_rate(size))}, or leave it out",
-            )
+            what = f"the learning rate {rate:g} is too large: every step leads further uphill"
+            fix = f"try {_rounded(problem.safe_rate(size))}, or leave it out"
+            raise ConvergenceError(what, where=f"epoch {number}", fix=fix)
         size_of_gradient = problem.relative(gradient)
         converged = size_of_gradient <= TOLERANCE
         yield Epoch(number, point[:-1].copy(), float(point[-1]), loss, size_of_gradient, used, converged)

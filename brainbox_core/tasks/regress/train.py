@@ -16,7 +16,7 @@ from brainbox_core.files.reading import printable
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.table import Table
-from brainbox_core.tasks import contract
+from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.regress.data import LEAST, Data, load_test_data
 from brainbox_core.tasks.regress.data import load_data as load_data  # a task answers all calls of the contract
@@ -26,6 +26,7 @@ from brainbox_core.tasks.regress.settings import BUILT_IN, FULL, Settings
 from brainbox_core.tasks.regress.solver import Solution, least_squares, leverages
 
 WILD_DEGREE = 5  # a polynomial above this swings between the rows
+KEPT = ("target", "no_header", "log", "folds", "test_split", "limit", "val_split", "seed")  # in the model's file
 HEAVY = 0.5  # the leverage above which a row decides more of its prediction than all others together
 
 
@@ -119,16 +120,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         "weights": fit.line.weights.tolist(),  # as they were learned; the layer has them in float32
         "intercept": fit.line.intercept,
         "mean": float(data.y[data.train].mean()),
-        "settings": {
-            "target": data.target,
-            "no_header": settings.no_header,
-            "log": list(settings.log),
-            "folds": settings.folds,
-            "test_split": settings.test_split,
-            "limit": settings.limit,
-            "val_split": settings.val_split,
-            "seed": settings.seed,
-        },
+        "settings": {name: getattr(settings, name) for name in KEPT} | {"target": data.target, "log": [*settings.log]},
         "data": {"name": data.name, "sha256": data.sha256},
         "metrics": measured,
     }
@@ -198,29 +190,26 @@ def held_out(model: Sequential) -> HeldOut | str:
 
 def load_model(path: str | Path, kind: str = "regress") -> Sequential:
     """A linear regression from its file, its parts checked against each other."""
-    model = Sequential.load(path, kind)
-    try:
-        design = Design.from_config(model.meta)
-        weights, target, kept = (model.meta[name] for name in ("weights", "target", "settings"))
-        numbers = [*(weights if isinstance(weights, list) else [None]), model.meta.get("intercept")]
-        if not all(type(number) is float for number in (*numbers, model.meta.get("mean"))):
-            raise InputError("the model's weights are no numbers")
-        if not len(weights) == len(design.names) == model.input_shape[0] or model.output_shape != (1,):
-            raise InputError("the model's weights do not fit its features")
-        if not isinstance(target, dict) or type(target.get("name")) is not str or type(target.get("log")) is not bool:
-            raise InputError("the model does not say what it predicts")
-        if not all(type(model.meta["data"][name]) is str for name in ("name", "sha256")):
-            raise InputError("the model does not say what it was trained on")
-        Settings(**{**kept, "log": tuple(kept["log"])})
-    except InputError as error:
-        raise InputError(error.what, where=str(path), fix="train it again") from error
-    except (UsageError, TypeError, KeyError) as error:
-        raise InputError("the model's settings are malformed", where=str(path), fix="train it again") from error
-    return model
+    return learning.load_model(path, kind, _check)
+
+
+def _check(model: Sequential) -> None:
+    design = Design.from_config(model.meta)
+    weights, target, kept = (model.meta[name] for name in ("weights", "target", "settings"))
+    numbers = [*(weights if isinstance(weights, list) else [None]), model.meta.get("intercept")]
+    if not all(type(number) is float for number in (*numbers, model.meta.get("mean"))):
+        raise InputError("the model's weights are no numbers")
+    if not len(weights) == len(design.names) == model.input_shape[0] or model.output_shape != (1,):
+        raise InputError("the model's weights do not fit its features")
+    if not isinstance(target, dict) or type(target.get("name")) is not str or type(target.get("log")) is not bool:
+        raise InputError("the model does not say what it predicts")
+    if not all(type(model.meta["data"][name]) is str for name in ("name", "sha256")):
+        raise InputError("the model does not say what it was trained on")
+    Settings(**{**kept, "log": tuple(kept["log"])})
 
 
 def _cross_validate(settings: Settings, data: Data, rows: np.ndarray) -> tuple[list[float], np.ndarray]:
-    """R² of each fold, learned anew from the encoding on without it, and the predictions of all rows so."""
+    """The R² of each fold, and the predictions of all rows. Encoding and weights are fitted without the fold."""
     guesses = np.empty(len(rows))
     scores = []
     places = np.array_split(np.arange(len(rows)), settings.folds)
@@ -238,7 +227,7 @@ def _cross_validate(settings: Settings, data: Data, rows: np.ndarray) -> tuple[l
 
 
 def _refitted(data: Data, rows: np.ndarray, degree: int) -> Data | None:
-    """The data encoded anew by some rows; None if nothing varies in them, so that their mean is all there is."""
+    """The data with the features fitted to some rows; None if their targets or all their features are constant."""
     if not data.learned(rows).std() > LEAST:
         return None
     inputs, log = data.design.inputs, data.design.log

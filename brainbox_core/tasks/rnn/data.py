@@ -9,11 +9,10 @@ import numpy as np
 
 from brainbox_core.datasets import catalog
 from brainbox_core.errors import InputError
-from brainbox_core.files.reading import standard_input
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tasks import contract
-from brainbox_core.tasks.contract import HeldOut, Progress
+from brainbox_core.tasks.contract import HeldOut, Pipe, Progress, no_pipe
 from brainbox_core.tasks.rnn.settings import BUILT_IN, Settings
 from brainbox_core.text.characters import OTHER, Alphabet, bigram_bits, named, read_text, unigram_bits
 
@@ -53,29 +52,25 @@ class Data(contract.Data):
     @property
     def baselines(self) -> dict[str, float]:
         """Bits per character of the held-out part for one who only counts."""
-        size = len(self.alphabet)
-        return {
-            "unigram_bits": unigram_bits(self.train, self.val, size),
-            "bigram_bits": bigram_bits(self.train, self.val, size),
-        }
+        texts = self.train, self.val, len(self.alphabet)
+        return {"unigram_bits": unigram_bits(*texts), "bigram_bits": bigram_bits(*texts)}
 
 
-def load_data(settings: Settings, progress: Progress | None = None) -> Data:
+def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """The text that the settings name, with a part of it set aside: its end, or random lines."""
-    return _split(settings.data, settings, None)
+    return _split(settings, None, pipe)
 
 
-def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
+def load_test_data(model: Sequential, name: str, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """What a model is measured by: a text split as the one that it was trained on, in its characters."""
     settings = Settings(data=name, seed=model.seed, lines=model.meta["lines"], val_split=model.meta["val_split"])
-    return _split(name, settings, Alphabet(model.meta["characters"]))
+    return _split(settings, Alphabet(model.meta["characters"]), pipe)
 
 
-def _split(name: str, settings: Settings, alphabet: Alphabet | None) -> Data:
-    source = standard_input("a text") if name == "-" else catalog.builtin("play.txt") if name == BUILT_IN else name
-    text = read_text(source)
-    name = BUILT_IN if name == BUILT_IN else text.name
-    notes = []
+def _split(settings: Settings, alphabet: Alphabet | None, pipe: Pipe) -> Data:
+    name, notes = settings.data, []
+    text = read_text(pipe("a text") if name == "-" else catalog.builtin("play.txt") if name == BUILT_IN else name)
+    name = name if name == BUILT_IN else text.name
     characters = text.characters
     if alphabet is None:
         alphabet = Alphabet.of(characters, always=LINE_END if settings.lines else "")
@@ -117,9 +112,8 @@ def _divide_lines(characters: str, name: str, settings: Settings) -> tuple[str, 
     held = round(len(lines) * settings.val_split)
     if not 0 < held < len(lines):
         least = math.ceil(1 / min(settings.val_split, 1 - settings.val_split))
-        raise InputError(
-            f"there are too few lines: {len(lines)}", where=name, expected=f"at least {least}", fix="use a longer text"
-        )
+        what, expected = f"there are too few lines: {len(lines)}", f"at least {least}"
+        raise InputError(what, where=name, expected=expected, fix="use a longer text")
     order = stream(settings.seed, "split").permutation(len(lines))
     parts = [order[held:][: settings.limit], order[:held]]
     train, val = (LINE_END + "".join(lines[row] + LINE_END for row in sorted(part)) for part in parts)

@@ -17,12 +17,12 @@ from brainbox_core.errors import ConvergenceError, InputError, check_memory
 from brainbox_core.layers.recurrent import Recurrent, carried, gradient_flow
 from brainbox_core.loss import CrossEntropy
 from brainbox_core.model import training
-from brainbox_core.model.callbacks import Callback, EarlyStopping
+from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import Logs, Network
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.optimizers import AdamW
 from brainbox_core.schedules import OneCycle
-from brainbox_core.tasks import contract
+from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.rnn.data import LINE_END, WINDOW, Data
 from brainbox_core.tasks.rnn.data import load_data as load_data  # a task's module answers all that is asked of it
@@ -58,11 +58,7 @@ class Result(contract.Result):
 
 
 def build_model(settings: Settings, data: Data) -> Sequential:
-    """The network, built and compiled with a one-cycle learning rate over the whole training.
-
-    Raises:
-        UsageError: the parameters, or what a window leaves behind for the way back, do not fit into memory.
-    """
+    """The network, built and compiled with a one-cycle learning rate over the whole training."""
     size, cell = len(data.alphabet), CELLS[settings.cell]
     rows = min(settings.batch_size, data.lines[0] if data.lines else len(data.train) // settings.seq_len)
     time = min(settings.seq_len, len(data.train))
@@ -93,7 +89,7 @@ def build_model(settings: Settings, data: Data) -> Sequential:
 
 
 def _start(alphabet: Alphabet) -> int:
-    """The character that a text is taken to come after: a line end, where there are any."""
+    """The number of the character that a model reads first: the line end, else the space, else character 0."""
     return alphabet.numbers.get(LINE_END, alphabet.numbers.get(" ", 0))
 
 
@@ -105,18 +101,12 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
             finite.
     """
     watch = _Watch(model, settings, len(data.alphabet))
-    if settings.patience is not None:
-        callbacks = [*callbacks, EarlyStopping("val_loss", settings.patience)]
     flows = {"before": gradient_norms(model, data.val)} if settings.explain else {}
     steps = _Steps(model, settings, data)
     with carried(model.layers):
-        logs = training.train(
-            model,
-            steps,
-            -(-settings.steps // settings.sample_every),
-            lambda: {"loss": _nats(model, _held_out(data))},
-            [watch, *callbacks],
-        )
+        looks = -(-settings.steps // settings.sample_every)
+        watching = [watch, *callbacks, *learning.stopping(settings)]
+        logs = training.train(model, steps, looks, lambda: {"loss": _nats(model, _held_out(data))}, watching)
     history = [{name: value for name, value in row.items() if name != "sample"} for row in logs]
     best = min(history, key=lambda row: row["val_loss"])
     flows["after"] = gradient_norms(model, data.val)
@@ -141,16 +131,14 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
 
 
 class _Steps:
-    """The windows of a training in portions, as `training.train` takes epochs; begins anew where a window says so."""
+    """Divides a training into epochs of `sample_every` steps. A fresh batch starts from a state of zeros."""
 
     def __init__(self, model: Sequential, settings: Settings, data: Data):
         self.model, self.every, self.steps = model, settings.sample_every, settings.steps
-        window, seed = settings.seq_len, settings.seed
-        self.source: Lines | Streams
-        if data.lines:
-            self.source = Lines(data.train, model.meta["start"], settings.batch_size, window, seed)
-        else:
-            self.source = Streams(data.train, settings.batch_size, window, seed)
+        shape = settings.batch_size, settings.seq_len, settings.seed
+        self.source: Lines | Streams = (
+            Lines(data.train, model.meta["start"], *shape) if data.lines else Streams(data.train, *shape)
+        )
 
     def __len__(self) -> int:
         return min(self.every, self.steps)
@@ -164,7 +152,7 @@ class _Steps:
 
 
 class _Watch(Callback):
-    """Keeps the length of every gradient, and adds to the logs of a row what a reader of text wants to see."""
+    """Keeps the length of every gradient, and adds bits per character and a sample to the logs of each epoch."""
 
     def __init__(self, model: Sequential, settings: Settings, size: int):
         self.model, self.settings, self.guessing = model, settings, math.log(size)
@@ -196,17 +184,17 @@ def _forget(model: Sequential) -> None:
 
 
 def _held_out(data: Data) -> Iterator[Batch]:
-    """The held-out part, every character to predict once, in a few streams: one would be slow."""
+    """Batches that predict every held-out character once. Several streams side by side are faster than one."""
     if data.lines:
         return Lines(data.val, int(data.val[0]), 256, WINDOW).once()
     return in_order(data.val, WINDOW, streams=max(1, min(32, len(data.val) // 2048)))
 
 
 def _nats(model: Sequential, batches: Iterator[Batch], reset: bool = False) -> float:
-    """The mean of -log of the probability given to what came.
+    """The mean cross-entropy of a character, in nats.
 
     Args:
-        reset: begin every window anew, whatever came before it.
+        reset: begin every window with a state of zeros.
     """
     total, count = 0.0, 0
     with no_grad(), carried(model.layers), np.errstate(all="ignore"):
@@ -227,15 +215,9 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
     reset = _nats(model, _held_out(data), reset=True)
     if not math.isfinite(nats):
         raise ConvergenceError(f"the loss is {nats}", fix="train again with a smaller learning rate")
+    bits = {"bits_per_char": nats / math.log(2), "reset_bits_per_char": reset / math.log(2)}
     return Result(
-        metrics={
-            "primary": "bits_per_char",
-            "bits_per_char": nats / math.log(2),
-            "reset_bits_per_char": reset / math.log(2),
-            "val_loss": nats,
-            "reset_val_loss": reset,
-            **data.baselines,
-        }
+        metrics={"primary": "bits_per_char", **bits, "val_loss": nats, "reset_val_loss": reset, **data.baselines}
     )
 
 
@@ -284,7 +266,10 @@ def held_out(model: Sequential) -> HeldOut | str:
 
 def load_model(path: str | Path, kind: str = "rnn") -> Sequential:
     """A character generator from its file, its characters checked against its layers."""
-    model = Sequential.load(path, kind)
+    return learning.load_model(path, kind, _check)
+
+
+def _check(model: Sequential) -> None:
     meta, first = model.meta, model.layers[0]
     characters: Any = meta.get("characters")
     start: Any = meta.get("start")
@@ -295,15 +280,13 @@ def load_model(path: str | Path, kind: str = "rnn") -> Sequential:
         and len(set(characters)) == len(characters) == model.output_shape[-1]
         and isinstance(first, Recurrent | layers.Embedding)
         and first.ids == len(characters)
-        and isinstance(start, int)
-        and not isinstance(start, bool)
+        and type(start) is int
         and 0 <= start < len(characters)
     )
     if not fits:
-        raise InputError("its characters do not fit its layers", where=str(path), fix="train it again")
+        raise InputError("its characters do not fit its layers")
     lines, share = meta.get("lines"), meta.get("val_split")
     if not isinstance(lines, bool) or (lines and characters[start] != LINE_END):
-        raise InputError("it does not say whether it writes lines", where=str(path), fix="train it again")
+        raise InputError("it does not say whether it writes lines")
     if not isinstance(share, float) or not 0 < share < 1:
-        raise InputError("it does not say how its text was split", where=str(path), fix="train it again")
-    return model
+        raise InputError("it does not say how its text was split")

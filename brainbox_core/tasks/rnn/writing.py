@@ -69,56 +69,34 @@ def write(
 def _written(
     stepper: Stepper | IntStepper, model: Sequential, begin: list[int], prime: str, length: int, sampler: Sampler
 ) -> Iterator[str]:
-    if not model.meta["lines"]:
+    characters, lines = model.meta["characters"], model.meta["lines"]
+    for _ in range(length if lines else 1):
         yield from prime
-        yield from _text(stepper, model, begin, length, sampler)
-        return
-    for _ in range(length):
-        yield from prime
-        yield from _line(stepper, model, begin, sampler)
-        yield "\n"
+        stepper.reset()
+        read = begin
+        for _ in range(LONGEST_LINE if lines else length):
+            number = sampler.choose(_read(stepper, read))
+            if lines and number == model.meta["start"]:
+                break
+            yield characters[number]
+            read = [number]
+        if lines:
+            yield "\n"
 
 
 def _known(prime: str, alphabet: Alphabet, lines: bool) -> list[int]:
-    """The prime in numbers."""
+    """The numbers of the prime's characters."""
     if lines and "\n" in prime:
         raise UsageError("a line end in the prime of every line", where="prime", fix="leave it out")
     if unknown := next((character for character in prime if character not in alphabet.numbers), None):
         some = "".join(character for character in alphabet.characters if character.isprintable() and character != OTHER)
-        raise InputError(
-            f"the model does not know the character {named(unknown)}",
-            where="prime",
-            fix=f"it knows {some[:80]}{'...' * (len(some) > 80)}",
-        )
+        what, fix = f"the model does not know the character {named(unknown)}", f"it knows {some[:80]}"
+        raise InputError(what, where="prime", fix=fix + "..." * (len(some) > 80))
     return [alphabet.numbers[character] for character in prime]
 
 
-def _text(
-    stepper: Stepper | IntStepper, model: Sequential, begin: list[int], length: int, sampler: Sampler
-) -> Iterator[str]:
-    characters = model.meta["characters"]
-    logits = _read(stepper, begin)
-    for left in reversed(range(length)):
-        number = sampler.choose(logits)
-        yield characters[number]
-        if left:
-            logits = _read(stepper, [number])
-
-
-def _line(stepper: Stepper | IntStepper, model: Sequential, begin: list[int], sampler: Sampler) -> Iterator[str]:
-    characters = model.meta["characters"]
-    stepper.reset()
-    logits = _read(stepper, begin)
-    for _ in range(LONGEST_LINE):
-        number = sampler.choose(logits)
-        if number == model.meta["start"]:
-            break
-        yield characters[number]
-        logits = _read(stepper, [number])
-
-
 def _read(stepper: Stepper | IntStepper, numbers: list[int]) -> np.ndarray:
-    """The logits (characters,) of what comes after some characters."""
+    """The logits (characters,) of what comes next, after some more characters are read."""
     for number in numbers:
         logits = stepper.step(number)
     if not np.isfinite(logits).all():

@@ -10,12 +10,11 @@ import numpy as np
 from brainbox_core.data import stratified_split
 from brainbox_core.datasets.catalog import builtin
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files.reading import standard_input
 from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tasks import contract
-from brainbox_core.tasks.contract import HeldOut, Progress
+from brainbox_core.tasks.contract import HeldOut, Pipe, Progress, no_pipe
 from brainbox_core.tasks.learning import folds
 from brainbox_core.tasks.spam.settings import BUILT_IN, BUILT_IN_BLOCK, Settings
 from brainbox_core.text.bag_of_words import BagOfWords
@@ -52,10 +51,6 @@ class Data(contract.Data):
     blocks: np.ndarray | None = None
 
     @property
-    def counts(self) -> dict[str, int]:
-        return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
-
-    @property
     def val_texts(self) -> list[str]:
         """The messages to choose the epoch by."""
         return [self.texts[number] for number in self.val]
@@ -65,9 +60,9 @@ class Data(contract.Data):
         return HeldOut([self.texts[number] for number in self.test], self.labels[self.test])
 
 
-def load_data(settings: Settings, progress: Progress | None = None) -> Data:
+def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """The messages that the settings name, without repetitions, divided at random with the same share of spam each."""
-    texts, labels, found, notes, blocks = _read(settings.data, progress)
+    texts, labels, found, notes, blocks = _read(settings.data, progress, pipe)
     if min(counts := np.bincount(labels, minlength=2)) < FEWEST:
         what = f"has {counts[1]:,} spam and {counts[0]:,} ham messages"
         raise InputError(what, where=found.name, expected=f"at least {FEWEST} of each", fix="add more of both kinds")
@@ -76,17 +71,16 @@ def load_data(settings: Settings, progress: Progress | None = None) -> Data:
     train, val = split(labels[rest], None if blocks is None else blocks[rest], settings.val_split, settings.seed)
     train, val = rest[train], rest[val]
     if len(set(labels[train].tolist())) < 2:
-        raise UsageError(
-            f"the {len(train):,} messages to train on are all of one kind", fix="use a larger `limit` or fewer held out"
-        )
+        what = f"the {len(train):,} messages to train on are all of one kind"
+        raise UsageError(what, fix="use a larger `limit` or fewer held out")
     bag = bag_for(settings).fit([texts[number] for number in train], progress)
     return Data(found.name, found.sha256, notes, texts, labels, bag.transform(texts), bag, train, val, test, blocks)
 
 
-def load_test_data(model: Sequential, name: str, progress: Progress | None = None) -> Data:
+def load_test_data(model: Sequential, name: str, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """What a filter is judged by: the messages of its own data that it never saw, or all of another file's."""
     bag = BagOfWords.from_config(model.meta["features"], "the model")
-    texts, labels, found, notes, blocks = _read(name, progress)
+    texts, labels, found, notes, blocks = _read(name, progress, pipe)
     if len(set(labels.tolist())) < 2:
         raise InputError(f"has only {'spam' if labels[0] else 'ham'}", where=found.name, fix="add the other kind")
     notes = (*notes, *remarks(bag, model.meta.get("usual"), texts))
@@ -178,14 +172,14 @@ def bag_for(settings: Settings) -> BagOfWords:
 
 
 def _read(
-    name: str, progress: Progress | None
+    name: str, progress: Progress | None, pipe: Pipe
 ) -> tuple[list[str], np.ndarray, Messages, tuple[str, ...], np.ndarray | None]:
     """The different texts of a file with their labels, notes on it, and the blocks of the built-in ones.
 
     Texts are the same if their words and marks are: a repetition in the test part would have been learned by heart.
     """
     if name == "-":
-        found = read_messages(standard_input("messages"), progress=progress)
+        found = read_messages(pipe("messages"), progress=progress)
     else:
         found = read_messages(builtin("messages.tsv") if name == BUILT_IN else name, name=name, progress=progress)
     first: dict[tuple[str, ...], int] = {}

@@ -15,11 +15,11 @@ from brainbox_core.errors import InputError
 from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.loss import BinaryCrossEntropy, Penalised, SquaredError
 from brainbox_core.model import training
-from brainbox_core.model.callbacks import Callback, EarlyStopping
+from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
-from brainbox_core.tasks import contract
+from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
-from brainbox_core.tasks.learning import linear, optimizer
+from brainbox_core.tasks.learning import linear, optimizer, stopping
 from brainbox_core.tasks.spam.data import Data, bag_for, folds_of, load_test_data, remarks, usual
 from brainbox_core.tasks.spam.data import load_data as load_data  # a task answers all calls of the contract
 from brainbox_core.tasks.spam.settings import BUILT_IN, USUAL_LENGTH, Settings
@@ -35,7 +35,7 @@ LOSSES: dict[str, type[BinaryCrossEntropy]] = {"log": BinaryCrossEntropy, "mse":
 
 @dataclass(frozen=True)
 class Mistake:
-    """The message that a model is most wrong about, of all parts, and how strongly each loss would pull it right.
+    """The message that a model is most wrong about, and how strongly each loss would correct it.
 
     Attributes:
         text: the message.
@@ -157,8 +157,7 @@ def build_model(settings: Settings, data: Data) -> Sequential:
 
 def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
     """Train, restore the best epoch, and judge it by the test messages, which nothing before has looked at."""
-    if settings.patience is not None:
-        callbacks = [*callbacks, EarlyStopping("val_loss", settings.patience)]
+    callbacks = [*callbacks, *stopping(settings)]
     y = data.labels[:, None].astype(np.float32)
     loader = DataLoader(data.rows, y, settings.batch_size, settings.seed, data.train)
     try:
@@ -193,8 +192,6 @@ def evaluate(model: Sequential, data: Data, threshold: float | None = None, prog
     rows, labels = data.rows.take(data.test), data.labels[data.test]
     logits = model.predict(rows)
     p = probabilities(model, rows)
-    if progress is not None:
-        progress(len(labels), len(labels))
     found = _judge(labels, p, threshold)
     found |= {
         "test_average_precision": metrics.average_precision(labels, p),
@@ -218,21 +215,22 @@ def held_out(model: Sequential) -> HeldOut | str:
 
 def load_model(path: str | Path, kind: str = "spam") -> Sequential:
     """A spam filter from its file, made by the tokenizer that is used here."""
-    model = Sequential.load(path, kind)
-    bag = BagOfWords.from_config(model.meta.get("features"), str(path))
-    fix = "train it again"
+    return learning.load_model(path, kind, _check)
+
+
+def _check(model: Sequential) -> None:
+    bag = BagOfWords.from_config(model.meta.get("features"), "the model")
     if not (len(model.layers) == 1 and isinstance(model.layers[0], layers.Linear) and model.output_shape == (1,)):
-        raise InputError("its layers are not those of a spam filter", where=str(path), fix=fix)
+        raise InputError("its layers are not those of a spam filter")
     if model.input_shape != (bag.columns,):
-        raise InputError("its vocabulary does not fit its weights", where=str(path), fix=fix)
+        raise InputError("its vocabulary does not fit its weights")
     for name in ("threshold", "prior"):
         value = model.meta.get(name)
         if not isinstance(value, float) or not 0 <= value <= 1:
-            raise InputError(f"its {name} is no probability", where=str(path), fix=fix)
+            raise InputError(f"its {name} is no probability")
     data = model.meta.get("data")
     if not isinstance(data, dict) or not isinstance(data.get("sha256"), str):
-        raise InputError("it does not say what it was trained on", where=str(path), fix=fix)
-    return model
+        raise InputError("it does not say what it was trained on")
 
 
 def probabilities(model: Sequential, rows: SparseRows) -> np.ndarray:
@@ -264,7 +262,7 @@ def _judge(labels: np.ndarray, p: np.ndarray, threshold: float, part: str = "tes
 
 
 def _cross_validate(settings: Settings, data: Data) -> dict[str, float]:
-    """Figures of all messages together, each judged by a model that was trained on the other parts without it."""
+    """The figures over all messages, each judged by a model that was trained on the other folds."""
     y, p = data.labels[:, None].astype(np.float32), np.empty(len(data.labels))
     for rest, test in folds_of(data, settings.folds, settings.seed):
         bag = bag_for(settings).fit([data.texts[number] for number in rest])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brainbox_cli.pictures import classifier
+from brainbox_cli.pictures import classifier, panels
 from tests.cli.shell import brainbox
 
 HOSTILE = ["$x^2$", r"\frac{", "a_b^c", "日本", "😀", "\u202eabc", "x" * 10_000, "$", "<b>", "9\x1b[31m"]
@@ -43,13 +43,13 @@ def test_names_of_classes_are_drawn_as_they_are(tmp_path):
         confusion=np.ones((10, 10), int),
         probabilities=np.eye(10)[np.zeros(20, int)],
     )
-    written = classifier.draw_classifier(tmp_path, model, data, result)
+    written = classifier.draw(tmp_path, model, data, result)
     assert set(written) == {"loss", "confusion", "filters", "mistakes"}
     shown = texts(classifier.mistakes(result.probabilities, data.test_images, data.test_labels, [*HOSTILE[:9], "9"]))
     assert any(r"\frac{ read as $x^2$" in text for text in shown)
     assert not any(
         text.get_parse_math()
-        for axes in classifier.confusion_matrix(np.eye(2), ["$a$", "$b$"]).axes
+        for axes in panels.confusion_matrix(np.eye(2), ["$a$", "$b$"]).axes
         for text in axes.get_xticklabels()
     )
 
@@ -71,10 +71,3 @@ def test_no_display_no_home_and_another_backend_make_no_difference(words, pictur
     done = brainbox(*words, cwd=tmp_path, MPLBACKEND="TkAgg", DISPLAY="", **nowhere)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / picture).exists()
-
-
-def test_no_accuracy_is_drawn_above_all_right():
-    history = [{"epoch": n, "train_loss": 1 / n, "val_loss": 1 / n, "val_accuracy": 1.0} for n in (1, 2)]
-    assert classifier.loss_curve(history, 2).axes[1].get_ylim()[1] == 1
-    history = [{**row, "val_accuracy": 0.5 + row["epoch"] / 10} for row in history]
-    assert 0.7 < classifier.loss_curve(history, 2).axes[1].get_ylim()[1] < 0.8

@@ -13,9 +13,9 @@ from brainbox_core.tables import csv_rows
 from brainbox_core.tables.csv_rows import CsvRows
 
 
-def blocks(text, fast=True, **options):
+def blocks(text, fast=True):
     """All blocks; the first is read exactly, as `read_table` does."""
-    rows = CsvRows(io.StringIO(text, newline=""), "t.csv", **options)
+    rows = CsvRows(io.StringIO(text, newline=""), "t.csv")
     found, block = [], rows.block()
     while block is not None:
         found.append(block)
@@ -23,8 +23,8 @@ def blocks(text, fast=True, **options):
     return rows, found
 
 
-def cells(text, **options):
-    rows, found = blocks(text, fast=False, **options)
+def cells(text):
+    rows, found = blocks(text, fast=False)
     return rows, [row for block in found for row in block.cells], [int(n) for block in found for n in block.lines]
 
 
@@ -78,11 +78,6 @@ def test_quotes_hold_delimiters_line_ends_and_quotes():
     _, rows, lines = cells('a,b\n"x, ""y""\nz",2\n3,"4"\n')
     assert rows == [["a", "b"], ['x, "y"\nz', "2"], ["3", "4"]]
     assert lines == [1, 2, 4]
-
-
-def test_without_quoting_a_quote_is_a_character():
-    rows = cells('ham\t"Never ends\nspam\t5" off\n', quoting=False)[1]
-    assert rows == [["ham", '"Never ends'], ["spam", '5" off']]
 
 
 def test_blank_lines_are_counted_where_rows_follow():
@@ -192,10 +187,10 @@ def test_a_quote_open_at_the_end_of_a_block_is_read_to_its_end(small_blocks):
     assert len(outcome(text, fast=True)[0]) == 91
 
 
-def outcome(text, fast, **options):
+def outcome(text, fast):
     """Rows as numbers where they are numbers, line numbers and errors: all that the two readers must agree on."""
     try:
-        rows, found = blocks(text, fast, **options)
+        rows, found = blocks(text, fast)
     except InputError as error:
         return str(error)
     numbers = []
@@ -220,17 +215,13 @@ PIECES += ["1e999", "x", ".", "-", "0x1", "\x0c", "\x1c", ";", "٣", "\xa0", '"1
 
 
 @settings(max_examples=300, deadline=None)
-@given(
-    st.lists(st.sampled_from(PIECES), max_size=30).map("".join),
-    st.integers(1, 40),
-    st.booleans(),
-)
-def test_fast_and_exact_agree_on_anything(text, block, quoting):
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join), st.integers(1, 40))
+def test_fast_and_exact_agree_on_anything(text, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_rows, "SAMPLE", 4)
         patch.setattr(csv_rows, "BLOCK", block)
         text = "7,8\n9,1\n" + text
-        assert outcome(text, fast=True, quoting=quoting) == outcome(text, fast=False, quoting=quoting)
+        assert outcome(text, fast=True) == outcome(text, fast=False)
 
 
 @settings(max_examples=100, deadline=None)

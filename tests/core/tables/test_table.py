@@ -392,14 +392,6 @@ def test_california_houses():
     assert [name for name in table.names if table.is_text(name)] == ["ocean_proximity"]
 
 
-def test_the_sms_collection_without_quoting():
-    path = real_data("sms-spam/SMSSpamCollection")
-    table = read_table(path, header=False, quoting=False, text=True)
-    assert (table.rows, table.texts("column_1").count("spam"), len(table.names)) == (5574, 747, 2)
-    lines = path.read_text(encoding="utf-8").split("\n")
-    assert table.texts("column_2") == [line.split("\t", 1)[1] for line in lines if line]
-
-
 def test_the_sample_of_credit_cards():
     table = read_table(real_data("creditcard/creditcard_sample.csv"))
     assert (table.rows, table.numbers("Class").sum()) == (1722, 492)

@@ -83,7 +83,10 @@ def test_progress_is_told(tmp_path):
 
 
 def test_the_sms_collection_as_it_is_published():
-    found = read_messages(real_data("sms-spam/SMSSpamCollection"))
+    path = real_data("sms-spam/SMSSpamCollection")
+    found = read_messages(path)
+    lines = path.read_text(encoding="utf-8").split("\n")
+    assert found.texts == [line.split("\t", 1)[1] for line in lines if line]
     assert (len(found.texts), int(found.labels.sum()), found.notes) == (5574, 747, ())
     assert sum('"' in text for text in found.texts) == 145
     assert found.sha256 == "7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d"

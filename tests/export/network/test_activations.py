@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 import braininabox as bb
 from brainbox_core.export import build
-from brainbox_core.export.header import Vectors
+from brainbox_core.export.header import Vectors, write
 from brainbox_core.export.network import reference
 from brainbox_core.export.network.activations import ACTIVATIONS, Activation
 from brainbox_core.export.network.kernels import FloatKernels, IntKernels
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.quantize import Rescale, quantize
-from brainbox_core.export.network.source import header
+from brainbox_core.export.network.source import page
 from brainbox_core.model.ranges import activation_ranges
 from tests.export.chains import built
 from tests.export.compiling import STRICT, compiled, inputs, tool
@@ -64,7 +64,7 @@ def test_leaky_relu_agrees_in_every_bit(tmp_path, chain, name):
     cc, flags = BUILDS[name]
     X = inputs(model, 32)
     for kernels, outputs in drafts(model, X):
-        text = header("net", model, kernels, Vectors(X[:1], outputs[:1]), "no")
+        text = write(page(model, kernels, Vectors(X[:1], outputs[:1])), "no")
         found = compiled(tmp_path, text, X, outputs, *flags, cc=cc)
         np.testing.assert_array_equal(found, outputs)
 

@@ -11,6 +11,7 @@ from brainbox_core.export import verify
 from brainbox_core.export.network.kernels import FloatKernels
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.reference import run, taking_bytes
+from brainbox_core.export.programs import NETWORK
 from tests.export.chains import built, models, reader
 from tests.export.compiling import STRICT, computed, float_header, inputs, tool
 
@@ -81,7 +82,7 @@ def test_without_the_guard_fused_multiplications_change_bits(tmp_path):
     assert guard in text
     for header, code in ((text, 0), (text.replace(guard, ""), 2)):  # 2: its own test fails
         (tmp_path / "net.h").write_text(header)
-        (tmp_path / "driver.c").write_text(verify.driver("net"))
+        (tmp_path / "driver.c").write_text(NETWORK.filled("driver", "net", "net.h"))
         flags = ("-O2", "-std=gnu11", "-march=haswell")
         subprocess.run([tool("gcc"), *flags, "driver.c", "-o", "driver"], cwd=tmp_path, check=True)
         assert subprocess.run([tmp_path / "driver"], stdin=subprocess.DEVNULL, check=False).returncode == code
@@ -106,7 +107,9 @@ def test_wild_inputs_are_computed_with_and_nothing_else_happens(tmp_path, make):
     text, _ = float_header(model, X[7:])
     flags = ("-O1", "-g", "-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all", *STRICT)
     (tmp_path / "net.h").write_text(text)
-    driver = re.sub(r"#if .*?#endif\n", "", verify.driver("net"), flags=re.S)  # no number is the largest among NaNs
+    driver = re.sub(
+        r"#if .*?#endif\n", "", NETWORK.filled("driver", "net", "net.h"), flags=re.S
+    )  # no number is the largest among NaNs
     (tmp_path / "driver.c").write_text(driver)
     subprocess.run([tool("gcc"), *flags, "driver.c", "-o", "driver"], cwd=tmp_path, check=True)
     done = subprocess.run([tmp_path / "driver"], input=X.tobytes(), capture_output=True, check=False)
@@ -138,7 +141,7 @@ def test_it_needs_nothing_but_memcpy_and_memset(tmp_path):
         text, _ = float_header(make(), inputs(make(), 1))
         assert set(re.findall(r"#include (\S+)", text)) == {"<stddef.h>", "<stdint.h>"}
         (tmp_path / "net.h").write_text(text)
-        (tmp_path / "unit.c").write_text(verify.unit("net"))
+        (tmp_path / "unit.c").write_text(NETWORK.filled("unit", "net", "net.h"))
         subprocess.run([tool("gcc"), *STRICT, "-O2", "-c", "unit.c"], cwd=tmp_path, check=True)
         listing = subprocess.run([tool("nm"), "-u", "unit.o"], cwd=tmp_path, capture_output=True, check=True).stdout
         assert {word.decode() for word in listing.split() if word != b"U"} <= {"memcpy", "memset"}

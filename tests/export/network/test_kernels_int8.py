@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 import braininabox as bb
 from brainbox_core.errors import InputError
 from brainbox_core.export import board, verify
-from brainbox_core.export.header import Vectors
+from brainbox_core.export.draft import OPTIMIZE
+from brainbox_core.export.header import Vectors, write
 from brainbox_core.export.network.kernels import IntKernels
 from brainbox_core.export.network.lower import lower
-from brainbox_core.export.network.memory import OPTIMIZE, Place, Plan
+from brainbox_core.export.network.memory import Place, Plan
 from brainbox_core.export.network.quantize import quantize
 from brainbox_core.export.network.reference import run
-from brainbox_core.export.network.source import header, stack
+from brainbox_core.export.network.source import page, stack
+from brainbox_core.export.programs import NETWORK
 from brainbox_core.model.ranges import activation_ranges
 from tests.export.chains import built, models, reader
 from tests.export.compiling import STRICT, inputs, tool
@@ -71,7 +73,7 @@ def kernels_of(model: bb.Sequential, **changes: str) -> IntKernels:
 def text_of(model: bb.Sequential, kernels: IntKernels, X: np.ndarray) -> tuple[str, np.ndarray]:
     """The header, carrying the first input, and what the reference makes of all inputs."""
     outputs = run(kernels.integers, X).reshape(len(X), -1)
-    return header(kernels.name, model, kernels, Vectors(X[:1], outputs[:1]), "no", kernels.weights), outputs
+    return write(page(model, kernels, Vectors(X[:1], outputs[:1])), "no"), outputs
 
 
 def hard(model: bb.Sequential, n: int = 24) -> np.ndarray:
@@ -87,7 +89,7 @@ def hard(model: bb.Sequential, n: int = 24) -> np.ndarray:
 def computed(folder: Path, text: str, X: np.ndarray, columns: int, *flags: str, cc: str = "gcc") -> np.ndarray:
     source = "driver.cpp" if cc.endswith("++") else "driver.c"
     (folder / "net.h").write_text(text)
-    (folder / source).write_text(verify.driver("net"))
+    (folder / source).write_text(NETWORK.filled("driver", "net", "net.h"))
     subprocess.run([tool(cc), *flags, source, "-o", "driver"], cwd=folder, check=True)
     done = subprocess.run([folder / "driver"], input=X.tobytes(), capture_output=True, check=False)
     assert done.returncode == 0 and done.stderr == b"", done.stderr.decode()
@@ -187,7 +189,7 @@ def test_a_header_is_what_a_header_should_be(tmp_path):
         defined += re.findall(r"#define (\w+)", code)
         assert len(defined) > 10 and all(name.lower().startswith("net_") for name in defined), defined
         (tmp_path / "net.h").write_text(text)
-        (tmp_path / "unit.c").write_text(verify.unit("net"))
+        (tmp_path / "unit.c").write_text(NETWORK.filled("unit", "net", "net.h"))
         subprocess.run([tool("gcc"), *STRICT, "-O2", "-c", "unit.c"], cwd=tmp_path, check=True)
         listing = subprocess.run([tool("nm"), "-u", "unit.o"], cwd=tmp_path, capture_output=True, check=True).stdout
         assert {word.decode() for word in listing.split() if word != b"U"} <= {"memcpy", "memset"}

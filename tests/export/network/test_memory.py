@@ -10,6 +10,7 @@ from hypothesis import given, settings
 
 import braininabox as bb
 from brainbox_core.errors import UsageError
+from brainbox_core.export.draft import Choices
 from brainbox_core.export.network import memory
 from brainbox_core.export.network.lower import Program, lower
 from brainbox_core.export.network.memory import Place, plan, prove, schedule
@@ -100,5 +101,5 @@ def test_the_replay_finds_what_is_wrong(name):
 
 
 def test_a_wrong_optimize_is_refused():
-    with pytest.raises(UsageError, match="optimize: expected ram, speed, size, got 'fast'"):
-        plan(cnn(), 1, "fast")
+    with pytest.raises(UsageError, match="optimize: expected ram or speed or size, got 'fast'"):
+        Choices(optimize="fast")

@@ -140,7 +140,7 @@ def compare(folder, draft, X: np.ndarray, compiler: str, file: str, *flags: str)
     """Compile a draft's driver and compare every bit."""
     wanted = draft.run(X)
     (folder / "net.h").write_text(write(draft.page(Vectors(X[7:9], wanted[7:9])), "no"))
-    (folder / file).write_text(verify.driver("net", draft.programs))
+    (folder / file).write_text(draft.programs.filled("driver", "net", "net.h"))
     subprocess.run([tool(compiler), *flags, file, "-o", "t"], cwd=folder, check=True)
     done = subprocess.run([folder / "t"], input=X.tobytes(), capture_output=True, check=False)
     assert done.returncode == 0 and done.stderr == b"", done.stderr.decode()

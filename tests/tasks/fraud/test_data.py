@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from brainbox_core.errors import InputError, UsageError
+from brainbox_core.files.reading import standard_input
 from brainbox_core.tables.features import FeatureEncoder
 from brainbox_core.tables.table import table_of
+from brainbox_core.tasks.contract import no_pipe
 from brainbox_core.tasks.fraud import train as fraud
 from brainbox_core.tasks.fraud.data import DAY, UNIT, derived, redivided
 from tests import memory
@@ -18,8 +20,8 @@ from tests.core.tables.creditcard import write_creditcard
 from tests.tasks.fraud.transactions import write_transactions
 
 
-def load(path, **changes):
-    return fraud.load_data(fraud.Settings(data=str(path), **changes))
+def load(path, pipe=no_pipe, **changes):
+    return fraud.load_data(fraud.Settings(data=str(path), **changes), pipe=pipe)
 
 
 def test_quoted_classes_and_headers_are_read(tmp_path):
@@ -166,9 +168,11 @@ def test_duplicates_across_the_parts_are_counted_and_told(tmp_path):
 def test_standard_input_is_a_table_too(tmp_path, monkeypatch):
     content = write_transactions(tmp_path / "x.csv").read_bytes()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-    assert load("-").name == "-"
+    assert load("-", standard_input).name == "-"
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(InputError, match="standard input is closed"):
+        load("-", standard_input)
+    with pytest.raises(UsageError, match="no stream was given that a table could come from"):
         load("-")
 
 

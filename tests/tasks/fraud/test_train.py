@@ -12,6 +12,7 @@ from brainbox_core import metrics
 from brainbox_core.data import DataLoader
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
 from brainbox_core.exact.bfloat16 import rounded
+from brainbox_core.files.reading import standard_input
 from brainbox_core.layers import Linear
 from brainbox_core.model import training
 from brainbox_core.model.callbacks import Callback
@@ -19,13 +20,12 @@ from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tables.table import read_table, table_of
 from brainbox_core.tasks.fraud import train as fraud
-from brainbox_core.tasks.fraud.folds import cross_validate
 from tests.tasks.fraud.transactions import write_transactions
 
 
 def learn(path, **changes):
     settings = fraud.Settings.suited(data=str(path), **{"epochs": 15, **changes})
-    data = fraud.load_data(settings)
+    data = fraud.load_data(settings, pipe=standard_input)
     model = fraud.build_model(settings, data)
     return settings, data, model, fraud.train(model, settings, data)
 
@@ -202,9 +202,9 @@ def test_another_standard_input_is_another_table(path, tmp_path, monkeypatch):
     pipe(path.read_bytes())
     _, data, model, _ = learn("-", epochs=1)
     pipe(path.read_bytes())
-    assert (fraud.load_test_data(model, "-").parts.test == data.parts.test).all()
+    assert (fraud.load_test_data(model, "-", pipe=standard_input).parts.test == data.parts.test).all()
     pipe(write_transactions(tmp_path / "other.csv", rows=300).read_bytes())
-    assert fraud.load_test_data(model, "-").counts["test"] == 300
+    assert fraud.load_test_data(model, "-", pipe=standard_input).counts["test"] == 300
 
 
 def test_a_copy_of_its_table_is_the_same_table_and_another_is_used_whole(path, trained, tmp_path):
@@ -344,7 +344,7 @@ def _kept(model, folder):
 # cross-validation
 
 
-def test_every_row_is_judged_once_by_a_model_that_never_saw_it(path):
+def test_every_row_is_judged_once_by_a_model_that_never_saw_it(path, monkeypatch):
     settings = fraud.Settings(data=str(path), split="stratified", folds=5)
     data = fraud.load_data(settings)
     judged = []
@@ -356,7 +356,8 @@ def test_every_row_is_judged_once_by_a_model_that_never_saw_it(path):
         judged.extend(test)
         return part.labels[test].astype(float)
 
-    folds = cross_validate(settings, data, perfect)
+    monkeypatch.setattr(fraud, "_fold", perfect)
+    folds = fraud.cross_validate(settings, data)
     assert sorted(judged) == list(range(600))
     assert folds.average_precision == (1.0,) * 5 and folds.precision == 1.0
 
@@ -372,4 +373,4 @@ def test_cross_validation_beside_a_training_changes_nothing_of_it(path):
 def test_more_folds_than_the_frauds_allow_are_refused(path):
     settings = fraud.Settings(data=str(path), split="stratified", folds=21)
     with pytest.raises(UsageError, match="60 frauds are too few: expected at most 20"):
-        cross_validate(settings, fraud.load_data(settings), lambda settings, data: None)
+        fraud.cross_validate(settings, fraud.load_data(settings))

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from brainbox_cli.commands.descent.gif import draw_gif
+from brainbox_cli.commands.descent.ground import box, moments
 from brainbox_cli.commands.descent.picture import draw, open_window
-from brainbox_cli.commands.descent.view import HEIGHT, WIDTH, box, moments, play
+from brainbox_cli.commands.descent.view import HEIGHT, WIDTH, play
 from brainbox_cli.parsers import as_typed
 from brainbox_core.errors import UsageError
 from brainbox_core.screen.screen import Screen
