@@ -5,6 +5,9 @@
 `ham_templates.txt` and `spam_templates.txt` hold our own sentences with choices in them; a random writer picks, joins
 and types: in short forms, without apostrophes, with slips of the finger, in capitals. Nothing was taken from anybody's
 messages.
+
+The sentences are dealt out into blocks, and no message joins those of two. The file has block after block, so that who
+learns from some blocks and is judged by others is judged by sentences that it has never seen.
 """
 
 from __future__ import annotations
@@ -21,9 +24,11 @@ sys.path.insert(0, str(HERE.parent))  # so that the program runs from any folder
 
 from brainbox_core.files.writing import atomic_write  # noqa: E402
 from brainbox_core.rng import stream  # noqa: E402
+from brainbox_core.text.tokens import tokenize  # noqa: E402
 
 SEED = 0
 HAM, SPAM = 3400, 1200  # messages
+BLOCKS = 20
 MOST = 300  # characters of one
 
 # How people shorten words when they write with their thumbs; each writer knows some of these.
@@ -148,17 +153,28 @@ def spam(sentences: list[str], lists: dict[str, list[str]], rng: np.random.Gener
 
 
 def messages(seed: int = SEED) -> list[tuple[str, str]]:
-    """All messages with their labels, each text once, shuffled."""
+    """All messages with their labels, each text once, block after block; shuffled within a block."""
     made: dict[str, str] = {}
+    known: set[tuple[str, ...]] = set()  # words and marks: who splits messages drops those that repeat an earlier one's
+    blocks: list[list[str]] = [[] for _ in range(BLOCKS)]
     for label, count, write in (("ham", HAM, ham), ("spam", SPAM, spam)):
         sentences, lists = read_templates(HERE / f"{label}_templates.txt")
         rng = stream(seed, "messages", label)
-        wanted = len(made) + count
-        while len(made) < wanted:
-            made.setdefault(write(sentences, lists, rng)[:MOST].strip(), label)
-    order = stream(seed, "messages", "order").permutation(len(made))
-    rows = list(made.items())
-    return [(rows[index][1], rows[index][0]) for index in order]
+        dealt = stream(seed, "messages", label, "blocks").permutation(len(sentences)).tolist()
+        for number, block in enumerate(blocks):
+            own = [sentences[place] for place in sorted(dealt[number::BLOCKS])]
+            wanted = len(block) + count // BLOCKS
+            while len(block) < wanted:
+                text = write(own, lists, rng)[:MOST].strip()
+                if (words := tuple(tokenize(text))) not in known:
+                    known.add(words)
+                    made[text] = label
+                    block.append(text)
+    rows = []
+    for number, block in enumerate(blocks):
+        order = stream(seed, "messages", "order", number).permutation(len(block))
+        rows += [(made[block[place]], block[place]) for place in order.tolist()]
+    return rows
 
 
 def main() -> None:

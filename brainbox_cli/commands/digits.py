@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from brainbox_cli import options, parsers
+from brainbox_cli.frame.refused import Refused
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer
 from brainbox_core.errors import InputError, UsageError
@@ -106,8 +107,8 @@ def _predict(
     more_images: list[str] | None,
     top: int,
     show: bool,
-) -> Iterator[Answer]:
-    """Read every picture before the first answer, so that a bad one leaves no half of an output."""
+) -> Iterator[Answer | Refused]:
+    """Read every picture before the first answer; those that cannot be read are refused in their places."""
     import numpy as np
 
     from brainbox_core.images.digit import as_text
@@ -116,14 +117,24 @@ def _predict(
     if not names:
         raise UsageError("no picture was given", fix="name a picture, or - to read one from standard input")
     with reporter.working("reading pictures") as progress:
-        digits = []
+        found: list[np.ndarray | InputError] = []
         for name in names:
-            digit, notes = _load(name)
-            digits.append(digit)
-            for note in notes:
-                reporter.note(f"{printable(name)}: {note}")
-            progress(len(digits), len(names))
-    for name, digit, prediction in zip(names, digits, task.predict(model, np.stack(digits), top=top), strict=True):
+            try:
+                digit, notes = _load(name)
+            except InputError as error:
+                found.append(error)
+            else:
+                found.append(digit)
+                for note in notes:
+                    reporter.note(f"{printable(name)}: {note}")
+            progress(len(found), len(names))
+    digits = [digit for digit in found if not isinstance(digit, InputError)]
+    predictions = iter(task.predict(model, np.stack(digits), top=top) if digits else ())
+    for name, seen in zip(names, found, strict=True):
+        if isinstance(seen, InputError):
+            yield Refused(name, seen)
+            continue
+        prediction = next(predictions)
         others = "".join(f", {label} ({share:.1%})" for label, share in prediction.top[1:])
         yield Answer(
             text=[
@@ -140,7 +151,7 @@ def _predict(
                 "probability": prediction.probability,
                 "top": [{"label": str(label), "probability": share} for label, share in prediction.top],
             },
-            below=tuple(as_text(digit, reporter.beside.unicode).splitlines()) if show else (),
+            below=tuple(as_text(seen, reporter.beside.unicode).splitlines()) if show else (),
         )
 
 

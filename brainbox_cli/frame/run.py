@@ -15,6 +15,7 @@ from brainbox_cli import parsers
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.command import spelled
 from brainbox_cli.frame.gate import Gate, shown
+from brainbox_cli.frame.refused import Refused
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.run_folder import (
     METRICS,
@@ -188,11 +189,17 @@ def _reproduce(trainer: Trainer, settings: Settings) -> str:
 
 
 def predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
-    """Answer for each input: in words for people, in columns for programs."""
+    """Answer for each input: in words for people, in columns for programs. What cannot be read does not stop it."""
     task, model = _load_model(trainer, reporter, values.pop("model"))
     records = []
+    code = ExitCode.OK
     reporter.document.set(model=model_record(model), seed=model.seed)
     for answer in trainer.predict(reporter, task, model, **values):
+        if isinstance(answer, Refused):
+            code = reporter.fail(answer.error)
+            if reporter.json:
+                records.append({"input": answer.input, "error": reporter.document.fields["error"]})
+            continue
         if reporter.json:  # who pipes millions of inputs through wants no memory of them
             records.append(answer.record)
         if reporter.tabs:
@@ -202,7 +209,7 @@ def predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str])
         for line in answer.below:
             reporter.beside.print(line)
     reporter.document.set(result={"predictions": records})
-    return ExitCode.OK
+    return code
 
 
 def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:

@@ -51,8 +51,8 @@ class Trainer(Generic[S, D, R]):
         choices: the option for each field of the settings that can be chosen, in the order of the help.
         metric: the main figure of its results.
         headline: the network and the data in a few words each, from the settings alone.
-        predict: from the reporter, the task, a model and the verb's options to the answers, each an `Answer`; those of
-            the verb `sample` are pieces of text.
+        predict: from the reporter, the task, a model and the verb's options to the answers, each an `Answer` or
+            a `Refused`; those of the verb `sample` are pieces of text.
         predict_choices: the options of that verb.
         evaluate_choices: the options that are handed on to the task's `evaluate`.
         show: prints what stands beside the main figure; gets the reporter, the verb, the result and the data.

@@ -11,9 +11,11 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 from brainbox_core.errors import InputError
+from brainbox_core.images.shapes import components, extent, require_one_shape, without_rules
 
 WORKING_SIZE = 400  # pixels on the longer side; a photo is reduced to this before anything else
 LEAST_CONTRAST = 30  # gray levels of 255 between ink and background
+FAINT_CONTRAST = 18  # the same for one connected line on even paper
 SIZE, BOX = 28, 20
 UNICODE_SHADES, ASCII_SHADES = " ░▒▓█", " .+#@"
 
@@ -31,7 +33,7 @@ def digit_from_image(image: Image.Image) -> tuple[np.ndarray, list[str]]:
         The digit, uint8 (28, 28), background 0 and ink up to 255; and notes on what was done, for the user.
 
     Raises:
-        InputError: nothing in the picture stands out from its background.
+        InputError: nothing in the picture stands out from its background, or two shapes do.
 
     Example:
         >>> from PIL import ImageDraw
@@ -45,7 +47,10 @@ def digit_from_image(image: Image.Image) -> tuple[np.ndarray, list[str]]:
         image = image.reduce(factor)
     notes: list[str] = []
     ink = _strength(_difference(image, notes), notes)
-    ink = _cropped(_without_specks(ink, notes))
+    ink = without_rules(_without_specks(ink, notes), _faintest(ink), notes)
+    ink = _without_specks(ink, [])  # what is tiny beside a frame may be a digit, and beside that a speck
+    require_one_shape(_parts(ink))
+    ink = _cropped(ink)
     return _centred(_scaled(ink, notes)), notes
 
 
@@ -93,7 +98,7 @@ def _without_alpha(pixels: np.ndarray, notes: list[str]) -> np.ndarray:
         return pixels
     if solid.any():
         # A card with transparent corners has ink of its own.
-        box, opaque = _extent(solid), pixels[solid]
+        box, opaque = extent(solid), pixels[solid]
         if solid[box].mean() > 0.7 and np.ptp(opaque, axis=0).max() > 4 * LEAST_CONTRAST:
             weight = alpha[box] / 255
             return pixels[box] * weight + np.median(opaque, axis=0) * (1 - weight)
@@ -108,10 +113,21 @@ def _background(pixels: np.ndarray) -> np.ndarray:
     corners = pixels[np.logical_and.outer(y, x)]
     colour = np.median(corners, axis=0)
     distance = np.abs(corners - colour).max(axis=1)
+    if max(pixels.shape[:2]) <= 2 * SIZE and (distance <= 4).mean() <= 0.75:  # a tight crop has ink in its corners
+        return np.broadcast_to(_commoner(pixels), pixels.shape)
     # Ink in a corner differs from the rest a lot, a shadow a little.
     if (distance <= 4).mean() > 0.5 and ((distance > 4) & (distance < 100)).mean() < 0.2:
         return np.broadcast_to(colour, pixels.shape)
     return _paper(pixels)
+
+
+def _commoner(pixels: np.ndarray) -> np.ndarray:
+    """The colour of the lighter or the darker pixels, whichever are more, without the soft edges between them."""
+    gray = pixels.sum(axis=2)
+    middle = (gray.min() + gray.max()) / 2
+    more = gray <= middle if (gray <= middle).mean() > 0.5 else gray > middle
+    far = np.abs(gray - middle)
+    return np.median(pixels[more & (far >= np.median(far[more]))], axis=0)
 
 
 def _paper(pixels: np.ndarray) -> np.ndarray:
@@ -150,7 +166,7 @@ def _sheet(distance: np.ndarray) -> tuple[slice, slice] | None:
     solid = distance > 2 * LEAST_CONTRAST
     if solid.mean() < 0.4:
         return None
-    box = _extent(solid)
+    box = extent(solid)
     if solid[box].mean() < 0.75 or solid[box].shape == solid.shape or min(solid[box].shape) < 0.6 * min(solid.shape):
         return None
     trim = round(0.04 * min(solid[box].shape))  # the edge of the sheet is no ink
@@ -167,10 +183,14 @@ def _strength(difference: np.ndarray, notes: list[str]) -> np.ndarray:
         raise _blank()
     colour = difference[distance > strongest / 2].mean(axis=0)
     ink = difference @ (colour / max(1.0, float(np.linalg.norm(colour))))
-    strong, weak = ink[ink > strongest / 2], ink[ink <= strongest / 2]
-    level = float(np.percentile(strong, 90)) if strong.size else 0.0
+    strong = ink > strongest / 2
+    level = float(np.percentile(ink[strong], 90)) if strong.any() else 0.0
+    is_line = strong.any() and _is_a_line(strong)
+    # In a tight crop half of the paper is the soft edge of the line, which is no noise.
+    weak = ink[~_grown(strong, 1)] if is_line and max(ink.shape) <= 2 * SIZE else ink[~strong]
     noise = 1.4826 * float(np.median(np.abs(weak))) if weak.size else 0.0
-    if level < max(LEAST_CONTRAST, 6 * noise):
+    faint = is_line and strong.mean() < 0.4 and level > 8 * noise
+    if level < max(FAINT_CONTRAST if faint else LEAST_CONTRAST, 6 * noise):
         raise _blank()
     if colour.mean() < 0:
         notes.append("dark on light: inverted")
@@ -178,9 +198,25 @@ def _strength(difference: np.ndarray, notes: list[str]) -> np.ndarray:
     return np.clip((ink - floor) / (level - floor), 0, 1)
 
 
+def _is_a_line(strong: np.ndarray) -> bool:
+    """Whether most of the strong pixels hang together in a line that reaches far: noise and stains do not."""
+    labels, count = components(_grown(strong, max(strong.shape) // 100))
+    areas = np.bincount(labels[strong], minlength=count + 1)
+    best = int(areas.argmax())
+    box = extent(labels == best)
+    reach = max((side.stop - side.start) / length for side, length in zip(box, strong.shape, strict=True))
+    return bool(areas[best] > strong.sum() / 2 and reach > 0.15)
+
+
+def _parts(ink: np.ndarray) -> list[tuple[slice, slice]]:
+    """The boxes around the connected parts of the ink."""
+    labels, count = components(_grown(ink > _faintest(ink), max(ink.shape) // 100))
+    return [extent(labels == label) for label in range(1, count + 1)]
+
+
 def _without_specks(ink: np.ndarray, notes: list[str]) -> np.ndarray:
     """Keep the digit: drop parts that are tiny beside it, and lines that run along the border beside it."""
-    labels, count = _components(_grown(ink > _faintest(ink), max(ink.shape) // 100))
+    labels, count = components(_grown(ink > _faintest(ink), max(ink.shape) // 100))
     if count == 1:
         return ink
     areas = np.bincount(labels.ravel(), ink.ravel(), count + 1)
@@ -188,7 +224,7 @@ def _without_specks(ink: np.ndarray, notes: list[str]) -> np.ndarray:
     kept = areas >= 0.04 * areas.max()
     inside, border = np.zeros(count + 1, bool), np.zeros(count + 1, bool)
     for label in np.flatnonzero(kept):
-        sides = list(zip(_extent(labels == label), ink.shape, strict=True))
+        sides = list(zip(extent(labels == label), ink.shape, strict=True))
         touches = any(side.start == 0 or side.stop == length for side, length in sides)
         spans = [(side.stop - side.start) / length for side, length in sides]
         inside[label] = not touches and max(spans) > 0.15
@@ -201,7 +237,7 @@ def _without_specks(ink: np.ndarray, notes: list[str]) -> np.ndarray:
 
 
 def _cropped(ink: np.ndarray) -> np.ndarray:
-    return ink[_extent(ink > (0.02 if max(ink.shape) <= 2 * SIZE else _faintest(ink)))]
+    return ink[extent(ink > (0.02 if max(ink.shape) <= 2 * SIZE else _faintest(ink)))]
 
 
 def _faintest(ink: np.ndarray) -> float:
@@ -240,12 +276,6 @@ def _centred(ink: np.ndarray) -> np.ndarray:
     return picture
 
 
-def _extent(mask: np.ndarray) -> tuple[slice, slice]:
-    """The rows and columns of the smallest box around the true pixels."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-
-
 def _reduced(values: np.ndarray, factor: int) -> np.ndarray:
     return np.asarray(Image.fromarray(np.rint(values).astype(np.uint8)).reduce(factor))
 
@@ -270,34 +300,3 @@ def _stroke_width(mask: np.ndarray) -> float:
     outline = (padded[1:] != padded[:-1]).sum() + (padded[:, 1:] != padded[:, :-1]).sum()
     # A slanted edge counts 4/pi times its length along the pixel grid, on average over all directions.
     return 2 * mask.sum() / max(1, outline * np.pi / 4)
-
-
-def _components(mask: np.ndarray) -> tuple[np.ndarray, int]:
-    """Number the connected parts (eight neighbours) from 1: labels (H,W) and their count."""
-    parent: list[int] = []
-
-    def root(run: int) -> int:
-        while parent[run] != run:
-            parent[run] = run = parent[parent[run]]
-        return run
-
-    runs: list[tuple[int, int, int]] = []
-    above: list[tuple[int, int, int]] = []
-    for y, row in enumerate(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8)):
-        change = np.flatnonzero(np.diff(row))
-        here = []
-        for start, stop in zip(change[::2].tolist(), change[1::2].tolist(), strict=True):
-            run = len(parent)
-            parent.append(run)
-            here.append((start, stop, run))
-            runs.append((y, start, stop))
-            for other_start, other_stop, other in above:
-                if other_start <= stop and start <= other_stop:
-                    parent[root(other)] = root(run)
-        above = here
-    roots = [root(run) for run in range(len(parent))]
-    numbers = {first: number for number, first in enumerate(dict.fromkeys(roots), 1)}
-    labels = np.zeros(mask.shape, np.intp)
-    for (y, start, stop), first in zip(runs, roots, strict=True):
-        labels[y, start:stop] = numbers[first]
-    return labels, len(numbers)

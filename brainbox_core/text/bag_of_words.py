@@ -4,7 +4,8 @@ Features have names:
 
     free            a word of the message
     !!              a mark of it (see `text`)
-    your prize      words that follow each other, from two up to `ngrams`; marks between them do not count
+    your prize      words that follow each other, from two up to `ngrams`; marks between them do not count,
+                    nor do letters of scripts without spaces, of which each two are a word already
     ~_fre           characters of a word that follow each other, from two up to `chars`; _ is its begin and its end
     <length 5>      how many words and marks there are, by the binary digits of their number: here 16 to 31
 
@@ -24,7 +25,7 @@ import numpy as np
 from brainbox_core.errors import InputError, UsageError, whole
 from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.text import tokens as text
-from brainbox_core.text.tokens import Memory, is_word, tokenize
+from brainbox_core.text.tokens import Memory, is_together, is_word, tokenize
 
 LARGEST = 2**18  # columns; a model file holds the names of so many
 MOST_COUNTED = 2**21  # different features, about 300 MB of names while they are counted
@@ -206,7 +207,7 @@ class BagOfWords:
         """The features of words that follow each other, and of the length."""
         names = [f"<length {len(tokens).bit_length()}>"]
         if self.ngrams > 1:
-            words = [token for token in tokens if is_word(token)]
+            words = [token for token in tokens if is_word(token) and not is_together(token)]
             for size in range(2, self.ngrams + 1):
                 names += map(" ".join, zip(*(words[start:] for start in range(size)), strict=False))
         return names
@@ -215,7 +216,7 @@ class BagOfWords:
 def _names_of(token_and_chars: tuple[str, int]) -> list[str]:
     """The features of one word or mark."""
     token, chars = token_and_chars
-    if not is_word(token):
+    if not is_word(token) or is_together(token):
         return [token]
     spelled = f"_{token}_"
     sizes = range(2, chars + 1)

@@ -7,6 +7,8 @@ Cyrillic and Greek letters that look Latin become Latin, for forged words are wr
     words    runs of letters and digits, in lower case. An apostrophe inside is left out (don't: dont), and so is a dot
              or comma between two digits. A word with two or more digits gets a 0 for each: what a number says is how
              long it is. Of a word of more than 30 characters the first 30 count, and it also gives <long>.
+    letters  of Chinese, Japanese, Thai, Lao, Khmer and Burmese, which put no spaces between words: each is a word of
+             its own, and so are each two that follow each other.
     marks    runs of one and the same other character, written once or, if there are more, twice: ! !! ? .. $ :
              A word of three or more letters, all capitals, also gives <shout>. http, https, www, and a dot between a
              word and the end of an address (example.com) give <link>.
@@ -22,11 +24,37 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 LONGEST = 30  # characters of a word that count
 LINK, LONG, SHOUT = "<link>", "<long>", "<shout>"
 ADDRESS_STARTS = frozenset({"http", "https", "www"})
 ADDRESS_ENDS = frozenset({"biz", "co", "com", "eu", "gov", "info", "ly", "net", "org", "ru", "tv", "uk"})
+
+TOGETHER = (  # first and last of the letters that stand together without spaces; no digit is among them
+    (0xE01, 0xE30),  # Thai
+    (0xE32, 0xE33),
+    (0xE40, 0xE46),
+    (0xE81, 0xEB0),  # Lao
+    (0xEB2, 0xEB3),
+    (0xEBD, 0xEC6),
+    (0xEDC, 0xEDF),
+    (0x1000, 0x102A),  # Burmese
+    (0x103F, 0x103F),
+    (0x1050, 0x1081),
+    (0x1780, 0x17B3),  # Khmer
+    (0x3005, 0x3007),  # signs of repetition, and a zero
+    (0x3041, 0x3096),  # hiragana
+    (0x309D, 0x309F),
+    (0x30A1, 0x30FA),  # katakana
+    (0x30FC, 0x30FF),
+    (0x3105, 0x312F),  # bopomofo
+    (0x31A0, 0x31BF),
+    (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF),  # Chinese
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x323AF),
+)
 
 _LOOK_ALIKES = str.maketrans(
     "АВЕЅІЈКМНОРСТУХасеѕіјорхуһԁԛԝ" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧιονυ" + "‘’ʼ",  # Cyrillic, Greek, apostrophes
@@ -46,13 +74,18 @@ class _Folding(dict):
 
 
 _FOLDING = _Folding()
-_WORD = r"[^\W_]"  # a letter or a digit
+_RANGES = "".join(f"{chr(first)}-{chr(last)}" for first, last in TOGETHER)
+_LETTER = r"[^\W_]"  # or a digit
+_WORD = rf"[^\W_{_RANGES}]"
+_TOGETHER = rf"[{_RANGES}](?<=\w)"
 # No alternative gives back what it took (++), so no character is looked at more than a few times.
 _PIECE = re.compile(
     rf"{_WORD}++(?:(?:'|(?<=\d)[.,](?=\d)){_WORD}++)*+"
-    rf"|(?<={_WORD})\.(?i:{'|'.join(sorted(ADDRESS_ENDS))})(?!'?{_WORD})"
+    rf"|(?<={_LETTER})\.(?i:{'|'.join(sorted(ADDRESS_ENDS))})(?!'?{_WORD})"
     r"|([^\w\s]|_)\1*+"
+    rf"|(?:{_TOGETHER})++"
 )
+_FIRST_TOGETHER = re.compile(_TOGETHER)
 _JOINT = re.compile(r"[^\w]")
 _DIGIT = re.compile(r"\d")
 
@@ -75,6 +108,16 @@ def is_word(token: str) -> bool:
         (True, False, False)
     """
     return token[0].isalnum()
+
+
+def is_together(token: str) -> bool:
+    """Whether a token is one or two letters of a script that puts no spaces between words.
+
+    Example:
+        >>> [token for token in tokenize("Free 免费 iPhone") if is_together(token)]
+        ['免', '免费', '费']
+    """
+    return not token.isascii() and _FIRST_TOGETHER.match(token) is not None
 
 
 def fold(text: str) -> str:
@@ -121,6 +164,9 @@ def _tokens_of_piece(piece: str) -> tuple[str, ...]:
     """A word or a mark in its plain form, and the marks that it also gives."""
     if not piece[0].isalnum():
         return (LINK, *_PIECES[piece[1:]]) if piece[1:2].isalnum() else (piece[:2],)
+    if is_together(piece):
+        pairs = (piece[place : place + size] for place in range(len(piece)) for size in (1, 2))
+        return tuple(pairs)[:-1]
     word = (piece if piece.isalnum() else _JOINT.sub("", piece)).casefold()
     if not word.isalpha() and len(_DIGIT.findall(word)) >= 2:
         word = _DIGIT.sub("0", word)

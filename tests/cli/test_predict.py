@@ -67,9 +67,18 @@ def test_bad_input(words, code, told, trained, tmp_path):
     assert len(done.stderr.splitlines()) == 2
 
 
-def test_one_bad_picture_leaves_no_half_of_an_output(trained, seven):
-    done = brainbox("cnn", "predict", seven, "missing.png", cwd=trained)
-    assert (done.returncode, done.stdout) == (3, "")
+def test_a_bad_picture_does_not_stop_the_others(trained, seven, tmp_path):
+    Image.new("L", (50, 50), "white").save(tmp_path / "blank.png")
+    words = "cnn", "predict", seven, "missing.png", str(tmp_path / "blank.png"), seven
+    done = brainbox(*words, cwd=trained)
+    rows = done.stdout.splitlines()
+    assert (done.returncode, len(rows)) == (3, 2) and rows[0] == rows[1] and "seven.png" in rows[0]
+    assert done.stderr.count("error: ") == done.stderr.count("hint: ") == 2
+    fields = document(brainbox(*words, "--json", cwd=trained).stdout)
+    found = fields["result"]["predictions"]
+    assert ["error" in one for one in found] == [False, True, True, False]
+    assert (fields["status"], fields["exit_code"], found[2]["error"]["kind"]) == ("error", 3, "input")
+    assert "the picture is blank" in found[2]["error"]["message"]
 
 
 def test_no_model_yet_is_told_with_the_command_that_makes_one(seven, tmp_path):

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.fraud.view import CLASSES, show
+from brainbox_cli.frame.refused import Refused
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer
 from brainbox_cli.frame.verbs import verbs
 from brainbox_cli.options import DATA, TRAINING, argument, changed, option
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable
 from brainbox_core.files.writing import atomic_write
 from brainbox_core.tasks.fraud.settings import (
@@ -33,8 +34,9 @@ from brainbox_core.tasks.fraud.settings import (
 
 if TYPE_CHECKING:
     from brainbox_core.model.sequential import Sequential
+    from brainbox_core.tables.table import Table
     from brainbox_core.tasks.fraud.data import Data
-    from brainbox_core.tasks.fraud.train import Result
+    from brainbox_core.tasks.fraud.train import Result, Scores
 
 EXAMPLE, EXAMPLES = "example.csv", 12
 FEW = 20  # transactions that are all shown to people; of more only those that are called frauds
@@ -100,44 +102,69 @@ def _headline(settings: Settings) -> list[str]:
 
 def _predict(
     reporter: Reporter, task: ModuleType, model: Sequential, words: list[str] | None, tables: list[str] | None
-) -> Iterator[Answer]:
-    """Score every table before the first answer, so that a bad one leaves no half of an output."""
-    from brainbox_cli.commands.fraud.input import transactions
-
+) -> Iterator[Answer | Refused]:
+    """Score every table before the first answer; tables and rows that cannot be read are refused in their places."""
     sources = [*(words or ()), *(tables or ())]
     if not sources:
         fix = "name a CSV file, - for standard input, or type one: Amount=5000,V1=-2.3"
         raise UsageError("no transaction was given", fix=fix)
-    found = []
     with reporter.working("scoring"):
-        for source in sources:
-            table, lacking = transactions(task.inputs(model), source)
-            if lacking:
-                shown = ", ".join(printable(name, 40) for name in lacking)
-                reporter.warn(f"not given, so taken as usual (the median of the training rows): {shown}")
-            if table.rows == 1:
-                for remark in task.outside(model, table):
-                    reporter.warn(remark)
-            found.append((source, table, task.predict(model, table, lacking)))
-    for source, table, scores in found:
-        answers = zip(table.lines.tolist(), scores.probabilities.tolist(), scores.frauds.tolist(), strict=True)
-        count_shown = 0
-        for line, share, fraud in answers:
-            place = "" if table.rows == len(sources) == 1 else f"{source} line {line}: "
-            show_it = table.rows <= FEW or (fraud and count_shown < MOST)
-            count_shown += show_it
-            verdict = (CLASSES[fraud], "bold red" if fraud else "bold green")
-            yield Answer(
-                text=[place, verdict, f" (probability of fraud {share:.1%})"] if show_it else [],
-                cells=[source, str(line), CLASSES[fraud], f"{share:.6f}"],
-                record={"input": source, "line": line, "label": CLASSES[fraud], "probability": share},
-            )
-        if table.rows > 1:
-            count = int(scores.frauds.sum())
+        found = [(source, _score(reporter, task, model, source)) for source in sources]
+    for source, parts in found:
+        total = sum(table.rows for table, _ in parts)
+        count = count_shown = 0
+        for table, scores in parts:
+            if isinstance(scores, InputError):
+                yield Refused(source, scores)
+                continue
+            answers = zip(table.lines.tolist(), scores.probabilities.tolist(), scores.frauds.tolist(), strict=True)
+            for line, share, fraud in answers:
+                place = "" if total == len(sources) == 1 else f"{source} line {line}: "
+                show_it = total <= FEW or (fraud and count_shown < MOST)
+                count_shown += show_it
+                count += fraud
+                yield Answer(
+                    text=_text(place, share, fraud) if show_it else [],
+                    cells=[source, str(line), CLASSES[fraud], f"{share:.6f}"],
+                    record={"input": source, "line": line, "label": CLASSES[fraud], "probability": share},
+                )
+        if total > 1:
             share = float(task.probability(model.meta["threshold"]))
-            first = f", the first {MOST} shown" if table.rows > FEW and count > MOST else ""
-            found_here = f"{count:,} of {table.rows:,} look like fraud (probability {share:.3g} or more)"
-            reporter.say(f"{source}: {found_here}{first}")
+            first = f", the first {MOST} shown" if total > FEW and count > MOST else ""
+            reporter.say(f"{source}: {count:,} of {total:,} look like fraud (probability {share:.3g} or more){first}")
+
+
+def _score(
+    reporter: Reporter, task: ModuleType, model: Sequential, source: str
+) -> list[tuple[Table, Scores | InputError]]:
+    """The rows that a word of the command line means, with their scores or why there are none."""
+    from brainbox_cli.commands.fraud.input import transactions
+    from brainbox_cli.frame.refused import by_rows
+    from brainbox_core.tables.table import table_of
+
+    try:
+        table, lacking = transactions(task.inputs(model), source)
+    except InputError as error:
+        return [(table_of({}), error)]
+    if lacking:
+        shown = ", ".join(printable(name, 40) for name in lacking)
+        reporter.warn(f"not given, so taken as usual (the median of the training rows): {shown}")
+    try:
+        parts: list[tuple[Table, Scores | InputError]] = [(table, task.predict(model, table, lacking))]
+    except InputError as error:
+        if source == "-":  # cannot be read again
+            return [(table, error)]
+        # As text, for a column of numbers knows only the first of its cells that is none.
+        table, lacking = transactions(task.inputs(model), source, text=True)
+        parts = by_rows(table, lambda rows: task.predict(model, rows, lacking))
+    if table.rows == 1 and not isinstance(parts[0][1], InputError):
+        reporter.warn(*task.outside(model, table))
+    return parts
+
+
+def _text(place: str, share: float, fraud: bool) -> list:
+    verdict = (CLASSES[fraud], "bold red" if fraud else "bold green")
+    return [place, verdict, f" (probability of fraud {share:.1%})"]
 
 
 def _record(result: Result) -> dict:

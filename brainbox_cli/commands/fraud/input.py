@@ -11,12 +11,13 @@ from brainbox_core.files.reading import printable, standard_input
 from brainbox_core.tables.table import Table, closest, read_table, table_of
 
 
-def transactions(columns: Sequence[str], source: str) -> tuple[Table, list[str]]:
+def transactions(columns: Sequence[str], source: str, text: bool = False) -> tuple[Table, list[str]]:
     """The transactions that a word of the command line means, and which columns they lack.
 
     Args:
         columns: that a transaction has.
         source: a file, `-` for standard input, or NAME=VALUE with commas between.
+        text: keep all cells of a file as they stand there.
 
     Raises:
         InputError: the table cannot be read.
@@ -25,7 +26,7 @@ def transactions(columns: Sequence[str], source: str) -> tuple[Table, list[str]]
     if source == "-":
         return replace(read_table(standard_input("a table")), name="-"), []
     if "=" not in source or os.path.exists(source):
-        return read_table(source), []
+        return read_table(source, text=text), []
     return typed(columns, source)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from brainbox_cli import options, parsers
 from brainbox_cli.arguments import as_options
 from brainbox_cli.commands.regress.view import amount, show
+from brainbox_cli.frame.refused import Refused, by_rows
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer
 from brainbox_cli.frame.verbs import verbs
@@ -99,8 +100,8 @@ def _predict(
     settings: list[str] | None,
     rows: str | None,
     no_input: bool,
-) -> Iterator[Answer]:
-    """Everything is predicted before the first answer, so that a bad row leaves no half of an output."""
+) -> Iterator[Answer | Refused]:
+    """Everything is predicted before the first answer; rows that cannot be read are refused in their places."""
     from brainbox_cli.commands.regress.input import listed, table_rows, typed_row
 
     inputs = task.inputs(model)
@@ -113,12 +114,18 @@ def _predict(
             return
         raise UsageError("no value was given", fix=f"give {listed(inputs)}; or - to read rows from standard input")
     table = table_rows(inputs, source) if source else typed_row(inputs, values or [], settings or [])
-    for remark in task.remarks(model, table):
-        reporter.warn(remark)
-    values = task.predict(model, table).tolist()
-    for cells, value in zip(zip(*map(table.texts, inputs), strict=True), values, strict=True):
-        given = {name: cell.strip() for name, cell in zip(inputs, cells, strict=True)}
-        yield _answer(task.target(model), given, value, numbered=table.rows > 1)
+    parts = by_rows(table, lambda rows: (task.predict(model, rows).tolist(), task.remarks(model, rows)))
+    reporter.warn(*dict.fromkeys(remark for _, done in parts if isinstance(done, tuple) for remark in done[1]))
+    for some, done in parts:
+        given = [
+            {name: cell.strip() for name, cell in zip(inputs, cells, strict=True)}
+            for cells in zip(*map(some.texts, inputs), strict=True)
+        ]
+        if isinstance(done, InputError):
+            yield Refused(given[0] if some.rows == 1 else some.name, done)
+            continue
+        for row, value in zip(given, done[0], strict=True):
+            yield _answer(task.target(model), row, value, numbered=table.rows > 1)
 
 
 def _answer(target: str, given: dict[str, str], value: float, numbered: bool) -> Answer:

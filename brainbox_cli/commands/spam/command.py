@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from brainbox_cli import options, parsers
 from brainbox_cli.commands.spam.input import messages_from
 from brainbox_cli.commands.spam.view import MOST, reasons, show
+from brainbox_cli.frame.refused import Refused
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer
 from brainbox_cli.frame.verbs import verbs
 from brainbox_cli.options import TRAINING, argument, changed, option
+from brainbox_core.errors import InputError
 from brainbox_core.files.reading import printable, standard_input
 from brainbox_core.screen.screen import Part
 from brainbox_core.tasks.spam.settings import (
@@ -61,14 +63,23 @@ def _headline(settings: Settings) -> list[str]:
 
 def _predict(
     reporter: Reporter, task: ModuleType, model: Sequential, texts: list[str], why: bool, threshold: float | None
-) -> Iterator[Answer]:
+) -> Iterator[Answer | Refused]:
     """Typed messages are shown with their words; those of standard input are answered as they come."""
     spam_filter = task.SpamFilter(model, threshold)
+    told: list[str] = []
     if texts == ["-"]:
         for block in messages_from(standard_input("messages, one a line,"), reporter.note):
-            for text, prediction in zip(block, spam_filter.predict(block), strict=True):
-                yield _answer(reporter, spam_filter, text, prediction, why, in_stream=True)
+            readable = [text for text in block if isinstance(text, str)]
+            predictions = iter(spam_filter.predict(readable))
+            if not told and (told := spam_filter.remarks(readable)):
+                reporter.warn(*told)
+            for text in block:
+                if isinstance(text, InputError):
+                    yield Refused("-", text)
+                else:
+                    yield _answer(reporter, spam_filter, text, next(predictions), why, in_stream=True)
         return
+    reporter.warn(*spam_filter.remarks(texts))
     for text, prediction in zip(texts, spam_filter.predict(texts), strict=True):
         words = task.words(text)
         shown = ", ".join(printable(word, 40) for word in words[:WORDS]) + (", ..." if len(words) > WORDS else "")

@@ -12,15 +12,18 @@ BLOCK = 2**16  # bytes
 WHERE = "standard input"
 
 
-def messages_from(stream: BinaryIO, note: Callable[[str], None]) -> Iterator[list[str]]:
+def messages_from(stream: BinaryIO, note: Callable[[str], None]) -> Iterator[list[str | InputError]]:
     r"""The messages of a stream, one a line, as many at a time as have arrived.
 
     Args:
         stream: bytes in UTF-8, or else Windows-1252.
         note: is told of the first line that is not UTF-8.
 
+    Returns:
+        Blocks of messages; in the place of one that holds a NUL character stands why.
+
     Raises:
-        InputError: there are none, one is over 1 MiB long, or a line holds a NUL character.
+        InputError: there are none, or one is over 1 MiB long.
 
     Example:
         >>> import io
@@ -29,15 +32,16 @@ def messages_from(stream: BinaryIO, note: Callable[[str], None]) -> Iterator[lis
     """
     number, rest, told = 0, b"", False
 
-    def decode(line: bytes, number: int) -> str:
+    def decode(line: bytes, number: int) -> str | InputError:
         nonlocal told
-        _require_short(line, number)
+        if len(line) > LONGEST:
+            return _too_long(number)
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         where = f"{WHERE} line {number}"
         if b"\0" in line:
             fix = "pipe text in UTF-8 into the command, a message a line"
-            raise InputError("holds a NUL character: this is no text", where=where, fix=fix)
+            return InputError("holds a NUL character: this is no text", where=where, fix=fix)
         line = line.removesuffix(b"\r")
         try:
             return line.decode()
@@ -51,7 +55,8 @@ def messages_from(stream: BinaryIO, note: Callable[[str], None]) -> Iterator[lis
         *lines, rest = (rest + block).split(b"\n")
         yield [decode(line, number + place) for place, line in enumerate(lines, 1)]
         number += len(lines)
-        _require_short(rest, number + 1)
+        if len(rest) > LONGEST:  # whether it ever ends nobody knows
+            raise _too_long(number + 1)
     if rest:
         number += 1
         yield [decode(rest, number)]
@@ -59,7 +64,6 @@ def messages_from(stream: BinaryIO, note: Callable[[str], None]) -> Iterator[lis
         raise InputError("there are no messages", where=WHERE, fix="pipe messages into the command, one a line")
 
 
-def _require_short(line: bytes, number: int) -> None:
-    if len(line) > LONGEST:
-        what = f"the message is too long (over {LONGEST:,} bytes)"
-        raise InputError(what, where=f"{WHERE} line {number}", fix="put one message on each line")
+def _too_long(number: int) -> InputError:
+    what = f"the message is too long (over {LONGEST:,} bytes)"
+    return InputError(what, where=f"{WHERE} line {number}", fix="put one message on each line")

@@ -35,8 +35,9 @@ _FIXED = (
     b"A" * (RECORD - 4),
     b"1.2,3'4.co " * 90,
     "Ｆree ﬁ ½ ẞ ß ཀ 가 ǅ é😀😀 \u200d_.ınfo a.cOm's".encode(),
+    "免费领取iPhone手机！1.免 don'免 a.com免費 免.com ไทยฟรี๑๒๓ がパ々〇 𠀀𠀁".encode(),
 )
-_SPECIAL = "'.,!?$€£_-\t\n0123 ABCabcéßẞﬁＡİıΣςЯяё가ཀ中😀\u0301\u200b\u00a0\ufffd\0~<>"
+_SPECIAL = "'.,!?$€£_-\t\n0123 ABCabcéßẞﬁＡİıΣςЯяё가ཀ中文กข😀\u0301\u200b\u00a0\ufffd\0~<>"
 
 _STRANGERS = (
     "Every other character is read as one letter that no word of the vocabulary has, where brainbox knows all",
@@ -157,7 +158,11 @@ class SpamDraft:
         gap = float(np.abs(found[:, 0] - [prediction.probability for prediction in trained]).max(initial=0.0))
         called = np.array([prediction.label == "spam" for prediction in trained], bool)
         agree = float((found[:, 2] == called).mean())
-        bound = "" if math.isnan(self.computed.error) else f", logits of any text within {self.computed.error:.1g}"
+        bound = (
+            ""
+            if math.isnan(self.computed.error)
+            else f", logits of any text in characters that the header names within {self.computed.error:.1g}"
+        )
         said = f"probabilities within {gap:.1g}{bound}"
         if held_out is None:
             return Judgement(judged=f"agrees with the model on {agree:.2%} of {len(texts):,} messages, {said}")

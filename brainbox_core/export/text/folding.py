@@ -33,15 +33,19 @@ MARK, SPACE, OTHER, DIGIT, LETTER, LOWER, UPPER = range(7)
 REST = 32  # a count that stands for all that are left
 PAGES = (  # first and last; what is written in them
     (0x00, 0x06),  # Latin, Greek, Cyrillic, Armenian, Hebrew, Arabic
-    (0x11, 0x11),  # parts of Hangul syllables
+    (0x0E, 0x0E),  # Thai, Lao
+    (0x10, 0x11),  # Burmese, Georgian, parts of Hangul syllables
+    (0x17, 0x17),  # Khmer
     (0x1E, 0x1F),  # Vietnamese, old Greek
     (0x20, 0x2B),  # punctuation, currency, symbols
     (0x2E, 0x2E),  # punctuation
     (0x30, 0x30),  # kana
     (0x34, 0x9F),  # Chinese
+    (0xFB, 0xFB),  # ligatures
     (0xFE, 0xFF),  # full-width forms
     (0x1D4, 0x1D7),  # letters of mathematics
     (0x1F0, 0x1FA),  # emoji, and letters in boxes
+    (0x200, 0x2A6),  # more Chinese
     (0xE00, 0xE01),  # invisible tags
 )
 
@@ -60,12 +64,13 @@ class Folding:
     Example:
         >>> folding = Folding(["free"])
         >>> folding.covers("é"), folding.covers("ཀ"), folding.read("café ཀ")
-        (True, False, 'café 一')
+        (True, False, 'café ᄓ')
     """
 
     def __init__(self, names: Iterable[str] = ()):
         self._letters = set().union(*names)
-        self.stranger = next(chr(c) for c in range(0x4E00, 0x9FFF) if chr(c) not in self._letters)
+        # A letter of Korean a thousand years ago; of scripts without spaces every letter would be a word.
+        self.stranger = next(chr(c) for c in (*range(0x1113, 0x115F), *HANGUL) if chr(c) not in self._letters)
         own = {ord(letter) >> 8 for letter in self._letters if ord(letter) not in HANGUL}
         self._pages = sorted(own.union(*(range(first, last + 1) for first, last in PAGES)))
         self.directory: list[tuple[int, int]] = []

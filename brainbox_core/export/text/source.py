@@ -106,7 +106,7 @@ def _members(model: TextModel) -> list[tuple[str, int, str]]:
         ("uint8_t characters, bytes", 2, "of the word; 31 for more than 30, of which the first 30 are kept"),
         ("uint8_t digits, letters, small, capital", 4, "of the word; two, three, one and one for more"),
         ("uint8_t dot, joint, joined, after_digit", 4, "before it; behind it, if it goes on; inside; its last"),
-        ("uint8_t known", 1, "whether any word has a weight"),
+        ("uint8_t known, together", 2, "whether any word has a weight; whether the word is of a script without spaces"),
         (f"uint8_t line[{_line(model)}]", _line(model), "words, with room for a character around"),
     ]
     if not bag.counts:
@@ -141,6 +141,9 @@ def _code(name: str, model: TextModel) -> str:
         "before": bag.ngrams - 1,
         "start": "t->starts[t->words]" if sequence else "2",
         "longest": tokens.LONGEST,
+        "together": " ||\n           ".join(
+            f"c - 0x{first:X}u < {last - first + 1}u" for first, last in tokens.TOGETHER
+        ),
         "pages": len(model.folding.directory),
         "starts": len(_address_words()[0]),
         "bias": model.bias,

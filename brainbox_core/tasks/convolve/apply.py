@@ -19,6 +19,7 @@ from brainbox_core.images.load import load_image
 from brainbox_core.tasks.convolve.kernels import Kernel
 
 PICTURES = ("bricks", "portrait")
+BAND = 64  # rows that are rounded at once
 COLOURS = ("red", "green", "blue")
 
 
@@ -108,29 +109,32 @@ def read_picture(source: str | bytes, colour: bool | None = None) -> Photo:
         image = white.convert(image.mode[:-1])
     mode = image.mode if colour is None else "RGB" if colour else "L"
     pixels = np.asarray(image.convert(mode))
-    return Photo(pixels, hashlib.sha256(pixels.tobytes()).hexdigest(), tuple(notes))
+    return Photo(pixels, hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest(), tuple(notes))
 
 
-def apply(pixels: np.ndarray, kernel: Kernel, settings: Settings) -> Filtered:
+def apply(image: np.ndarray, kernel: Kernel, settings: Settings) -> Filtered:
     """Slide a kernel over a picture; in colour, over red, green and blue apart.
 
     Args:
-        pixels: uint8, (H,W) or (H,W,3).
+        image: uint8, (H,W) or (H,W,3).
         kernel: the weights.
         settings: how to slide them.
 
     Raises:
         UsageError: the settings do not fit, as for `correlate`.
     """
-    values = correlate(pixels, np.array(kernel.weights), settings.padding, settings.border, settings.stride)
-    rounded = np.rint(values)
-    negative = int(np.count_nonzero(rounded < 0))
-    if kernel.is_difference:
-        np.abs(rounded, out=rounded)
-    high = int(np.count_nonzero(rounded > 255))
-    np.clip(rounded, 0, 255, out=rounded)
+    values = correlate(image, np.array(kernel.weights), settings.padding, settings.border, settings.stride)
+    pixels = np.empty(values.shape, np.uint8)
+    negative = high = 0
+    for start in range(0, len(values), BAND):  # of a whole picture the rounded sums would take four times its memory
+        rounded = np.rint(values[start : start + BAND])
+        negative += int(np.count_nonzero(rounded < 0))
+        if kernel.is_difference:
+            np.abs(rounded, out=rounded)
+        high += int(np.count_nonzero(rounded > 255))
+        pixels[start : start + BAND] = np.clip(rounded, 0, 255, out=rounded)
     low = 0 if kernel.is_difference else negative
-    return Filtered(values, rounded.astype(np.uint8), negative, low, high, kernel.is_difference)
+    return Filtered(values, pixels, negative, low, high, kernel.is_difference)
 
 
 def explain(pixels: np.ndarray, kernel: Kernel, settings: Settings, result: Filtered, x: int, y: int) -> list[Step]:

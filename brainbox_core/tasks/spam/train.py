@@ -19,8 +19,8 @@ from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
-from brainbox_core.tasks.learning import folds, linear, optimizer, stopping, unlearned
-from brainbox_core.tasks.spam.data import Data, bag_for, load_test_data
+from brainbox_core.tasks.learning import linear, optimizer, stopping, unlearned
+from brainbox_core.tasks.spam.data import Data, bag_for, folds_of, load_test_data, remarks, usual
 from brainbox_core.tasks.spam.data import load_data as load_data  # a task answers all calls of the contract
 from brainbox_core.tasks.spam.settings import BUILT_IN, USUAL_LENGTH, Settings
 from brainbox_core.tensor import Tensor
@@ -120,6 +120,10 @@ class SpamFilter:
                 predictions.append(Prediction("spam" if p >= self.threshold else "ham", p, known))
         return predictions
 
+    def remarks(self, texts: Sequence[str]) -> list[str]:
+        """What to know about answers for such texts: they are longer than those of the training, or of other words."""
+        return remarks(self._bag, self._model.meta.get("usual"), texts)
+
     def why(self, text: str) -> list[tuple[str, float]]:
         """What each part of a message adds to its logit; the bias added too, the sum is the logit."""
         return self._bag.contributions(text, self._weight)
@@ -144,6 +148,7 @@ def build_model(settings: Settings, data: Data) -> Sequential:
         "features": data.bag.config(),
         "threshold": settings.threshold,
         "prior": float(data.labels[data.train].mean()),
+        "usual": usual(data.bag, [data.texts[number] for number in data.train], data.val_texts),
         "settings": {"loss": settings.loss, "l2": settings.l2, "epochs": settings.epochs},
         "data": {"name": data.name, "sha256": data.sha256},
     }
@@ -266,7 +271,7 @@ def _judge(labels: np.ndarray, p: np.ndarray, threshold: float, part: str = "tes
 def _cross_validate(settings: Settings, data: Data) -> dict[str, float]:
     """The figures over all messages, each judged by a model that was trained on the other folds."""
     y, p = data.labels[:, None].astype(np.float32), np.empty(len(data.labels))
-    for rest, test in folds(data.labels, settings.folds, settings.seed):
+    for rest, test in folds_of(data, settings.folds, settings.seed):
         bag = bag_for(settings).fit([data.texts[number] for number in rest])
         rows = bag.transform(data.texts)
         model = _model(settings, rows.take(rest))

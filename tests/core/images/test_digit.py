@@ -263,3 +263,48 @@ def test_shades_as_text():
     assert as_text(picture) == "  ░░▒▒▓▓██"
     assert as_text(picture, unicode=False).isascii()
     assert len(as_text(np.zeros((28, 28), np.uint8)).split("\n")) == 28
+
+
+def _with(draw, size=300):
+    image = Image.new("L", (size, size), "white")
+    image.paste(drawn(180), (60, 60))
+    draw(ImageDraw.Draw(image))
+    return image
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda pen: pen.rectangle((25, 25, 275, 275), outline="black", width=3),
+        lambda pen: pen.rectangle((40, 35, 262, 255), outline="gray", width=4),
+        lambda pen: pen.line((30, 258, 270, 258), "black", 4),
+        lambda pen: pen.line([(30, 200), (30, 270), (270, 270), (270, 200)], "black", 3),
+    ],
+    ids=["frame", "tight frame", "line below", "comb"],
+)
+def test_what_is_printed_on_forms_is_left_out(draw):
+    plain, _ = digit_from_image(_with(lambda pen: None))
+    digit, notes = digit_from_image(_with(draw))
+    assert likeness(digit, plain) > 0.9 and any("lines" in note for note in notes)
+
+
+@pytest.mark.parametrize(("place", "told"), [((320, 0), "two shapes side by side"), ((0, 320), "one above the other")])
+def test_two_digits_are_not_one(place, told):
+    image = Image.new("L", (300 + place[0], 300 + place[1]), "white")
+    image.paste(drawn(280), (10, 10))
+    image.paste(drawn(280), (10 + place[0], 10 + place[1]))
+    with pytest.raises(InputError, match=told):
+        digit_from_image(image)
+
+
+def test_a_faint_line_on_even_paper_is_read():
+    paper = drawn().point(lambda value: 215 + value // 8)
+    assert likeness(digit_from_image(paper)[0], digit_from_image(drawn())[0]) > 0.9
+
+
+def test_a_tight_crop_with_ink_in_its_corners_is_read():
+    digit, _ = digit_from_image(drawn(300, 0.1))
+    rows, columns = np.flatnonzero(digit.any(axis=1)), np.flatnonzero(digit.any(axis=0))
+    tight = Image.fromarray(digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]).resize((16, 16))
+    assert (np.asarray(tight) > 127).mean() > 0.25
+    assert digit_from_image(tight)[0].sum() > 10_000

@@ -1,5 +1,6 @@
 """Words and marks: what becomes of every kind of text, and that no text takes long."""
 
+import re
 import time
 import unicodedata
 
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainbox_core.text import tokens as text
-from brainbox_core.text.tokens import fold, is_word, tokenize
+from brainbox_core.text.bag_of_words import BagOfWords
+from brainbox_core.text.tokens import TOGETHER, fold, is_word, tokenize
 
 CASES = {
     "Buy cheap meds now!! Click here": "buy cheap meds now !! click here",
@@ -122,3 +124,34 @@ def test_the_memory_of_words_is_bounded():
     tokenize("x" * 10**5)
     assert max(len(text._CHUNKS), len(text._PIECES)) <= text._MOST_REMEMBERED
     assert max(map(len, text._CHUNKS)) <= text.LONGEST
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("免费手机", ["免", "免费", "费", "费手", "手", "手机", "机"]),
+        ("买iPhone15吧!", ["买", "iphone00", "吧", "!"]),
+        ("ฟรี ไทย๑๒", ["ฟ", "ฟร", "ร", "ไ", "ไท", "ท", "ทย", "ย", "00"]),
+        (
+            "無料・プレゼント",
+            ["無", "無料", "料", "・", "フ", "フレ", "レ", "レセ", "セ", "セン", "ン", "ント", "ト"],
+        ),
+        ("免 费", ["免", "费"]),
+        ("a.com免", ["a", "<link>", "com", "免"]),
+        ("1.免'费", ["1", ".", "免", "'", "费"]),
+        ("한국어 무료", tokenize("한국어") + tokenize("무료")),
+        ("oﬃce ﬁne", ["office", "fine"]),
+    ],
+)
+def test_scripts_without_spaces_become_letters_and_pairs(text, expected):
+    assert tokenize(text) == expected
+
+
+def test_no_letter_of_scripts_without_spaces_is_a_digit():
+    assert not any(re.search(r"\d", chr(code)) for first, last in TOGETHER for code in range(first, last + 1))
+
+
+def test_what_was_learned_of_one_chinese_message_carries_over_to_the_next():
+    bag = BagOfWords().fit(["免费领取手机", "明天一起吃饭吗"])
+    known = [sum(1 for _ in bag.word_columns(text)) for text in ("手机免费送", "明天吃什么", "hello")]
+    assert known == [6, 4, 0]

@@ -23,7 +23,9 @@ a.com A.COM a.cOm. a.com's a.co.uk a..com .com a.comx a.com5 5.com 5.co.5 a5.5co
 1.5 1,000,000 1.5. 1,a 1.a 1'5 don't don'' 'n' rock'n'roll '' a' a'.com a.com'b it's5 x_y _ __ ___ !!! !? ?!? $$ .. ...
 FREE Free fREE FR FRee FREEé ΣΑΣ ẞAB ßAB ǅAB A1B A1BC IJKﬁ ²³ ½ 1² ٣٣ ٣ ٣a5 １２ 〇 ⅷ https HTTPS ht'tp www.www.www
 é e\u0301 \u0301 a\u0301\u0301b a\u200bb a\u00adb \u00a0 \u3000 \u2028 \x85 \x1c\x1f \x00 \x7f \ufeff ￡ ¢ ´ ¨ … ‥ ’’
-d’t """.replace("\n", " ")
+d’t 免费领取iPhone手机！ 1.免 1.5免 don'免 a.com免費 免.com .免費 免'com 免a免. 免. .免 が が ﾊﾟ パ 々〇 一二三
+ไทยฟรี๑๒ ท๑ท มี ກຂ မြန် ខ 𠀀𠀁 丽x
+ﬀ ofﬁce ﬄ ﬆ ﬓ 免@费 免_费 hTTps免 FREE免 """.replace("\n", " ")
 
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:
@@ -92,12 +94,12 @@ def test_random_bytes(hashed):
 def test_names_of_any_length_are_found(tmp_path):
     long = "x" * 29
     words = [long + "a", long + "b", long, "x" * 14, "x" * 15, "x" * 16, "one", "ones", "on", "o", "é", "ж", "中文"]
-    sequences = [" ".join([word] * size) for word in (long, long + "a", "中" * 30, "one") for size in (2, 3, 4, 5)]
+    sequences = [" ".join([word] * size) for word in (long, long + "a", "ཀ" * 30, "one") for size in (2, 3, 4, 5)]
     fillers = [f"w{number}" for number in range(40)]
     drafted = draft(named([*words, *sequences, *fillers, "!", "!!", "<link>", "<length 3>"], ngrams=5, chars=0))
     compiled = Compiled(tmp_path, header(drafted), *SANITIZED)
     texts = [*words, *sequences, *fillers, "!", "!!!", long + "c", "w", "w400", "x" * 40, " ".join(fillers), ""]
-    texts += ["中" * 30 + " one one one one one"]
+    texts += ["ཀ" * 30 + " one one one one one"]
     encoded = [content.encode() for content in texts]
     found = compiled.score(encoded)
     assert same(found, drafted.computed.score(encoded)) and len(set(found[:, 1].tolist())) > len(words + sequences)
@@ -331,7 +333,7 @@ def test_real_messages_and_the_figures_of_5000_words():
     assert report.accuracy.rows == every and report.accuracy.agreement == 1 and report.accuracy.exported > 0.985
     assert report.flash <= 40 * 1024 and report.ram <= 1024
     figures = board.measure(made.text, "net", programs=TEXT)
-    emulated(figures, instructions=13_050, stack=136, code=3654)
+    emulated(figures, instructions=13_350, stack=136, code=4172)
 
 
 @pytest.mark.parametrize("name", board.BOARDS)

@@ -11,6 +11,7 @@ from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.model import saving
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.tasks.spam import train as spam
+from brainbox_core.tasks.spam.data import folds_of, remarks, usual
 from brainbox_core.tasks.spam.settings import RATES, Settings
 from brainbox_core.tasks.spam.train import LOSSES, derivative
 from brainbox_core.tensor import Tensor
@@ -51,7 +52,7 @@ def test_every_message_is_in_one_part_and_both_kinds_are_in_all(trained):
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(data.texts)))
     shares = [data.labels[part].mean() for part in parts]
     assert max(shares) - min(shares) < 0.01
-    assert data.counts == {"train": 3312, "val": 368, "test": 920}
+    assert data.counts == {"train": 3220, "val": 460, "test": 920}
 
 
 def test_repeated_texts_never_straddle_the_split_and_this_is_said(tmp_path):
@@ -81,7 +82,8 @@ def test_the_vocabulary_is_that_of_the_training_part(tmp_path):
 
 def test_the_limit_is_of_the_training_messages_alone():
     some, all_ = (spam.load_data(Settings(limit=limit)) for limit in (500, None))
-    assert some.counts == {"train": 450, "val": 50, "test": 920}
+    assert (some.counts["train"] + some.counts["val"], some.counts["test"]) == (500, 920)
+    assert 20 < some.counts["val"] < 90  # two of sixteen blocks
     np.testing.assert_array_equal(some.test, all_.test)
 
 
@@ -364,3 +366,26 @@ def test_the_derivative_is_that_of_the_loss(name, z, y):
 
 def test_the_squared_error_tells_a_confident_mistake_nothing():
     assert abs(derivative("mse", 1e-6, 1)) < 1e-5 < 0.99 < abs(derivative("log", 1e-6, 1))
+
+
+def test_the_built_in_parts_and_folds_share_no_sentence():
+    for seed in (0, 1):
+        data = spam.load_data(Settings(seed=seed))
+        parts = [set(data.blocks[part].tolist()) for part in (data.train, data.val, data.test)]
+        assert sum(map(len, parts)) == len(set().union(*parts)) == 20 and len(parts[2]) == 4
+    for rest, test in folds_of(data, 5, 0):
+        assert not set(data.blocks[rest].tolist()) & set(data.blocks[test].tolist())
+    with pytest.raises(UsageError, match="at most 20"):
+        next(folds_of(data, 21, 0))
+
+
+def test_texts_of_another_kind_are_warned_of():
+    data = spam.load_data(Settings())
+    known = usual(data.bag, [data.texts[number] for number in data.train], data.val_texts)
+    same = [data.texts[number] for number in data.test]
+    assert remarks(data.bag, known, same) == remarks(data.bag, known, []) == remarks(data.bag, None, ["x " * 900]) == []
+    mail = "the see you are for " * 60
+    (longer,) = remarks(data.bag, known, [mail])
+    assert "have 300 words" in longer
+    (stranger,) = remarks(data.bag, known, ["zu viele fremde unbekannte woerter stehen hier"] * 5)
+    assert "of the words are known" in stranger

@@ -200,9 +200,11 @@ def test_errors_of_predict(here, tmp_path):
     cells = text[2].split(",")
     cells[5] = ""
     hole.write_text("\n".join([text[0], text[1], ",".join(cells)]) + "\n")
-    code, run = run_here("fraud", "predict", str(hole))
+    code, run = run_here("fraud", "predict", str(hole), "--json")
     assert code == 3 and 'line 3, column "V5": is empty' in run["error"]["message"]
-    assert run["result"] is None
+    found = run["result"]["predictions"]
+    assert len([one for one in found if "error" in one]) == 1 and "V5" in found[1]["error"]["message"]
+    assert [one["line"] for one in found if "error" not in one] == [2, *range(4, len(found) + 2)]
 
 
 def test_evaluate_gives_the_figures_of_the_training(here):

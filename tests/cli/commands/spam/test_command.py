@@ -195,6 +195,13 @@ def test_bad_standard_input(sent, told, filtered):
     assert told in done.stderr and len(done.stderr.splitlines()) == 2
 
 
+def test_what_is_no_text_does_not_stop_the_rest(filtered):
+    done = brainbox("spam", "-", "--json", cwd=filtered, stdin=b"hi\n\x00\x01\nfree prize\n")
+    first, second, third = document(done.stdout)["result"]["predictions"]
+    assert done.returncode == 3 and (first["input"], third["input"]) == ("hi", "free prize")
+    assert "line 2: holds a NUL" in second["error"]["message"]
+
+
 def test_a_message_of_a_megabyte_is_read(filtered):
     done = brainbox("spam", "-", cwd=filtered, stdin=b"win " * (spam_input.LONGEST // 4))
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
