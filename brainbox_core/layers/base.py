@@ -232,6 +232,28 @@ def learned(chain: Sequence[Layer]) -> dict[str, Parameter]:
     return dict(named.values())
 
 
+def adopt(chain: Sequence[Layer]) -> None:
+    """Give the layers of a new model their names and positions.
+
+    Raises:
+        UsageError: one is no layer, or already part of a model.
+    """
+    seen: set[int] = set()
+    for position, layer in enumerate(chain):
+        if not isinstance(layer, Layer):
+            hint = f"write {layer.__name__}(...)" if isinstance(layer, type) else "subclass bb.layers.Layer"
+            raise UsageError(f"layer {position} is not a layer", got=repr(layer), fix=hint)
+        if layer.position is not None or id(layer) in seen:
+            what = f"layer {position} ({type(layer).__name__}) is already part of a model"
+            raise UsageError(what, fix="make a new layer for each place")
+        seen.add(id(layer))
+    counts: dict[str, int] = {}
+    for position, layer in enumerate(chain):  # only now: layers of a list that was refused stay free
+        kind = type(layer).__name__.lower()
+        counts[kind] = counts.get(kind, -1) + 1
+        layer.name, layer.position = f"{kind}_{counts[kind]}", position
+
+
 def join(chain: Sequence[Layer], seed: int) -> None:
     """Make the layers of a chain, and those inside, part of a built model: none of them can be exchanged any more."""
     everything = dict(found(chain))

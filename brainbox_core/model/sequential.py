@@ -13,7 +13,7 @@ from brainbox_core.data import Augment, DataLoader, real_array, stratified_split
 from brainbox_core.errors import ConvergenceError, UsageError, check_memory, whole
 from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.layers import Layer, initializers
-from brainbox_core.layers.base import Shape, join, learned
+from brainbox_core.layers.base import Shape, adopt, join, learned
 from brainbox_core.layers.fusion import fast_plan
 from brainbox_core.loss import Loss
 from brainbox_core.model import heads, ranges, saving, training
@@ -80,20 +80,7 @@ class Sequential:
         self.meta: dict[str, Any] = {}
         if not self.layers:
             raise UsageError("a model needs at least one layer")
-        seen: set[int] = set()
-        for position, layer in enumerate(self.layers):
-            if not isinstance(layer, Layer):
-                hint = f"write {layer.__name__}(...)" if isinstance(layer, type) else "subclass bb.layers.Layer"
-                raise UsageError(f"layer {position} is not a layer", got=repr(layer), fix=hint)
-            if layer.position is not None or id(layer) in seen:
-                what = f"layer {position} ({type(layer).__name__}) is already part of a model"
-                raise UsageError(what, fix="make a new layer for each place")
-            seen.add(id(layer))
-        counts: dict[str, int] = {}
-        for position, layer in enumerate(self.layers):  # only now: layers of a list that was refused stay free
-            kind = type(layer).__name__.lower()
-            counts[kind] = counts.get(kind, -1) + 1
-            layer.name, layer.position = f"{kind}_{counts[kind]}", position
+        adopt(self.layers)
 
     # --- getting ready -------------------------------------------------------------------------------------------
 
