@@ -218,7 +218,8 @@ def _cell(cell: str | float) -> str:
     """A number in full, or a text on one line that no spreadsheet takes for a formula: then a ' stands before it."""
     if not isinstance(cell, str):
         return repr(cell)
-    return ("'" if cell.startswith(_FORMULA) else "") + printable(cell, MAX_LINE)
+    formula = cell.startswith(_FORMULA) and cell != "-"  # which stands for standard input
+    return ("'" if formula else "") + printable(cell, MAX_LINE)
 
 
 class _Batches(Callback):

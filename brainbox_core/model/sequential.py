@@ -263,14 +263,18 @@ class Sequential:
         return seen
 
     def inputs(self, X: Rows) -> Tensor | SparseRows:
-        """A batch as the first layer takes it: float32, and pictures of uint8 from 0 to 1, as X / 255 has them."""
+        """A batch as the first layer takes it: float32, and pixels from 0 to 1, as X / 255 has them.
+
+        Pixels are uint8 in the shape of pictures, or uint8 where `meta["input"]` is "uint8".
+        """
         if isinstance(X, SparseRows):
             return X
         if X.ndim != 1 + len(self.input_shape):  # a last axis of 1 too many or too few
             X = X.reshape(len(X), *self.input_shape)
         if next((layer.takes_ids for layer in self.layers if not isinstance(layer, layers.Flatten)), False):
             return Tensor(X.astype(np.float64, copy=False))  # float32 has one number for several ids above 2**24
-        if ranges.are_pixels(X.dtype, self.input_shape):
+        said = X.dtype == np.uint8 and self.meta.get("input") == "uint8"
+        if said or ranges.are_pixels(X.dtype, self.input_shape):
             return Tensor(np.divide(X, np.float32(255), dtype=np.float32))
         return Tensor(X.astype(np.float32, copy=False))
 

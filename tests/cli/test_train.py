@@ -282,7 +282,7 @@ def test_a_training_no_better_than_a_constant_answer_keeps_the_model_before(tmp_
     assert brainbox("mnist", "-e", 1, "--limit", 500, cwd=tmp_path).returncode == 0
     place = tmp_path / "brainbox-out/mnist"
     before = (place / "model.safetensors").read_bytes()
-    done = brainbox("mnist", "--quick", "--lr", 1000, "--json", cwd=tmp_path)
+    done = brainbox("mnist", "-e", 1, "--limit", 500, "--lr", 1000, "--json", cwd=tmp_path)
     assert done.returncode == 4
     found = document(done.stdout)
     assert found["status"] == "error" and found["metrics"]["test_loss"] > 2

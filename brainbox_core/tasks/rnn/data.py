@@ -65,7 +65,7 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     """What a model is measured by: a text split as the one that it was trained on, in its characters."""
     settings = Settings(data=name, seed=model.seed, lines=model.meta["lines"], val_split=model.meta["val_split"])
     data = _split(settings, Alphabet(model.meta["characters"]), pipe)
-    if name == model.meta["data"]["name"]:
+    if name == model.meta.get("data", {}).get("name", name):
         return data
     part = f"a part of its lines ({settings.val_split:.0%})" if settings.lines else f"its last {settings.val_split:.0%}"
     note = f"of {data.name} only {part} is judged, as in the training: {len(data.val):,} characters"

@@ -44,7 +44,7 @@ def test_what_can_be_typed(text, weights):
         ("\x1b[31m", r'"\\x1b\[31m" is not a number'),
         ("__import__('os')", "is not a number"),
         ("sharpn", 'there is no kernel "sharpn"; did you mean sharpen?'),
-        ("Blur", 'there is no kernel "Blur"; did you mean blur'),
+        ("Blurr", 'there is no kernel "Blurr"; did you mean blur'),
         ("zzz", "there are: identity, blur"),
         (";".join("1" * 102), "a kernel with 102 rows: expected at most 101"),
         (" ".join("1" * 102), "kernel row 1: too many numbers: expected at most 101"),

@@ -83,9 +83,9 @@ def test_the_next_command_and_the_reproduction_work_as_printed(trained, tmp_path
 )
 def test_the_next_command_works_whatever_the_row_holds(sqft, neighborhood, told, trained):
     row = {"sqft": [sqft], "bedrooms": ["3"], "age": ["20"], "neighborhood": [neighborhood]}
-    data = SimpleNamespace(
-        table=table_of(row), test=np.arange(0), train=np.arange(1), design=SimpleNamespace(inputs=row)
-    )
+    table = table_of(row)
+    nothing = SimpleNamespace(inputs=table.take(np.arange(0)))
+    data = SimpleNamespace(table=table, held_out=nothing, train=np.arange(1), design=SimpleNamespace(inputs=row))
     words, _ = regress.TRAINER.try_next(trained, data)
     code, fields = run_here("regress", *words, "-m", str(trained / "brainbox-out/regress"), "--json")
     assert code == 0
