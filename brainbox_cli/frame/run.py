@@ -144,7 +144,7 @@ def _require_learned(reporter: Reporter, result: Result) -> None:
     """Refuse to keep a model that is no better than a constant answer, however accurate that is."""
     if result.unlearned:
         reporter.warn(*result.notes)
-        reporter.document.set(metrics=result.metrics)
+        reporter.document.set(metrics=result.metrics, **_history(result))
         raise ConvergenceError(result.unlearned, fix="try another learning rate, more epochs or more data")
 
 
@@ -300,17 +300,21 @@ def _train_first(trainer: Trainer, reporter: Reporter, path: Path) -> tuple[AnyT
 # shared by the verbs
 
 
+def _history(result: Result) -> dict[str, Any]:
+    """The epochs and what they took, as parts of the document."""
+    return {
+        "history": [{name: value for name, value in row.items() if name != "time_s"} for row in result.history],
+        "timing": {"epochs_s": [round(row["time_s"], 3) for row in result.history]},
+    }
+
+
 def _show_metrics(
     trainer: Trainer, reporter: Reporter, verb: str, result: Result, data: Data, about: str, seed: int
 ) -> None:
     """The line with the main figure, and what the noun adds; both also go into the document."""
     metrics = result.figures
-    history = [{name: value for name, value in row.items() if name != "time_s"} for row in result.history]
     reporter.document.set(
-        metrics={"primary": trainer.metric, **metrics},
-        history=history,
-        result=trainer.record(result),
-        timing={"epochs_s": [round(row["time_s"], 3) for row in result.history]},
+        metrics={"primary": trainer.metric, **metrics}, result=trainer.record(result), **_history(result)
     )
     left = f"{shown(trainer.metric)} {number(trainer.metric, metrics[trainer.metric])}"
     if reporter.quiet:

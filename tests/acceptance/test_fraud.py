@@ -33,7 +33,9 @@ def test_recall_is_bought_with_precision(tmp_path):
 
 
 def test_full_batches_leave_failed_models(tmp_path):
-    history = run("fraud", "--batch-size", "full", "--class-weight", "none", cwd=tmp_path)["history"]
+    found = run("fraud", "--batch-size", "full", "--class-weight", "none", cwd=tmp_path, code=4)
+    assert "not converged" in found["error"]["message"]
+    history = found["history"]
     failed = [row for row in history if row["failed"]]
     assert len(failed) >= 10
     assert all(row["val_accuracy"] > 0.98 for row in failed)

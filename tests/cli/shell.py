@@ -45,11 +45,11 @@ def python(*words: object, cwd: Path, stdin: bytes = b"", **env: str) -> subproc
     return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def run(*words: object, cwd: Path) -> dict:
-    """Run with --json, however long it takes; its document, after it ended well."""
+def run(*words: object, cwd: Path, code: int = 0) -> dict:
+    """Run with --json, however long it takes; its document, after it ended with a code."""
     command = [*COMMAND, *map(str, words), "--json"]
     done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     return document(done.stdout)
 
 
