@@ -197,8 +197,8 @@ def test_the_published_size_is_learned_from_in_less_than_a_gigabyte(tmp_path):
     )
     command = [sys.executable, "-c", code, "fraud", "--data", "creditcard.csv", "--epochs", "2"]
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 4, done.stderr  # its columns are noise, so that there is nothing to learn
     assert "182,277 rows to train on, 45,569 held out, 56,961 to test on" in done.stdout
-    peak = int(done.stderr.split("PEAK")[1]) / 2**20
+    peak = int(done.stderr.split("PEAK")[1].split()[0]) / 2**20
     print(f"{peak:.0f} MiB")
     assert peak < 512
