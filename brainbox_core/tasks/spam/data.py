@@ -96,7 +96,7 @@ def split(labels: np.ndarray, blocks: np.ndarray | None, share: float, seed: int
     Example:
         >>> rest, some = split(np.array([0, 1] * 4), np.repeat([0, 1, 2, 3], 2), 0.25, seed=0)
         >>> len(rest), some // 2
-        (6, array([2, 2]))
+        (6, array([3, 3]))
     """
     if blocks is None or len(different := np.unique(blocks)) < 2 or not 0 < share < 1:
         return stratified_split(labels, share, seed)
@@ -125,7 +125,7 @@ def folds_of(data: Data, count: int, seed: int) -> Iterator[tuple[np.ndarray, np
 
 def usual(bag: BagOfWords, train: Sequence[str], val: Sequence[str]) -> dict[str, float]:
     """What messages are like: how many words 95 % of them have at most, and the share of known words in unseen ones."""
-    lengths, _ = _words(bag, train)
+    lengths, _, _ = _words(bag, train)
     return {"words": float(np.quantile(lengths, 0.95)), "known": _share_known(bag, val)}
 
 
@@ -139,31 +139,37 @@ def remarks(bag: BagOfWords, known: object, texts: Sequence[str]) -> list[str]:
     """
     if not isinstance(known, dict) or not all(type(known.get(name)) is float for name in ("words", "known")):
         return []
-    lengths, found = _words(bag, texts)
+    lengths, different, found = _words(bag, texts)
     said = []
     if len(lengths) and np.median(lengths) > LONGER * max(known["words"], 1):
         said.append(
             f"the texts have {np.median(lengths):,.0f} words, those of the training up to {known['words']:,.0f}:"
             " train on texts of this kind"
         )
-    unknown, expected = lengths.sum() - found.sum(), (1 - known["known"]) * lengths.sum()
-    if lengths.sum() >= FEWEST_WORDS and unknown > STRANGER * expected and unknown > 0.3 * lengths.sum():
+    count, unknown = different.sum(), different.sum() - found.sum()
+    if count >= FEWEST_WORDS and unknown > max(STRANGER * (1 - known["known"]), 0.3) * count:
         said.append(
-            f"{found.sum() / lengths.sum():.0%} of the words are known, of new texts like those of the training"
+            f"{found.sum() / count:.0%} of the words are known, of new texts like those of the training"
             f" {known['known']:.0%}: train on texts of this kind"
         )
     return said
 
 
 def _share_known(bag: BagOfWords, texts: Sequence[str]) -> float:
-    lengths, found = _words(bag, texts)
-    return float(found.sum() / max(lengths.sum(), 1))
+    _, different, found = _words(bag, texts)
+    return float(found.sum() / max(different.sum(), 1))
 
 
-def _words(bag: BagOfWords, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """How many words each text has, and how many of them have a column; in a hashed vocabulary all have."""
-    counts = [(sum(map(is_word, tokenize(text))), sum(1 for _ in bag.word_columns(text))) for text in texts]
-    return np.array(counts, np.int64).reshape(-1, 2)[:, 0], np.array(counts, np.int64).reshape(-1, 2)[:, 1]
+def _words(bag: BagOfWords, texts: Sequence[str]) -> np.ndarray:
+    """For each text how many words it has, how many different ones, and how many of these have a column: (3, texts).
+
+    In a hashed vocabulary all have.
+    """
+    counts = []
+    for text in texts:
+        words = [token for token in tokenize(text) if is_word(token)]
+        counts.append((len(words), len(set(words)), sum(1 for _ in bag.word_columns(text))))
+    return np.array(counts, np.int64).reshape(-1, 3).T
 
 
 def bag_for(settings: Settings) -> BagOfWords:
