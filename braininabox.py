@@ -16,6 +16,7 @@ from brainbox_core.gradcheck import check_gradients
 from brainbox_core.images import augment
 from brainbox_core.layers import initializers
 from brainbox_core.model import callbacks
+from brainbox_core.model.model import Input, Model
 from brainbox_core.model.progress import Progress as _Progress
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.scalar.value import Value
@@ -24,7 +25,9 @@ from brainbox_core.tensor import Tensor, no_grad
 __all__ = [
     "BrainboxError",
     "ConvergenceError",
+    "Input",
     "InputError",
+    "Model",
     "Sequential",
     "Tensor",
     "UsageError",

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from brainbox_core.errors import UsageError, between, whole
-from brainbox_core.kernels.sparse import Rows, SparseRows
+from brainbox_core.kernels.rows import Rows, Together
+from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.rng import stream
 
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -47,7 +48,7 @@ class DataLoader:
         augment: Augment | None = None,
         drop_last: bool = False,
     ):
-        X, y = X if isinstance(X, SparseRows) else _rows("X", X), _rows("y", y)
+        X, y = _rows("X", X), _rows("y", y)
         if len(X) != len(y):
             raise UsageError("X and y need one row for each other", got=f"{len(X)} and {len(y)}")
         self.X, self.y, self.seed, self.shuffle, self.augment = X, y, seed, shuffle, augment
@@ -142,8 +143,10 @@ def real_array(X: Rows) -> Rows:
     return X
 
 
-def _rows(name: str, values: Any) -> np.ndarray:
-    """Rows as an array, which a memory map stays."""
+def _rows(name: str, values: Any) -> Any:
+    """Rows as an array, which a memory map stays; other kinds of rows as they are."""
+    if isinstance(values, SparseRows | Together):
+        return values
     try:
         rows = np.asanyarray(values)
     except ValueError:

@@ -6,8 +6,7 @@ import numpy as np
 
 from brainbox_core import layers
 from brainbox_core.data import DataLoader
-from brainbox_core.kernels.sparse import SparseRows
-from brainbox_core.layers.base import Shape
+from brainbox_core.model.feeding import are_pixels
 from brainbox_core.model.network import Network
 from brainbox_core.rng import stream
 
@@ -44,16 +43,6 @@ def activation_ranges(model: Network, X: np.ndarray) -> dict[str, list[float]]:
     return {name: [least[name], largest[name]] for name in least if np.isfinite([least[name], largest[name]]).all()}
 
 
-def are_pixels(dtype: np.dtype, shape: Shape) -> bool:
-    """Whether inputs are pixels, to be divided by 255: uint8 in the shape of pictures, (H, W) or (H, W, C).
-
-    Example:
-        >>> are_pixels(np.dtype(np.uint8), (28, 28)), are_pixels(np.dtype(np.uint8), (784,))
-        (True, False)
-    """
-    return dtype == np.uint8 and len(shape) in (2, 3)
-
-
 def record(model: Network, loader: DataLoader) -> None:
     """Write the ranges over some of the training rows, and what the inputs are, into the model's description.
 
@@ -61,7 +50,7 @@ def record(model: Network, loader: DataLoader) -> None:
     with layers of a user's own, and those that take ids or sparse rows, are left alone: none of them is exported to
     integers.
     """
-    if model.layers[0].takes_ids or isinstance(loader.X, SparseRows):
+    if not isinstance(loader.X, np.ndarray) or model.layers[0].takes_ids:
         return
     if any(layers.KINDS.get(type(layer).__name__) is not type(layer) for layer in model.layers):
         return

@@ -12,14 +12,16 @@ import numpy as np
 
 from brainbox_core.data import DataLoader
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
-from brainbox_core.kernels.sparse import Rows, SparseRows
-from brainbox_core.layers import BatchNorm, Layer
-from brainbox_core.layers.base import Shape, at_step
+from brainbox_core.kernels.rows import Rows, Together
+from brainbox_core.layers import BatchNorm
+from brainbox_core.layers.base import at_step
 from brainbox_core.model import ranges
+from brainbox_core.model.building import Placed
 from brainbox_core.model.callbacks import Callback
+from brainbox_core.model.feeding import are_finite
 from brainbox_core.model.network import History, Logs, Network
 from brainbox_core.tape import leaves
-from brainbox_core.tensor import Tensor, no_grad
+from brainbox_core.tensor import Tensor
 
 Validation = tuple[Rows, np.ndarray] | Callable[[], dict[str, float]]
 
@@ -138,7 +140,7 @@ def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
     with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
         outputs = model.forward(inputs, training=True)
         # The targets fit the shape that the layers promised; if a user's own layer broke its promise, the loss says so.
-        measure = model.loss.measure if outputs.shape == (len(y), *model.output_shape) else model.loss
+        measure = model.loss.measure if _fits(outputs, len(y), model.output_shape) else model.loss
         loss = measure(outputs, y)
         value = loss.item()
         if not math.isfinite(value):
@@ -169,27 +171,22 @@ def _refuse_strangers(model: Network, loss: Tensor) -> None:
             raise UsageError("a tensor that wants a gradient is none of the model's parameters", got=got, fix=fix)
 
 
-def _diverged(model: Network, what: str, fault: str, inputs: Tensor | SparseRows) -> ConvergenceError:
+def _diverged(model: Network, what: str, fault: str, inputs: Any) -> ConvergenceError:
     """The error that names the first layer whose output or gradient is not finite; `fault` if all are finite."""
     where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
     fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient"
-    if not np.isfinite(inputs.data).all():
+    if not all(np.isfinite(part.data).all() for part in (inputs if isinstance(inputs, list) else [inputs])):
         return ConvergenceError(
             f"{what}: the inputs hold numbers that are not finite", where=where, fix="clean the data"
         )
-    with no_grad():
-        x: Any = inputs
-        for layer in model.layers:
-            at_step(layer.parts, model.optimizer.steps)  # the same masks once more
-            x = layer(x, training=True)
-            if not np.isfinite(x.data).all():
-                fault = f"{layer.label} is the first whose output is not finite"
-                break
-        else:
-            for name, parameter in model.params.named.items():
-                if parameter.grad is not None and not np.isfinite(parameter.grad).all():
-                    fault = f"{name} is the first whose gradient is not finite"
-                    break
+    at_step([part for layer in model.layers for part in layer.parts], model.optimizer.steps)  # the same masks once more
+    seen = model.watched(inputs, training=True)
+    bad = [layer for layer, y in seen if not np.isfinite(y.data).all()]
+    flat = [name for name, p in model.params.named.items() if p.grad is not None and not np.isfinite(p.grad).all()]
+    if bad:
+        fault = f"{bad[0].label} is the first whose output is not finite"
+    elif flat:
+        fault = f"{flat[0]} is the first whose gradient is not finite"
     return ConvergenceError(f"{what}: {fault}; the weights are those before this step", where=where, fix=fix)
 
 
@@ -204,18 +201,25 @@ def _told(callbacks: Sequence[Callback], model: Network, history: History) -> It
             callback.on_train_end(model, end)
 
 
-def check_smallest(shapes: Sequence[Shape], chain: Sequence[Layer], loader: DataLoader) -> None:
+def _fits(outputs: Any, count: int, shape: Any) -> bool:
+    """Whether outputs have the shapes that the layers promised."""
+    if isinstance(shape, list):
+        return [part.shape for part in outputs] == [(count, *part) for part in shape]
+    return outputs.shape == (count, *shape)
+
+
+def check_smallest(placed: Sequence[Placed], loader: DataLoader) -> None:
     """Refuse a last batch of one row where a BatchNorm would have nothing to compare it with."""
-    for layer, shape in zip(chain, shapes, strict=False):
+    for layer, shape, _ in placed:
         if isinstance(layer, BatchNorm) and math.prod(shape[:-1]) == 1 and loader.smallest == 1:
             what = f"{layer.label} compares the rows of a batch, and one of {len(loader.indices):,} rows"
             fix = "use another `batch_size`, or drop_last=True"
             raise UsageError(f"{what} in batches of {loader.batch_size} is left alone", fix=fix)
 
 
-def require_finite(loss: float, outputs: np.ndarray) -> None:
+def require_finite(loss: float, outputs: np.ndarray | Together) -> None:
     """Refuse to measure by numbers that are none: the largest of several NaN is the first, which would pass for 0."""
-    if not math.isfinite(loss) or not np.isfinite(outputs).all():
+    if not math.isfinite(loss) or not are_finite(outputs):
         what = f"the loss is {loss}" + (" of outputs that are not finite" if math.isfinite(loss) else "")
         raise ConvergenceError(what, fix="clean the inputs, or train again with a smaller learning rate")
 

@@ -198,7 +198,7 @@ def test_options_that_are_wrong(options, message):
 
 
 def test_what_is_no_model_is_refused():
-    with pytest.raises(UsageError, match="expected a Sequential"):
+    with pytest.raises(UsageError, match="expected a chain of layers, such as a Sequential"):
         build(None, "net")
 
 
