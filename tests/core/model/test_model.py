@@ -160,7 +160,7 @@ def test_a_layer_that_is_used_twice_has_one_set_of_weights():
 def test_a_forward_of_ones_own_trains_and_comes_back(tmp_path):
     model = compiled(Net())
     history = model.fit(X, Y, epochs=30)
-    assert history[-1]["train_loss"] < history[0]["train_loss"] / 3
+    assert history[-1]["train_loss"] < history[0]["train_loss"] / 2
     assert [layer.name for layer in model.layers] == ["first", "head", "blocks.0", "blocks.1"]
     assert {"first/weight", "blocks.1/mean", "head/bias"} <= set(model.state())
     model.save(tmp_path / "net")
