@@ -8,11 +8,11 @@ main figure is the average precision, which no answer that is the same for all c
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -267,13 +267,20 @@ class Detection(Callback):
 
     Attributes:
         best: the logs of the best epoch so far.
-        state: the weights after it.
+        weights: those after it.
     """
 
     def __init__(self, X: np.ndarray, y: np.ndarray, excess: float):
         self.X, self.y, self.excess = X, y, excess
         self.best: dict = {}
-        self.state: dict[str, np.ndarray] = {}
+        self.weights: dict[str, np.ndarray] = {}
+
+    def state(self) -> Mapping[str, Any]:
+        return {"best": self.best, **self.weights}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.best = state["best"]
+        self.weights = {name: array for name, array in state.items() if name != "best"}
 
     def on_epoch_end(self, model: Network, logs: Logs) -> None:
         learned = model.state()
@@ -297,7 +304,7 @@ class Detection(Callback):
         }
         logs["failed"] = logs["val_recall"] == 0
         if not self.best or logs["val_average_precision"] >= self.best["val_average_precision"]:
-            self.best, self.state = logs, model.state()
+            self.best, self.weights = logs, model.state()
 
 
 def _learn(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Detection:
@@ -310,7 +317,7 @@ def _learn(model: Sequential, settings: Settings, data: Data, callbacks: Sequenc
     loader = DataLoader(X, y, batch_rows(settings, len(X)), settings.seed)
     try:
         training.train(model, loader, settings.epochs, None, callbacks)
-        model.load_state(detection.state)
+        model.load_state(detection.weights)
     finally:  # also of the weights that a training that fails leaves
         linear(model, -1).bias.data -= np.float32(detection.excess)
         model.params.touched()
