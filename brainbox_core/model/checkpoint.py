@@ -108,10 +108,10 @@ class Training:
         """What a checkpoint says of this training, in JSON types, and its tensors.
 
         Raises:
-            UsageError: it ended in the middle of a step.
+            UsageError: it diverged, or broke off in the middle of a step.
         """
         if not self.whole:
-            what = "the training ended in the middle of a step, and cannot go on from there"
+            what = "the training diverged or broke off in the middle of a step, and cannot go on from there"
             raise UsageError(what, fix="save() without `checkpoint`, or fit() again")
         parts: dict[str, dict] = {}
         arrays: dict[str, np.ndarray] = {}

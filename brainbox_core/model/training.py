@@ -322,6 +322,9 @@ def _told(callbacks: Sequence[Callback], model: Network, history: History) -> It
     end: Logs = {"best_epoch": None, "history": history}
     try:
         yield end
+    except ConvergenceError:
+        model.training.whole = False  # it would diverge again
+        raise
     finally:
         for callback in callbacks:
             callback.on_train_end(model, end)

@@ -363,9 +363,7 @@ def test_what_a_file_cannot_bring_back_is_compiled_again(tmp_path):
         model.fit(TABLE, NUMBERS, epochs=3)
     model.compile(bb.optimizers.SGD(lambda step: 0.2 / (1 + step)), bb.loss.MSE())
     with pytest.raises(UsageError, match="`lr`"):
-        model.fit(
-            TABLE, NUMBERS, epochs=3
-        )  # a lambda of another function
+        model.fit(TABLE, NUMBERS, epochs=3)  # a lambda of another function
     again = build()
     again.unfinished = checkpoint.read(tmp_path / "c")
     assert bits(again, again.fit(TABLE, NUMBERS, epochs=3)) == expected
@@ -435,7 +433,7 @@ def test_there_is_nothing_to_go_on_with_before_a_training_or_after_half_a_step(t
         model.save(tmp_path / "c", checkpoint=True)
     with pytest.raises(BrainboxError):
         model.fit(TABLE * np.inf, NUMBERS, callbacks=[Checkpoint(tmp_path / "c")])
-    with pytest.raises(UsageError, match="ended in the middle of a step"):
+    with pytest.raises(UsageError, match="diverged or broke off in the middle of a step"):
         model.save(tmp_path / "c", checkpoint=True)
     assert not (tmp_path / "c").exists()
     model.save(tmp_path / "m")
