@@ -74,10 +74,9 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         code = _gate(reporter, gate, result.metrics)
         reporter.finish(code)
         atomic_write(path / RUN, (reporter.document.text() + "\n").encode())
-        told, use = _finish(trainer, reporter, folder, values, settings)
         reporter.row("loss", _loss_curve(reporter, result.history))
-        reporter.row("saved", f"{path}{told}")
         reporter.row("pictures", ", ".join(place.name for place in drawn.values()))
+        use = _finish(trainer, reporter, folder, values, settings)
         reporter.row("next", shlex.join(["brainbox", trainer.noun, *words, *use]))
         reporter.row("reproduce", _reproduce(trainer, settings, values, given))
         if code != ExitCode.OK:
@@ -87,20 +86,19 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
     return code
 
 
-def _finish(
-    trainer: Trainer, reporter: Reporter, folder: RunFolder, values: dict, settings: Settings
-) -> tuple[str, list[str]]:
+def _finish(trainer: Trainer, reporter: Reporter, folder: RunFolder, values: dict, settings: Settings) -> list[str]:
     """End a run whose files are all written; a run of the noun becomes current, unless it is a lesser one.
 
     Returns:
-        What is said beside its folder, and the words by which another command finds its model.
+        The words by which another command finds its model.
     """
     fields = reporter.document.fields
     figures = {name: value for name, value in fields["metrics"].items() if name != "primary"}
     end = {"event": "end", "status": fields["status"], **figures}
     if values["out"] is not None:
         folder.record(**end)
-        return "", ["--model", str(folder.path)]
+        reporter.row("saved", str(folder.path))
+        return ["--model", str(folder.path)]
     run = runs.Run(trainer.noun, int(folder.path.name))
     reasons = {  # not to take the place of another run
         "is a lesson in what goes wrong": trainer.is_lesson(settings),
@@ -115,13 +113,14 @@ def _finish(
             runs.remove_old(trainer.noun, values["keep"])
         except InputError as error:
             reporter.warn(f"an old run is not removed: {error.line}")
+    reporter.row("saved", f"{run.path} ({run}{', now current' if is_current else ''})")
     if lesser:
         stays = f"{run} is current only because there is no other" if is_current else f"{now.name} stays current"
         reporter.note(f"this run {lesser}: {stays}")
     if not is_current:
-        return f" ({run})", ["--model", str(run)]
+        return ["--model", str(run)]
     # With BRAINBOX_OUT, which the next shell may not have, the folder is named.
-    return f" ({run}, now current)", ["--model", str(folder.path)] if os.environ.get("BRAINBOX_OUT") else []
+    return ["--model", str(run.path)] if os.environ.get("BRAINBOX_OUT") else []
 
 
 def _settings(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> Settings:

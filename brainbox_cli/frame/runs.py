@@ -201,7 +201,7 @@ def find_model(noun: str, model: str | None) -> Found:
         return Found(run.model, str(run))
     path = Path(model)
     if os.path.isdir(path):
-        number = _named_current(path)
+        number = 0 if os.path.exists(path / MODEL) else _named_current(path)
         path = path / RUNS / str(number) / MODEL if number else path / MODEL
     return Found(path, str(path))
 

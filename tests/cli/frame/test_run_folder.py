@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -164,6 +165,24 @@ def test_w12_a_lock_file_with_anything_inside_is_no_lock(tmp_path):
         (tmp_path / LOCK_NAME).write_text(text)
         with lock_folder(tmp_path):
             assert (tmp_path / LOCK_NAME).read_text() == str(os.getpid())
+
+
+@locks
+def test_a_full_disk_locks_all_the_same(tmp_path, monkeypatch):
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with lock_folder(tmp_path), pytest.raises(InputError, match="in use by another process"), lock_folder(tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+@locks
+def test_who_waits_gets_the_folder_when_it_is_free(tmp_path, holder):
+    threading.Timer(0.3, holder.kill).start()
+    with lock_folder(tmp_path, wait=True):
+        assert holder.wait() == -signal.SIGKILL
 
 
 @locks

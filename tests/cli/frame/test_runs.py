@@ -191,6 +191,9 @@ def test_what_a_model_may_be_called(tmp_path, out):
     assert find_model("mnist", str(first.path)).path == first.model
     assert find_model("mnist", str(first.model)) == (first.model, str(first.model))
     assert find_model("mnist", str(out / "cnn")).path == second.model  # of another output folder, too
+    (out / "cnn/model.safetensors").write_bytes(b"")  # as --out leaves it
+    assert find_model("mnist", str(out / "cnn")).path == out / "cnn/model.safetensors"
+    assert find_model("mnist", "cnn").path == second.model
     for name in ("cnn@", "@0", "cnn@01", "dog@1", "cnn@1x"):
         assert find_model("cnn", name) == (runs.Path(name), name)
 
