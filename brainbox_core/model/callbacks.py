@@ -177,6 +177,7 @@ class Checkpoint(Callback):
 
     def __init__(self, path: str | Path, seconds: float = 30.0):
         self.path, self.seconds = Path(path), between("seconds", seconds, 0)
+        self._saved, self._cost, self._new = 0.0, 0.0, False
 
     def on_train_begin(self, model: Network, logs: Logs) -> None:
         self._saved, self._cost, self._new = time.monotonic(), 0.0, False

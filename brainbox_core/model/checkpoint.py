@@ -64,6 +64,12 @@ class Saved(NamedTuple):
     arrays: dict[str, np.ndarray]
     epoch: int
 
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The logs of the epochs that the model had been trained for."""
+        with saving.reading_description(self.where):
+            return rows_of(self.part("history"))
+
     def part(self, name: str) -> dict[str, Any]:
         """The state of one part."""
         arrays = {path.removeprefix(f"{name}/"): a for path, a in self.arrays.items() if path.startswith(f"{name}/")}
@@ -280,9 +286,14 @@ class History:
         return {"names": names, **{f"of {name}": _packed(columns[name]) for name in names}}
 
     def load_state(self, state: State) -> None:
-        columns = {name: _unpacked(state[f"of {name}"]) for name in state["names"]}
-        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        self._model.history = [{name: value for name, value in row.items() if value != {}} for row in rows]
+        self._model.history = rows_of(state)
+
+
+def rows_of(state: State) -> list[dict[str, Any]]:
+    """The history whose columns `History` has packed."""
+    columns = {name: _unpacked(state[f"of {name}"]) for name in state["names"]}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return [{name: value for name, value in row.items() if value != {}} for row in rows]
 
 
 def _plain(name: str, value: Any) -> Any:
