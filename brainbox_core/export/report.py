@@ -88,12 +88,12 @@ class Accuracy:
     @property
     def drop(self) -> float:
         """How many points of accuracy were lost: 0.5 for 99 % that became 98.5 %."""
-        return 100 * (self.trained - self.exported)
+        return round(100 * (self.trained - self.exported), 9)  # of 200 rows, one is half a point and no more
 
     @property
     def differ(self) -> float:
         """How many points of the answers are others than the model's."""
-        return 100 * (1 - self.agreement)
+        return round(100 * (1 - self.agreement), 9)
 
     @property
     def notes(self) -> tuple[str, ...]:
