@@ -143,17 +143,14 @@ def check_noise(steps: Sequence[tuple[str, float]], max_drop: float) -> tuple[st
     Raises:
         AccuracyError: one is so low that more points of a step's variance are lost than a tenth of it and than allowed.
     """
-    title, least = min(((title, snr) for title, snr in steps if not math.isnan(snr)), key=_last, default=("", math.inf))
+    known = [(snr, title) for title, snr in steps if not math.isnan(snr)]
+    least, title = min(known, default=(math.inf, ""))
     lost = min(100.0, 100 * 10 ** (-least / 10))
     said = f"int8 leaves {title} a signal-to-noise ratio of {least:.1f} dB"
     if least < _NOISY and lost > max_drop:
         fix = "`dtype float32`, or `max_drop` with more points"
         raise AccuracyError(f"{said}, which loses {lost:.0f} points of its variance", where="`max_drop`", fix=fix)
     return (f"{said}; from {_CLEAR:.0f} dB on little is lost",) if least < _CLEAR else ()
-
-
-def _last(pair: tuple[str, float]) -> float:
-    return pair[1]
 
 
 class Judgement(NamedTuple):

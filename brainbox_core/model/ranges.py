@@ -82,5 +82,5 @@ def record(model: Network, loader: DataLoader) -> None:
     model.meta["ranges"] = found = activation_ranges(model, loader.X.take(np.sort(rows), axis=0))
     for place, ends in enumerate(found.get("columns", ())):
         if ends[0] == ends[1]:  # a mark that few rows have would be taken for a constant
-            values = loader.X[loader.indices, place].astype(np.float32)
+            values = loader.X.reshape(len(loader.X), -1)[loader.indices, place].astype(np.float32)
             ends[:] = float(values.min()), float(values.max())

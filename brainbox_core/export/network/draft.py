@@ -41,7 +41,7 @@ class NetworkDraft:
     def __init__(self, model: Sequential, name: str, choices: Choices, material: Material):
         self.model, self.name, self.choices, self.material = model, name, choices, material
         self.program = lower(model)
-        self.ranges, self._known = model.meta.get("ranges"), None  # rows to compare on, real ones
+        self.ranges, self._known = model.meta.get("ranges"), None  # inputs to compare on, real ones
         if material.calibration is not None:
             self._known = _shaped(material.calibration, self.program)[:MOST_ROWS]
             self.ranges = activation_ranges(model, self._known.reshape(len(self._known), *model.input_shape))
@@ -98,7 +98,10 @@ class NetworkDraft:
         if self.dtype == "float32":
             return Judgement(accuracy, "; ".join(filter(None, [judged, self._closeness()])))
         noise = [(step.title, snr) for step, snr in zip(self.program.steps, self._noise, strict=False)]
-        if noise and self.program.steps[-1].kind != "softmax":  # whose small shares may all be the same
+        last = self.program.steps[-1]
+        if (
+            noise and last.kind != "softmax" and last.activation != "sigmoid"
+        ):  # a rare class may have the same share always
             pairs = zip(*(part.reshape(len(part), -1).T for part in self._compared[-1]), strict=True)
             noise += [(f"output {number}", decibels(*pair)) for number, pair in enumerate(pairs)]
         return Judgement(accuracy, judged, check_noise(noise, self.material.max_drop))

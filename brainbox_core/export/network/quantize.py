@@ -170,7 +170,7 @@ def column_ranges(ranges: Ranges, size: int) -> np.ndarray | None:
     """(least, largest) of each of so many inputs, (size, 2); None where only those of all together are known."""
     if "columns" not in ranges:
         return None
-    with contextlib.suppress(TypeError, ValueError, OverflowError), np.errstate(over="ignore"):
+    with contextlib.suppress(TypeError, ValueError, OverflowError), np.errstate(all="ignore"):
         columns = np.array(ranges["columns"], np.float64)
         if columns.shape == (size, 2) and np.isfinite(np.ptp(columns.astype(np.float32), axis=1)).all():
             return columns

@@ -83,6 +83,14 @@ def test_a_mark_that_few_rows_have_is_no_constant():
     assert found == [[0, 6], [0, 1], [4, 4]]
 
 
+def test_rows_of_one_number_without_an_axis_for_it():
+    model = bb.Sequential([L.Linear(2)])
+    model.build((1,))
+    model.compile(optimizer=bb.optimizers.SGD(0.01), loss=bb.loss.CrossEntropy())
+    model.fit(np.ones(4), np.arange(4) % 2)
+    assert model.meta["ranges"]["columns"] == [[1, 1]]
+
+
 def test_a_model_file_does_not_grow_with_very_many_columns():
     assert "columns" in trained(np.ones((4, 1024)), L.Linear(2)).meta["ranges"]
     assert "columns" not in trained(np.ones((4, 1025)), L.Linear(2)).meta["ranges"]

@@ -110,6 +110,17 @@ def test_a_yes_or_no_is_judged_by_its_logit():
     assert found.trained > 0.95 and found.agreement > 0.98 and found.rows == 200
 
 
+def test_a_rare_share_may_round_to_0():
+    rare = np.stack([NEAR[:, 0] > 0, NEAR[:, 1] > 9], axis=1).astype(int)
+    model = trained(rare, X=NEAR, outputs=2)
+    shares = bb.Sequential([*(type(layer)(**layer.config()) for layer in model.layers), L.Sigmoid()])
+    shares.build((4,))
+    shares.load_state(model.state())
+    shares.layers[-2].weight.data[:, 1] /= 1000
+    shares.layers[-2].bias.data[1] = -7
+    assert exported(shares, calibration=NEAR).notes == (UNCHECKED,)
+
+
 def test_labels_have_to_fit(line):
     for labels in (np.zeros((1000, 2)), np.zeros(999), np.full(1000, "yes")):
         with pytest.raises(UsageError, match="labels do not fit the inputs"):
