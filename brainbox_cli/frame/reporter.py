@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 import traceback
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from brainbox_core.model.network import Logs, Network
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a text begins with that spreadsheets calculate
+_PLAIN = re.compile(r"-|[+-]?[0-9.]+")  # standard input, or a number: no formula
 STDOUT = Path("-")  # in the place of a file
 _KINDS = {code: code.name.lower() for code in ExitCode}
 
@@ -218,7 +220,7 @@ def _cell(cell: str | float) -> str:
     """A number in full, or a text on one line that no spreadsheet takes for a formula: then a ' stands before it."""
     if not isinstance(cell, str):
         return repr(cell)
-    formula = cell.startswith(_FORMULA) and cell != "-"  # which stands for standard input
+    formula = cell.startswith(_FORMULA) and not _PLAIN.fullmatch(cell)
     return ("'" if formula else "") + printable(cell, MAX_LINE)
 
 
