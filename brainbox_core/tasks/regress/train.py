@@ -120,7 +120,11 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     _require_finite(found, data)
     notes = _notes(settings, data, X, exact, fit, distance)
     if doubt := _doubt(found["test_r2"], found):
-        notes.append(f"test R2 {found['test_r2']:.4f}, but {doubt}{_decided_by(data, rows, guesses)}")
+        if len(data.test) and found["test_r2"] < found["cv_r2"]:
+            decisive = _decisive(data, data.test, predicted, "held-out rows")
+        else:
+            decisive = _decisive(data, rows, guesses, "folds")
+        notes.append(f"test R2 {found['test_r2']:.4f}, but {doubt}{decisive}")
     measured: dict[str, str | float] = {"primary": "test_r2", **found}
     model.meta = {
         "kind": "regress",
@@ -267,16 +271,16 @@ def _doubt(r2: float, found: Mapping[str, Any]) -> str:
     return f"{mean:.4f} with a deviation of {deviation:.4f} over the folds"
 
 
-def _decided_by(data: Data, rows: np.ndarray, guesses: np.ndarray) -> str:
-    """The row that makes up most of the squared error of cross-validation, in words, if there is one."""
+def _decisive(data: Data, rows: np.ndarray, guesses: np.ndarray, of: str) -> str:
+    """The row that makes up most of the squared error of some rows, in words, if there is one."""
     truth = data.y[rows]
     errors = (guesses - truth) ** 2
     worst = int(errors.argmax())
     if not errors[worst] > HEAVY * errors.sum():
         return ""
     return (
-        f": line {data.table.lines[rows[worst]]} makes {errors[worst] / errors.sum():.0%} of their squared error, where"
-        f" {guesses[worst]:,.7g} is predicted for {truth[worst]:,.7g}"
+        f"; line {data.table.lines[rows[worst]]} alone makes {errors[worst] / errors.sum():.0%} of the squared error of"
+        f" the {of}: {guesses[worst]:,.10g} is predicted for {truth[worst]:,.10g}"
     )
 
 
