@@ -119,7 +119,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     found |= _judge(truth, predicted, float(data.y[data.train].mean())) | fit.losses
     _require_finite(found, data)
     notes = _notes(settings, data, X, exact, fit, distance)
-    if doubt := _doubt(found["test_r2"], found):
+    if doubt := contradiction(found["test_r2"], found):
         if len(data.test) and found["test_r2"] < found["cv_r2"]:
             decisive = _decisive(data, data.test, predicted, "held-out rows")
         else:
@@ -174,7 +174,7 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
     truth, predicted = data.y[data.test], predict(model, data.table.take(data.test))
     found = _judge(truth, predicted, model.meta["mean"])
     _require_finite(found, data)
-    doubt = _doubt(found["test_r2"], model.meta["metrics"])
+    doubt = contradiction(found["test_r2"], model.meta["metrics"])
     notes = (f"test R2 {found['test_r2']:.4f}, but {doubt} of the training",) if doubt else ()
     measured: dict[str, str | float] = {"primary": "test_r2", **found}
     return Result(metrics=measured, notes=notes, doubt=doubt, truth=truth, predicted=predicted)
@@ -256,11 +256,19 @@ def _cross_validate(settings: Settings, data: Data, rows: np.ndarray) -> tuple[l
     return scores, guesses
 
 
-def _doubt(r2: float, found: Mapping[str, Any]) -> str:
-    """What the folds say where that is something else than the main figure.
+def contradiction(r2: float, found: Mapping[str, Any]) -> str:
+    """What the folds of a training say where that is something else than the main figure, in words.
 
     It is if one leaves more than twice as much of the variance unexplained as the other, or if the folds differ so much
     that by their mean the model may be no better than always guessing the mean.
+
+    Args:
+        r2: of the rows that the model is judged by.
+        found: the figures of the training.
+
+    Example:
+        >>> contradiction(0.9, {"cv_r2": 0.85, "cv_r2_sd": 0.1}), contradiction(0.9, {"cv_r2": 0.5, "cv_r2_sd": 0.9})
+        ('', '0.5000 with a deviation of 0.9000 over the folds')
     """
     if "cv_r2" not in found:
         return ""

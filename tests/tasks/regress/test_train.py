@@ -129,8 +129,8 @@ def test_a_main_figure_that_the_folds_contradict_is_said_with_the_row_that_decid
     ],
 )
 def test_what_contradicts_a_main_figure(r2, mean, deviation, doubted):
-    assert bool(regress._doubt(r2, {"cv_r2": mean, "cv_r2_sd": deviation})) is doubted
-    assert not regress._doubt(r2, {})
+    assert bool(regress.contradiction(r2, {"cv_r2": mean, "cv_r2_sd": deviation})) is doubted
+    assert not regress.contradiction(r2, {})
 
 
 def test_few_rows_are_all_trained_on_and_judged_by_cross_validation(write):
