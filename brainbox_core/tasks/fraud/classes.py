@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -51,17 +51,29 @@ def labels_of(table: Table, target: str, classes: Classes | None = None) -> tupl
         >>> labels_of(table_of({"class": ["'1'", "'-1'", "'-1'"]}), "class")
         (array([1, 0, 0]), Classes(honest='-1', fraud='1'))
     """
-    cells = [_plain(cell) for cell in table.texts(target)]
+    cells, places = _distinct(table, target)
+    fix = "write the classes as the training data did"
     if classes is None:
-        classes = _classes(table, target, cells)
+        fix = "name the column that tells the frauds with `target`"
+        classes = _classes(table, target, dict(zip(cells, np.bincount(places).tolist(), strict=True)))
     codes = {value.casefold(): code for code, value in enumerate(classes)}
-    labels = np.array([codes.get(cell.casefold(), -1) for cell in cells])
+    labels = np.array([codes.get(cell.casefold(), -1) for cell in cells])[places]
     if len(wrong := np.flatnonzero(labels < 0)):
-        cell, fix = cells[wrong[0]], "name the column that tells the frauds with `target`"
+        cell = cells[places[wrong[0]]]
         expected = " or ".join(printable(value, 40) for value in sorted(classes, key=_size))
         got = printable(cell, 40) or "nothing"
         raise InputError("is no class", where=table.where(wrong[0], target), expected=expected, got=got, fix=fix)
     return labels, classes
+
+
+def _distinct(table: Table, target: str) -> tuple[list[str], np.ndarray]:
+    """The different cells of a column, and for each row which one it has."""
+    if table.is_text(target):
+        found: dict[str, int] = {}
+        places = np.array([found.setdefault(_plain(cell), len(found)) for cell in table.texts(target)])
+        return list(found), places
+    values, places = np.unique(table.numbers(target), return_inverse=True)
+    return [_plain(repr(value)) for value in values.tolist()], places
 
 
 def _plain(cell: str) -> str:
@@ -75,10 +87,13 @@ def _plain(cell: str) -> str:
     return "" if math.isnan(value) else repr(value).removesuffix(".0")
 
 
-def _classes(table: Table, target: str, cells: Sequence[str]) -> Classes:
+def _classes(table: Table, target: str, cells: Mapping[str, int]) -> Classes:
     """The two commonest values, whatever their capitals; of equally common ones the greater is the fraud."""
     spelled: dict[str, str] = {}
-    counts = Counter(spelled.setdefault(cell.casefold(), cell) for cell in cells if cell)
+    counts: Counter[str] = Counter()
+    for cell, rows in cells.items():
+        counts[spelled.setdefault(cell.casefold(), cell)] += rows if cell else 0
+    counts += Counter()  # without what is missing
     if len(counts) < 2:
         held = f"only {printable(next(iter(counts)), 40)}" if counts else "nothing"
         where = f'{table.name}, column "{printable(target, 80)}"'

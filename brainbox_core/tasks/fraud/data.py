@@ -12,7 +12,7 @@ from brainbox_core.files.reading import printable
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.columns import Column
 from brainbox_core.tables.features import FeatureEncoder, NumberColumn, Outside, TextColumn
-from brainbox_core.tables.table import Table
+from brainbox_core.tables.table import Table, closest
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Pipe, Progress, no_pipe
 from brainbox_core.tasks.fraud.classes import USUAL, Classes, labels_of
@@ -71,7 +71,11 @@ def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe =
     table = _read(settings.data, settings.no_header, progress, pipe)
     notes = list(table.notes)
     target = settings.target
-    if not table.header and target == TARGET:
+    if target == TARGET and target not in table.names:
+        if table.header:
+            likely = printable(closest(target, table.names) or table.names[-1], 80)
+            fix = f'name the column that tells the frauds with `target`: is it "{likely}"?'
+            raise InputError(f'there is no column "{target}"', where=table.name, fix=fix)
         target = table.names[-1]
         notes.append(f"no header: the last column, {target}, tells the frauds")
     labels, classes = labels_of(table, target)

@@ -50,7 +50,7 @@ def test_another_table_is_read_with_the_classes_of_the_first():
     labels, classes = labels_of(table_of({"c": ["'1'", "1.0", "-1"]}), "c", known)
     assert (labels.tolist(), classes) == ([1, 1, 0], known)
     assert labels_of(table_of({"c": ["1", "1"]}), "c", known)[0].tolist() == [1, 1]
-    with pytest.raises(InputError, match="expected -1 or 1, got 0"):
+    with pytest.raises(InputError, match="expected -1 or 1, got 0; write the classes as the training data did"):
         labels_of(table_of({"c": ["0", "1"]}), "c", known)
 
 

@@ -38,6 +38,7 @@ def test_a_column_that_tells_the_classes_by_itself_is_noted(values):
         NOISE + 4 * LABELS,
         NOISE.round(),
         np.where(NOISE > 0, "a", "b"),
+        np.arange(1000).astype(str),
         np.where(LABELS * (NOISE > -1), "a", "b"),
     ],
 )
