@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 import traceback
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from brainbox_core.model.network import Logs, Network
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a text begins with that spreadsheets calculate
-_PLAIN = re.compile(r"-|[+-]?[0-9.]+")  # standard input, or a number: no formula
 STDOUT = Path("-")  # in the place of a file
 _KINDS = {code: code.name.lower() for code in ExitCode}
 
@@ -220,7 +218,7 @@ def _cell(cell: str | float) -> str:
     """A number in full, or a text on one line that no spreadsheet takes for a formula: then a ' stands before it."""
     if not isinstance(cell, str):
         return repr(cell)
-    formula = cell.startswith(_FORMULA) and not _PLAIN.fullmatch(cell)
+    formula = cell.startswith(_FORMULA) and cell != "-"  # which stands for standard input
     return ("'" if formula else "") + printable(cell, MAX_LINE)
 
 

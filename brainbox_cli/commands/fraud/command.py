@@ -111,6 +111,7 @@ def _predict(
     with reporter.working("scoring"):
         found = [(source, _score(reporter, task, model, source)) for source in sources]
     names = task.names(model)
+    cells = [_as_number(name) for name in names]
     for source, parts in found:
         total = sum(table.rows for table, _ in parts)
         count = count_shown = 0
@@ -126,7 +127,7 @@ def _predict(
                 count += fraud
                 yield Answer(
                     text=_text(place, share, fraud, names) if show_it else [],
-                    cells=[source, str(line), names[fraud], f"{share:.6f}"],
+                    cells=[source, str(line), cells[fraud], f"{share:.6f}"],
                     record={"input": source, "line": line, "label": names[fraud], "probability": share},
                 )
         if total > 1:
@@ -134,6 +135,14 @@ def _predict(
             first = f", the first {MOST} shown" if total > FEW and count > MOST else ""
             look = f"{count:,} of {total:,} look like {names[1]} (probability {share:.3g} or more){first}"
             reporter.say(f"{source}: {look}")
+
+
+def _as_number(name: str) -> str | float:
+    """The class -1 as a number, which no spreadsheet takes for a formula."""
+    from brainbox_core.tables.columns import number
+
+    value = number(name)
+    return name if value is None else int(value) if value.is_integer() else value
 
 
 def _score(
