@@ -126,7 +126,7 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
 
 def classes_of(model: Sequential) -> Classes:
     """What a model tells apart."""
-    return Classes(*model.meta.get("classes", USUAL))
+    return Classes(*(model.meta.get("classes") or USUAL))
 
 
 def _read(name: str, no_header: bool, progress: Progress | None, pipe: Pipe) -> Table:

@@ -32,7 +32,6 @@ from brainbox_core.tables.table import Table
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.fraud import threshold
-from brainbox_core.tasks.fraud.classes import USUAL
 from brainbox_core.tasks.fraud.data import (
     Data,
     classes_of,
@@ -162,8 +161,8 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
 def _doubt(judged: Result, folds: Folds) -> str:
     """What the folds say where neither their deviation nor the choice of the test rows explains the main figure."""
     mean, deviation = np.mean(folds.average_precision), np.std(folds.average_precision)
-    low, high = judged.interval
-    if low <= mean <= high or abs(judged.figures["test_average_precision"] - mean) <= 2 * deviation:
+    found, (low, high) = judged.figures["test_average_precision"], judged.interval
+    if low <= mean <= high or abs(found - mean) <= 2 * deviation:
         return ""
     return f"{mean:.4f} with a deviation of {deviation:.4f} over the folds"
 
@@ -261,16 +260,14 @@ def load_model(path: str | Path, kind: str = "fraud") -> Sequential:
 def _check(model: Sequential) -> None:
     meta = model.meta
     encoder = FeatureEncoder.from_config(meta.get("features"))
-    settings, data, limit = meta.get("settings"), meta.get("data"), meta.get("threshold")
-    classes = meta.get("classes", list(USUAL))
+    settings, data, limit, classes = (meta.get(name) for name in ("settings", "data", "threshold", "classes"))
     sound = (
         isinstance(limit, float)
         and isinstance(settings, dict)
         and isinstance(settings.get("target"), str)
         and settings.get("split") in (TIME, STRATIFIED)
         and isinstance(settings.get("no_header", False), bool)
-        and isinstance(classes, list)
-        and [type(value) for value in classes] == [str, str]
+        and (classes is None or (isinstance(classes, list) and [*map(type, classes)] == [str, str]))
         and isinstance(data, dict)
         and all(isinstance(data.get(name), str) for name in ("name", "sha256"))
         and (model.input_shape, model.output_shape) == ((len(encoder.names),), (1,))
