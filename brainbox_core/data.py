@@ -116,7 +116,8 @@ def fingerprint(*arrays: Any) -> int:
         for part in parts:
             value = zlib.crc32(repr((part.dtype.str, part.shape)).encode(), value)
             for start in range(0, len(part), _BLOCK):  # what has to be copied for it is never copied whole
-                value = zlib.crc32(np.ascontiguousarray(part[start : start + _BLOCK]).data.cast("B"), value)
+                block = np.ascontiguousarray(part[start : start + _BLOCK]).reshape(-1)
+                value = zlib.crc32(block.view(np.uint8).data, value)
     return value
 
 

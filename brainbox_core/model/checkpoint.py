@@ -26,16 +26,14 @@ from brainbox_core.loss import Loss
 from brainbox_core.model import saving
 from brainbox_core.model.network import Network
 from brainbox_core.optimizers import Optimizer
+from brainbox_core.scalar.update_rules import RULES
 
 State = Mapping[str, Any]  # by name: arrays, and values in JSON types
 _PREFIX = "checkpoint/"
 _SCHEDULES = {
     kind.__name__: kind for kind in (schedules.Constant, schedules.Step, schedules.Cosine, schedules.OneCycle)
 }
-_OPTIMIZERS = {
-    kind.__name__: kind
-    for kind in (optimizers.SGD, optimizers.RMSprop, optimizers.Adagrad, optimizers.Adam, optimizers.AdamW)
-}
+_OPTIMIZERS = {rule.kind: getattr(optimizers, rule.kind) for rule in RULES.values()}
 _SIMPLE = (bool, int, float, str)
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -263,7 +261,7 @@ def _kind(value: Any) -> Any:
 
 def _machine() -> dict[str, Any]:
     """What decides the last bits of a result beside the program."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    blas = np.show_config(mode="dicts").get("Build Dependencies", {}).get("blas", {})
     threads = next((int(os.environ[name]) for name in _THREADS if os.environ.get(name, "").isdecimal()), os.cpu_count())
     return {
         "numpy": np.__version__,

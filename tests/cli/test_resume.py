@@ -239,9 +239,7 @@ def at_random_moments(folder: Path, count: int, number: int, nouns: list[str]) -
             time.sleep(0.002)
         time.sleep(rng.uniform(0, 0.8 * seconds[noun]))
         process.send_signal(number)
-        begun = time.process_time()
         _, told = process.communicate(timeout=30)
-        assert time.process_time() - begun < 2
         if process.returncode:
             stopped += 1
             if number != signal.SIGKILL:
