@@ -106,11 +106,11 @@ class Reporter:
 
     @contextmanager
     def working(self, label: str) -> Iterator[Callable[[int, int], None]]:
-        """A live line for long work that is not training; see `Screen.working`. Plain lines are no part of a record."""
+        """A live line for long work that is not training; see `Screen.working`."""
         if self.quiet:
             yield lambda done, total: None
             return
-        with (self.side if self.side.animated else self.notes).working(label) as self._work:
+        with self.side.working(label) as self._work:
             yield self._work
 
     def doing(self, label: str) -> None:
@@ -211,8 +211,8 @@ class Reporter:
 
     def hide(self) -> None:
         """Take the live line away, wherever it is."""
-        for screen in (self.text, self.side, self.notes):
-            screen.hide()
+        self.text.hide()
+        self.side.hide()
 
     def _traceback(self, error: Exception) -> None:
         for line in "".join(traceback.format_exception(error)).splitlines():
