@@ -15,7 +15,7 @@ from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.layers import BatchNorm, Layer
 from brainbox_core.layers.base import Shape, at_step
-from brainbox_core.model import ranges
+from brainbox_core.model import ranges, sharing
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import History, Logs, Network
 from brainbox_core.tape import leaves
@@ -54,7 +54,7 @@ def train(
     history: History = []
     best_loss, best_epoch, best_state = math.inf, None, None
     model.stop_training = False
-    with _told(callbacks, model, history) as end:
+    with sharing.training(model), _told(callbacks, model, history) as end:
         begin = {"epochs": model.epoch + epochs, "epoch": model.epoch, "batches": len(loader)}
         for callback in callbacks:
             callback.on_train_begin(model, begin)
