@@ -79,7 +79,7 @@ def test_the_reproduction_names_what_differs_and_no_more():
     def reproduction(quick: bool = False, given: dict | None = None, **changes: object) -> str:
         values = {"quick": quick, **(given or {})}
         settings = trainer_run._chosen(TRAINER, changes, quick)
-        return trainer_run._reproduce(TRAINER, settings, values, {*values} if quick else {*(given or {})})
+        return trainer_run._reproduce(TRAINER, settings, values, {name for name in values if values[name]})
 
     assert reproduction() == f"brainbox cnn --epochs {Settings.cnn().epochs} --seed 0"
     assert reproduction(optimizer="sgd", epochs=3) == "brainbox cnn --epochs 3 --optimizer sgd --seed 0"
