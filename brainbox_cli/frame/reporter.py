@@ -175,9 +175,16 @@ class Reporter:
         self._set_error(code, f"stopped by {signal}", "")
         return code
 
-    def failed(self, reason: str) -> None:
-        """Say that a result did not clear the bar that was set."""
-        self._error(ExitCode.GATE, reason, "train longer or set another bar; the model is kept in any case")
+    def failed(self, reason: str) -> ExitCode:
+        """Take down that a result did not clear the bar that was set; `show_error` says so, after the result."""
+        self._set_error(ExitCode.GATE, reason, "train longer or set another bar; the model is kept in any case")
+        return ExitCode.GATE
+
+    def show_error(self) -> None:
+        """Say what went wrong, in two lines."""
+        error = self.document.fields["error"]
+        self._beside(("error: ", "bold red"), error["message"])
+        self._beside(("hint: ", "cyan"), error["hint"])
 
     @property
     def seconds(self) -> float:
@@ -196,10 +203,8 @@ class Reporter:
         sys.stdout.flush()
 
     def _error(self, code: ExitCode, line: str, fix: str) -> None:
-        line, fix = as_options(line, self.flags), as_options(fix, self.flags)
-        self._beside(("error: ", "bold red"), line)
-        self._beside(("hint: ", "cyan"), fix)
-        self._set_error(code, line, fix)
+        self._set_error(code, as_options(line, self.flags), as_options(fix, self.flags))
+        self.show_error()
 
     def _set_error(self, code: ExitCode, line: str, fix: str) -> None:
         status = "failed" if code == ExitCode.GATE else "stopped" if code > 128 else "error"

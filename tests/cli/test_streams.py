@@ -20,7 +20,7 @@ def wait_for_epoch(process: subprocess.Popen) -> None:
 
 
 def left_in(folder) -> set[str]:
-    return {path.name for path in (folder / "brainbox-out" / "mnist").iterdir()}
+    return {path.name for path in (folder / "brainbox-out/mnist/runs/1").iterdir()}
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
@@ -112,14 +112,14 @@ def test_rows_are_flushed_as_they_come(tmp_path):
     assert process.poll() is None
     process.kill()
     process.communicate()
-    events = (tmp_path / "brainbox-out/mnist/metrics.jsonl").read_text()
+    events = (tmp_path / "brainbox-out/mnist/runs/1/metrics.jsonl").read_text()
     assert '"epoch": 1' in events and '"event": "end"' not in events  # told from a finished run
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path):
-    first = start(*LONG, cwd=tmp_path)
+    first = start(*LONG, "--out", "mine", cwd=tmp_path)
     wait_for_epoch(first)
-    second = brainbox("mnist", "-e", 1, "--limit", 500, cwd=tmp_path)
+    second = brainbox("mnist", "-e", 1, "--limit", 500, "--out", "mine", cwd=tmp_path)
     first.terminate()
     first.communicate()
     assert second.returncode == 3
