@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,14 +105,19 @@ class Reporter:
             self.document.warnings.append(text)
             self._beside(("warning: ", "yellow"), text)
 
-    def working(self, label: str) -> AbstractContextManager[Callable[[int, int], None]]:
+    @contextmanager
+    def working(self, label: str) -> Iterator[Callable[[int, int], None]]:
         """A live line for long work that is not training; see `Screen.working`."""
-        return nullcontext(lambda done, total: None) if self.quiet else self.side.working(label)
+        if self.quiet:
+            yield lambda done, total: None
+            return
+        with self.side.working(label) as self._work:
+            yield self._work
 
     def doing(self, label: str) -> None:
         """Change the label of the live line, inside a `with` block of `working`."""
         if not self.quiet:
-            self.side.show((label, "bold"), " ...")
+            self._work.begin(label)
 
     def write(self, text: str) -> None:
         """A piece of a text that was asked for, exactly as it is; a terminal is shown control characters, not sent."""

@@ -17,7 +17,7 @@ from brainbox_core.layers.base import Shape, adopt, join, learned
 from brainbox_core.layers.fusion import fast_plan
 from brainbox_core.loss import Loss
 from brainbox_core.model import checkpoint as checkpoints
-from brainbox_core.model import heads, ranges, saving, training
+from brainbox_core.model import heads, ranges, saving, sharing, training
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import History
 from brainbox_core.model.summary import Summary, summarize
@@ -296,7 +296,8 @@ class Sequential:
 
     def state(self) -> dict[str, np.ndarray]:
         """A copy of everything that was learned: parameters and buffers by name."""
-        return {name: array.copy() for name, array in self._arrays("state()").items()}
+        with sharing.reading(self):
+            return {name: array.copy() for name, array in self._arrays("state()").items()}
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """Put back what `state()` gave.
@@ -304,8 +305,7 @@ class Sequential:
         Raises:
             UsageError: the names, shapes or dtypes are not those of this model.
         """
-        arrays = self._arrays("load_state()")
-        fill(arrays, state)
+        fill(self._arrays("load_state()"), state)
         self.params.touched()
 
     def save(self, path: str | Path, checkpoint: bool = False) -> None:
@@ -316,15 +316,15 @@ class Sequential:
             checkpoint: write also what the training needs to go on after a stop as if there had been none; see `load`.
 
         Raises:
-            UsageError: the model is not built, or holds a layer of your own, which a file cannot bring back; or there
-                is no training to go on with.
+            UsageError: the model is not built, holds a layer of your own, or has no training that can go on.
             InputError: the file cannot be written.
         """
-        arrays, meta = self._arrays("save()"), saving.describe(self, self._loss)
-        if checkpoint:
-            meta["checkpoint"], more = _given("checkpoint", self.training).state()
-            arrays |= more
-        saving.save_model(path, arrays, meta)
+        with sharing.reading(self):
+            arrays, meta = self._arrays("save()"), saving.describe(self, self._loss)
+            if checkpoint:
+                meta["checkpoint"], more = _given("checkpoint", self.training).state()
+                arrays |= more
+            saving.save_model(path, arrays, meta)
 
     @classmethod
     def load(cls, path: str | Path, kind: str | None = None) -> Sequential:
@@ -368,7 +368,7 @@ class Sequential:
     def _outputs(self, X: Rows, batch_size: int) -> np.ndarray:
         X = self._check(X)
         whole("batch_size", batch_size)
-        with no_grad(), np.errstate(all="ignore"):
+        with sharing.reading(self), no_grad(), np.errstate(all="ignore"):
             parts = [self.forward(self.inputs(X[i : i + batch_size])).data for i in range(0, len(X), batch_size)]
         return np.concatenate(parts) if parts else np.zeros((0, *self.output_shape), np.float32)
 

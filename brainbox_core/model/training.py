@@ -16,7 +16,7 @@ from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.layers import BatchNorm, Layer
 from brainbox_core.layers.base import Shape, at_step
-from brainbox_core.model import checkpoint, ranges
+from brainbox_core.model import checkpoint, ranges, sharing
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.checkpoint import Part, Training
 from brainbox_core.model.interrupts import Interrupts
@@ -69,9 +69,8 @@ def train(
     saved = model.unfinished
     if saved is not None:
         training.check(saved)
-    model.training, model.unfinished, model.stop_training = training, None, False
     interrupts = Interrupts()
-    with interrupts.installed(), _told(callbacks, model, loop.history) as end:
+    with sharing.training(model), interrupts.installed(), _told(callbacks, model, training, loop.history) as end:
         if saved is not None:
             training.resume(saved)
         begin = {"epochs": model.epoch - len(loop.history) + epochs, "epoch": model.epoch, "batches": len(loader)}
@@ -266,6 +265,8 @@ def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
         value = loss.item()
         if not math.isfinite(value):
             error = _diverged(model, f"loss is {value}", "the loss itself overflows", inputs)
+        elif bad := next((part for part in parts for b in part.buffers.values() if not np.isfinite(b).all()), None):
+            error = _diverged(model, "a running average is not finite", f"that of {bad.label} overflows", inputs)
         else:
             if look:
                 _refuse_strangers(model, loss)
@@ -274,7 +275,10 @@ def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
             try:
                 model.optimizer.step()
             except ConvergenceError as refused:
-                error = _diverged(model, refused.what, "its length overflows", inputs)
+                named = model.params.named.items()
+                sizes = {name: np.abs(weight.grad).max() for name, weight in named if weight.grad is not None}
+                largest = f", and {max(sizes, key=sizes.__getitem__)} has the largest gradient"
+                error = _diverged(model, refused.what, "its length overflows", inputs, largest)
     if error is not None:
         for array, before in averages:
             array[...] = before
@@ -292,7 +296,9 @@ def _refuse_strangers(model: Network, loss: Tensor) -> None:
             raise UsageError("a tensor that wants a gradient is none of the model's parameters", got=got, fix=fix)
 
 
-def _diverged(model: Network, what: str, fault: str, inputs: Tensor | SparseRows) -> ConvergenceError:
+def _diverged(
+    model: Network, what: str, fault: str, inputs: Tensor | SparseRows, besides: str = ""
+) -> ConvergenceError:
     """The error that names the first layer whose output or gradient is not finite; `fault` if all are finite."""
     where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
     fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient"
@@ -306,24 +312,26 @@ def _diverged(model: Network, what: str, fault: str, inputs: Tensor | SparseRows
             at_step(layer.parts, model.optimizer.steps)  # the same masks once more
             x = layer(x, training=True)
             if not np.isfinite(x.data).all():
-                fault = f"{layer.label} is the first whose output is not finite"
+                fault, besides = f"{layer.label} is the first whose output is not finite", ""
                 break
         else:
             for name, parameter in model.params.named.items():
                 if parameter.grad is not None and not np.isfinite(parameter.grad).all():
-                    fault = f"{name} is the first whose gradient is not finite"
+                    fault, besides = f"{name} is the first whose gradient is not finite", ""
                     break
-    return ConvergenceError(f"{what}: {fault}; the weights are those before this step", where=where, fix=fix)
+    what = f"{what}: {fault}; the weights are those before this step{besides}"
+    return ConvergenceError(what, where=where, fix=fix)
 
 
 @contextlib.contextmanager
-def _told(callbacks: Sequence[Callback], model: Network, history: History) -> Iterator[Logs]:
+def _told(callbacks: Sequence[Callback], model: Network, training: Training, history: History) -> Iterator[Logs]:
     """Tells every callback that training ended, also when it failed: a progress line has to be taken away."""
     end: Logs = {"best_epoch": None, "history": history}
+    model.training, model.unfinished, model.stop_training = training, None, False
     try:
         yield end
     except ConvergenceError:
-        model.training.whole = False  # it would diverge again
+        training.whole = False  # it would diverge again
         raise
     finally:
         for callback in callbacks:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from brainbox_cli.frame import run
+from brainbox_cli.frame.run_folder import ending
+from brainbox_core.errors import InputError
 from brainbox_core.model.sequential import Sequential
-from tests.cli.shell import FAST, brainbox, document, start
+from tests.cli.shell import FAST, brainbox, document, run_here, start
 
 
 def copied(trained, tmp_path) -> Path:
@@ -88,6 +91,23 @@ def test_finished_runs_but_the_newest_are_removed(trained, tmp_path):
 def test_a_training_that_is_refused_leaves_no_folder(words, tmp_path):
     done = brainbox("mnist", *words, cwd=tmp_path)
     assert done.returncode in (2, 3) and list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_data_are_read(tmp_path):
+    done = brainbox("mnist", "--data", "gone", "--out", "/proc/x", cwd=tmp_path)
+    assert done.returncode == 3 and "/proc/x" in done.stderr and "gone" not in done.stderr
+
+
+def test_a_run_without_its_record_does_not_become_current(tmp_path, monkeypatch):
+    def full(path, data) -> None:
+        raise InputError("disk full", where=str(path))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run, "atomic_write", full)
+    code, fields = run_here("mnist", "-e", "1", "--limit", "500")
+    assert code == 3 and "runs/1/run.json: disk full" in fields["error"]["message"]
+    assert [path.name for path in (tmp_path / "brainbox-out/mnist").iterdir()] == ["runs"]
+    assert ending(tmp_path / "brainbox-out/mnist/runs/1") == "error"
 
 
 def test_a_setting_that_only_the_training_itself_refuses_leaves_none_either(tmp_path):

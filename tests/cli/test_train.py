@@ -79,7 +79,7 @@ def test_the_reproduction_names_what_differs_and_no_more():
     def reproduction(quick: bool = False, given: dict | None = None, **changes: object) -> str:
         values = {"quick": quick, **(given or {})}
         settings = trainer_run._chosen(TRAINER, changes, quick)
-        return trainer_run._reproduce(TRAINER, settings, values, {*values} if quick else {*(given or {})})
+        return trainer_run._reproduce(TRAINER, settings, values, {name for name in values if values[name]})
 
     assert reproduction() == f"brainbox cnn --epochs {Settings.cnn().epochs} --seed 0"
     assert reproduction(optimizer="sgd", epochs=3) == "brainbox cnn --epochs 3 --optimizer sgd --seed 0"
@@ -277,3 +277,19 @@ def test_evaluate_says_that_the_data_changed_or_is_gone(tmp_path):
     assert gone.returncode == 3
     assert "it was trained on" in gone.stderr
     assert "--data" in gone.stderr
+
+
+def test_quick_runs_and_lessons_never_take_the_place_of_a_model(tmp_path):
+    """And say so, before they begin."""
+    first = document(brainbox("spam", "--json", cwd=tmp_path).stdout)
+    content = Path(tmp_path, first["artifacts"]["model"]).read_bytes()
+    for words, why in ((["--quick", "--limit", 60], "--quick"), (["--loss", "mse", "--epochs", 1], "lesson")):
+        done = brainbox("spam", *words, "--json", cwd=tmp_path)
+        lesser = document(done.stdout)
+        assert lesser["metrics"]["test_loss"] != first["metrics"]["test_loss"]
+        assert lesser["artifacts"]["model"] != first["artifacts"]["model"]
+        told, _, rest = done.stderr.partition("epoch ")
+        assert why in told and " stays" in told and " stays" not in rest
+        found = document(brainbox("spam", "evaluate", "--json", cwd=tmp_path).stdout)
+        assert found["metrics"]["test_loss"] == first["metrics"]["test_loss"]
+    assert Path(tmp_path, first["artifacts"]["model"]).read_bytes() == content

@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import os
+import threading
 
 import pytest
 
@@ -101,6 +102,21 @@ def test_a_lesser_run_is_current_only_where_nothing_else_is(out):
     Run("cnn", 3).model.unlink()
     assert current("cnn") is None
     assert finish(trained(), lambda: None, lesser=True).name == "cnn@4"
+
+
+@pytest.mark.skipif(run_folder.fcntl is None, reason="this system has no file locks of the kind used")
+@pytest.mark.parametrize(
+    "work", [lambda: finish(Run("cnn", 2), lambda: None, lesser=False), lambda: remove_old("cnn", 1)]
+)
+def test_one_process_at_a_time_says_what_is_current_and_what_is_old(work, out):
+    finished(), trained(), trained()
+    with run_folder.lock_folder(out / "cnn"):
+        other = threading.Thread(target=work)
+        other.start()
+        other.join(0.3)
+        assert other.is_alive() and current("cnn").name == "cnn@1" and numbers() == [1, 2, 3]
+    other.join(10)
+    assert not other.is_alive() and (current("cnn").name, numbers()) != ("cnn@1", [1, 2, 3])
 
 
 def test_a_run_whose_end_cannot_be_recorded_does_not_become_current():

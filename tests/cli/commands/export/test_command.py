@@ -245,7 +245,8 @@ def test_without_a_compiler_it_is_said_loudly(tiny, tmp_path, monkeypatch, capfd
     "words, code, message",
     [
         (["none.safetensors"], 3, "no such file"),
-        (["mnist"], 3, "there is no model yet"),
+        (["descent"], 3, "there is no model yet"),  # nor does it learn one
+        (["mnist@7"], 3, "mnist@7: there is no such run"),
         (["tiny.safetensors", "-m", "cnn"], 2, "one model at a time"),
         (["tiny.safetensors", "--name", "int"], 2, "already means something"),
         (["tiny.safetensors", "--name", "my-net"], 2, "no C identifier"),

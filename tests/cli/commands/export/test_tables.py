@@ -91,6 +91,15 @@ def test_a_neuron_is_learned_on_the_way(tmp_path, monkeypatch):
     assert again.returncode == 0 and again.stderr == ""
 
 
+def test_a_noun_that_has_no_model_is_trained_on_the_way(tmp_path):
+    tool("gcc")
+    done = brainbox("export", "regress", cwd=tmp_path)
+    assert done.returncode == 0 and "export: regress@1 | 9 parameters | regress.h" in done.stdout
+    assert "note: there is no model yet: training one first, as brainbox regress --quick --no-input does" in done.stderr
+    again = brainbox("export", "regress", "-q", cwd=tmp_path)
+    assert again.returncode == 0 and again.stderr == "" and len(again.stdout.splitlines()) == 1
+
+
 def test_a_neuron_that_was_saved(tmp_path, monkeypatch):
     tool("gcc")
     monkeypatch.chdir(tmp_path)

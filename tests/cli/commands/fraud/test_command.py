@@ -1,5 +1,6 @@
 """`brainbox fraud` as it is typed: training, prediction, evaluation, the mark of failed epochs, the pictures."""
 
+import dataclasses
 import json
 import re
 import shlex
@@ -13,6 +14,7 @@ from brainbox_cli.commands.fraud import command as fraud
 from brainbox_cli.commands.fraud.input import typed
 from brainbox_core.errors import UsageError
 from brainbox_core.tables.table import read_table
+from brainbox_core.tasks.fraud.settings import Settings
 from tests.cli.shell import brainbox, document, in_terminal, python, run_here, screen
 from tests.cli.test_start_up import ANNOUNCE_NUMPY, loaded
 from tests.tasks.fraud.transactions import write_transactions
@@ -316,3 +318,10 @@ def test_help_needs_no_numpy_and_the_header_comes_before_it(tmp_path):
     write_transactions(tmp_path / "x.csv")
     done = python("-c", ANNOUNCE_NUMPY, "fraud", "--data", "x.csv", "--epochs", 1, cwd=tmp_path)
     assert done.stdout.index("fraud: 16-16-1 MLP | x.csv") < done.stdout.index("NUMPY IS IMPORTED")
+
+
+def test_full_batches_without_weights_are_a_lesson_only_together():
+    lesson = Settings.suited(batch_size="full", class_weight="none")
+    assert fraud.TRAINER.is_lesson(lesson)
+    assert not fraud.TRAINER.is_lesson(dataclasses.replace(lesson, batch_size=64))
+    assert not fraud.TRAINER.is_lesson(dataclasses.replace(lesson, class_weight="balanced"))

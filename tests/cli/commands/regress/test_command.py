@@ -322,7 +322,7 @@ def test_the_settings_of_the_model_hold_for_evaluate_too(tmp_path):
 
 def test_the_reproduction_names_what_differs():
     settings = Settings(data="t.csv", log=("a", "b"), batch_size=16, closed_form=True, test_split="none", val_split=0.2)
-    assert _reproduce(regress.TRAINER, settings) == (
+    assert _reproduce(regress.TRAINER, settings, {"quick": False}, set()) == (
         "brainbox regress --data t.csv --test-split none --val-split 0.2 --log a,b --closed-form --epochs 1000"
         " --batch-size 16 --seed 0"
     )

@@ -302,6 +302,9 @@ def test_evaluate_measures_all_of_other_data_at_any_threshold(filtered, tmp_path
 
 def test_the_squared_error_shows_why_it_is_wrong(tmp_path):
     done = brainbox("spam", "--loss", "mse", "--quick", cwd=tmp_path)
+    assert (
+        "note: this run is a lesson in what goes wrong: spam@1 is current only because there is no other" in done.stderr
+    )
     assert done.returncode == 0, done.stderr
     assert "the gradient vanishes" in done.stdout
     row = next(line.split() for line in done.stdout.splitlines() if line.strip().startswith("0.001 "))
