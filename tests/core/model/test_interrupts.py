@@ -14,6 +14,14 @@ from brainbox_core.model.interrupts import Interrupts
 from tests.core.model.test_checkpoint import NUMBERS, TABLE, bits, dense
 
 
+@pytest.fixture(autouse=True)
+def handler():
+    """Python's own: other tests of this process may have imported the command line, which has handlers of its own."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Kill(Callback):
     """Sends a signal to this process after some batches."""
 
