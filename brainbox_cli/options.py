@@ -136,6 +136,17 @@ def folds(help: str, most: int = parsers.LARGEST_WHOLE) -> Option:
     return option("--folds K", DATA, help, parse)
 
 
+Decimal = option(
+    "--decimal M", DATA, "Mark before decimals: point or comma.", parsers.mark(".,"), shown="found out by column"
+)
+Thousands = option(
+    "--thousands M",
+    DATA,
+    "Mark between thousands: point, comma, space or apostrophe.",
+    parsers.mark(".,' "),
+    shown="found out by column",
+)
+MARKS = {"decimal": Decimal, "thousands": Thousands}
 Limit = option("--limit N", DATA, "Only the first N training rows after the seeded shuffle.", parsers.whole_number())
 ValSplit = option(
     "--val-split F",

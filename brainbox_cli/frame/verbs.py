@@ -199,10 +199,11 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
         **trainer.train_choices,
     }
     use, about_use = _USES[trainer.verb]
-    predict = {**trainer.predict_choices, "model": options.Model}
+    predict = {**trainer.predict_choices, **trainer.reading, "model": options.Model}
     evaluate = {
         "data": options.changed(trainer.choices["data"], show_default="what the model was trained on"),
         "model": options.Model,
+        **trainer.reading,
         **trainer.evaluate_choices,
         **_gate(trainer.metric),
     }

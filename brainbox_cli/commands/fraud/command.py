@@ -56,6 +56,7 @@ CHOICES = {
         "CSV|-", f"A file such as creditcard.csv, - for standard input, or {BUILT_IN} (built in).", names=(BUILT_IN,)
     ),
     "target": option("--target COL", DATA, "Column with 1 for a fraud, 0 if not."),
+    **options.MARKS,
     "drop": option("--drop COL[,COL]", DATA, "Columns to leave out of the features.", parsers.columns, shown=False),
     "split": option(
         "--split time|stratified",
@@ -143,7 +144,7 @@ def _score(
     from brainbox_core.tables.table import table_of
 
     try:
-        table, lacking = transactions(task.inputs(model), source)
+        table, lacking = transactions(task.inputs(model), source, notations=task.written(model))
     except InputError as error:
         return [(table_of({}), error)]
     if lacking:
@@ -213,6 +214,7 @@ TRAINER = Trainer(
     predict=_predict,
     predict_choices={"words": Transactions, "tables": MoreTransactions},
     evaluate_choices={},
+    reading=options.MARKS,
     show=show,
     record=_record,
     pictures="brainbox_cli.commands.fraud.picture",

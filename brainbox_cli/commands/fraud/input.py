@@ -5,28 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from brainbox_core.errors import UsageError
 from brainbox_core.files.reading import printable, standard_input
 from brainbox_core.tables.table import Table, closest, read_table, table_of
 
 
-def transactions(columns: Sequence[str], source: str, text: bool = False) -> tuple[Table, list[str]]:
+def transactions(columns: Sequence[str], source: str, **options: Any) -> tuple[Table, list[str]]:
     """The transactions that a word of the command line means, and which columns they lack.
 
     Args:
         columns: that a transaction has.
         source: a file, `-` for standard input, or NAME=VALUE with commas between.
-        text: keep all cells of a file as they stand there.
+        options: of `read_table`.
 
     Raises:
         InputError: the table cannot be read.
         UsageError: what was typed is no transaction.
     """
     if source == "-":
-        return replace(read_table(standard_input("a table")), name="-"), []
+        return replace(read_table(standard_input("a table"), **options), name="-"), []
     if "=" not in source or os.path.exists(source):
-        return read_table(source, text=text), []
+        return read_table(source, **options), []
     return typed(columns, source)
 
 

@@ -11,7 +11,9 @@ from brainbox_core.errors import InputError
 from brainbox_core.files.reading import printable
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.columns import Column
-from brainbox_core.tables.features import FeatureEncoder, NumberColumn, Outside, TextColumn
+from brainbox_core.tables.features import FeatureEncoder, Outside
+from brainbox_core.tables.measures import TextColumn
+from brainbox_core.tables.notation import Notation
 from brainbox_core.tables.table import Table
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Pipe, Progress, no_pipe
@@ -62,7 +64,8 @@ class Data(contract.Data):
 
 def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """The transactions that the settings name, their rows divided; no value may be missing."""
-    table = learning.table(settings.data, BUILT_IN, PACKED, progress, pipe)
+    marks = {"decimal": settings.decimal, "thousands": settings.thousands}
+    table = learning.table(settings.data, BUILT_IN, PACKED, progress, pipe, **marks)
     labels, notes = labels_of(table, settings.target), list(table.notes)
     time = _time(table, settings.split, notes)
     if settings.folds and time is not None:
@@ -88,7 +91,7 @@ def redivided(data: Data, parts: Parts) -> Data:
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """What a model is judged by: the rows of its own table that it never saw, or all rows of another one."""
     kept, encoder = model.meta["settings"], FeatureEncoder.from_config(model.meta["features"])
-    table = learning.table(name, BUILT_IN, PACKED, progress, pipe)
+    table = learning.table(name, BUILT_IN, PACKED, progress, pipe, notations=notations(encoder))
     labels, notes = labels_of(table, kept["target"]), list(table.notes)
     inputs = derived(table, sources(encoder), notes)
     require_complete(inputs)
@@ -135,12 +138,13 @@ def derived(table: Table, names: list[str], notes: list[str] | None = None) -> T
     columns = {}
     for name in names:
         if name == SOURCES[CLOCK]:
-            columns[CLOCK] = Column(CLOCK, table.numbers(name) % DAY)
+            columns[CLOCK] = Column(CLOCK, table.numbers(name) % DAY, notation=table.notation_of(name))
         elif name == SOURCES[AMOUNT]:
             amounts = table.numbers(name)
             if notes is not None and (count := np.count_nonzero(amounts < 0)):
                 notes.append(f"{count:,} negative amounts: taken as refunds, -log1p of their size")
-            columns[AMOUNT] = Column(AMOUNT, np.sign(amounts) * np.log1p(np.abs(amounts)))
+            logs = np.sign(amounts) * np.log1p(np.abs(amounts))
+            columns[AMOUNT] = Column(AMOUNT, logs, notation=table.notation_of(name))
         else:
             table.is_text(name)  # there is such a column
             columns[name] = table.columns[name]
@@ -150,6 +154,11 @@ def derived(table: Table, names: list[str], notes: list[str] | None = None) -> T
 def sources(encoder: FeatureEncoder) -> list[str]:
     """The columns of a file that an encoder of derived columns needs."""
     return [SOURCES.get(column.name, column.name) for column in encoder.columns]
+
+
+def notations(encoder: FeatureEncoder) -> dict[str, Notation]:
+    """How the numbers of a file are written, by the names of its columns."""
+    return {SOURCES.get(name, name): notation for name, notation in encoder.notations.items()}
 
 
 def in_own_unit(found: Outside) -> Outside:
@@ -175,10 +184,10 @@ def require_complete(table: Table, encoder: FeatureEncoder | None = None, lackin
     for name in table.names:
         if SOURCES.get(name, name) in lacking:
             continue
-        if table.is_text(name) if text is None else name in text:
-            missing = np.array([not cell.strip() for cell in table.texts(name)])
-        else:
+        if text is not None and name not in text:
             missing = np.isnan(table.numbers(name))
+        else:
+            missing = table.missing(name)
         if missing.any():
             row = int(missing.argmax())
             fix = "fill it in or remove the row: a guess could hide a fraud"
@@ -220,10 +229,5 @@ def _counted(data: Data) -> Data:
 def _fit(table: Table) -> FeatureEncoder:
     """Measure the training rows. A feature of 1 is 3 deviations from the mean, where the tanh layer begins to bend."""
     encoder = FeatureEncoder.fit(table, table.names)
-    widened = [
-        replace(column, scale=UNIT * column.scale)
-        if isinstance(column, NumberColumn)
-        else replace(column, scales=[UNIT * scale for scale in column.scales])
-        for column in encoder.columns
-    ]
+    widened = [replace(column, scales=[UNIT * scale for scale in column.scales]) for column in encoder.columns]
     return FeatureEncoder(widened, encoder.notes)

@@ -28,6 +28,7 @@ class Settings(contract.EpochSettings):
     Args:
         data: `transactions` (built in) or a CSV file.
         target: the column with 1 for a fraud and 0 for an honest transaction.
+        decimal, thousands: the marks before decimals and between thousands; None finds out.
         drop: columns that are no features.
         split: `time` learns from the earlier rows and is judged by the last fifth, `stratified` takes any rows with the
             same share of frauds in every part, `auto` is `time` where there is a Time column.
@@ -47,6 +48,8 @@ class Settings(contract.EpochSettings):
 
     data: str = BUILT_IN
     target: str = TARGET
+    decimal: str | None = None
+    thousands: str | None = None
     drop: tuple[str, ...] = ()
     split: str = AUTO
     hidden: tuple[int, ...] = (16, 16)

@@ -27,7 +27,9 @@ from brainbox_core.model import training
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import Logs, Network
 from brainbox_core.model.sequential import Sequential
+from brainbox_core.tables import measures
 from brainbox_core.tables.features import FeatureEncoder
+from brainbox_core.tables.notation import Notation
 from brainbox_core.tables.table import Table
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
@@ -37,6 +39,7 @@ from brainbox_core.tasks.fraud.data import (
     derived,
     in_own_unit,
     load_test_data,
+    notations,
     redivided,
     require_complete,
     sources,
@@ -203,7 +206,7 @@ def inputs(model: Sequential) -> list[str]:
 def outside(model: Sequential, table: Table) -> list[str]:
     """Which numbers are outside the range that the training had, and which texts it never saw, in words."""
     encoder = FeatureEncoder.from_config(model.meta["features"])
-    rows = derived(table, sources(encoder))
+    rows = derived(table.written(notations(encoder)), sources(encoder))
     return [*(str(in_own_unit(found)) for found in encoder.outside(rows)), *encoder.unseen(rows)]
 
 
@@ -219,10 +222,24 @@ def predict(model: Sequential, table: Table, lacking: Sequence[str] = ()) -> Sco
         InputError: a column or a value is missing, or a cell is not a number.
     """
     encoder = FeatureEncoder.from_config(model.meta["features"])
-    rows = derived(table, sources(encoder))
+    rows = derived(table.written(notations(encoder)), sources(encoder))
     require_complete(rows, encoder, lacking)
     logits = score(model, encoder.transform(rows, np.float32))
     return Scores(probability(logits), logits >= model.meta["threshold"])
+
+
+def read_as(model: Sequential, decimal: str | None = None, thousands: str | None = None) -> None:
+    """Let a model read numbers that are written otherwise than in its training.
+
+    Raises:
+        UsageError: `decimal` or `thousands` is no mark.
+    """
+    measures.read_as(model.meta["features"], decimal, thousands)
+
+
+def written(model: Sequential) -> dict[str, Notation]:
+    """How the numbers of a table are written, by the names of its columns."""
+    return notations(FeatureEncoder.from_config(model.meta["features"]))
 
 
 def held_out(model: Sequential) -> HeldOut | str:

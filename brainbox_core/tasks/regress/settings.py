@@ -24,6 +24,7 @@ class Settings(contract.Settings):
         data: `houses` (built in) or a CSV file.
         target: the column to predict; None takes the last one.
         no_header: the first line of the file is data; None finds out.
+        decimal, thousands: the marks before decimals and between thousands; None finds out.
         log: columns whose logarithm is taken first; the target may be one of them.
         degree: 2 adds the squares of the features and their products by twos, 3 those by threes, and so on.
         ridge: the weight of the penalty on the sum of the squared weights, with features and target standardised.
@@ -45,6 +46,8 @@ class Settings(contract.Settings):
     data: str = BUILT_IN
     target: str | None = None
     no_header: bool = False
+    decimal: str | None = None
+    thousands: str | None = None
     log: tuple[str, ...] = ()
     degree: int = 1
     ridge: float = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from brainbox_core.files.reading import printable
 from brainbox_core.loss import MSE
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
-from brainbox_core.tables.table import Table
+from brainbox_core.tables import measures
+from brainbox_core.tables.measures import TextColumn
+from brainbox_core.tables.notation import PLAIN
+from brainbox_core.tables.table import Table, table_of
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.learning import unlearned
@@ -118,7 +121,10 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     model.meta = {
         "kind": "regress",
         **data.design.config(),
-        "target": {"name": data.target, "log": data.log_target},
+        "target": {
+            **{"name": data.target, "log": data.log_target},
+            "notation": asdict(data.table.notation_of(data.target)),
+        },
         "weights": fit.line.weights.tolist(),  # as they were learned; the layer has them in float32
         "intercept": fit.line.intercept,
         "mean": float(data.y[data.train].mean()),
@@ -187,7 +193,30 @@ def target(model: Sequential) -> str:
 
 def choices(model: Sequential, name: str) -> list[str]:
     """The texts that an input had in training; empty for one of numbers."""
-    return next((column.values for column in Design.from_config(model.meta).texts if column.name == name), [])
+    texts = (column for column in Design.from_config(model.meta).encoder.columns if isinstance(column, TextColumn))
+    return next(([text for text in column.values if text] for column in texts if column.name == name), [])
+
+
+def objection(model: Sequential, name: str, text: str) -> str:
+    """Why a text is no value of an input; empty if it is one."""
+    design = Design.from_config(model.meta)
+    column = design.encoder.columns[design.inputs.index(name)]
+    table = table_of({column.name: [text]}).written({column.name: design.notations.get(name, PLAIN)})
+    try:
+        column.encode(table)
+    except InputError as error:
+        return error.what
+    return ""
+
+
+def read_as(model: Sequential, decimal: str | None = None, thousands: str | None = None) -> None:
+    """Let a model read numbers that are written otherwise than in its training.
+
+    Raises:
+        UsageError: `decimal` or `thousands` is no mark.
+    """
+    entry = {"notation": model.meta["target"]["notation"]}
+    measures.read_as({"columns": [*model.meta["features"]["columns"], entry]}, decimal, thousands)
 
 
 def remarks(model: Sequential, table: Table) -> list[str]:
@@ -215,6 +244,7 @@ def _check(model: Sequential) -> None:
         raise InputError("the model's weights do not fit its features")
     if not isinstance(target, dict) or type(target.get("name")) is not str or type(target.get("log")) is not bool:
         raise InputError("the model does not say what it predicts")
+    measures.notation(target.get("notation"))
     if not all(type(model.meta["data"][name]) is str for name in ("name", "sha256")):
         raise InputError("the model does not say what it was trained on")
     Settings(**{**kept, "log": tuple(kept["log"])})
@@ -305,8 +335,9 @@ def _notes(settings: Settings, data: Data, X: np.ndarray, exact: Solution, fit: 
             f"a polynomial of degree {settings.degree} swings between the rows and runs away outside their range;"
             " trust the cross-validation, not the training loss"
         )
-    texts = {name for column in data.design.texts for name in column.features}
-    if data.design.polynomial is None and exact.rank < len(names) - len(data.design.texts):
+    columns = data.design.encoder.columns
+    texts = {name for column in columns if column.dependent for name in column.features}
+    if data.design.polynomial is None and exact.rank < len(names) - sum(column.dependent for column in columns):
         # One value of every text column follows from the others; that is no news.
         mixed = [name for name, share in zip(names, exact.dependent, strict=True) if share > 1e-6]
         mixed = [printable(name, 40) for name in mixed if name not in texts] or [printable(name, 40) for name in mixed]

@@ -45,7 +45,7 @@ def test_the_features_are_measured_on_the_training_rows_alone(tmp_path):
     assert data.parts.train.max() == 383
     column = next(column for column in data.encoder.columns if column.name == "V2")
     known = values[:384]
-    assert (column.offset, column.scale) == pytest.approx((known.mean(), UNIT * known.std()))
+    assert (column.offsets, column.scales) == ([pytest.approx(known.mean())], [pytest.approx(UNIT * known.std())])
     X, _ = data.part(data.parts.train)
     assert X.mean(axis=0) == pytest.approx(np.zeros(4), abs=1e-5)
     assert X.std(axis=0) == pytest.approx(np.full(4, 1 / UNIT), abs=1e-5)
