@@ -199,7 +199,7 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
         **trainer.train_choices,
     }
     use, about_use = _USES[trainer.verb]
-    predict = {**trainer.predict_choices, **trainer.reading, "model": options.Model}
+    predict = {**trainer.reading, **trainer.predict_choices, "model": options.Model}
     evaluate = {
         "data": options.changed(trainer.choices["data"], show_default="what the model was trained on"),
         "model": options.Model,

@@ -34,7 +34,7 @@ _EXTREMES = (0.0, np.nan, np.inf, -np.inf, 1e30)  # rows that every comparison b
 
 
 _NOTES = (
-    "Nothing is written but the stack. Values are missing only where it says so below: all others are given, or the",
+    "Nothing is written but the stack. A value may be missing where it says so below; the others are all given, or the",
     "result is that of the 0 that stands there. Check before for what is not finite: the result is not finite",
 )
 
@@ -190,6 +190,8 @@ class TabularDraft:
     def rows(self) -> tuple[Row, ...]:
         """Scaler, terms and layers."""
         made, inputs = [], self.formula
+        if inputs.sources:
+            made.append(Row("features", str(inputs.features), inputs.source_bytes, 4))
         if inputs.factor is not None:
             squash = "" if inputs.squash == "linear" else f"+{inputs.squash}"
             made.append(Row(f"scaler{squash}", str(inputs.features), inputs.scaler_bytes, 4))

@@ -100,6 +100,11 @@ class Formula:
         """Of the tables of offsets and factors."""
         return 0 if self.factor is None else 8 * self.features
 
+    @property
+    def source_bytes(self) -> int:
+        """Of the table that says of which value each feature is made."""
+        return 2 * len(self.sources)
+
     def layer_bytes(self, inputs: int, units: int) -> int:
         """Of the tables of a layer."""
         return (2 if self.halved else 4) * inputs * units + 4 * units
@@ -113,7 +118,7 @@ class Formula:
     def table_bytes(self) -> int:
         """Of all tables."""
         layers = sum(self.layer_bytes(*layer.weight.shape) for layer in self.layers)
-        return layers + self.scaler_bytes + self.term_bytes + 2 * len(self.sources)
+        return layers + self.scaler_bytes + self.term_bytes + self.source_bytes
 
     @property
     def buffers(self) -> tuple[int, int]:

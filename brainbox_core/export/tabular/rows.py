@@ -165,7 +165,7 @@ _NOTES = {
     "": "",
     "log": ", above 0 (its logarithm is taken inside)",
     "log1p": " (its logarithm is taken inside)",
-    "date": " of days since 1 January 1970 (month and day of the week are taken inside)",
+    "date": " of days since 1 January 1970",
     "day": " of seconds, below 2147483648 (the time of day is taken inside)",
 }
 _BACK: dict[str, Callable[[np.ndarray], np.ndarray]] = {
