@@ -120,7 +120,7 @@ class ColumnBuilder:
     ):
         self.name = name
         self.is_text: bool | None = as_text or None
-        self.marks = Marks(known)
+        self.marks, self._known = Marks(known), known
         self._notation = notation
         self._cells: list[str] = []  # of a column of text, or not known yet
         self._numbers: list[np.ndarray] = []
@@ -176,7 +176,8 @@ class ColumnBuilder:
                 self._bad = self._bad or (BadCell(line, cell) if value is None else None)
                 values[row] = math.nan if value is None else value
             elif not self.marks.add(found):
-                why = f'"{printable(cell, 40)}" is not written as the numbers before it'
+                others = "the numbers before it" if self._known is None else "`decimal` and `thousands` say"
+                why = f'"{printable(cell, 40)}" is not written as {others}'
                 self._bad = self._bad or BadCell(line, cell, why, f"write all in the same way, or {FORCE}")
             else:
                 values[row] = found.value

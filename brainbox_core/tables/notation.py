@@ -274,7 +274,7 @@ class Marks:
                 self.roles[mark] = THOUSAND
             elif THOUSAND in self.roles.values():
                 self.roles[mark] = DECIMAL
-            elif len(self.open) == 1 and self._low < self._high and self._high >= FAR * self.open[mark]:
+            elif len(self.open) == 1 and not self._is_code and self._high >= FAR * self.open[mark]:
                 self.roles[mark] = THOUSAND
 
     def decide_by(self, table: Mapping[str, Collection[str]], delimiter: str) -> None:
@@ -299,6 +299,11 @@ class Marks:
             ):
                 self.roles[mark] = DECIMAL if mark == "." else THOUSAND
                 self.habit = True
+
+    @property
+    def _is_code(self) -> bool:
+        """Whether the only number without a mark is 99, 999 or the like, which often stands for a missing value."""
+        return self._low == self._high and set(f"{self._high:.0f}") == {"9"}
 
     @property
     def _undecided(self) -> list[str]:

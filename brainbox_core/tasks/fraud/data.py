@@ -138,7 +138,7 @@ def derived(table: Table, names: list[str], notes: list[str] | None = None) -> T
     columns = {}
     for name in names:
         if name == SOURCES[CLOCK]:
-            columns[CLOCK] = Column(CLOCK, table.numbers(name) % DAY, notation=table.notation_of(name))
+            columns[CLOCK] = Column(CLOCK, _seconds(table) % DAY, notation=table.notation_of(name))
         elif name == SOURCES[AMOUNT]:
             amounts = table.numbers(name)
             if notes is not None and (count := np.count_nonzero(amounts < 0)):
@@ -199,13 +199,20 @@ def _time(table: Table, split: str, notes: list[str]) -> np.ndarray | None:
     name = SOURCES[CLOCK]
     if split == STRATIFIED or (split == AUTO and name not in table.names):
         return None
-    time = table.numbers(name)
+    time = _seconds(table)
     if len(missing := np.flatnonzero(np.isnan(time))):
         where, fix = table.where(missing[0], name), f"fill it in, or use `split {STRATIFIED}`"
         raise InputError("is empty, so the rows cannot be put in order of time", where=where, fix=fix)
     if (np.diff(time) < 0).any():
         notes.append("the rows were not in order of Time: sorted")
     return time
+
+
+def _seconds(table: Table) -> np.ndarray:
+    """The Time of each row in seconds, as it stands there or as a date."""
+    name = SOURCES[CLOCK]
+    order = table.order_of(name)
+    return table.numbers(name) if order is None else table.days(name, order) * DAY
 
 
 def _counts_rows(table: Table, name: str) -> bool:

@@ -242,6 +242,7 @@ def column(*cells, delimiter=";", **options):
     [
         (["1.050", "12", "537"], [1050, 12, 537], '"1.050" is read as 1050'),
         (["537", "1.050", "", "NA", "12"], [537, 1050, math.nan, math.nan, 12], '"1.050" is read as 1050'),
+        (["2.104", "852"], [2104, 852], '"2.104" is read as 2104'),
         (["1.050", "5", "1.234.567"], [1050, 5, 1234567], '"1.050" is read as 1050'),
         (["1,234,567", "5", "1,050"], [1234567, 5, 1050], '"1,234,567" is read as 1234567'),
         (["12,34,567", "5"], [1234567, 5], '"12,34,567" is read as 1234567'),
@@ -329,7 +330,7 @@ def test_a_user_says_which_mark_is_which():
     assert column(*cells, thousands=".")[0] == column(*cells, decimal=",")[0] == [1050, 2999]
     assert column("1,050", "2", thousands=",")[0] == [1050, 2]
     assert column("1 050", "2,5", thousands=" ", decimal=",")[0] == [1050, 2.5]
-    with pytest.raises(InputError, match=r'"12.5" is not written as'):
+    with pytest.raises(InputError, match=r'"12.5" is not written as `decimal` and `thousands` say'):
         column("12.5", decimal=",")
     for options in ({"decimal": ";"}, {"thousands": ""}, {"thousands": "..", "decimal": ","}):
         with pytest.raises(UsageError, match="is no mark"):
