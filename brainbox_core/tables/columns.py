@@ -133,9 +133,7 @@ class ColumnBuilder:
     @property
     def reads_points(self) -> bool:
         """Whether a point stands before decimals for certain, so that a cell may be read as NumPy does."""
-        return bool(self.is_text) or (
-            self.marks.reads_points if self._notation is None else self._notation.decimal == "."
-        )
+        return bool(self.is_text) or (self._notation or self.marks).decimal == "."
 
     def add(self, cells: np.ndarray | Sequence[str], lines: np.ndarray) -> ColumnBuilder:
         """The next cells: strings, or numbers already."""
@@ -159,8 +157,8 @@ class ColumnBuilder:
             values, bad = to_numbers(cells, lines, self._notation)
             self._bad = self._bad or bad
             return values
-        quick = cells if isinstance(cells, np.ndarray) else _quick_numbers(cells)
-        if quick is not None and (quick is cells or self.reads_points or "." not in "".join(cells)):
+        quick = cells if isinstance(cells, np.ndarray) else _quick_numbers(cells, self.marks.decimal)
+        if quick is not None:
             self._take_plain(quick, lines)
             return quick
         values = np.full(len(cells), np.nan)
@@ -237,7 +235,7 @@ def holds_text(cells: np.ndarray | Sequence[str]) -> bool | None:
 
     What is close to a number, such as `$400`, counts as one: it will be an error, not a category.
     """
-    numbers = cells if isinstance(cells, np.ndarray) else _quick_numbers(cells)
+    numbers = cells if isinstance(cells, np.ndarray) else _quick_numbers(cells, ".")
     if numbers is not None:
         return None if np.isnan(numbers).all() else False
     text = numbers_or_close = 0
@@ -254,8 +252,8 @@ def to_numbers(
     cells: Sequence[str], lines: np.ndarray, notation: Notation = PLAIN
 ) -> tuple[np.ndarray, BadCell | None]:
     """The cells as numbers, NaN for what is missing or bad, and the first that is bad."""
-    values = _quick_numbers(cells)
-    if values is not None and (notation.decimal == "." or "." not in "".join(cells)):
+    values = _quick_numbers(cells, notation.decimal)
+    if values is not None:
         return values, None
     found = [notation.number(cell) for cell in cells]
     bad = None
@@ -265,11 +263,13 @@ def to_numbers(
     return np.array([math.nan if value is None else value for value in found], np.float64), bad
 
 
-def _quick_numbers(cells: Sequence[str]) -> np.ndarray | None:
-    """The cells as numbers if `float` and `number` read all of them alike."""
+def _quick_numbers(cells: Sequence[str], decimal: str) -> np.ndarray | None:
+    """The cells as numbers if `float` and `number` read all of them alike, with no mark but the one before decimals."""
     text = "".join(cells)
-    if not text.isascii() or "_" in text:
+    if not text.isascii() or "_" in text or (decimal != "." and "." in text):
         return None
+    if decimal == ",":
+        cells = [cell.replace(",", ".") for cell in cells]
     try:
         values = np.array([float(cell or "nan") for cell in cells], np.float64)
     except ValueError:

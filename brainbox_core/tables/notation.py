@@ -242,9 +242,9 @@ class Marks:
         self._low, self._high = math.inf, 0.0  # of the numbers without a mark
 
     @property
-    def reads_points(self) -> bool:
-        """Whether a point is known to stand before decimals."""
-        return self.roles.get(".") == DECIMAL
+    def decimal(self) -> str:
+        """The mark before decimals, empty as long as none is known."""
+        return next((mark for mark, role in self.roles.items() if role == DECIMAL), "")
 
     def plain(self, values: np.ndarray) -> None:
         """Take note of numbers without marks."""
@@ -314,9 +314,8 @@ class Marks:
         """The answer; None if it is still open."""
         if self._undecided:
             return None
-        decimal = next((mark for mark, role in self.roles.items() if role == DECIMAL), "")
         thousands = "".join(mark for mark in THOUSANDS if self.roles.get(mark) == THOUSAND)
-        return Notation(decimal, thousands, self.unit)
+        return Notation(self.decimal, thousands, self.unit)
 
 
 def decide(columns: Iterable[Marks], delimiter: str) -> Notation:
