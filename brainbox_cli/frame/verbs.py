@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # not there in versions of Typer that use Click itself
     from typer._click import Command, Context
 
 _GIVEN = "brainbox_cli.given"
-_NEGATIVE = re.compile(r"-[0-9.][0-9.eE+-]*")
+_NEGATIVE = re.compile(r"-[0-9.,][0-9.,'eE+-]*")
 
 
 class Verbs(TyperGroup):

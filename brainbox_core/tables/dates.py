@@ -73,6 +73,8 @@ def days(cell: str, order: str) -> float | None:
         return None
     year, month, day = match.group("year", "month", "day")
     if year is None:
+        if order == YEAR_FIRST:
+            return None
         year, month, day = match.group("last", "second", "first")
         if order == MONTH_FIRST:
             month, day = day, month

@@ -29,7 +29,7 @@ from brainbox_core.files.text import open_text
 from brainbox_core.tables import dates
 from brainbox_core.tables.columns import Column, ColumnBuilder, holds_text, remedy, to_numbers
 from brainbox_core.tables.csv_rows import Block, CsvRows
-from brainbox_core.tables.notation import PLAIN, Notation, decide, forced, number
+from brainbox_core.tables.notation import PLAIN, Notation, decide, forced, number, numeral
 
 Progress = Callable[[int, int], object]
 
@@ -368,7 +368,7 @@ def _has_header(rows: list[list[str]], notes: list[str]) -> bool:
     """Whether the first row names the columns: not if it holds numbers where the rows below it do."""
     below = list(zip(*rows[1:], strict=True)) or [()] * len(rows[0])
     cells = [cell for cell, column in zip(rows[0], below, strict=True) if holds_text(column) is not True]
-    values = [number(cell) for cell in cells]
+    values = [found.value if (found := numeral(cell)) else number(cell) for cell in cells]
     if not any(value is not None and not math.isnan(value) for value in values):
         return True
     if None not in values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -41,9 +42,11 @@ def typed(columns: Sequence[str], text: str) -> tuple[Table, list[str]]:
         >>> table, lacking = typed(["V1", "V2", "Amount"], "Amount=5000,V1=-2.3")
         >>> table.numbers("Amount"), lacking
         (array([5000.]), ['V2'])
+        >>> typed(["V1", "Amount"], "Amount=1.050,50,V1=-2,3")[0].texts("Amount")
+        ['1.050,50']
     """
     row: dict[str, str] = {}
-    for part in text.split(","):
+    for part in re.split(r",(?!\d+(?:,|$))", text):  # digits alone are decimals or thousands
         name, equals, value = (piece.strip() for piece in part.partition("="))
         where = printable(part)
         if not equals or not value:

@@ -38,6 +38,7 @@ def test_the_order_of_day_and_month():
     assert dates.days("10/13/2014", MONTH_FIRST) == OCTOBER_13
     assert dates.days("2014-10-13", MONTH_FIRST) == OCTOBER_13
     assert dates.days("13/10/2014", MONTH_FIRST) is None
+    assert dates.days("13.10.2014", YEAR_FIRST) is None  # the training did not say what comes first
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,9 @@ def test_the_separator_line_of_excel():
         ("a,\n1,2\n", True),
         ("country,name\nChad,1\n", True),
         ("2104,\n,3\n", False),
+        ("3,14;2,71\n1,5;2,5\n", False),
+        ("€ 5;7%\n€ 6;8%\n", False),
+        ("2014-10-13;3,14\n2014-10-14;2,71\n", False),
     ],
 )
 def test_the_header_is_recognised(text, header):
