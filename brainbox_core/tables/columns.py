@@ -205,10 +205,10 @@ class ColumnBuilder:
         for mark, part, row in self._open:
             if self.marks.roles.get(mark) == THOUSAND:
                 self._numbers[part][row] = in_thousands(self._numbers[part][row])
-        if notation is None:  # the cells of a kind with an open mark come first in the message
-            cell = next(cell for kind, (cell, *_) in self._kinds.items() if kind[2] and kind[2] not in self.marks.roles)
-            found = numeral(cell.text)
-            value = found.value if found else math.nan
+        if notation is None:
+            kinds = self._kinds.items()
+            cell, part, row = next(first for (_, _, mark, *_), first in kinds if mark and mark not in self.marks.roles)
+            value = float(self._numbers[part][row])
             why = f'"{printable(cell.text, 40)}" may be {value:.10g} or {in_thousands(value):.10g}'
             bad = BadCell(cell.line, cell.text, why, FORCE)
         elif notation.unit == "%" and self._bare is not None:

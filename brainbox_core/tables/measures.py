@@ -90,7 +90,7 @@ class NumberColumn(Measure):
 
     @property
     def filled(self) -> str:
-        return "" if len(self.offsets) > 1 else f"filled with the median {self.fill:,.10g}"
+        return "" if len(self.offsets) > 1 or self.low == self.high else f"filled with the median {self.fill:,.10g}"
 
     def read(self, table: Table) -> np.ndarray:
         """The values, (n,), NaN where one is missing."""
@@ -335,7 +335,7 @@ def notation(entry: object) -> Notation:
     if isinstance(entry, dict) and set(entry) == {field.name for field in fields(Notation)}:
         decimal, thousands, unit = (entry[name] for name in ("decimal", "thousands", "unit"))
         marks = isinstance(thousands, str) and set(thousands) <= set(THOUSANDS) - {decimal}
-        if decimal in (*DECIMALS,) and marks and isinstance(unit, str):
+        if decimal in ("", *DECIMALS) and marks and isinstance(unit, str):
             return Notation(decimal, thousands, unit)
     raise malformed("it does not say how numbers are written")
 

@@ -127,7 +127,7 @@ class Notation:
     """How the numbers of a column are written.
 
     Attributes:
-        decimal: the mark before decimals; empty if the column has none to tell by.
+        decimal: the mark before decimals; empty if nothing tells which: then it is a point, but `1.050` is refused.
         thousands: the marks between thousands that are allowed; none of them if it is empty.
         unit: the currency, or `%`, that may stand beside a number.
 
@@ -154,7 +154,9 @@ class Notation:
             if found.open == self.decimal:
                 return found.value
             return in_thousands(found.value) if found.open in self.thousands else None
-        allowed = found.decimal in ("", self.decimal) and (not found.thousands or found.thousands in self.thousands)
+        allowed = found.decimal in ("", self.decimal or ".") and (
+            not found.thousands or found.thousands in self.thousands
+        )
         return found.value if allowed else None
 
     def text(self, value: float) -> str:
@@ -163,7 +165,7 @@ class Notation:
 
     def fits(self, other: Notation) -> bool:
         """Whether no number that was read by this notation means something else by another."""
-        return self.decimal in ("", other.decimal) and (not other.decimal or other.decimal not in self.thousands)
+        return not other.decimal or (self.decimal in ("", other.decimal) and other.decimal not in self.thousands)
 
     def completed(self, table: Notation) -> Notation:
         """With what the rest of the table says where the column says nothing."""
@@ -183,7 +185,9 @@ class Notation:
             return ""
         if found.unit not in ("", self.unit):
             return f'write it in "{self.unit}", or without a sign' if self.unit else f'remove the sign "{found.unit}"'
-        return f"write it as 1{self.thousands[:1]}234{self.decimal}5 is written, or {FORCE}"
+        if found.open and not self.decimal:
+            return f"it may be {found.value:.10g} or {in_thousands(found.value):.10g}: {FORCE}"
+        return f"write it as 1{self.thousands[:1]}234{self.decimal or '.'}5 is written, or {FORCE}"
 
 
 PLAIN = Notation()
@@ -329,7 +333,7 @@ def decide(columns: Iterable[Marks], delimiter: str) -> Notation:
     table = _roles(columns)
     points, commas = (mark in table[DECIMAL] or _other(mark) in table[THOUSAND] for mark in DECIMALS)
     if points == commas:  # nothing is known, or the columns differ
-        return PLAIN
+        return Notation("")
     decimal = "." if points else ","
     return Notation(decimal, "".join(mark for mark in THOUSANDS if mark in table[THOUSAND]))
 

@@ -169,6 +169,7 @@ def test_where_a_third_is_missing_they_are_filled_and_where_more_is_they_are_a_v
 def test_a_mark_that_is_there_or_missing_is_a_feature():
     encoder = fitted(flag=[1, None, None], none=[0, None, None], x=["yes", "", ""])
     assert raw(encoder, {"flag": [1, ""], "none": ["0", ""], "x": ["yes", ""]}) == [[1, 0, 0, 1], [0, 1, 1, 0]]
+    assert encoder.remarks({"flag": [""], "none": [""], "x": [""]}) == []
     assert encoder.notes[:2] == [
         "flag: always 1, missing in 2 rows, where it counts as 0",
         "none: always 0, missing in 2 rows, where it counts as 1",
@@ -230,6 +231,12 @@ def test_the_notation_of_the_training_reads_all_other_numbers():
             again.transform({"sqft": ["1.05"], "rooms": ["3"]})
         with pytest.raises(InputError, match='column "sqft": its marks are'):
             again.transform(read_table(io.BytesIO(b"sqft,rooms\n1.5,2\n"), "t.csv"))
+    whole = FeatureEncoder.fit(read_table(io.BytesIO(b"a;b\n537;x\n12;y\n"), "t.csv"), ["a"])
+    for again in (whole, reloaded(whole)):
+        assert raw(again, {"a": ["1.5", "0.125", "1050"]}) == [[1.5], [0.125], [1050]]
+        with pytest.raises(InputError, match=r'"1.050" is not a number; it may be 1.05 or 1050: say which'):
+            again.transform({"a": ["1.050"]})
+    assert raw(whole, read_table(io.BytesIO(b"a;b\n1.050;x\n1.5;y\n"), "t.csv")) == [[1.05], [1.5]]
     english = FeatureEncoder.fit(table_of({"a": [1.0, 2.0]}), ["a"])
     assert raw(english, {"a": ["1.050"]}) == [[1.05]]
     with pytest.raises(InputError, match='"1,050" is not a number'):
@@ -360,7 +367,7 @@ def change(path, value):
         ((0, "scales", 0), math.inf),
         ((0, "low"), math.nan),
         ((0, "notation"), ".,"),
-        ((0, "notation", "decimal"), ""),
+        ((0, "notation", "decimal"), ";"),
         ((0, "notation", "decimal"), ".,"),
         ((0, "notation", "thousands"), "."),
         ((0, "notation", "thousands"), "x"),
