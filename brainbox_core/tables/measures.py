@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
@@ -340,14 +341,14 @@ def notation(entry: object) -> Notation:
     raise malformed("it does not say how numbers are written")
 
 
-def read_as(config: dict, decimal: str | None, thousands: str | None) -> None:
-    """Let the numbers of all columns in an encoder's config be written as a user says, if he says anything.
+def read_as(columns: Iterable[dict], decimal: str | None, thousands: str | None) -> None:
+    """Let the numbers of columns, as their configs have them, be written as a user says, if he says anything.
 
     Raises:
         UsageError: as `notation.forced`.
     """
     if (known := forced(decimal, thousands)) is not None:
-        for entry in config["columns"]:
+        for entry in columns:
             if "notation" in entry:
                 entry["notation"] |= {"decimal": known.decimal, "thousands": known.thousands}
 

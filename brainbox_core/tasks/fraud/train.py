@@ -27,27 +27,27 @@ from brainbox_core.model import training
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import Logs, Network
 from brainbox_core.model.sequential import Sequential
-from brainbox_core.tables import measures
 from brainbox_core.tables.features import FeatureEncoder
-from brainbox_core.tables.notation import Notation
 from brainbox_core.tables.table import Table
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.fraud import threshold
 from brainbox_core.tasks.fraud.data import (
     Data,
+    classes_of,
     derived,
     in_own_unit,
     load_test_data,
-    notations,
     redivided,
     require_complete,
-    sources,
 )
+from brainbox_core.tasks.fraud.data import columns_of as inputs
 from brainbox_core.tasks.fraud.data import load_data as load_data  # a task answers all calls of the contract
+from brainbox_core.tasks.fraud.data import written as written
 from brainbox_core.tasks.fraud.settings import BALANCED, BUILT_IN, NONE, STRATIFIED, TIME, Settings
 from brainbox_core.tasks.fraud.split import Parts
 from brainbox_core.tasks.learning import batch_rows, linear, optimizer, unlearned
+from brainbox_core.tasks.learning import read_as as read_as
 
 BLOCK = 4096  # rows that are predicted at a time
 NORMALIZED_DECAY = 8.0
@@ -76,6 +76,7 @@ class Result(contract.Result):
         interval: the 95 % range of the average precision.
         confusion: honest and fraud (rows) as they were called (columns).
         labels, logits: of the rows that it is judged by.
+        names: of the two classes.
         duplicates: how many test rows also are among the others.
         folds: of cross-validation, if it was asked for.
     """
@@ -85,6 +86,7 @@ class Result(contract.Result):
     confusion: np.ndarray
     labels: np.ndarray
     logits: np.ndarray
+    names: tuple[str, str]
     duplicates: int
     folds: Folds | None = None
 
@@ -111,7 +113,8 @@ def build_model(settings: Settings, data: Data) -> Sequential:
         "kind": "fraud",
         "features": data.encoder.config(),
         "threshold": _logit(limit),  # a training that fails leaves a model, too
-        "settings": {"target": settings.target, "split": data.split},
+        "classes": list(data.classes),
+        "settings": {"target": data.target, "no_header": settings.no_header, "split": data.split},
         "data": {"name": data.name, "sha256": data.sha256},
     }
     return model
@@ -130,14 +133,16 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         notes = (*notes, f"epoch {best['epoch']}, the best, finds no fraud at a probability of one half")
     kept = ("train_loss", "val_loss", "val_accuracy", "val_recall", "val_average_precision")
     found = {**judged.metrics, **{name: best[name] for name in kept}}
-    folds = None
+    folds, doubt = None, ""
     if settings.folds:
         folds = cross_validate(settings, data)
         found["cv_average_precision"] = float(np.mean(folds.average_precision))
+        if doubt := _doubt(judged, folds):
+            notes = (*notes, f"test average precision {found['test_average_precision']:.4f}, but {doubt}")
     model.meta["metrics"] = found
     failure = unlearned(
         model.loss,
-        "always answering honest",
+        f"always answering {data.classes.names[0]}",
         (detection.y, (1,), best["val_loss"]),
         (data.part(data.parts.train)[1], (1,), best["train_loss"]),
     )
@@ -149,9 +154,19 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         history=model.history,
         best_epoch=best["epoch"],
         notes=notes,
+        doubt=doubt,
         folds=folds,
         unlearned=failure,
     )
+
+
+def _doubt(judged: Result, folds: Folds) -> str:
+    """What the folds say where neither their deviation nor the choice of the test rows explains the main figure."""
+    mean, deviation = np.mean(folds.average_precision), np.std(folds.average_precision)
+    found, (low, high) = judged.figures["test_average_precision"], judged.interval
+    if low <= mean <= high or abs(found - mean) <= 2 * deviation:
+        return ""
+    return f"{mean:.4f} with a deviation of {deviation:.4f} over the folds"
 
 
 def _is_flat(logits: np.ndarray) -> bool:
@@ -189,6 +204,7 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
         confusion=metrics.confusion_matrix(labels, flagged, 2),
         labels=labels,
         logits=logits,
+        names=data.classes.names,
         duplicates=data.duplicates,
     )
 
@@ -198,15 +214,15 @@ def score(model: Network, X: np.ndarray) -> np.ndarray:
     return model.predict(X, BLOCK)[:, 0].astype(np.float64)
 
 
-def inputs(model: Sequential) -> list[str]:
-    """The columns that a transaction needs."""
-    return sources(FeatureEncoder.from_config(model.meta["features"]))
+def names(model: Sequential) -> tuple[str, str]:
+    """What the answers of a model are called: of an honest transaction and of a fraud."""
+    return classes_of(model).names
 
 
 def outside(model: Sequential, table: Table) -> list[str]:
     """Which numbers are outside the range that the training had, and which texts it never saw, in words."""
     encoder = FeatureEncoder.from_config(model.meta["features"])
-    rows = derived(table.written(notations(encoder)), sources(encoder))
+    rows = derived(table.written(written(model)), inputs(model))
     return [*(str(in_own_unit(found)) for found in encoder.outside(rows)), *encoder.unseen(rows)]
 
 
@@ -222,24 +238,10 @@ def predict(model: Sequential, table: Table, lacking: Sequence[str] = ()) -> Sco
         InputError: a column or a value is missing, or a cell is not a number.
     """
     encoder = FeatureEncoder.from_config(model.meta["features"])
-    rows = derived(table.written(notations(encoder)), sources(encoder))
+    rows = derived(table.written(written(model)), inputs(model))
     require_complete(rows, encoder, lacking)
     logits = score(model, encoder.transform(rows, np.float32))
     return Scores(probability(logits), logits >= model.meta["threshold"])
-
-
-def read_as(model: Sequential, decimal: str | None = None, thousands: str | None = None) -> None:
-    """Let a model read numbers that are written otherwise than in its training.
-
-    Raises:
-        UsageError: `decimal` or `thousands` is no mark.
-    """
-    measures.read_as(model.meta["features"], decimal, thousands)
-
-
-def written(model: Sequential) -> dict[str, Notation]:
-    """How the numbers of a table are written, by the names of its columns."""
-    return notations(FeatureEncoder.from_config(model.meta["features"]))
 
 
 def held_out(model: Sequential) -> HeldOut | str:
@@ -255,12 +257,14 @@ def load_model(path: str | Path, kind: str = "fraud") -> Sequential:
 def _check(model: Sequential) -> None:
     meta = model.meta
     encoder = FeatureEncoder.from_config(meta.get("features"))
-    settings, data, limit = meta.get("settings"), meta.get("data"), meta.get("threshold")
+    settings, data, limit, classes = (meta.get(name) for name in ("settings", "data", "threshold", "classes"))
     sound = (
         isinstance(limit, float)
         and isinstance(settings, dict)
         and isinstance(settings.get("target"), str)
         and settings.get("split") in (TIME, STRATIFIED)
+        and isinstance(settings.get("no_header", False), bool)
+        and (classes is None or (isinstance(classes, list) and [*map(type, classes)] == [str, str]))
         and isinstance(data, dict)
         and all(isinstance(data.get(name), str) for name in ("name", "sha256"))
         and (model.input_shape, model.output_shape) == ((len(encoder.names),), (1,))

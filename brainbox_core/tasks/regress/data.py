@@ -12,7 +12,7 @@ from brainbox_core.files.reading import printable
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tables import measures
-from brainbox_core.tables.table import Table
+from brainbox_core.tables.table import Table, table_of
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Pipe, Progress, no_pipe
 from brainbox_core.tasks.regress.design import Design
@@ -74,9 +74,10 @@ def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe =
         what = f"{y[bad[0]]:g} has no logarithm"
         raise InputError(what, where=table.where(bad[0], target), fix=f"leave {printable(target)} out of `log`")
     train, val, test = _divide(settings, table.rows)
-    inputs = [name for name in table.names if name != target]
+    inputs = learning.inputs(table, target, settings.drop, notes)
     if not inputs:
-        raise InputError("has no column beside the target", where=table.name, fix="add columns to predict it from")
+        what = "has no column beside the target" + " that is not left out" * (len(table.names) > 1)
+        raise InputError(what, where=table.name, fix="add columns to predict it from")
     if len(train) < 3:
         what = f"{len(train)} row{'s' * (len(train) != 1)} to train on"
         raise InputError(what, where=table.name, expected="at least 3", fix="add more rows")
@@ -90,7 +91,7 @@ def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe =
     if not LEAST < spread < LARGEST or np.abs(y).max() > LARGEST:
         what = f"{shown} has values up to {np.abs(y).max():.3g} with a deviation of {spread:.3g}"
         raise InputError(what, where=table.name, fix="use another unit")
-    logged = [name for name in settings.log if name != target]
+    logged = [name for name in settings.log if name in inputs]
     design = Design.fit(table.take(train), inputs, logged, settings.degree)
     features = len(design.names)
     if len(train) <= features and not settings.ridge:
@@ -127,6 +128,18 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     none = np.arange(0)
     log = model.meta["target"]["log"]
     return Data(table.name, table.sha256, tuple(notes), table, y, target, log, design, none, none, rows)
+
+
+def objection(model: Sequential, name: str, text: str) -> str:
+    """Why a text is no value of an input; empty if it is one."""
+    design = Design.from_config(model.meta)
+    column = design.encoder.columns[design.inputs.index(name)]
+    table = table_of({column.name: [text]}).written(design.encoder.notations)
+    try:
+        column.encode(table)
+    except InputError as error:
+        return error.what
+    return ""
 
 
 def _read(settings: Settings, progress: Progress | None, pipe: Pipe, **options: Any) -> Table:
