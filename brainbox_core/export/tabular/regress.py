@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from brainbox_core import metrics
@@ -86,7 +88,8 @@ def _formulas(
         own = weights / polynomial.scale
         layer = _layer(own, intercept - polynomial.offset @ own)
         scaler = middle.astype(np.float32), (1 / reach).astype(np.float32)
-        return [Formula(transforms, (layer,), *scaler, terms=terms, result=result)]
+        formula = Formula(transforms, (layer,), *scaler, terms=terms, result=result)
+        return [formula, replace(formula, shift=((scaler[0] - middle) / reach).astype(np.float32))]
 
 
 def _layer(weights: np.ndarray, intercept: float | np.ndarray) -> Layer:

@@ -88,16 +88,18 @@ class TableRows:
         return found
 
     def rows(self, table: Table) -> tuple[np.ndarray, np.ndarray]:
-        """The rows (n, values) float32 without those that lack a value which may not be missing, and their numbers."""
+        """The rows (n, values) without those that lack a value that has to be given, and which ones they are."""
         parts = []
         for column, source, _ in self._columns():
             if isinstance(column, NumberColumn):
                 parts.append(table.numbers(source)[:, None])
+            elif isinstance(column, DateColumn):
+                parts.append(_days(column.read(table))[:, None])
             else:
-                parts.append(column.read(table)[:, None] if isinstance(column, DateColumn) else column.encode(table))
+                parts.append(column.encode(table))
+        X = np.concatenate(parts, axis=1, dtype=np.float64)
         with np.errstate(over="ignore"):
-            X = np.concatenate(parts, axis=1).astype(np.float32)
-        usable = np.isfinite(X) | (np.isnan(X) & self._lacking)
+            usable = np.isfinite(X.astype(np.float32)) | (np.isnan(X) & self._lacking)
         kept = np.flatnonzero(usable.all(axis=1))
         return X[kept], kept
 
@@ -109,7 +111,7 @@ class TableRows:
             part = X[:, start : start + _width(column)]
             start += _width(column)
             if not isinstance(column, TextColumn):
-                columns[source] = part[:, 0].astype(np.float64).tolist()
+                columns[source] = part[:, 0].tolist()
             else:
                 unknown = "".join(column.values) + "?"  # a text that is none of them
                 places = np.where(part.any(axis=1), part.argmax(axis=1), len(column.values))
@@ -117,15 +119,22 @@ class TableRows:
         return table_of(columns)
 
     def sample(self, random: np.random.Generator, count: int, reach: float) -> np.ndarray:
-        """Random rows around the middle of the training range: inside it for a reach of 1, three times as far for 3."""
+        """Random rows around the middle of the training range: inside it for a reach of 1, three times as far for 3.
+
+        A column whose range and median are whole numbers gets whole numbers, which float32 may hold where it has no
+        room for digits behind the point.
+        """
         parts = []
         for column, _, transform in self._columns():
             if not isinstance(column, TextColumn):
                 middle, half = column.low / 2 + column.high / 2, column.high / 2 - column.low / 2
                 made = middle + reach * half * random.uniform(-1, 1, count)
                 made = np.clip(made, column.low, column.high) if reach == 1 else made
+                whole = all(end.is_integer() for end in (column.low, column.high, 2 * column.fill))
+                made = np.rint(made) if whole else made
                 with np.errstate(over="ignore"):
                     made = _BACK[transform](made)
+                made = _days(made) if isinstance(column, DateColumn) else made
                 if _may_lack(column):
                     made[random.random(count) < _NONE] = np.nan
                 parts.append(made[:, None])
@@ -133,8 +142,7 @@ class TableRows:
                 places = random.integers(0, len(column.values), count)
                 places[random.random(count) < _NONE] = -1
                 parts.append(places[:, None] == np.arange(len(column.values)))
-        with np.errstate(over="ignore"):
-            return np.concatenate(parts, axis=1).astype(np.float32)
+        return np.concatenate(parts, axis=1, dtype=np.float64)
 
     @property
     def _lacking(self) -> np.ndarray:
@@ -143,6 +151,12 @@ class TableRows:
 
     def _columns(self) -> zip:
         return zip(self.encoder.columns, self.sources, self.transforms, strict=True)
+
+
+def _days(values: np.ndarray) -> np.ndarray:
+    """Days as float32 holds them, rounded down: the last minute of a day does not become the next one."""
+    single = values.astype(np.float32)
+    return np.where(single > values, np.nextafter(single, np.float32(-np.inf)), single).astype(np.float64)
 
 
 def _width(column: Measure) -> int:
