@@ -118,10 +118,11 @@ class CsvRows:
             return False
         characters = np.frombuffer(text.encode("ascii"), np.uint8)
         starts = np.cumsum([0, *map(len, lines)])
-        points = np.concatenate([[0], np.cumsum(characters == ord("."))])
+        points = np.flatnonzero(characters == ord("."))
         marks = np.flatnonzero(characters == ord(self.delimiter)).reshape(len(lines), self.width - 1)
         ends = np.concatenate([starts[:-1, None], marks, starts[1:, None]], axis=1)
-        return bool(any((points[ends[:, column + 1]] > points[ends[:, column]]).any() for column in columns))
+        between = (np.searchsorted(points, ends[:, [column, column + 1]]) for column in columns)
+        return any((places[:, 1] > places[:, 0]).any() for places in between)
 
     def _rows(self, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
         """The line number and the cells of each row that starts in these lines."""

@@ -184,7 +184,8 @@ class Notation:
         if found is None:
             return ""
         if found.unit not in ("", self.unit):
-            return f'write it in "{self.unit}", or without a sign' if self.unit else f'remove the sign "{found.unit}"'
+            sign = "percent" if found.unit == "%" else "currency"
+            return f'write it in "{self.unit}", or without a sign' if self.unit else f"remove the {sign} sign"
         if found.open and not self.decimal:
             return f"it may be {found.value:.10g} or {in_thousands(found.value):.10g}: {FORCE}"
         return f"write it as 1{self.thousands[:1]}234{self.decimal or '.'}5 is written, or {FORCE}"

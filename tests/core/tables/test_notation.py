@@ -54,7 +54,8 @@ def test_missing_values_are_missing_in_every_notation():
     [
         (Notation(",", "."), "1.05", "write it as 1.234,5 is written, or say which with `decimal` or `thousands`"),
         (Notation(".", "", "$"), "€5", 'write it in "$", or without a sign'),
-        (Notation("."), "5%", 'remove the sign "%"'),
+        (Notation("."), "5%", "remove the percent sign"),
+        (Notation("."), "$5", "remove the currency sign"),
         (Notation(","), "x", ""),
     ],
 )
