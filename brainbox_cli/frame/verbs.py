@@ -191,10 +191,8 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
     defaults = trainer.settings()
     train = {
         **{name: option._replace(default=_default(defaults, name)) for name, option in trainer.setting_options.items()},
-        "quick": options.Quick,
-        "out": options.Out,
+        **options.OF_A_RUN,
         **_gate(trainer.metric, " The model is saved all the same."),
-        "plot": options.Plot,
         "dry_run": options.DryRun,
         **trainer.train_choices,
     }
