@@ -420,4 +420,4 @@ def test_numbers_and_dates_as_they_are_written(tmp_path, monkeypatch):
 
 def test_the_command_to_reproduce_names_the_marks():
     settings = Settings(data="e.csv", decimal=",", thousands=" ")
-    assert "--decimal , --thousands ' '" in _reproduce(regress.TRAINER, settings)
+    assert "--decimal , --thousands ' '" in _reproduce(regress.TRAINER, settings, {"quick": False}, set())
