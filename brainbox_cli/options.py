@@ -136,6 +136,17 @@ def folds(help: str, most: int = parsers.LARGEST_WHOLE) -> Option:
     return option("--folds K", DATA, help, parse)
 
 
+Decimal = option(
+    "--decimal M", DATA, "Mark before decimals: point or comma.", parsers.mark(".,"), shown="found out by column"
+)
+Thousands = option(
+    "--thousands M",
+    DATA,
+    "Mark between thousands: point, comma, space or apostrophe.",
+    parsers.mark(".,' "),
+    shown="found out by column",
+)
+MARKS = {"decimal": Decimal, "thousands": Thousands}
 NoHeader = option("--no-header", DATA, "The first line is data, not the columns' names.")
 Drop = option("--drop COL[,COL]", DATA, "Columns to leave out of the features.", parsers.columns, shown=False)
 MoreTables = option("--data CSV|-", None, "Another way to name a table; may be repeated.", repeated=True)

@@ -215,6 +215,7 @@ def _reproduce(trainer: Trainer, settings: Settings, values: dict, given: set[st
 def predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     """Answer for each input: in words for people, in columns for programs. What cannot be read does not stop it."""
     task, model = _load_model(trainer, reporter, values.pop("model"))
+    _read_as(trainer, task, model, values)
     records = []
     code = ExitCode.OK
     reporter.document.set(model=model_record(model), seed=model.seed)
@@ -242,6 +243,7 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
     """Measure a trained model by the test part of its own data, or of other data."""
     gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
     task, model = _load_model(trainer, reporter, values["model"])
+    _read_as(trainer, task, model, values)
     name = values["data"] or _trained_on(model)
     try:
         with reporter.working(f"loading {name}") as progress:
@@ -283,6 +285,12 @@ def sample(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) 
     _say_which(reporter)
     reporter.document.set(result={"text": "".join(pieces)})
     return ExitCode.OK
+
+
+def _read_as(trainer: Trainer, task: Any, model: Sequential, values: dict) -> None:
+    """Hand the options that say how the data is written to the task."""
+    if trainer.reading:
+        task.read_as(model, **{name: values.pop(name) for name in trainer.reading})
 
 
 def _trained_on(model: Sequential) -> str:

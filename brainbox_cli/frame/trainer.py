@@ -55,6 +55,8 @@ class Trainer(Generic[S, D, R]):
             a `Refused`; those of the verb `sample` are pieces of text.
         predict_choices: the options of that verb.
         evaluate_choices: the options that are handed on to the task's `evaluate`.
+        reading: the options of both verbs that use a model which are handed on to the task's `read_as`: they say how
+            the data is written.
         show: prints what stands beside the main figure; gets the reporter, the verb, the result and the data.
         record: the noun's own part of the document for a result.
         pictures: the module whose `draw` turns a folder, the model, the data and the result into pictures in that
@@ -85,6 +87,7 @@ class Trainer(Generic[S, D, R]):
     record: Callable[[R], dict]
     pictures: str
     try_next: Callable[[Path, D], tuple[list[str], dict[str, Path]]]
+    reading: Mapping[str, Option] = field(default_factory=dict)
     train_choices: Mapping[str, Option] = field(default_factory=dict)
     afterwards: Callable[..., None] | None = None
     lessons: Sequence[Mapping[str, Any]] = ()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # not there in versions of Typer that use Click itself
 
 _GIVEN = "brainbox_cli.given"
 _ALONE = {"--resume": options.IMPLIED["--resume"]}
-_NEGATIVE = re.compile(r"-[0-9.][0-9.eE+-]*")
+_NEGATIVE = re.compile(r"-[0-9.,][0-9.,'eE+-]*")
 
 
 class Verbs(TyperGroup):
@@ -206,10 +206,11 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
         **trainer.train_choices,
     }
     use, about_use = _USES[trainer.verb]
-    predict = {**trainer.predict_choices, "model": options.Model}
+    predict = {**trainer.reading, **trainer.predict_choices, "model": options.Model}
     evaluate = {
         "data": options.changed(trainer.choices["data"], show_default="what the model was trained on"),
         "model": options.Model,
+        **trainer.reading,
         **trainer.evaluate_choices,
         **_gate(trainer.metric),
     }

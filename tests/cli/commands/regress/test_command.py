@@ -388,3 +388,36 @@ def test_predict_without_values_asks_too_and_control_d_ends_it(trained):
 def test_nothing_is_asked_where_it_is_not_wanted(option, tmp_path):
     code, written = in_terminal("regress", option, cwd=tmp_path)
     assert code == 0 and "Enter" not in written
+
+
+def test_numbers_and_dates_as_they_are_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    sizes, days = random.integers(500, 4000, 120).tolist(), random.integers(0, 365, 120)
+    rows = [
+        (f"{size:,}", (np.datetime64("2014-01-01") + day).item().strftime("%d.%m.%Y"), f"{100 * size + day:,}")
+        for size, day in zip(sizes, days.tolist(), strict=True)
+    ]
+    lines = ["size;sold;price", *(";".join(row).replace(",", ".") for row in rows)]
+    (tmp_path / "e.csv").write_text("\n".join(lines) + "\n")
+    code, found = run_here("regress", "--data", "e.csv", "--closed-form", "--no-input", "--json")
+    assert code == 0 and any(note.startswith('size, price: "') for note in found["warnings"])
+    expected = pytest.approx(105_089)  # 31 March is day 89
+    for size, sold in (("1.050", "31.3.2014"), ("1050", "2014-03-31"), ("1.050,00", "31.03.2014")):
+        code, found = run_here("regress", "predict", size, sold, "--json")
+        assert code == 0 and found["result"]["predictions"][0]["predicted"] == expected
+    code, found = run_here("regress", "predict", "1050.0", "31.3.2014", "--json")
+    assert code == 3 and "write it as 1.234,5 is written, or say which with --decimal" in found["error"]["hint"]
+    code, found = run_here("regress", "predict", "1,050.0", "31.3.2014", "--decimal", "point", "--json")
+    assert code == 0 and found["result"]["predictions"][0]["predicted"] == expected
+    (tmp_path / "us.csv").write_text('size,sold,price\n"1,050.0",2014-03-31,105089.0\n2000.0,2014-01-01,200000.5\n')
+    assert run_here("regress", "evaluate", "--data", "us.csv", "--json")[0] == 3
+    code, found = run_here("regress", "evaluate", "--data", "us.csv", "--thousands", "comma", "--json")
+    assert code == 0 and found["metrics"]["test_r2"] > 0.999
+    code, found = run_here("regress", "predict", "--data", "us.csv", "--decimal", ".", "--json")
+    assert code == 0 and found["result"]["predictions"][0]["predicted"] == expected
+
+
+def test_the_command_to_reproduce_names_the_marks():
+    settings = Settings(data="e.csv", decimal=",", thousands=" ")
+    assert "--decimal , --thousands ' '" in _reproduce(regress.TRAINER, settings, {"quick": False}, set())
