@@ -287,8 +287,7 @@ class Detection(Callback):
         excess: by how much the class weights raise the logits.
 
     Attributes:
-        best: the logs of the best epoch so far.
-        weights: those after it.
+        best, weights: the logs of the best epoch so far, and the weights after it.
     """
 
     def __init__(self, X: np.ndarray, y: np.ndarray, excess: float):
