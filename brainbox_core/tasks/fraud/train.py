@@ -278,8 +278,7 @@ class Detection(Callback):
 
     All figures are those of the held-out rows and of the weights as they would be kept: rounded to bfloat16, so that a
     device holds them in half the room; the training goes on with all digits. An epoch that finds no fraud at a
-    probability of one half is marked as failed, however accurate it is. Of epochs with the same average precision the
-    last is the best.
+    probability of one half is marked as failed, however accurate it is. Of equally good epochs the last is the best.
 
     Args:
         X: features of the held-out rows.
