@@ -18,7 +18,7 @@ from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.reporter import Reporter
 
 LIMIT = 5  # seconds after which an input has hung
-LONGEST = 300  # characters of a line of an error
+LONGEST = 300  # characters of a line of an error, beside what was typed
 NOT_FINITE = re.compile(r"(?<![\w.])[+-]?(nan|inf|infinity)(?![\w.])", re.IGNORECASE)
 
 
@@ -84,7 +84,7 @@ def judged(words: list[str], stdin: bytes = b"", says_nan: bool = False) -> Ende
     if (not errors and not answered) or len(told) != 2 * errors:
         raise Finding(f"code {ended.code} without its two lines: {ended.err[-500:]!r}")
     for line in told:
-        if len(line) > LONGEST or not line.isprintable():
+        if len(line) > LONGEST + max(map(len, words), default=0) or not line.isprintable():
             raise Finding(f"{len(line)} characters: {line!r}")
     return ended
 
