@@ -53,7 +53,7 @@ def atomic_write(path: str | os.PathLike, data: bytes) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            _put(temporary, target, is_new=existing is None)
+            os.replace(temporary, target)
         except BaseException:  # a Ctrl-C, too, leaves no temporary file
             _remove(temporary)
             raise
@@ -145,19 +145,12 @@ def _create_temporary(target: Path, mode: int) -> tuple[int, Path]:
     return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, mode), temporary
 
 
-def _put(temporary: Path, target: Path, is_new: bool) -> None:
-    if is_new:
-        with contextlib.suppress(OSError):  # no hard links here, or the name was taken meanwhile
-            os.link(temporary, target)
-            os.unlink(temporary)
-            return
-    os.replace(temporary, target)
-
-
 def _probe(target: Path) -> None:
     descriptor, temporary = _create_temporary(target, 0o600)
-    os.close(descriptor)
-    os.unlink(temporary)
+    try:
+        os.close(descriptor)
+    finally:
+        _remove(temporary)
 
 
 def _is_running(pid: int) -> bool:
