@@ -281,4 +281,4 @@ def _endless(landscape: Landscape, point: np.ndarray, direction: np.ndarray) -> 
             return False
         falls.append(here - there)
         here, distance = there, 2 * distance
-    return falls[-1] > 0.9 * falls[len(falls) // 2]
+    return bool(falls) and falls[-1] > 0.9 * falls[len(falls) // 2]  # none where it is too far away to look further
