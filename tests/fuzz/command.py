@@ -51,6 +51,7 @@ def run(words: list[str], stdin: bytes = b"") -> Ended:
         sys.stdin = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8", errors="surrogateescape")
         sys.stdout, sys.stderr = io.TextIOWrapper(out, encoding="utf-8", errors="backslashreplace"), err
         try:
+            warnings.simplefilter("default")  # as it is outside the tests: a note beside the answer
             reporter = Reporter(words)
             warnings.showwarning = lambda message, *rest: reporter.warn(str(message))
             code = _command(words, reporter)

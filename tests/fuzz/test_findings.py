@@ -2,13 +2,19 @@
 
 import shlex
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from brainbox_core.model import saving
 from tests.core.model.test_saving import signed
 from tests.fuzz import command, seeds
 
 LINES = [
+    "descent --func x --start 1e308 --steps 9",  # the map of places whose sums are no numbers
+    "descent --func x+y --start 1e308,-1e308 --steps 9",
+    "descent --func max(log(x),-1e308*x) --start 1e308 --steps 9",
+    "mnist predict thin.png -m models/mnist.safetensors",  # a picture of a single column
     "descent --optimizer adam --steps 9",  # a trial of an advice ended too far away to look further
 ]
 MODELS = {  # by what was wrong: the kind, the change of its description, and the command
@@ -42,6 +48,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("findings")
     (folder / "models").mkdir()
     seeds.write_inputs(folder)
+    Image.fromarray(np.uint8([[255]] * 4 + [[0]] * 391 + [[255]] * 4)).save(folder / "thin.png")
     seeds.write_models(folder / "models", folder)
     return folder
 

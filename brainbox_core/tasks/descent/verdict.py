@@ -44,6 +44,7 @@ class Verdict:
         return self.status in FOUND
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of a walk that ended at 1e200, lengths are infinite
 def judge(descent: Descent) -> Verdict:
     """What the walk found, or why it did not.
 
