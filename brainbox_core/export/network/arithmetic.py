@@ -140,7 +140,8 @@ class FloatKernel(Kernel):
             return {}
         weight, bias = self.step.learned
         if self.step.kind == "scale":
-            return {"table": np.concatenate([bias, weight])}
+            offset = [] if self.step.offset is None else [self.step.offset]
+            return {"table": np.concatenate([bias, weight, *offset])}
         return {"table": packed(np.concatenate([bias[None], weight.reshape(-1, len(bias))]), self.blocks)}
 
     @property
@@ -160,7 +161,9 @@ class FloatKernel(Kernel):
     def mapped(self, value: str) -> str:
         if self.step.weight is None:
             return value
-        return f"{value} * {self.table}[{self.step.output_shape[2]} + o] + {self.table}[o]"
+        channels = self.step.output_shape[2]
+        value = value if self.step.offset is None else f"({value} - {self.table}[{2 * channels} + o])"
+        return f"{value} * {self.table}[{channels} + o] + {self.table}[o]"
 
     def averaged(self, value: str) -> str:
         return self.activated(value)

@@ -1,7 +1,7 @@
 """The formula that turns one row of a table, in the data's own units, into one number in float32.
 
     transform   the logarithm of a column, the time of day                   where the model was trained on those
-    scale       (value - offset) * factor, then perhaps a tanh              folded into the first layer where possible
+    scale       (value - offset) * factor + shift, then perhaps a tanh      folded into the first layer where possible
     terms       products of powers (Legendre polynomials)                    of a polynomial regression
     layers      linear maps with activations
 
@@ -47,6 +47,7 @@ class Formula:
         transforms: for each input "", "log", "log1p" (of the size, with the sign kept) or "day" (the time of day).
         layers: the last of them has one unit.
         offset, factor: float32 (inputs,), or None where they are folded into the first layer.
+        shift: what the offsets lost as float32, times the factor: float32 (inputs,), or None where it does not matter.
         squash: the activation of what was scaled: "linear", "relu", "sigmoid" or "tanh".
         terms: of a polynomial: for each the inputs with their powers; None where the inputs go into the first layer.
         result: "linear", or "exp" where the logarithm was learned.
@@ -57,6 +58,7 @@ class Formula:
     layers: tuple[Layer, ...]
     offset: np.ndarray | None = None
     factor: np.ndarray | None = None
+    shift: np.ndarray | None = None
     squash: str = "linear"
     terms: tuple[tuple[tuple[int, int], ...], ...] | None = None
     result: str = "linear"
@@ -79,13 +81,13 @@ class Formula:
 
     @property
     def scaler(self) -> tuple[np.ndarray, ...]:
-        """Offsets and factors; empty where they are folded into the first layer."""
-        return () if self.offset is None or self.factor is None else (self.offset, self.factor)
+        """Offsets, factors and perhaps shifts; empty where they are folded into the first layer."""
+        return tuple(part for part in (self.offset, self.factor, self.shift) if part is not None)
 
     @property
     def scaler_bytes(self) -> int:
-        """Of the tables of offsets and factors."""
-        return 0 if self.factor is None else 8 * self.inputs
+        """Of the tables of the scaler."""
+        return 4 * self.inputs * len(self.scaler)
 
     def layer_bytes(self, inputs: int, units: int) -> int:
         """Of the tables of a layer."""
@@ -122,8 +124,9 @@ def run(formula: Formula, X: np.ndarray) -> np.ndarray:
             if transform:
                 x[:, i] = _TRANSFORMS[transform](x[:, i])
         if formula.scaler:
-            offset, factor = formula.scaler
+            offset, factor, *shift = formula.scaler
             x = (x - offset) * factor
+            x = x + shift[0] if shift else x
         x = ACTIVATIONS[formula.squash].float32(x, 0)
         if formula.terms is not None:
             x = _products(formula.terms, _powers(x, formula.degree))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from brainbox_core import metrics
@@ -39,7 +41,8 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
 
     def judge(X: np.ndarray, results: np.ndarray, truth: np.ndarray) -> str:
         r2, rmse = metrics.r2(truth, results), metrics.rmse(truth, results)
-        return f"R2 {r2:.4f}, RMSE {rmse:,.4g} on {len(X):,} held-out rows"
+        doubt = regress.contradiction(r2, meta.get("metrics", {}))
+        return f"R2 {r2:.4f}, RMSE {rmse:,.4g} on {len(X):,} held-out rows" + (f", but R2 {doubt}" if doubt else "")
 
     result = "exp" if log else "linear"
     terms = "" if design.polynomial is None else f"{len(design.polynomial.terms)} terms of "
@@ -84,7 +87,8 @@ def _formulas(
         own = weights / polynomial.scale
         layer = _layer(own, intercept - polynomial.offset @ own)
         scaler = middle.astype(np.float32), (1 / reach).astype(np.float32)
-        return [Formula(transforms, (layer,), *scaler, terms=terms, result=result)]
+        formula = Formula(transforms, (layer,), *scaler, terms=terms, result=result)
+        return [formula, replace(formula, shift=((scaler[0] - middle) / reach).astype(np.float32))]
 
 
 def _layer(weights: np.ndarray, intercept: float | np.ndarray) -> Layer:

@@ -54,16 +54,16 @@ class TableRows:
         return found
 
     def rows(self, table: Table) -> tuple[np.ndarray, np.ndarray]:
-        """The rows (n, values) float32 without those that lack a number, and which ones they are."""
+        """The rows (n, values) without those that lack a number that float32 holds, and which ones they are."""
         parts = []
         for column, source, _ in self._columns():
             if isinstance(column, NumberColumn):
                 parts.append(table.numbers(source)[:, None])
             else:
                 parts.append(column.encode(table))
+        X = np.concatenate(parts, axis=1, dtype=np.float64)
         with np.errstate(over="ignore"):
-            X = np.concatenate(parts, axis=1).astype(np.float32)
-        kept = np.flatnonzero(np.isfinite(X).all(axis=1))
+            kept = np.flatnonzero(np.isfinite(X.astype(np.float32)).all(axis=1))
         return X[kept], kept
 
     def table(self, X: np.ndarray) -> Table:
@@ -74,7 +74,7 @@ class TableRows:
             part = X[:, start : start + len(column.features)]
             start += len(column.features)
             if isinstance(column, NumberColumn):
-                columns[source] = part[:, 0].astype(np.float64).tolist()
+                columns[source] = part[:, 0].tolist()
             else:
                 unknown = "".join(column.values) + "?"  # a text that is none of them
                 places = np.where(part.any(axis=1), part.argmax(axis=1), len(column.values))
@@ -82,21 +82,26 @@ class TableRows:
         return table_of(columns)
 
     def sample(self, random: np.random.Generator, count: int, reach: float) -> np.ndarray:
-        """Random rows around the middle of the training range: inside it for a reach of 1, three times as far for 3."""
+        """Random rows around the middle of the training range: inside it for a reach of 1, three times as far for 3.
+
+        A column whose range and median are whole numbers gets whole numbers, which float32 may hold where it has no
+        room for digits behind the point.
+        """
         parts = []
         for column, _, transform in self._columns():
             if isinstance(column, NumberColumn):
                 middle, half = column.low / 2 + column.high / 2, column.high / 2 - column.low / 2
                 made = middle + reach * half * random.uniform(-1, 1, count)
                 made = np.clip(made, column.low, column.high) if reach == 1 else made
+                whole = all(end.is_integer() for end in (column.low, column.high, 2 * column.fill))
+                made = np.rint(made) if whole else made
                 with np.errstate(over="ignore"):
                     parts.append(_BACK[transform](made)[:, None])
             else:
                 places = random.integers(0, len(column.values), count)
                 places[random.random(count) < _NONE] = -1
                 parts.append(places[:, None] == np.arange(len(column.values)))
-        with np.errstate(over="ignore"):
-            return np.concatenate(parts, axis=1).astype(np.float32)
+        return np.concatenate(parts, axis=1, dtype=np.float64)
 
     def _columns(self) -> zip:
         return zip(self.encoder.columns, self.sources, self.transforms, strict=True)

@@ -16,7 +16,7 @@ from brainbox_core.export.templates import filled
 
 def tables(name: str, formula: Formula, weights: str) -> str:
     """All tables, in "flash" or in "ram"; `name` is what every identifier begins with."""
-    scaler = zip(("offset", "factor"), formula.scaler, strict=False)
+    scaler = zip(("offset", "factor", "shift"), formula.scaler, strict=False)
     texts = [table(f"{name}_{what}", values, weights) for what, values in scaler]
     if formula.terms is not None:
         numbers = []
@@ -73,6 +73,7 @@ def _feature(name: str, formula: Formula) -> str:
         cases.append(textwrap.indent(filled(f"tabular/{transform}.h.in", name, **_NUMBERS), "        "))
         cases.append("        break;\n")
     scaled = f"(v - {name}_offset[i]) * {name}_factor[i]" if formula.scaler else "v"
+    scaled += f" + {name}_shift[i]" * (formula.shift is not None)
     if formula.squash not in ("linear", "relu"):
         scaled = f"{name}_{formula.squash}({scaled})"
     switch = f"    switch (i) {{\n{''.join(cases)}    default:\n        break;\n    }}\n" if cases else ""

@@ -1,7 +1,6 @@
 import os
 import re
 import subprocess
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +12,8 @@ from brainbox_core.export import board, build, exporter, verify
 from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.header import Vectors, write
 from brainbox_core.export.tabular import formula
-from brainbox_core.export.tabular.draft import CLOSE, TabularDraft
+from brainbox_core.export.tabular.closeness import CLOSE
+from brainbox_core.export.tabular.draft import TabularDraft
 from brainbox_core.export.tabular.formula import Formula, Layer
 from brainbox_core.tables.features import FeatureEncoder
 from brainbox_core.tables.table import table_of
@@ -163,7 +163,7 @@ def test_regress_predicts_what_the_command_predicts(tmp_path):
     X, kept = draft.subject.rows(table)
     assert len(kept) == len(data.test)
     assert np.allclose(formula.run(draft.formula, X), regress.predict(model, table), rtol=1e-5)
-    assert re.fullmatch(r"R2 1\.0000, RMSE 0\.\d+ on 12 held-out rows; at most .* off the trained model",
+    assert re.fullmatch(r"R2 1\.0000, RMSE 0\.\d+ on 12 held-out rows; at most .* off the trained model on 268 rows",
                         draft.judge().judged)  # fmt: skip
 
 
@@ -229,25 +229,9 @@ def test_the_scaler_goes_into_the_weights_where_nothing_is_between(tmp_path):
 
 def test_the_scaler_stays_where_folding_would_lose_digits():
     random = np.random.default_rng(0)
-    far = {"V1": 1e5 + random.normal(0, 1, 200), "V2": random.normal(0, 1, 200)}
+    far = {"V1": 1e5 + random.integers(0, 5, 200), "V2": random.normal(0, 1, 200)}
     draft = drafted(detector(far, [L.Linear(4), L.ReLU(), L.Linear(1)]))
     assert draft.formula.factor is not None and draft.gap <= CLOSE
-
-
-def test_what_float32_cannot_tell_apart_is_refused():
-    random = np.random.default_rng(0)
-    clock = {"stamp": 1.7e9 + random.uniform(0, 5000, 200), "V2": random.normal(0, 1, 200)}
-    model = detector(clock, [L.Linear(4), L.ReLU(), L.Linear(1)])
-    found = drafted(model)  # a row that a device can be given is computed well even so
-    assert found.gap <= CLOSE
-    notes = build(model, "net", verify=0).report.notes
-    assert any(
-        re.match(r"float32 knows stamp to 128 only: subtract 1,7\d\d,\d+,\d+\.?\d* from the col", n) for n in notes
-    )
-    worse = replace(found.subject, formulas=[replace(found.formula, offset=found.formula.offset + F(300))])
-    with pytest.raises(InputError, match=r'column "stamp" reaches from .* float32 has too few digits for it') as error:
-        TabularDraft(model, "net", Choices(), Material(), worse)
-    assert "subtract" in error.value.fix
 
 
 @pytest.mark.parametrize("unit", [1e40, 1e-50])

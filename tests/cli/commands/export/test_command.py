@@ -302,3 +302,16 @@ def test_the_help_needs_no_numpy(tmp_path):
     program += "from brainbox_cli.app import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
     program += "sys.exit(17 if 'numpy' in sys.modules else 0)"
     assert python("-c", program, cwd=tmp_path).returncode == 0
+
+
+def test_a_network_of_tables_in_int8_says_that_nobody_judged_it(tmp_path, monkeypatch, compiler, capfd):
+    monkeypatch.chdir(tmp_path)
+    model = bb.Sequential([bb.layers.BatchNorm(), bb.layers.Linear(2)])
+    model.compile(optimizer=bb.optimizers.SGD(0.01), loss=bb.loss.MSE())
+    X = np.random.default_rng(0).normal(size=(64, 3)) * [1, 1000, 1e-3] + [0, 5e4, 0]
+    model.fit(X, X[:, :2] / [1, 1000])
+    model.save("net.safetensors")
+    code, fields = run_here("export", "net.safetensors", "--dtype", "int8", "--json")
+    assert code == 0 and "net_input_low[3]" in (tmp_path / "net.h").read_text()
+    assert "warning: accuracy not checked: int8 has no labels to be judged by" in capfd.readouterr().err
+    assert fields["result"]["notes"] == ["accuracy not checked: int8 has no labels to be judged by"]

@@ -21,16 +21,21 @@ def tables(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "noun, judged",
+    "noun, judged, rows",
     [
-        ("regress", r"R2 0\.9\d+, RMSE [\d.e+]+ on 100 held-out rows; at most \S+ deviations of the result off"),
-        ("fraud", r"average precision 0\.\d+ on 10,000 held-out rows, all classes as the model; at most \S+ off"),
+        ("regress", r"R2 0\.9\d+, RMSE [\d.e+]+ on 100 held-out rows; at most \S+ deviations of the result off", 356),
+        (
+            "fraud",
+            r"average precision 0\.\d+ on 10,000 held-out rows, all classes as the model; at most \S+ off",
+            "10,256",
+        ),
     ],
 )
-def test_a_noun_of_tables(tables, tmp_path, noun, judged):
+def test_a_noun_of_tables(tables, tmp_path, noun, judged, rows):
     done = brainbox("export", noun, "-o", tmp_path / "net.h", "--example", tmp_path / "main.c", cwd=tables)
     assert done.returncode == 0 and done.stderr == ""
-    assert re.search(rf"CHECK  256/256 vectors bit-exact \(.*, C99\)   {judged} the trained model\n", done.stdout)
+    said = rf"CHECK  256/256 vectors bit-exact \(.*, C99\)   {judged} the trained model on {rows} rows\n"
+    assert re.search(said, done.stdout)
     subprocess.run([tool("gcc"), *STRICT, "main.c", "-o", "t"], cwd=tmp_path, check=True)
     assert subprocess.run([tmp_path / "t"], capture_output=True, check=True).stdout
 
