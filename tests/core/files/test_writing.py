@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -575,3 +576,26 @@ def test_a_pipe_put_in_place_between_the_look_and_the_opening_does_not_block(tar
 def test_long_text_is_cut():
     assert printable("x" * 20, limit=5) == "xxxxx..."
     assert printable(Path("a\n\x1b[0m\udcff\u202e")) == r"a\n\x1b[0m\udcff\u202e"
+
+
+# The one way
+
+
+SCRATCH = {  # what is written past it, and why that is no output
+    "brainbox_core/export/verify.py": "C files in a temporary folder",
+    "brainbox_core/export/board.py": "C files in a temporary folder",
+    "brainbox_core/datasets/download.py": "pooch's temporary file, which it moves when its checksum is right",
+    "brainbox_cli/frame/run_folder.py": "a journal that grows while a training goes on",
+    "brainbox_cli/streams.py": "where nothing is kept",
+}
+WRITES = re.compile(r"""\.write_(bytes|text)\(|open\([^)\n]*["'][wax]b?\+?["']|FileIO\([^)\n]*"[wax]|O_WRONLY""")
+
+
+def test_everything_that_is_kept_is_written_here():
+    root = Path(writing.__file__).parents[2]
+    found = set()
+    for folder in ("brainbox_core", "brainbox_cli", "datasets"):
+        for path in (root / folder).rglob("*.py"):
+            if WRITES.search(path.read_text()):
+                found.add(path.relative_to(root).as_posix())
+    assert found == {"brainbox_core/files/writing.py", *SCRATCH}
