@@ -101,9 +101,12 @@ CASES = {
         (REGRESS, 0, "separated by", ("size,price\n" + ROWS).replace(",", "\t")),
         (REGRESS, 0, "", "sep=|\n" + ("size,price\n" + ROWS).replace(",", "|")),
     ],
-    "C13": [
-        (REGRESS, 3, rf'line 3, column "(size|price)": "{re.escape(cell.strip(chr(34)))}"', table(f"{cell},2"))
-        for cell in ("$400", "40%", "1 234", '"3,14"', '"1,234,567"')
+    "C13": [  # what is meant is read, and said; what may mean several numbers is refused
+        *(
+            (REGRESS, 0, rf'size: "{re.escape(cell.strip(chr(34)))}" is read as', table(f"{cell},2"))
+            for cell in ("$400", "1 234", '"3,14"', '"1,234,567"')
+        ),
+        (REGRESS, 3, 'line 3, column "size"', table("40%,2")),
     ],
     "C14": [
         *(
@@ -373,7 +376,7 @@ CASES = {
     "W07": [
         ("convolve seven.png -o folder.png", 3, "is a folder"),
         ("export models/neuron -o folder.h", 3, "is a folder"),
-        ("regress --data houses.csv -o text.txt", 3, "is a file, not a folder"),
+        ("regress --data houses.csv -o text.txt", 3, "not a folder"),
     ],
     "W08": [
         ("convolve seven.png -o gone/x.png", 3, "gone does not exist"),
@@ -466,8 +469,8 @@ HELD = {
     "I05": ("core/datasets/test_catalog.py", "test_a_test_part_larger_than_the_training_part_is_noted"),
     "I07": ("core/datasets/test_download.py", "test_a_bad_answer_is_an_input_error_and_leaves_nothing_behind"),
     "I08": ("core/datasets/test_download.py", "test_no_home_names_the_variable"),
-    "I10": ("cli/test_train.py", "test_divergence_has_a_code_of_its_own_and_keeps_the_old_model"),
-    "I12": ("cli/test_train.py", "test_a_training_no_better_than_a_constant_answer_keeps_the_model_before"),
+    "I10": ("cli/test_runs.py", "test_divergence_has_a_code_of_its_own_and_keeps_the_old_model"),
+    "I12": ("cli/test_runs.py", "test_a_training_no_better_than_a_constant_answer_keeps_the_model_before"),
     "I13": ("tasks/digits/test_train.py", "test_test_pictures_decide_nothing"),
     "I15": ("core/kernels/test_convolution.py", "test_spare_arrays_never_take_more_than_the_limit"),
     "T03": ("core/text/test_characters.py", "test_a_text_that_is_too_large_is_never_read"),
@@ -518,8 +521,8 @@ ALL = {
 
 def test_every_row_is_held():
     assert CASES.keys() | HELD.keys() == ALL
-    for row, (file, name) in HELD.items():
-        assert f"def {name}" in (ROOT / "tests" / file).read_text(), row
+    gone = {row for row, (file, name) in HELD.items() if f"def {name}" not in (ROOT / "tests" / file).read_text()}
+    assert not gone
 
 
 @pytest.fixture(scope="module")
@@ -570,7 +573,7 @@ def test_row(folder, monkeypatch, row, case):
 
 def test_w21_no_clock_is_read_that_can_be_set():
     for path in [*(ROOT / "brainbox_core").rglob("*.py"), *(ROOT / "brainbox_cli").rglob("*.py")]:
-        assert not re.search(r"\btime\.time\(|\bdatetime\b|\blocaltime\b", path.read_text()), path
+        assert not re.search(r"\btime\.time\(|\.now\(|\.today\(|\blocaltime\(", path.read_text()), path
 
 
 def test_p14_a_warning_fails_the_tests(pytestconfig):

@@ -30,7 +30,7 @@ _EXTREMES = (0.0, np.nan, np.inf, -np.inf, 1e30)  # rows that every comparison b
 
 
 _NOTES = (
-    "Nothing is written but the stack. There are no missing values: every feature has to be given, or the",
+    "Nothing is written but the stack. A value may be missing where it says so below; the others are all given, or the",
     "result is that of the 0 that stands there. Check before for what is not finite: the result is not finite",
 )
 
@@ -66,7 +66,7 @@ class TabularDraft:
             tables=self.formula.table_bytes,
             weights=choices.weights,
         )
-        scaling = 0 if self.formula.factor is None else self.formula.inputs
+        scaling = 0 if self.formula.factor is None else self.formula.features
         self.multiply_adds = sum(layer.weight.size for layer in self.formula.layers) + scaling
 
     def vectors(self, count: int) -> np.ndarray:
@@ -182,11 +182,13 @@ class TabularDraft:
     def rows(self) -> tuple[Row, ...]:
         """Scaler, terms and layers."""
         made, inputs = [], self.formula
+        if inputs.sources:
+            made.append(Row("features", str(inputs.features), inputs.source_bytes, 4))
         if inputs.factor is not None:
             squash = "" if inputs.squash == "linear" else f"+{inputs.squash}"
-            made.append(Row(f"scaler{squash}", str(inputs.inputs), inputs.scaler_bytes, 4))
+            made.append(Row(f"scaler{squash}", str(inputs.features), inputs.scaler_bytes, 4))
         if inputs.terms is not None:
-            live = 4 * inputs.inputs * inputs.degree
+            live = 4 * inputs.features * inputs.degree
             made.append(Row("terms", str(len(inputs.terms)), inputs.term_bytes, live))
         for number, layer in enumerate(inputs.layers):
             live = 4 * len(layer.bias) * (number < len(inputs.layers) - 1)
@@ -204,7 +206,7 @@ class TabularDraft:
         hidden = [len(layer.bias) for layer in self.formula.layers[:-1]]
         for width in range(max(hidden, default=1) - 1, 0, -1):
             narrow = [max(1, units * width // max(hidden)) for units in hidden]
-            sizes = [self.formula.inputs, *narrow, 1]
+            sizes = [self.formula.features, *narrow, 1]
             weights = sum(self.formula.layer_bytes(*ends) for ends in pairwise(sizes)) + self.formula.scaler_bytes
             needed = weights + code if what == "flash" else ram + weights * self.memory.in_ram
             if needed <= budget:

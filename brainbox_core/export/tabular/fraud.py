@@ -44,9 +44,9 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
         agree = "all classes" if same == len(X) else f"{same:,} classes"
         return f"average precision {exported:.4f} on {len(X):,} held-out rows, {agree} as the model"
 
-    formulas, words = _formulas(model, encoder, rows.features, threshold)
+    formulas, words = _formulas(model, encoder, rows.steps.transforms, threshold)
     subject = Subject(
-        formulas=formulas,
+        formulas=[rows.steps.of(formula) for formula in formulas],
         values=rows.values,
         meaning=Foreign("the logarithm of the odds of a fraud, less the threshold: 0 or more is a fraud"),
         classes=[Foreign(name) for name in fraud.names(model)],

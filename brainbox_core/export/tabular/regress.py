@@ -45,9 +45,10 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
         return f"R2 {r2:.4f}, RMSE {rmse:,.4g} on {len(X):,} held-out rows" + (f", but R2 {doubt}" if doubt else "")
 
     result = "exp" if log else "linear"
+    formulas = _formulas(design, np.array(meta["weights"]), meta["intercept"], rows.steps.transforms, result)
     terms = "" if design.polynomial is None else f"{len(design.polynomial.terms)} terms of "
     subject = Subject(
-        formulas=_formulas(design, np.array(meta["weights"]), meta["intercept"], rows.features, result),
+        formulas=[rows.steps.of(formula) for formula in formulas],
         values=rows.values,
         meaning=Foreign(f"{printable(target, 80)} as predicted"),
         threshold=None,

@@ -27,7 +27,7 @@ PLACES = {  # by noun: what it says of itself, by the way to it, and what will d
     "cnn": {"input_shape": [], "layers.0.kind": [], "layers.0.config.filters": [], "layers.0.config.kernel": []},
     "regress": {
         "features": [],
-        "features.columns.0.scale": [0.5, 1e300, 700],
+        "features.columns.0.scales.0": [0.5, 1e300, 700],
         "log": [[]],
         "log.0": [],
         "polynomial": [],
