@@ -91,8 +91,13 @@ class Journal:
                 os.fsync(self._descriptor)
 
     def close(self) -> None:
-        """Let go of the file."""
-        os.close(self._descriptor)
+        """Let go of the file.
+
+        Raises:
+            InputError: the system has not kept all of it.
+        """
+        with explained(self._path):
+            os.close(self._descriptor)
 
 
 def check_writable(path: str | os.PathLike) -> None:

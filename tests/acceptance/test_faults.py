@@ -227,7 +227,7 @@ CASES = {
             (f"regress --data houses.csv --test-split {value} -n", 2, "--test-split")
             for value in ("0", "1", "-.1", "2")
         ),
-        ("regress --data houses.csv --folds 100 -o out2", 2, "--folds"),
+        ("regress --data houses.csv --folds 100 -o out", 2, "--folds"),
     ],
     "R08": [(REGRESS, 0, "equals|gives.*away|copy", "a,b,price\n" + "".join(f"{n},{n % 7},{n}\n" for n in range(60)))],
     "R09": [(f"regress --ridge {value} -n", 2, "--ridge") for value in ("-1", "nan")],

@@ -622,6 +622,15 @@ def test_the_last_line_of_a_journal_is_on_the_disk(tmp_path, monkeypatch):
     journal.close()
 
 
+def test_a_journal_that_cannot_be_closed_is_told(tmp_path, monkeypatch):
+    journal = Journal(tmp_path / "metrics.jsonl")
+    monkeypatch.setattr(os, "close", fail(errno.EIO))
+    with pytest.raises(InputError, match="input/output error"):
+        journal.close()
+    monkeypatch.undo()
+    journal.close()
+
+
 def test_one_of_several_gets_a_folder(tmp_path):
     assert claim_folder(tmp_path / "1") and not claim_folder(tmp_path / "1")
     (tmp_path / "file").write_text("")
