@@ -292,9 +292,9 @@ def selftest(
         check: lines for vector `i`; see `fails_if` and `differs`.
         floats: whether the header computes in floating point.
     """
-    about = ["0 if each embedded vector gives its embedded result, else the number of the first that does not;"]
-    about = comment(*about, "-1 if floats are computed in another way than the model needs." if floats else "from 1.")
-    head = f"{about}{name}_API int {name}_selftest({', '.join(parameters) or 'void'})\n"
+    about = ["0 if each embedded vector gives its embedded result, else the number of the first that does not, from 1."]
+    about += ["-1 if floats are computed in another way than the model needs."] * floats
+    head = f"{comment(*about)}{name}_API int {name}_selftest({', '.join(parameters) or 'void'})\n"
     loop = [f"for (i = 0; i < {count}; i++) {{", *(f"    {line}" for line in check), "}"]
     exact = [f"if (!{name}_is_exact()) {{", "    return -1;", "}"] if floats else []
     unused = [f"(void){parameter.rpartition('*')[2]};" for parameter in parameters]
