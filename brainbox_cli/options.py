@@ -136,6 +136,9 @@ def folds(help: str, most: int = parsers.LARGEST_WHOLE) -> Option:
     return option("--folds K", DATA, help, parse)
 
 
+NoHeader = option("--no-header", DATA, "The first line is data, not the columns' names.")
+Drop = option("--drop COL[,COL]", DATA, "Columns to leave out of the features.", parsers.columns, shown=False)
+MoreTables = option("--data CSV|-", None, "Another way to name a table; may be repeated.", repeated=True)
 Limit = option("--limit N", DATA, "Only the first N training rows after the seeded shuffle.", parsers.whole_number())
 ValSplit = option(
     "--val-split F",

@@ -320,10 +320,10 @@ def _show_metrics(
     if reporter.quiet:
         reporter.answer(left)
         return
+    doubt = f", but {result.doubt}" if result.doubt else ""
+    space = " " * max(2, 60 - len(left + doubt + about))
     right = f"{reporter.seconds:.1f} s, seed {seed}"
-    reporter.answer(
-        (left, "bold green"), about, " " * max(2, 60 - len(left) - len(about)), (right, "bright_black"), wrap=True
-    )
+    reporter.answer((left, "bold green"), (doubt, "bold yellow"), about, space, (right, "bright_black"), wrap=True)
     trainer.show(reporter, verb, result, data)
 
 

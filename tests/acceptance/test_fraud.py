@@ -50,6 +50,14 @@ def test_real_transactions_in_five_folds(tmp_path):
     assert np.mean([found["precision_at_recall_0.9"] for found in folds]) >= 0.95
 
 
+def test_a_table_without_header_and_with_quoted_classes(tmp_path):
+    document = run("fraud", "--data", real_data("tables/mammography.csv"), cwd=tmp_path)
+    assert "column_7 holds -1 and 1: 1, the rarer with 260 of 11,183 rows, counts as fraud" in document["warnings"]
+    assert document["result"]["average_precision"] >= 0.55
+    again = run("fraud", "evaluate", cwd=tmp_path)["result"]
+    assert again["confusion"] == document["result"]["confusion"]
+
+
 def test_real_transactions_in_order_of_time(tmp_path):
     document = run("fraud", "--data", real_data("creditcard/creditcard_sample.csv"), cwd=tmp_path)
     assert any("numbers the rows: left out" in warning for warning in document["warnings"])

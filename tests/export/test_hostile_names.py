@@ -172,7 +172,7 @@ def fraud(name: str) -> bb.Sequential:
     model = copy.deepcopy(fraud_columns("V1", "V2"))
     for number, column in enumerate(model.meta["features"]["columns"]):
         column["name"] = name + "*" * number
-    return described(model, name)
+    return described(model, name, classes=[name, f"{name}/"])
 
 
 @functools.cache

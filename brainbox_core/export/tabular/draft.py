@@ -140,6 +140,7 @@ class TabularDraft:
             inputs=formula.inputs,
             outputs=1,
             macros=macros,
+            classes=subject.classes,
             learned=subject.learned,
             code=[
                 "/* What was learned */\n\n" + source.tables(name, formula, memory.weights),

@@ -49,6 +49,7 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
         formulas=formulas,
         values=rows.values,
         meaning=Foreign("the logarithm of the odds of a fraud, less the threshold: 0 or more is a fraud"),
+        classes=[Foreign(name) for name in fraud.names(model)],
         threshold=float(np.float32(threshold)),
         probability=True,
         trained=trained,

@@ -39,7 +39,8 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
 
     def judge(X: np.ndarray, results: np.ndarray, truth: np.ndarray) -> str:
         r2, rmse = metrics.r2(truth, results), metrics.rmse(truth, results)
-        return f"R2 {r2:.4f}, RMSE {rmse:,.4g} on {len(X):,} held-out rows"
+        doubt = regress.contradiction(r2, meta.get("metrics", {}))
+        return f"R2 {r2:.4f}, RMSE {rmse:,.4g} on {len(X):,} held-out rows" + (f", but R2 {doubt}" if doubt else "")
 
     result = "exp" if log else "linear"
     terms = "" if design.polynomial is None else f"{len(design.polynomial.terms)} terms of "

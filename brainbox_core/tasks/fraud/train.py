@@ -34,6 +34,7 @@ from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.fraud import threshold
 from brainbox_core.tasks.fraud.data import (
     Data,
+    classes_of,
     derived,
     in_own_unit,
     load_test_data,
@@ -73,6 +74,7 @@ class Result(contract.Result):
         interval: the 95 % range of the average precision.
         confusion: honest and fraud (rows) as they were called (columns).
         labels, logits: of the rows that it is judged by.
+        names: of the two classes.
         duplicates: how many test rows also are among the others.
         folds: of cross-validation, if it was asked for.
     """
@@ -82,6 +84,7 @@ class Result(contract.Result):
     confusion: np.ndarray
     labels: np.ndarray
     logits: np.ndarray
+    names: tuple[str, str]
     duplicates: int
     folds: Folds | None = None
 
@@ -108,7 +111,8 @@ def build_model(settings: Settings, data: Data) -> Sequential:
         "kind": "fraud",
         "features": data.encoder.config(),
         "threshold": _logit(limit),  # a training that fails leaves a model, too
-        "settings": {"target": settings.target, "split": data.split},
+        "classes": list(data.classes),
+        "settings": {"target": data.target, "no_header": settings.no_header, "split": data.split},
         "data": {"name": data.name, "sha256": data.sha256},
     }
     return model
@@ -127,14 +131,16 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         notes = (*notes, f"epoch {best['epoch']}, the best, finds no fraud at a probability of one half")
     kept = ("train_loss", "val_loss", "val_accuracy", "val_recall", "val_average_precision")
     found = {**judged.metrics, **{name: best[name] for name in kept}}
-    folds = None
+    folds, doubt = None, ""
     if settings.folds:
         folds = cross_validate(settings, data)
         found["cv_average_precision"] = float(np.mean(folds.average_precision))
+        if doubt := _doubt(judged, folds):
+            notes = (*notes, f"test average precision {found['test_average_precision']:.4f}, but {doubt}")
     model.meta["metrics"] = found
     failure = unlearned(
         model.loss,
-        "always answering honest",
+        f"always answering {data.classes.names[0]}",
         (detection.y, (1,), best["val_loss"]),
         (data.part(data.parts.train)[1], (1,), best["train_loss"]),
     )
@@ -146,9 +152,19 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         history=model.history,
         best_epoch=best["epoch"],
         notes=notes,
+        doubt=doubt,
         folds=folds,
         unlearned=failure,
     )
+
+
+def _doubt(judged: Result, folds: Folds) -> str:
+    """What the folds say where neither their deviation nor the choice of the test rows explains the main figure."""
+    mean, deviation = np.mean(folds.average_precision), np.std(folds.average_precision)
+    found, (low, high) = judged.figures["test_average_precision"], judged.interval
+    if low <= mean <= high or abs(found - mean) <= 2 * deviation:
+        return ""
+    return f"{mean:.4f} with a deviation of {deviation:.4f} over the folds"
 
 
 def _is_flat(logits: np.ndarray) -> bool:
@@ -186,6 +202,7 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
         confusion=metrics.confusion_matrix(labels, flagged, 2),
         labels=labels,
         logits=logits,
+        names=data.classes.names,
         duplicates=data.duplicates,
     )
 
@@ -198,6 +215,11 @@ def score(model: Network, X: np.ndarray) -> np.ndarray:
 def inputs(model: Sequential) -> list[str]:
     """The columns that a transaction needs."""
     return sources(FeatureEncoder.from_config(model.meta["features"]))
+
+
+def names(model: Sequential) -> tuple[str, str]:
+    """What the answers of a model are called: of an honest transaction and of a fraud."""
+    return classes_of(model).names
 
 
 def outside(model: Sequential, table: Table) -> list[str]:
@@ -238,12 +260,14 @@ def load_model(path: str | Path, kind: str = "fraud") -> Sequential:
 def _check(model: Sequential) -> None:
     meta = model.meta
     encoder = FeatureEncoder.from_config(meta.get("features"))
-    settings, data, limit = meta.get("settings"), meta.get("data"), meta.get("threshold")
+    settings, data, limit, classes = (meta.get(name) for name in ("settings", "data", "threshold", "classes"))
     sound = (
         isinstance(limit, float)
         and isinstance(settings, dict)
         and isinstance(settings.get("target"), str)
         and settings.get("split") in (TIME, STRATIFIED)
+        and isinstance(settings.get("no_header", False), bool)
+        and (classes is None or (isinstance(classes, list) and [*map(type, classes)] == [str, str]))
         and isinstance(data, dict)
         and all(isinstance(data.get(name), str) for name in ("name", "sha256"))
         and (model.input_shape, model.output_shape) == ((len(encoder.names),), (1,))

@@ -72,9 +72,10 @@ def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe =
         what = f"{y[bad[0]]:g} has no logarithm"
         raise InputError(what, where=table.where(bad[0], target), fix=f"leave {printable(target)} out of `log`")
     train, val, test = _divide(settings, table.rows)
-    inputs = [name for name in table.names if name != target]
+    inputs = learning.inputs(table, target, settings.drop, notes)
     if not inputs:
-        raise InputError("has no column beside the target", where=table.name, fix="add columns to predict it from")
+        what = "has no column beside the target" + " that is not left out" * (len(table.names) > 1)
+        raise InputError(what, where=table.name, fix="add columns to predict it from")
     if len(train) < 3:
         what = f"{len(train)} row{'s' * (len(train) != 1)} to train on"
         raise InputError(what, where=table.name, expected="at least 3", fix="add more rows")
@@ -88,7 +89,7 @@ def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe =
     if not LEAST < spread < LARGEST or np.abs(y).max() > LARGEST:
         what = f"{shown} has values up to {np.abs(y).max():.3g} with a deviation of {spread:.3g}"
         raise InputError(what, where=table.name, fix="use another unit")
-    logged = [name for name in settings.log if name != target]
+    logged = [name for name in settings.log if name in inputs]
     design = Design.fit(table.take(train), inputs, logged, settings.degree)
     features = len(design.names)
     if len(train) <= features and not settings.ridge:

@@ -132,8 +132,51 @@ def test_another_column_can_tell_the_frauds(tmp_path):
     path = write_transactions(tmp_path / "x.csv", Class=None, stolen=np.arange(600) % 10 == 9 * np.ones(600))
     path.write_text(path.read_text().replace("True", "1").replace("False", "0"))
     assert load(path, target="stolen").labels.sum() == 60
+    with pytest.raises(InputError, match=r'no column "Class"; .* with `target`: is it "stolen"\?'):
+        load(path)
+
+
+def test_without_a_header_the_last_column_tells_the_frauds(tmp_path):
+    path = write_transactions(tmp_path / "x.csv", Time=None)
+    path.write_text(path.read_text().partition("\n")[2])
+    data = load(path)
+    assert (data.target, data.labels.sum(), data.classes.names) == ("column_4", 60, ("honest", "fraud"))
+    assert "no header: the last column, column_4, tells the frauds" in data.notes
+    with pytest.raises(InputError, match=r'column "column_1": is no class'):
+        load(path, target="column_1")
+    rows = [line.rpartition(",")[0] for line in path.read_text().splitlines()]
+    path.write_text("\n".join(rows))
+    with pytest.raises(InputError, match=r'column "column_3": is no class'):
+        load(path)
+
+
+def test_a_first_line_of_texts_is_data_if_one_says_so(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(f"{'abc'[row % 3]},{'yes' if row % 10 == 9 else 'no'}" for row in range(600)))
     with pytest.raises(InputError, match='no column "Class"'):
         load(path)
+    assert len(load(path, no_header=True).labels) == 600
+
+
+def test_other_values_than_0_and_1_are_said(tmp_path):
+    classes = np.where(np.arange(600) % 10 == 9, "fraud", "genuine")
+    data = load(write_transactions(tmp_path / "x.csv", Class=classes))
+    assert (data.labels.sum(), data.classes.names) == (60, ("genuine", "fraud"))
+    assert data.notes == ("Class holds genuine and fraud: fraud, the rarer with 60 of 600 rows, counts as fraud",)
+    flipped = load(write_transactions(tmp_path / "x.csv", Class=(np.arange(600) % 10 != 9).astype(int)))
+    assert "Class holds 1 and 0: 0, the rarer with 60 of 600 rows, counts as fraud" in flipped.notes
+
+
+def test_a_time_that_gives_the_frauds_away_is_told(tmp_path):
+    fraud_last = (np.arange(600) >= 540).astype(int)
+    path = write_transactions(tmp_path / "x.csv", Class=fraud_last)
+    with pytest.raises(InputError, match=r"0 frauds in .*`split stratified`"):
+        load(path)
+    notes = load(path, split="stratified").notes
+    assert any("column Time alone tells the frauds apart" in note for note in notes)
+    early = (np.arange(600) < 30) | (np.arange(600) % 100 == 98)
+    (note,) = load(write_transactions(tmp_path / "x.csv", Class=early.astype(int))).notes
+    assert note.startswith("2 of the 120 last rows, which judge, are frauds")
 
 
 def test_a_missing_value_is_refused_with_its_line(tmp_path):

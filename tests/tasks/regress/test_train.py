@@ -87,6 +87,52 @@ def test_the_mean_predictor_is_what_a_hopeless_table_gets(write):
     assert result.metrics["test_rmse"] == pytest.approx(result.metrics["baseline_rmse"], rel=0.05)
 
 
+def outlier(write, row):
+    """A large house that is cheap, for a reason that no other has: who has not seen it predicts far too much."""
+    size, district = COLUMNS["sqft"].copy(), COLUMNS["district"].astype("U9")
+    price = np.exp(size / 2000 + np.random.default_rng(1).normal(0, 0.1, ROWS)).round(3)
+    size[row], district[row], price[row] = 20_000, "unsold", 2
+    return run(write(sqft=size, district=district, price=price), log=("price",))
+
+
+def test_a_main_figure_that_the_folds_contradict_is_said_with_the_row_that_decides(write, houses):
+    _, data, result = run(houses)
+    assert not result.doubt
+    row = int(data.train[5])
+    model, loaded, result = outlier(write, row)
+    figures = [f"{result.metrics[name]:.4f}" for name in ("test_r2", "cv_r2", "cv_r2_sd")]
+    assert float(figures[0]) > 0.9 > 0 > float(figures[1])
+    assert result.doubt == f"{figures[1]} with a deviation of {figures[2]} over the folds"
+    told = (
+        f"test R2 {figures[0]}, but {result.doubt}; line {row + 2} alone makes 100% of the squared error of the folds: "
+    )
+    assert result.notes[-1].startswith(told) and result.notes[-1].endswith(" is predicted for 2")
+    again = regress.evaluate(model, loaded)
+    assert (again.doubt, again.notes) == (result.doubt, (f"test R2 {figures[0]}, but {result.doubt} of the training",))
+    _, _, result = outlier(write, int(data.test[5]))
+    assert result.metrics["test_r2"] < 0 < 0.9 < result.metrics["cv_r2"]
+    assert f"line {data.test[5] + 2} alone makes 100% of the squared error of the held-out rows" in result.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("r2", "mean", "deviation", "doubted"),
+    [
+        (0.91, -0.02, 1.6, True),
+        (0.9, 0.79, 0.08, True),
+        (0.87, 0.79, 0.08, False),
+        (0.999, 0.9985, 0.0001, False),
+        (0.6, 0.5, 0.55, True),  # the folds reach from nothing to everything
+        (0.6, 0.5, 0.45, False),
+        (0.05, 0.04, 0.03, False),
+        (-0.01, -0.02, 0.03, False),  # hopeless, and both say so
+        (-0.4, 0.8, 0.1, True),
+    ],
+)
+def test_what_contradicts_a_main_figure(r2, mean, deviation, doubted):
+    assert bool(regress.contradiction(r2, {"cv_r2": mean, "cv_r2_sd": deviation})) is doubted
+    assert not regress.contradiction(r2, {})
+
+
 def test_few_rows_are_all_trained_on_and_judged_by_cross_validation(write):
     data = write(**{name: values[:60] for name, values in COLUMNS.items()}, price=PRICE[:60])
     model, loaded, result = run(data)
@@ -200,6 +246,9 @@ def test_scaling_cannot_be_forgotten_because_the_model_carries_it(houses):
         {"data": {}},
         {"data": None},
         {"data": {"name": 3, "sha256": ""}},
+        {"metrics": None},
+        {"metrics": {"cv_r2": 0.5}},
+        {"metrics": {"cv_r2": 0.5, "cv_r2_sd": "0"}},
     ],
 )
 def test_a_file_whose_parts_do_not_fit_is_refused(houses, tmp_path, change):
@@ -374,6 +423,19 @@ def test_the_logarithm_of_the_target_comes_back_in_its_own_unit(write):
     assert result.metrics["test_r2"] > 0.95 > run(write(x=x, y=y))[2].metrics["test_r2"]
     assert own_units(result)["x"] == pytest.approx(0.8, rel=0.02)
     assert regress.predict(model, table_of({"x": [2.0]}))[0] == pytest.approx(np.exp(2.6), rel=0.05)
+
+
+def test_what_is_dropped_or_numbers_the_rows_is_not_learned_from(houses, write):
+    path = write(**COLUMNS, Id=RNG.permutation(ROWS), price=PRICE)
+    model, data, _ = run(path, drop=("rooms",))
+    assert regress.inputs(model) == ["sqft", "district"]
+    assert data.notes == ("column Id numbers the rows: left out",)
+    with pytest.raises(UsageError, match="`drop`: price is what is predicted"):
+        run(houses, drop=("price",))
+    with pytest.raises(UsageError, match="`drop`: sqft is in `log`, too"):
+        run(houses, drop=("sqft",), log=("sqft",))
+    with pytest.raises(InputError, match="no column beside the target that is not left out"):
+        run(houses, drop=tuple(COLUMNS))
 
 
 def test_a_misspelt_target_is_guessed(houses):

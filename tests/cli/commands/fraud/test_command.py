@@ -1,6 +1,7 @@
 """`brainbox fraud` as it is typed: training, prediction, evaluation, the mark of failed epochs, the pictures."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -167,6 +168,23 @@ def test_rows_from_standard_input(trained):
     done = brainbox("fraud", "predict", "-", cwd=trained, stdin=content)
     assert done.returncode == 0
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["-"] * 12
+
+
+def test_answers_are_called_as_the_data_calls_them(tmp_path):
+    """In words, columns, the document and the header; a class of -1 is a number and no formula of a spreadsheet."""
+    classes = np.where(np.arange(600) % 10 == 9, "'1'", "'-1'")
+    path = write_transactions(tmp_path / "x.csv", Class=classes)
+    done = brainbox("fraud", "--data", path, "--epochs", 15, cwd=tmp_path)
+    assert "always answering -1 has 90.00%" in done.stdout and "called -1  called 1" in done.stdout
+    assert "Class holds -1 and 1: 1, the rarer with 60 of 600 rows, counts as fraud" in done.stderr
+    done = brainbox("fraud", "predict", path, cwd=tmp_path)
+    called = [line.split("\t")[2] for line in done.stdout.splitlines()]
+    assert np.mean([one == cell.strip("'") for one, cell in zip(called, classes, strict=True)]) > 0.95
+    assert "look like 1 (probability" in done.stderr
+    run = document(brainbox("fraud", "predict", path, "--json", cwd=tmp_path).stdout)
+    assert [found["label"] for found in run["result"]["predictions"]] == called
+    done = brainbox("export", "fraud", "-o", "-", "--verify", "off", cwd=tmp_path)
+    assert re.search(r'#define FRAUD_CLASS_NAMES \{ \\\s+"-1", \\\s+"1" \\\s+\}', done.stdout), done.stdout[:9000]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -103,6 +104,20 @@ def test_the_record_of_a_run(trained):
     assert set(fields["artifacts"]) == {"model", "run", "metrics", "predictions", "residuals", "features", "loss"}
 
 
+def test_a_main_figure_that_the_folds_contradict_is_said_in_its_line(tmp_path):
+    sqft = np.random.default_rng(0).uniform(500, 4000, 200).round()
+    price, district = np.exp(sqft / 2000).round(3), np.where(sqft > 2000, "a", "b").astype("U6")
+    sqft[0], price[0], district[0] = 20_000, 2, "unsold"
+    rows = [",".join(map(str, row)) for row in zip(sqft, district, price, strict=True)]
+    (tmp_path / "x.csv").write_text("\n".join(["sqft,district,price", *rows]))
+    for verb in ("train", "evaluate"):
+        options = ("--log", "price", "--closed-form", "--no-input") if verb == "train" else ()
+        done = brainbox("regress", verb, "--data", "x.csv", *options, cwd=tmp_path)
+        said = next(line for line in done.stdout.splitlines() if line.startswith("test r2 "))
+        assert re.match(r"test r2 1\.0000, but -\d.* over the folds", said)
+        assert "warning: test R2 1.0000, but -" in done.stderr
+
+
 def test_every_picture_holds_something(trained):
     for name in ("predictions", "residuals", "features", "loss"):
         with Image.open(trained / f"brainbox-out/regress/{name}.png") as picture:
@@ -181,14 +196,32 @@ ROWS = "sqft,age,bedrooms,neighborhood,note\n1650,20,3,harbor,a\n2000,5,4,hillsi
 def test_rows_from_standard_input(rows, trained):
     done = brainbox("regress", "predict", "-", cwd=trained, stdin=rows.encode())
     assert done.returncode == 0, done.stderr
-    assert [round(float(line)) for line in done.stdout.splitlines()] == [344_228, 485_990]
+    cells = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [(source, round(float(value))) for source, _, value in cells] == [("-", 344_228), ("-", 485_990)]
+    first = 1 + (rows == ROWS)
+    assert [int(line) for _, line, _ in cells] == [first, first + 1]
 
 
 def test_rows_from_a_file_in_words(trained, tmp_path):
     (tmp_path / "rows.csv").write_text(ROWS)
     done = brainbox("regress", "predict", "--data", tmp_path / "rows.csv", "--json", cwd=trained)
-    assert "1650, 3, 20, harbor: Predicted price: $344,228" in done.stderr
-    assert len(document(done.stdout)["result"]["predictions"]) == 2
+    assert f"{tmp_path / 'rows.csv'} line 2: Predicted price: $344,228" in done.stderr
+    first, second = document(done.stdout)["result"]["predictions"]
+    assert (first["source"], first["line"], second["line"]) == (str(tmp_path / "rows.csv"), 2, 3)
+    assert first["input"] == {"sqft": "1650", "bedrooms": "3", "age": "20", "neighborhood": "harbor"}
+
+
+def test_tables_are_named_as_words_and_several_of_them(trained, tmp_path):
+    rows, other = tmp_path / "rows.csv", tmp_path / "other"
+    rows.write_text(ROWS)
+    other.write_text("1650,3,20,harbor\n")
+    model = ("-m", trained / "brainbox-out/regress")
+    done = brainbox("regress", "predict", "other", "-", "gone.csv", rows, *model, cwd=tmp_path, stdin=ROWS.encode())
+    assert done.returncode == 3 and "gone.csv: no such file" in done.stderr
+    places = [line.split("\t")[:2] for line in done.stdout.splitlines()]
+    assert places == [["other", "1"], ["-", "2"], ["-", "3"], [str(rows), "2"], [str(rows), "3"]]
+    done = brainbox("regress", "predict", rows, "3", *model, cwd=tmp_path)
+    assert done.returncode == 2 and "needs 4 values" in done.stderr
 
 
 @pytest.mark.parametrize(
