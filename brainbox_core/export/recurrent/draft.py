@@ -183,14 +183,11 @@ class RecurrentDraft:
         if self.real.ids is not None:
             given, array = "tokens", X[:, 0].astype(np.int16 if self.real.ids < 2**15 else np.int32)
         tables = [table(name, f"selftest_{given}", array), table(name, "selftest_outputs", y)]
-        start, source, check = (
-            [f"float y[{self.real.outputs}];", "int i, j;"],
-            f"{name}_selftest_tokens[i]",
-            list[str](),
-        )
-        if self.real.ids is None:
-            declared, check = taken(name, "float", self.real.inputs)
-            start, source = [*start, *declared], "x"
+        start, source = [f"float y[{self.real.outputs}];", "int i, j;"], "x"
+        declared, check = taken(name, "float", self.real.inputs)
+        if self.real.ids is not None:
+            declared, check, source = [], [], f"{name}_selftest_tokens[i]"
+        start += declared
         check += fails_if(f"{name}_step(state, {source}, y, arena) != 0")
         check += differs(name, self.real.outputs)
         if self.characters:
