@@ -179,7 +179,8 @@ def test_a_header_is_what_a_header_should_be(tmp_path):
         text, _ = text_of(model, kernels_of(model), inputs(model, 1))
         assert text == text_of(model, kernels_of(model), inputs(model, 1))[0]
         assert text.isascii() and "\t" not in text and not text.count("\r") and text.endswith("\n")
-        assert set(re.findall(r"#include (\S+)", text)) == {"<stddef.h>", "<stdint.h>"}
+        included = {"<stddef.h>", "<stdint.h>"} | ({"<float.h>"} if kernels_of(model).floats else set())
+        assert set(re.findall(r"#include (\S+)", text)) == included
         code = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
         for word in ("malloc", "goto", "double", "//", "restrict", "float" if model.meta.get("input") else "malloc"):
             assert word not in code, word
