@@ -1,10 +1,9 @@
 """Signals that ask the program to end: caught from the first import on, and told where they can be told.
 
 `app` imports this module before anything else, and importing it catches the signals: one that came while Python still
-loads the rest would end in a traceback.
+loads the rest would end in a traceback. While Python starts by itself, before it reads a line of ours, it deals with
+signals by itself, too: SIGINT may show a traceback there, and no document is written.
 """
-
-from __future__ import annotations
 
 import signal
 from types import FrameType
@@ -41,6 +40,10 @@ class _Stops:
         """From here on a signal raises `Stopped`, also one that came before."""
         self._held = False
         self._raise_unless_held(None)
+
+    def interrupt(self) -> None:
+        """Take up a SIGINT that Python caught before this object could."""
+        self._note(signal.SIGINT, None)
 
     def ignore(self) -> None:
         """The program has ended by itself, and keeps its code."""

@@ -24,7 +24,7 @@ from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.command import command as options_of
 from brainbox_cli.frame.command import spelled
 from brainbox_cli.frame.reporter import STDOUT, Reporter
-from brainbox_cli.frame.run_folder import default_folder, keep_from_git
+from brainbox_cli.frame.runs import default_folder, keep_from_git
 from brainbox_cli.options import Option
 from brainbox_cli.program import ParsingError, unknown_option
 from brainbox_core.errors import BrainboxError, UsageError

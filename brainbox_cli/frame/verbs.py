@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # not there in versions of Typer that use Click itself
     from typer._click import Command, Context
 
 _GIVEN = "brainbox_cli.given"
-_NEGATIVE = re.compile(r"-[0-9.][0-9.eE+-]*")
+_NEGATIVE = re.compile(r"-[0-9.,][0-9.,'eE+-]*")
 
 
 class Verbs(TyperGroup):
@@ -191,18 +191,17 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
     defaults = trainer.settings()
     train = {
         **{name: option._replace(default=_default(defaults, name)) for name, option in trainer.setting_options.items()},
-        "quick": options.Quick,
-        "out": options.Out,
+        **options.OF_A_RUN,
         **_gate(trainer.metric, " The model is saved all the same."),
-        "plot": options.Plot,
         "dry_run": options.DryRun,
         **trainer.train_choices,
     }
     use, about_use = _USES[trainer.verb]
-    predict = {**trainer.predict_choices, "model": options.Model}
+    predict = {**trainer.reading, **trainer.predict_choices, "model": options.Model}
     evaluate = {
         "data": options.changed(trainer.choices["data"], show_default="what the model was trained on"),
         "model": options.Model,
+        **trainer.reading,
         **trainer.evaluate_choices,
         **_gate(trainer.metric),
     }

@@ -47,9 +47,7 @@ def atomic_write(path: str | os.PathLike, data: bytes) -> None:
             try:
                 if existing is not None:
                     _copy_ownership(existing, descriptor)
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
+                _write_all(descriptor, data)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -58,6 +56,43 @@ def atomic_write(path: str | os.PathLike, data: bytes) -> None:
             _remove(temporary)
             raise
     _sync_folder(target.parent, path)
+
+
+class Journal:
+    """A file that grows by whole lines, each of which is there as soon as it is added.
+
+    Args:
+        path: what is there is replaced; the folder exists.
+
+    Raises:
+        InputError: it cannot be written; `add` raises it as well, and leaves no part of its line.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self._path = path
+        with explained(path):
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o666)
+
+    def add(self, line: str, *, sync: bool = False) -> None:
+        """Write a line.
+
+        Args:
+            line: without its end.
+            sync: return only when it survives a power cut.
+        """
+        with explained(self._path):
+            end = os.lseek(self._descriptor, 0, os.SEEK_END)
+            try:
+                _write_all(self._descriptor, f"{line}\n".encode())
+            except OSError:
+                os.ftruncate(self._descriptor, end)
+                raise
+            if sync:
+                os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._descriptor)
 
 
 def check_writable(path: str | os.PathLike) -> None:
@@ -98,6 +133,37 @@ def require_ours(path: str | os.PathLike, data: bytes | None = None) -> None:
             return
     fix = "choose another name, or add `force` to replace it"
     raise InputError("is a file that brainbox did not make, or that was changed", where=printable(path), fix=fix)
+
+
+def claim_folder(path: str | os.PathLike) -> bool:
+    """Create a folder, unless something of its name is there: then somebody else has it.
+
+    Returns:
+        Whether this call created it; of several processes that try, one did.
+
+    Raises:
+        InputError: its parent is missing or cannot be written.
+    """
+    with explained(path):
+        try:
+            os.mkdir(path)
+        except FileExistsError:
+            return False
+    _sync_folder(Path(path).parent, path)
+    return True
+
+
+def check_folder(path: str | os.PathLike) -> None:
+    """Find out before the work whether `make_folder` can make a folder, or write into it, and leave nothing.
+
+    Raises:
+        InputError: the nearest part of its path that exists is no folder, or cannot be written.
+    """
+    with explained(path):
+        place = Path(os.path.abspath(path))
+        while not os.path.lexists(place):
+            place = place.parent
+        _probe(place / "probe")
 
 
 def make_folder(path: str | os.PathLike) -> None:
@@ -152,6 +218,12 @@ def _put(temporary: Path, target: Path, is_new: bool) -> None:
             os.unlink(temporary)
             return
     os.replace(temporary, target)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _probe(target: Path) -> None:

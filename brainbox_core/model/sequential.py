@@ -16,7 +16,7 @@ from brainbox_core.layers import Layer, initializers
 from brainbox_core.layers.base import Shape, adopt, join, learned
 from brainbox_core.layers.fusion import fast_plan
 from brainbox_core.loss import Loss
-from brainbox_core.model import heads, ranges, saving, training
+from brainbox_core.model import heads, ranges, saving, sharing, training
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import History
 from brainbox_core.model.summary import Summary, summarize
@@ -290,7 +290,8 @@ class Sequential:
 
     def state(self) -> dict[str, np.ndarray]:
         """A copy of everything that was learned: parameters and buffers by name."""
-        return {name: array.copy() for name, array in self._arrays("state()").items()}
+        with sharing.reading(self):
+            return {name: array.copy() for name, array in self._arrays("state()").items()}
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """Put back what `state()` gave.
@@ -317,7 +318,8 @@ class Sequential:
             InputError: the file cannot be written.
         """
         arrays = self._arrays("save()")
-        saving.save_model(path, arrays, saving.describe(self, self._loss))
+        with sharing.reading(self):
+            saving.save_model(path, arrays, saving.describe(self, self._loss))
 
     @classmethod
     def load(cls, path: str | Path, kind: str | None = None) -> Sequential:
@@ -357,7 +359,7 @@ class Sequential:
     def _outputs(self, X: Rows, batch_size: int) -> np.ndarray:
         X = self._check(X)
         whole("batch_size", batch_size)
-        with no_grad(), np.errstate(all="ignore"):
+        with sharing.reading(self), no_grad(), np.errstate(all="ignore"):
             parts = [self.forward(self.inputs(X[i : i + batch_size])).data for i in range(0, len(X), batch_size)]
         return np.concatenate(parts) if parts else np.zeros((0, *self.output_shape), np.float32)
 

@@ -15,7 +15,7 @@ from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.layers import BatchNorm, Layer
 from brainbox_core.layers.base import Shape, at_step
-from brainbox_core.model import ranges
+from brainbox_core.model import ranges, sharing
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import History, Logs, Network
 from brainbox_core.tape import leaves
@@ -54,7 +54,7 @@ def train(
     history: History = []
     best_loss, best_epoch, best_state = math.inf, None, None
     model.stop_training = False
-    with _told(callbacks, model, history) as end:
+    with sharing.training(model), _told(callbacks, model, history) as end:
         begin = {"epochs": model.epoch + epochs, "epoch": model.epoch, "batches": len(loader)}
         for callback in callbacks:
             callback.on_train_begin(model, begin)
@@ -143,6 +143,8 @@ def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
         value = loss.item()
         if not math.isfinite(value):
             error = _diverged(model, f"loss is {value}", "the loss itself overflows", inputs)
+        elif bad := next((part for part in parts for b in part.buffers.values() if not np.isfinite(b).all()), None):
+            error = _diverged(model, "a running average is not finite", f"that of {bad.label} overflows", inputs)
         else:
             if look:
                 _refuse_strangers(model, loss)
@@ -151,7 +153,10 @@ def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
             try:
                 model.optimizer.step()
             except ConvergenceError as refused:
-                error = _diverged(model, refused.what, "its length overflows", inputs)
+                named = model.params.named.items()
+                sizes = {name: np.abs(weight.grad).max() for name, weight in named if weight.grad is not None}
+                largest = f", and {max(sizes, key=sizes.__getitem__)} has the largest gradient"
+                error = _diverged(model, refused.what, "its length overflows", inputs, largest)
     if error is not None:
         for array, before in averages:
             array[...] = before
@@ -169,7 +174,9 @@ def _refuse_strangers(model: Network, loss: Tensor) -> None:
             raise UsageError("a tensor that wants a gradient is none of the model's parameters", got=got, fix=fix)
 
 
-def _diverged(model: Network, what: str, fault: str, inputs: Tensor | SparseRows) -> ConvergenceError:
+def _diverged(
+    model: Network, what: str, fault: str, inputs: Tensor | SparseRows, besides: str = ""
+) -> ConvergenceError:
     """The error that names the first layer whose output or gradient is not finite; `fault` if all are finite."""
     where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
     fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient"
@@ -183,14 +190,15 @@ def _diverged(model: Network, what: str, fault: str, inputs: Tensor | SparseRows
             at_step(layer.parts, model.optimizer.steps)  # the same masks once more
             x = layer(x, training=True)
             if not np.isfinite(x.data).all():
-                fault = f"{layer.label} is the first whose output is not finite"
+                fault, besides = f"{layer.label} is the first whose output is not finite", ""
                 break
         else:
             for name, parameter in model.params.named.items():
                 if parameter.grad is not None and not np.isfinite(parameter.grad).all():
-                    fault = f"{name} is the first whose gradient is not finite"
+                    fault, besides = f"{name} is the first whose gradient is not finite", ""
                     break
-    return ConvergenceError(f"{what}: {fault}; the weights are those before this step", where=where, fix=fix)
+    what = f"{what}: {fault}; the weights are those before this step{besides}"
+    return ConvergenceError(what, where=where, fix=fix)
 
 
 @contextlib.contextmanager

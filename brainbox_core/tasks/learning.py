@@ -23,6 +23,7 @@ from brainbox_core.model.sequential import Sequential
 from brainbox_core.optimizers import Optimizer, named
 from brainbox_core.rng import stream
 from brainbox_core.schedules import OneCycle
+from brainbox_core.tables import measures
 from brainbox_core.tables.table import Table, read_table
 from brainbox_core.tasks.contract import FULL, EpochSettings, Pipe, Progress, Settings, check_drop
 
@@ -97,6 +98,16 @@ def _numbers_rows(table: Table, name: str, counting: bool) -> bool:
     if counting and values[0] in (0, 1) and (np.diff(values) == 1).all():
         return True
     return bool(of_rows and (values % 1 == 0).all() and len(np.unique(values)) >= _DIFFERENT * table.rows)
+
+
+def read_as(model: Sequential, decimal: str | None = None, thousands: str | None = None) -> None:
+    """Let a model of a table read numbers that are written otherwise than in its training.
+
+    Raises:
+        UsageError: `decimal` or `thousands` is no mark.
+    """
+    target = model.meta.get("target", {})  # of a class nothing is said
+    measures.read_as([*model.meta["features"]["columns"], target], decimal, thousands)
 
 
 def load_model(path: str | Path, kind: str, check: Callable[[Sequential], None]) -> Sequential:

@@ -3,12 +3,11 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 
-from tests.cli.shell import COMMAND, brainbox, document, environment, start
+from tests.cli.shell import COMMAND, brainbox, document, environment, python, start
 
 LONG = ("mnist", "--epochs", "500", "--limit", "2000")
 
@@ -21,7 +20,7 @@ def wait_for_epoch(process: subprocess.Popen) -> None:
 
 
 def left_in(folder) -> set[str]:
-    return {path.name for path in (folder / "brainbox-out" / "mnist").iterdir()}
+    return {path.name for path in (folder / "brainbox-out/mnist/runs/1").iterdir()}
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
@@ -113,14 +112,14 @@ def test_rows_are_flushed_as_they_come(tmp_path):
     assert process.poll() is None
     process.kill()
     process.communicate()
-    events = (tmp_path / "brainbox-out/mnist/metrics.jsonl").read_text()
+    events = (tmp_path / "brainbox-out/mnist/runs/1/metrics.jsonl").read_text()
     assert '"epoch": 1' in events and '"event": "end"' not in events  # told from a finished run
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path):
-    first = start(*LONG, cwd=tmp_path)
+    first = start(*LONG, "--out", "mine", cwd=tmp_path)
     wait_for_epoch(first)
-    second = brainbox("mnist", "-e", 1, "--limit", 500, cwd=tmp_path)
+    second = brainbox("mnist", "-e", 1, "--limit", 500, "--out", "mine", cwd=tmp_path)
     first.terminate()
     first.communicate()
     assert second.returncode == 3
@@ -195,6 +194,17 @@ def test_a_pipe_that_does_not_block_gets_everything(unbuffered, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_libraries_are_loaded_is_told(number, tmp_path):
     """From the first import of ours on: in the middle of that of Rich, Typer or NumPy."""
+    for module in ("brainbox_core.errors", "typer", "numpy", "numpy.linalg"):
+        require_told(number, module, tmp_path)
+
+
+@pytest.mark.parametrize("module", ["brainbox_cli.signals", "signal"])
+def test_an_interrupt_before_signals_are_caught_is_told(module, tmp_path):
+    """Python itself makes a KeyboardInterrupt of it, in the middle of the first import of ours."""
+    require_told(signal.SIGINT, module, tmp_path)
+
+
+def require_told(number: int, module: str, folder) -> None:
     program = """
 import os, sys
 class Stop:
@@ -207,10 +217,7 @@ sys.argv = ["brainbox", "regress", "--json", "--no-input"]
 from brainbox_cli.app import main
 main()
 """
-    for module in ("brainbox_core.errors", "typer", "numpy", "numpy.linalg"):
-        script = program.replace("MODULE", module).replace("NUMBER", str(int(number)))
-        done = subprocess.run(
-            [sys.executable, "-c", script], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
-        )
-        assert (done.returncode, "Traceback" in done.stderr) == (128 + number, False), (module, done.stderr)
-        assert document(done.stdout)["status"] == "stopped"
+    script = program.replace("MODULE", module).replace("NUMBER", str(int(number)))
+    done = python("-c", script, cwd=folder)
+    assert (done.returncode, "Traceback" in done.stderr) == (128 + number, False), (module, done.stderr)
+    assert document(done.stdout)["status"] == "stopped"

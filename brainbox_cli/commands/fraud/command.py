@@ -57,6 +57,7 @@ CHOICES = {
     ),
     "target": option("--target COL", DATA, "Column that tells the frauds: 0 and 1, or two values, the rarer a fraud."),
     "no_header": options.NoHeader,
+    **options.MARKS,
     "drop": options.Drop,
     "split": option(
         "--split time|stratified",
@@ -139,7 +140,7 @@ def _predict(
 
 def _as_number(name: str) -> str | float:
     """The class -1 as a number, which no spreadsheet takes for a formula."""
-    from brainbox_core.tables.columns import number
+    from brainbox_core.tables.notation import number
 
     value = number(name)
     return name if value is None else int(value) if value.is_integer() else value
@@ -154,7 +155,7 @@ def _score(
     from brainbox_core.tables.table import table_of
 
     try:
-        table, lacking = transactions(task.inputs(model), source)
+        table, lacking = transactions(task.inputs(model), source, notations=task.written(model))
     except InputError as error:
         return [(table_of({}), error)]
     if lacking:
@@ -224,6 +225,7 @@ TRAINER = Trainer(
     predict=_predict,
     predict_choices={"words": Transactions, "tables": options.MoreTables},
     evaluate_choices={},
+    reading=options.MARKS,
     show=show,
     record=_record,
     pictures="brainbox_cli.commands.fraud.picture",

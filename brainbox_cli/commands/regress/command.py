@@ -35,6 +35,7 @@ CHOICES = {
     ),
     "target": option("--target COL", DATA, "Column to predict.", shown="the last one"),
     "no_header": options.NoHeader,
+    **options.MARKS,
     "drop": options.Drop,
     "test_split": option(
         "--test-split F|none",
@@ -183,8 +184,6 @@ def _ask(reporter: Reporter, task: ModuleType, model: Sequential, no_input: bool
 
 def _value(reporter: Reporter, task: ModuleType, model: Sequential, name: str) -> str | None:
     """What was typed for one input; None for a blank line or the end. Asks again for what does not fit."""
-    from brainbox_core.tables.columns import number
-
     known = task.choices(model, name)
     among = f" ({', '.join(printable(text, 40) for text in known)})" if 0 < len(known) <= 12 else ""
     while True:
@@ -199,9 +198,9 @@ def _value(reporter: Reporter, task: ModuleType, model: Sequential, name: str) -
             continue
         if not text:
             return None
-        if known or number(text) is not None:
+        if not (objection := task.objection(model, name, text)):
             return text
-        reporter.say(("error: ", "bold red"), f'"{printable(text, 40)}" is not a number')
+        reporter.say(("error: ", "bold red"), objection)
 
 
 def _record(result: Result) -> dict:
@@ -232,7 +231,7 @@ def _record(result: Result) -> dict:
 
 def _try_next(folder: Path, data: Data) -> tuple[list[str], dict[str, Path]]:
     """Predict the first row that it was judged by, as one would type it."""
-    from brainbox_core.tables.columns import number
+    from brainbox_core.tables.notation import number
 
     judged = data.held_out.inputs
     table = judged if judged.rows else data.table.take(data.train)
@@ -251,6 +250,7 @@ TRAINER = Trainer(
     predict=_predict,
     predict_choices={"values": InputValues, "settings": Set, "tables": options.MoreTables, "no_input": NoInput},
     evaluate_choices={},
+    reading=options.MARKS,
     show=show,
     record=_record,
     pictures="brainbox_cli.commands.regress.picture",

@@ -10,7 +10,7 @@ import numpy as np
 
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable, standard_input
-from brainbox_core.tables.columns import number
+from brainbox_core.tables.notation import number
 from brainbox_core.tables.table import Table, closest, read_table, table_of
 
 _MOST = 20  # inputs that a hint lists

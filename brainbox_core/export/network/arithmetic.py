@@ -142,7 +142,8 @@ class FloatKernel(Kernel):
             return {}
         weight, bias = self.step.learned
         if self.step.kind == "scale":
-            return {"table": np.concatenate([bias, weight])}
+            offset = [] if self.step.offset is None else [self.step.offset]
+            return {"table": np.concatenate([bias, weight, *offset])}
         return {"table": packed(np.concatenate([bias[None], weight.reshape(-1, len(bias))]), self.blocks)}
 
     @property
@@ -162,8 +163,9 @@ class FloatKernel(Kernel):
     def mapped(self, value: str) -> str:
         if self.step.weight is None:
             return value
-        factor = f"{self.table}[{self.step.output_shape[2]} + o]"
-        return f"{self.type.product.format(value, factor)} + {self.table}[o]"
+        channels = self.step.output_shape[2]
+        value = value if self.step.offset is None else f"({value} - {self.table}[{2 * channels} + o])"
+        return f"{self.type.product.format(value, f'{self.table}[{channels} + o]')} + {self.table}[o]"
 
     def averaged(self, value: str) -> str:
         return self.activated(value)

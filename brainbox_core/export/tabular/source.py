@@ -10,14 +10,18 @@ from brainbox_core.exact.bfloat16 import upper_half
 from brainbox_core.export import c_math
 from brainbox_core.export.c_names import Foreign, comment, float_literal
 from brainbox_core.export.header import table
-from brainbox_core.export.tabular.formula import DAY, SECONDS, Formula
+from brainbox_core.export.tabular.formula import DAY, DAYS, SECONDS, Formula
 from brainbox_core.export.templates import filled
 
 
 def tables(name: str, formula: Formula, weights: str) -> str:
     """All tables, in "flash" or in "ram"; `name` is what every identifier begins with."""
-    scaler = zip(("offset", "factor"), formula.scaler, strict=False)
-    texts = [table(name, what, values, weights) for what, values in scaler]
+    scaler = zip(("offset", "factor", "shift"), formula.scaler, strict=False)
+    texts = []
+    if formula.sources:
+        note = "/* Of which value of a row each feature is made */\n"
+        texts.append(note + table(name, "sources", np.array(formula.sources, np.uint16), weights))
+    texts += [table(name, what, values, weights) for what, values in scaler]
     if formula.terms is not None:
         numbers = []
         for term in formula.terms:
@@ -61,24 +65,46 @@ def functions(name: str, formula: Formula, function: str, about: Foreign, needed
 
 
 def _has_features(formula: Formula) -> bool:
-    return any(formula.transforms) or bool(formula.scaler) or formula.squash != "linear"
+    transformed = any(formula.transforms) or bool(formula.sources) or any(fill is not None for fill in formula.fills)
+    return transformed or bool(formula.scaler) or formula.squash != "linear"
 
 
 def _feature(name: str, formula: Formula) -> str:
     """The function for one value of a row as the first layer takes it."""
     cases = []
-    for transform in filter(None, dict.fromkeys(formula.transforms)):
-        cases += [f"    case {i}:\n" for i, other in enumerate(formula.transforms) if other == transform]
-        cases.append(textwrap.indent(filled(f"tabular/{transform}.h.in", name, **_NUMBERS), "        "))
+    steps = list(zip(formula.fills or [None] * formula.features, formula.transforms, strict=True))
+    for fill, transform in dict.fromkeys(steps):
+        if fill is None and not transform:
+            continue
+        cases += [f"    case {i}:\n" for i, other in enumerate(steps) if other == (fill, transform)]
+        if fill is not None:
+            cases.append(f"        v = v >= 0.0f || v < 0.0f ? v : {float_literal(fill)};\n")
+        if transform:
+            kind, _, part = transform.partition(" ")
+            cases.append(textwrap.indent(filled(f"tabular/{kind}.h.in", name, **_NUMBERS, part=part), "        "))
         cases.append("        break;\n")
     scaled = f"{name}_PRODUCT(v - {name}_offset[i], {name}_factor[i])" if formula.scaler else "v"
+    scaled += f" + {name}_shift[i]" * (formula.shift is not None)
     if formula.squash not in ("linear", "relu"):
         scaled = f"{name}_{formula.squash}({scaled})"
     switch = f"    switch (i) {{\n{''.join(cases)}    default:\n        break;\n    }}\n" if cases else ""
-    return filled("tabular/feature.h.in", name, switch=switch, scaled=scaled, relu=formula.squash == "relu")
+    kinds = {transform.partition(" ")[0] for transform in formula.transforms}
+    dated = {kind: kind in kinds for kind in ("month", "weekday")}
+    dates = filled("tabular/dates.h.in", name, **_NUMBERS, **dated) + "\n" if any(dated.values()) else ""
+    return dates + filled(
+        "tabular/feature.h.in",
+        name,
+        source=f"{name}_sources[i]" if formula.sources else "i",
+        switch=switch,
+        scaled=scaled,
+        relu=formula.squash == "relu",
+    )
 
 
-_NUMBERS = {"day": float_literal(float(DAY)), "seconds": float_literal(float(SECONDS))}
+_NUMBERS = {
+    **{"day": float_literal(float(DAY)), "seconds": float_literal(float(SECONDS))},
+    "days": float_literal(float(DAYS)),
+}
 
 
 def _layer(name: str, formula: Formula) -> str:
@@ -94,7 +120,7 @@ def _layers(name: str, formula: Formula) -> str:
     lines = [f"float a[{even}]{f', b[{odd}]' if odd else ''};"]
     if any(layer.activation != "linear" for layer in formula.layers):
         lines.append("int32_t o;")
-    source, inputs = "features", formula.inputs
+    source, inputs = "features", formula.features
     for number, layer in enumerate(formula.layers):
         target, units = "ab"[number % 2], len(layer.bias)
         first = f", {int(number == 0)}" if _has_features(formula) else ""
@@ -126,8 +152,8 @@ def _polynomial(name: str, formula: Formula) -> str:
     return filled(
         "tabular/polynomial.h.in",
         name,
-        powers=formula.inputs * degree,
-        inputs=formula.inputs,
+        powers=formula.features * degree,
+        inputs=formula.features,
         recursion="".join(f"    {line}\n" for line in powers),
         degree=degree,
         terms=len(formula.terms or ()),

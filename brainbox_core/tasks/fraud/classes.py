@@ -11,7 +11,7 @@ import numpy as np
 
 from brainbox_core.errors import InputError
 from brainbox_core.files.reading import printable
-from brainbox_core.tables.columns import number
+from brainbox_core.tables.notation import number
 from brainbox_core.tables.table import Table
 
 

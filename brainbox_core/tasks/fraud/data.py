@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from brainbox_core.errors import InputError
 from brainbox_core.files.reading import printable
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.columns import Column
-from brainbox_core.tables.features import FeatureEncoder, NumberColumn, Outside, TextColumn
+from brainbox_core.tables.features import FeatureEncoder, Outside
+from brainbox_core.tables.measures import TextColumn
+from brainbox_core.tables.notation import Notation
 from brainbox_core.tables.table import Table, closest
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Pipe, Progress, no_pipe
@@ -68,7 +71,8 @@ class Data(contract.Data):
 
 def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """The transactions that the settings name, their rows divided; no value may be missing."""
-    table = _read(settings.data, settings.no_header, progress, pipe)
+    marks = {"decimal": settings.decimal, "thousands": settings.thousands}
+    table = _read(settings.data, settings.no_header, progress, pipe, **marks)
     notes = list(table.notes)
     target = settings.target
     if target == TARGET and target not in table.names:
@@ -108,7 +112,7 @@ def redivided(data: Data, parts: Parts) -> Data:
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """What a model is judged by: the rows of its own table that it never saw, or all rows of another one."""
     kept, encoder = model.meta["settings"], FeatureEncoder.from_config(model.meta["features"])
-    table = _read(name, kept.get("no_header", False), progress, pipe)
+    table = _read(name, kept.get("no_header", False), progress, pipe, notations=notations(encoder))
     notes = list(table.notes)
     labels, classes = labels_of(table, kept["target"], classes_of(model))
     inputs = derived(table, sources(encoder), notes)
@@ -129,8 +133,9 @@ def classes_of(model: Sequential) -> Classes:
     return Classes(*(model.meta.get("classes") or USUAL))
 
 
-def _read(name: str, no_header: bool, progress: Progress | None, pipe: Pipe) -> Table:
-    return learning.table(name, BUILT_IN, PACKED, progress, pipe, header=False if no_header else None)
+def _read(name: str, no_header: bool, progress: Progress | None, pipe: Pipe, **options: Any) -> Table:
+    header = False if no_header else None
+    return learning.table(name, BUILT_IN, PACKED, progress, pipe, header=header, **options)
 
 
 def derived(table: Table, names: list[str], notes: list[str] | None = None) -> Table:
@@ -150,12 +155,13 @@ def derived(table: Table, names: list[str], notes: list[str] | None = None) -> T
     columns = {}
     for name in names:
         if name == SOURCES[CLOCK]:
-            columns[CLOCK] = Column(CLOCK, table.numbers(name) % DAY)
+            columns[CLOCK] = Column(CLOCK, _seconds(table) % DAY, notation=table.notation_of(name))
         elif name == SOURCES[AMOUNT]:
             amounts = table.numbers(name)
             if notes is not None and (count := np.count_nonzero(amounts < 0)):
                 notes.append(f"{count:,} negative amounts: taken as refunds, -log1p of their size")
-            columns[AMOUNT] = Column(AMOUNT, np.sign(amounts) * np.log1p(np.abs(amounts)))
+            logs = np.sign(amounts) * np.log1p(np.abs(amounts))
+            columns[AMOUNT] = Column(AMOUNT, logs, notation=table.notation_of(name))
         else:
             table.is_text(name)  # there is such a column
             columns[name] = table.columns[name]
@@ -165,6 +171,21 @@ def derived(table: Table, names: list[str], notes: list[str] | None = None) -> T
 def sources(encoder: FeatureEncoder) -> list[str]:
     """The columns of a file that an encoder of derived columns needs."""
     return [SOURCES.get(column.name, column.name) for column in encoder.columns]
+
+
+def notations(encoder: FeatureEncoder) -> dict[str, Notation]:
+    """How the numbers of a file are written, by the names of its columns."""
+    return {SOURCES.get(name, name): notation for name, notation in encoder.notations.items()}
+
+
+def columns_of(model: Sequential) -> list[str]:
+    """The columns that a transaction needs."""
+    return sources(FeatureEncoder.from_config(model.meta["features"]))
+
+
+def written(model: Sequential) -> dict[str, Notation]:
+    """How the numbers of a table are written, by the names of its columns."""
+    return notations(FeatureEncoder.from_config(model.meta["features"]))
 
 
 def in_own_unit(found: Outside) -> Outside:
@@ -190,10 +211,10 @@ def require_complete(table: Table, encoder: FeatureEncoder | None = None, lackin
     for name in table.names:
         if SOURCES.get(name, name) in lacking:
             continue
-        if table.is_text(name) if text is None else name in text:
-            missing = np.array([not cell.strip() for cell in table.texts(name)])
-        else:
+        if text is not None and name not in text:
             missing = np.isnan(table.numbers(name))
+        else:
+            missing = table.missing(name)
         if missing.any():
             row = int(missing.argmax())
             fix = "fill it in or remove the row: a guess could hide a fraud"
@@ -205,13 +226,20 @@ def _time(table: Table, split: str, notes: list[str]) -> np.ndarray | None:
     name = SOURCES[CLOCK]
     if split == STRATIFIED or (split == AUTO and name not in table.names):
         return None
-    time = table.numbers(name)
+    time = _seconds(table)
     if len(missing := np.flatnonzero(np.isnan(time))):
         where, fix = table.where(missing[0], name), f"fill it in, or use `split {STRATIFIED}`"
         raise InputError("is empty, so the rows cannot be put in order of time", where=where, fix=fix)
     if (np.diff(time) < 0).any():
         notes.append("the rows were not in order of Time: sorted")
     return time
+
+
+def _seconds(table: Table) -> np.ndarray:
+    """The Time of each row in seconds, as it stands there or as a date."""
+    name = SOURCES[CLOCK]
+    order = table.order_of(name)
+    return table.numbers(name) if order is None else table.days(name, order) * DAY
 
 
 def _counted(data: Data) -> Data:
@@ -227,10 +255,5 @@ def _counted(data: Data) -> Data:
 def _fit(table: Table) -> FeatureEncoder:
     """Measure the training rows. A feature of 1 is 3 deviations from the mean, where the tanh layer begins to bend."""
     encoder = FeatureEncoder.fit(table, table.names)
-    widened = [
-        replace(column, scale=UNIT * column.scale)
-        if isinstance(column, NumberColumn)
-        else replace(column, scales=[UNIT * scale for scale in column.scales])
-        for column in encoder.columns
-    ]
+    widened = [replace(column, scales=[UNIT * scale for scale in column.scales]) for column in encoder.columns]
     return FeatureEncoder(widened, encoder.notes)

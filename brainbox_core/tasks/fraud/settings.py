@@ -30,6 +30,7 @@ class Settings(contract.EpochSettings):
         target: the column with 1 for a fraud and 0 for an honest transaction, or any two values: the rarer is a fraud.
             Without a header, the last column takes the place of `Class`.
         no_header: the first line of the file is data; False finds out.
+        decimal, thousands: the marks before decimals and between thousands; None finds out.
         drop: columns that are no features.
         split: `time` learns from the earlier rows and is judged by the last fifth, `stratified` takes any rows with the
             same share of frauds in every part, `auto` is `time` where there is a Time column.
@@ -50,6 +51,8 @@ class Settings(contract.EpochSettings):
     data: str = BUILT_IN
     target: str = TARGET
     no_header: bool = False
+    decimal: str | None = None
+    thousands: str | None = None
     drop: tuple[str, ...] = ()
     split: str = AUTO
     hidden: tuple[int, ...] = (16, 16)

@@ -40,12 +40,14 @@ from brainbox_core.tasks.fraud.data import (
     load_test_data,
     redivided,
     require_complete,
-    sources,
 )
+from brainbox_core.tasks.fraud.data import columns_of as inputs
 from brainbox_core.tasks.fraud.data import load_data as load_data  # a task answers all calls of the contract
+from brainbox_core.tasks.fraud.data import written as written
 from brainbox_core.tasks.fraud.settings import BALANCED, BUILT_IN, NONE, STRATIFIED, TIME, Settings
 from brainbox_core.tasks.fraud.split import Parts
 from brainbox_core.tasks.learning import batch_rows, linear, optimizer, unlearned
+from brainbox_core.tasks.learning import read_as as read_as
 
 BLOCK = 4096  # rows that are predicted at a time
 NORMALIZED_DECAY = 8.0
@@ -212,11 +214,6 @@ def score(model: Network, X: np.ndarray) -> np.ndarray:
     return model.predict(X, BLOCK)[:, 0].astype(np.float64)
 
 
-def inputs(model: Sequential) -> list[str]:
-    """The columns that a transaction needs."""
-    return sources(FeatureEncoder.from_config(model.meta["features"]))
-
-
 def names(model: Sequential) -> tuple[str, str]:
     """What the answers of a model are called: of an honest transaction and of a fraud."""
     return classes_of(model).names
@@ -225,7 +222,7 @@ def names(model: Sequential) -> tuple[str, str]:
 def outside(model: Sequential, table: Table) -> list[str]:
     """Which numbers are outside the range that the training had, and which texts it never saw, in words."""
     encoder = FeatureEncoder.from_config(model.meta["features"])
-    rows = derived(table, sources(encoder))
+    rows = derived(table.written(written(model)), inputs(model))
     return [*(str(in_own_unit(found)) for found in encoder.outside(rows)), *encoder.unseen(rows)]
 
 
@@ -241,7 +238,7 @@ def predict(model: Sequential, table: Table, lacking: Sequence[str] = ()) -> Sco
         InputError: a column or a value is missing, or a cell is not a number.
     """
     encoder = FeatureEncoder.from_config(model.meta["features"])
-    rows = derived(table, sources(encoder))
+    rows = derived(table.written(written(model)), inputs(model))
     require_complete(rows, encoder, lacking)
     logits = score(model, encoder.transform(rows, np.float32))
     return Scores(probability(logits), logits >= model.meta["threshold"])

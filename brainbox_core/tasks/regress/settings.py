@@ -24,6 +24,7 @@ class Settings(contract.Settings):
         data: `houses` (built in) or a CSV file.
         target: the column to predict; None takes the last one.
         no_header: the first line of the file is data; None finds out.
+        decimal, thousands: the marks before decimals and between thousands; None finds out.
         drop: columns that are no features.
         log: columns whose logarithm is taken first; the target may be one of them.
         degree: 2 adds the squares of the features and their products by twos, 3 those by threes, and so on.
@@ -46,6 +47,8 @@ class Settings(contract.Settings):
     data: str = BUILT_IN
     target: str | None = None
     no_header: bool = False
+    decimal: str | None = None
+    thousands: str | None = None
     drop: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     degree: int = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,16 @@ from brainbox_core.files.reading import printable
 from brainbox_core.loss import MSE
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
+from brainbox_core.tables import measures
+from brainbox_core.tables.measures import TextColumn
 from brainbox_core.tables.table import Table
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
+from brainbox_core.tasks.learning import read_as as read_as
 from brainbox_core.tasks.learning import unlearned
 from brainbox_core.tasks.regress.data import LEAST, Data, load_test_data
 from brainbox_core.tasks.regress.data import load_data as load_data  # a task answers all calls of the contract
+from brainbox_core.tasks.regress.data import objection as objection
 from brainbox_core.tasks.regress.design import Design
 from brainbox_core.tasks.regress.fit import Fit, Line, learn, line_model, rescaled, set_weights, standard
 from brainbox_core.tasks.regress.settings import BUILT_IN, FULL, Settings
@@ -129,7 +133,10 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     model.meta = {
         "kind": "regress",
         **data.design.config(),
-        "target": {"name": data.target, "log": data.log_target},
+        "target": {
+            **{"name": data.target, "log": data.log_target},
+            "notation": asdict(data.table.notation_of(data.target)),
+        },
         "weights": fit.line.weights.tolist(),  # as they were learned; the layer has them in float32
         "intercept": fit.line.intercept,
         "mean": float(data.y[data.train].mean()),
@@ -202,7 +209,8 @@ def target(model: Sequential) -> str:
 
 def choices(model: Sequential, name: str) -> list[str]:
     """The texts that an input had in training; empty for one of numbers."""
-    return next((column.values for column in Design.from_config(model.meta).texts if column.name == name), [])
+    texts = (column for column in Design.from_config(model.meta).encoder.columns if isinstance(column, TextColumn))
+    return next(([text for text in column.values if text] for column in texts if column.name == name), [])
 
 
 def remarks(model: Sequential, table: Table) -> list[str]:
@@ -230,6 +238,7 @@ def _check(model: Sequential) -> None:
         raise InputError("the model's weights do not fit its features")
     if not isinstance(target, dict) or type(target.get("name")) is not str or type(target.get("log")) is not bool:
         raise InputError("the model does not say what it predicts")
+    measures.notation(target.get("notation"))
     if not all(type(model.meta["data"][name]) is str for name in ("name", "sha256")):
         raise InputError("the model does not say what it was trained on")
     found = model.meta["metrics"]
@@ -359,8 +368,9 @@ def _notes(settings: Settings, data: Data, X: np.ndarray, exact: Solution, fit: 
             f"a polynomial of degree {settings.degree} swings between the rows and runs away outside their range;"
             " trust the cross-validation, not the training loss"
         )
-    texts = {name for column in data.design.texts for name in column.features}
-    if data.design.polynomial is None and exact.rank < len(names) - len(data.design.texts):
+    columns = data.design.encoder.columns
+    texts = {name for column in columns if column.dependent for name in column.features}
+    if data.design.polynomial is None and exact.rank < len(names) - sum(column.dependent for column in columns):
         # One value of every text column follows from the others; that is no news.
         mixed = [name for name, share in zip(names, exact.dependent, strict=True) if share > 1e-6]
         mixed = [printable(name, 40) for name in mixed if name not in texts] or [printable(name, 40) for name in mixed]

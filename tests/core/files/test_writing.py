@@ -15,7 +15,15 @@ import pytest
 from brainbox_core.errors import InputError
 from brainbox_core.files import writing
 from brainbox_core.files.reading import open_unchanging, printable, read_regular
-from brainbox_core.files.writing import DurabilityWarning, atomic_write, check_writable, make_folder
+from brainbox_core.files.writing import (
+    DurabilityWarning,
+    Journal,
+    atomic_write,
+    check_folder,
+    check_writable,
+    claim_folder,
+    make_folder,
+)
 
 posix = pytest.mark.skipif(os.name == "nt", reason="mode bits, links and mounts are POSIX")
 OLD, NEW = b"old " * 10, b"new " * 10
@@ -575,3 +583,59 @@ def test_a_pipe_put_in_place_between_the_look_and_the_opening_does_not_block(tar
 def test_long_text_is_cut():
     assert printable("x" * 20, limit=5) == "xxxxx..."
     assert printable(Path("a\n\x1b[0m\udcff\u202e")) == r"a\n\x1b[0m\udcff\u202e"
+
+
+def test_a_journal_grows_by_whole_lines(tmp_path, monkeypatch):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("of an earlier run")
+    journal = Journal(path)
+    assert path.read_bytes() == b""
+    journal.add("one")
+    assert path.read_text() == "one\n"
+    write, given = os.write, []
+
+    def fills_up(descriptor: int, data) -> int:
+        given.append(len(data))
+        if len(given) > 1:
+            raise OSError(errno.ENOSPC, "")
+        return write(descriptor, data[:2])
+
+    monkeypatch.setattr(os, "write", fills_up)
+    with pytest.raises(InputError, match="disk full"):
+        journal.add("two")
+    monkeypatch.undo()
+    assert path.read_text() == "one\n"
+    journal.add("zwölf", sync=True)
+    journal.close()
+    assert path.read_text(encoding="utf-8") == "one\nzwölf\n"
+
+
+def test_the_last_line_of_a_journal_is_on_the_disk(tmp_path, monkeypatch):
+    journal = Journal(tmp_path / "metrics.jsonl")
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    journal.add("epoch")
+    assert not synced
+    journal.add("end", sync=True)
+    assert len(synced) == 1
+    journal.close()
+
+
+def test_one_of_several_gets_a_folder(tmp_path):
+    assert claim_folder(tmp_path / "1") and not claim_folder(tmp_path / "1")
+    (tmp_path / "file").write_text("")
+    assert not claim_folder(tmp_path / "file")
+    with pytest.raises(InputError, match="no such file"):
+        claim_folder(tmp_path / "missing" / "1")
+
+
+@pytest.mark.parametrize(("name", "says"), [("file", "not a folder"), ("file/x/y", "not a folder")])
+def test_a_folder_that_cannot_be_made_is_found_before_the_work(name, says, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=says):
+        check_folder(tmp_path / name)
+    check_folder(tmp_path / "a" / "b")
+    check_folder(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(InputError):
+        check_folder("/proc/brainbox-out/mnist")

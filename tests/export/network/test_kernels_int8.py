@@ -107,6 +107,27 @@ def test_random_networks_agree_in_every_number(tmp_path_factory, model, pixels, 
     np.testing.assert_array_equal(found, outputs)
 
 
+TABLES = {
+    "a linear map": [L.Linear(9), L.Tanh(), L.Linear(2)],
+    "a normalisation": [L.BatchNorm(), L.Linear(6), L.ReLU(), L.Linear(3), L.Softmax()],
+    "a normalisation with a table": [L.BatchNorm(), L.Sigmoid(), L.Linear(3)],
+    "one scale for all": [L.Tanh(), L.Linear(3)],
+}
+
+
+@pytest.mark.parametrize("optimize", OPTIMIZE)
+@pytest.mark.parametrize("name", TABLES)
+def test_rows_of_a_table_agree_in_every_number(tmp_path, name, optimize):
+    model = built([type(layer)(**layer.config()) for layer in TABLES[name]], (6,))
+    X = inputs(model, 64) * np.float32([1, 1000, 1e-6, 50, 0, 1]) + np.float32([0, 5e4, 0, -1.7e9, 3, 1e-45])
+    kernels = IntKernels("net", quantize(lower(model), activation_ranges(model, X)), optimize)
+    rows = np.concatenate([hard(model), X])
+    text, outputs = text_of(model, kernels, rows)
+    assert ("net_input_low[6]" in text) == (name != "one scale for all")
+    flags = [*STRICT, "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    np.testing.assert_array_equal(computed(tmp_path, text, rows, outputs.shape[1], *flags), outputs)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(
     "cc, flags",

@@ -236,6 +236,8 @@ def test_scaling_cannot_be_forgotten_because_the_model_carries_it(houses):
         {"mean": None},
         {"target": "price"},
         {"target": {"name": 3, "log": False}},
+        {"target": {"name": "price", "log": False}},
+        {"target": {"name": "price", "log": False, "notation": {"decimal": ";", "thousands": "", "unit": ""}}},
         {"settings": None},
         {"settings": {"log": [], "evil": 1}},
         {"settings": {"log": [], "folds": -1}},
@@ -584,3 +586,98 @@ def test_quick_keeps_what_is_small():
 def test_settings_out_of_range(bad):
     with pytest.raises(UsageError, match=next(iter(bad))):
         Settings(**bad)
+
+
+def german(value, places=0):
+    return f"{value:,.{places}f}".translate(str.maketrans(",.", ".,"))
+
+
+@pytest.fixture
+def houses_in_german(tmp_path):
+    path = tmp_path / "haeuser.csv"
+    columns = {"sqft": [*map(german, COLUMNS["sqft"])], "rooms": COLUMNS["rooms"], "price": [*map(german, PRICE)]}
+    lines = [";".join(columns), *(";".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("log", [(), ("sqft", "price")])
+def test_what_the_training_found_of_how_numbers_are_written_is_kept(houses_in_german, write, tmp_path, log):
+    english = run(write(**{name: COLUMNS[name] for name in ("sqft", "rooms")}, price=PRICE), log=log)
+    model, data, result = run(houses_in_german, log=log)
+    assert any('sqft, price: "' in note for note in data.notes)
+    assert result.metrics == english[2].metrics
+    model.save(tmp_path / "m.safetensors")
+    again = regress.load_model(tmp_path / "m.safetensors")
+    assert regress.evaluate(again, regress.load_test_data(again, houses_in_german)).metrics == {
+        name: result.metrics[name] for name in regress.evaluate(again, data).metrics
+    }
+    expected = regress.predict(english[0], table_of({"sqft": [1050], "rooms": [3]}))
+    for sqft in ("1.050", "1050", "1.050,0"):
+        rows = table_of({"sqft": [sqft], "rooms": ["3"]})
+        assert regress.predict(again, rows) == expected
+        assert regress.objection(again, "sqft", sqft) == ""
+    with pytest.raises(InputError, match=r'"1050\.5" is not a number; write it as 1\.234,5 is written'):
+        regress.predict(again, table_of({"sqft": ["1050.5"], "rooms": ["3"]}))
+    assert regress.objection(again, "sqft", "1050.5") == '"1050.5" is not a number'
+    with pytest.raises(InputError, match="is not a number"):
+        regress.load_test_data(again, write("other.csv", sqft=["1050.5", 700], rooms=[3, 2], price=[1, 2]))
+
+
+def test_a_model_is_told_how_other_numbers_are_written(houses_in_german, write):
+    model = run(houses_in_german)[0]
+    other = write("other.csv", sqft=["1050.5", "700"], rooms=[3, 2], price=["200000.5", "150000.5"])
+    regress.read_as(model)
+    with pytest.raises(InputError, match="is not a number"):
+        regress.load_test_data(model, other)
+    regress.read_as(model, decimal=".")
+    data = regress.load_test_data(model, other)
+    assert data.y.tolist() == [200_000.5, 150_000.5]
+    assert data.table.numbers("sqft").tolist() == [1050.5, 700]
+    for options in ({"decimal": "x"}, {"thousands": "x"}, {"decimal": ".", "thousands": "."}):
+        with pytest.raises(UsageError):
+            regress.read_as(model, **options)
+
+
+def test_a_user_says_how_a_table_is_written(write):
+    sizes = [f"{1 + size / 1000:.3f}" for size in COLUMNS["sqft"]]
+    path = write(size=sizes, price=PRICE.astype(int))
+    found, told = run(path)[1], run(path, thousands=".")[1]
+    np.testing.assert_allclose(found.table.numbers("size") * 1000, told.table.numbers("size"))
+    with pytest.raises(UsageError, match="the same mark"):
+        run(path, decimal=".", thousands=".")
+
+
+def test_dates_are_days_months_and_days_of_the_week(write):
+    days = np.datetime64("2014-01-01") + RNG.integers(0, 500, ROWS)
+    months, weekday = days.astype("datetime64[M]").astype(int) % 12, (days.astype(int) + 3) % 7
+    price = 1000.0 + 10 * days.astype(int) + 500 * (months == 5) + 300 * (weekday == 6)
+    cells = [f"{day.day}.{day.month}.{day.year}" for day in days.tolist()]
+    path = write(sold=cells, rooms=COLUMNS["rooms"], price=price)
+    model, data, result = run(path, closed_form=True, folds=3)
+    assert "sold: a date, as its days, months and days of the week" in data.notes
+    assert result.metrics["test_r2"] > 1 - 1e-9
+    assert not any("rank" in note for note in result.notes)  # of the months one follows from the others
+    rows = table_of({"sold": ["15.6.2014", "2014-06-15 00:00"], "rooms": ["3", "3"]})
+    assert regress.predict(model, rows) == pytest.approx([1000 + 10 * 16_236 + 800] * 2)
+    assert regress.objection(model, "sold", "15.6.2014") == ""
+    assert "is not a date" in regress.objection(model, "sold", "6/15/2014")
+    assert not regress.choices(model, "sold")
+    assert regress.evaluate(model, regress.load_test_data(model, path)).metrics["test_r2"] > 1 - 1e-9
+    for settings, says in (({"target": "sold"}, "is a date, and what is predicted"), ({"log": ("sold",)}, "is a date")):
+        with pytest.raises(InputError, match=says):
+            run(path, **settings)
+
+
+def test_what_is_mostly_missing_is_a_value_in_every_prediction(write):
+    deck = [("A", "", "", "B", "")[number % 5] for number in range(ROWS)]
+    year = [(1990, "", 2000, "", "")[number % 5] for number in range(ROWS)]
+    price = [(10, 50, 20, 60, 50)[number % 5] + size for number, size in enumerate(COLUMNS["sqft"])]
+    path = write(sqft=COLUMNS["sqft"], deck=deck, year=year, price=price)
+    model, data, _ = run(path, closed_form=True)
+    assert sum("told apart by a feature of their own" in note for note in data.notes) == 2
+    rows = table_of({"sqft": [1000] * 5, "deck": ["A", "", "", "B", ""], "year": ["1990", "", "2000", "", "NA"]})
+    assert regress.predict(model, rows) == pytest.approx([1010, 1050, 1020, 1060, 1050])
+    assert regress.remarks(model, rows) == []
+    assert regress.choices(model, "deck") == ["A", "B"]
+    assert regress.load_test_data(model, path).held_out.inputs.rows == len(data.test)
