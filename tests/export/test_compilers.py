@@ -12,9 +12,12 @@ import pytest
 
 from brainbox_core.export import Header, build, verify
 from tests.export.compiling import tool
+from tests.export.tabular.test_draft import dated, sales
 from tests.export.test_header import NOUNS, OTHERS
 
-FAMILIES = NOUNS | OTHERS
+FAMILIES = (
+    NOUNS | OTHERS | {"sales": (lambda folder: sales(folder)[0], {}, ""), "dates": (lambda folder: dated(), {}, "")}
+)
 FEW = ["fraud", "rnn in int8"]  # that every run tries; the others are slow
 
 

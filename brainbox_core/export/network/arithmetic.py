@@ -164,7 +164,7 @@ class FloatKernel(Kernel):
         if self.step.weight is None:
             return value
         channels = self.step.output_shape[2]
-        value = value if self.step.offset is None else f"({value} - {self.table}[{2 * channels} + o])"
+        value = value if self.step.offset is None else f"{value} - {self.table}[{2 * channels} + o]"
         return f"{self.type.product.format(value, f'{self.table}[{channels} + o]')} + {self.table}[o]"
 
     def averaged(self, value: str) -> str:

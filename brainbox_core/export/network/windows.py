@@ -163,7 +163,7 @@ def _plain(kernel: Kernel) -> str:
     value = kernel.read(f"rows[i][at + j * {channels} + o]")
     look = [f"const {total} v = {kernel.mapped(value)};", kernel.taken_in("m", "v", "i + j == 0")]
     if kernel.step.offset is not None:
-        look[:1] = [f"const {total} u = {value};", f"const {total} v = {kernel.mapped('u')};"]
+        look[:1] = [f"const {total} u = {value};", f"const {total} v =", f"    {kernel.mapped('u')};"]
     look = loop(f"for (i = 0; i < {rows}; i++)", loop(f"for (j = 0; j < {columns}; j++)", look))
     body = [f"{total} m = {kernel.least};", *look, f"y[o] = {kernel.finished('m', 'o')};"]
     return _window(kernel, "static inline", ["int32_t o, i, j;", *loop(f"for (o = 0; o < {channels}; o++)", body)])
