@@ -230,6 +230,12 @@ FailUnder = option("--fail-under X", OUTPUT, "Exit with code 5 if the main figur
 FailOver = option("--fail-over X", OUTPUT, "Exit with code 5 if the main figure > X.", parsers.share())
 Plot = option("--plot", OUTPUT, "Also draw PNG pictures into the output folder.")
 DryRun = option("--dry-run -n", OUTPUT, "Show data, layers and what would be written; write nothing.")
+Resume = option(
+    "--resume [RUN|FOLDER]",
+    OUTPUT,
+    "Go on with a run that was stopped or killed, as if it had not been; with the last one unless another is named.",
+    shown=False,
+)
 OF_A_RUN = {  # what decides, beside the settings, what a training writes and how it ends
     "quick": Quick,
     "out": Out,
@@ -241,7 +247,7 @@ OF_A_RUN = {  # what decides, beside the settings, what a training writes and ho
 Force = option("--force", OUTPUT, "Also replace a file that brainbox did not make.")
 # What is meant where the value is left out, in an option that is declared with a value in brackets. A lesson is run for
 # what it shows: a picture is called after the command, with the suffix below, and lies where its other files do.
-IMPLIED = {"--plot": ".png", "--gif": ".gif", "--explain": "1"}
+IMPLIED = {"--plot": ".png", "--gif": ".gif", "--explain": "1", "--resume": ""}
 
 
 def picture(flag: str, help: str) -> Option:

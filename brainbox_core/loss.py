@@ -287,6 +287,9 @@ class Penalised(Loss):
     def of_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float | None:
         return self._loss.of_constant(y, output_shape)
 
+    def config(self) -> dict[str, Any]:
+        return {"loss": type(self._loss).__name__, "l2": 2 * self._half}
+
 
 def _labels(y: np.ndarray, ndim: int) -> np.ndarray | None:
     """The labels that targets for outputs of `ndim` axes say, also one-hot; None if they are probabilities."""

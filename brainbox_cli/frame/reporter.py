@@ -48,6 +48,7 @@ class Reporter:
         self.text = self.notes if self.json else Screen(sys.stdout)
         self.side = self.notes
         self.document = Document(argv)
+        self.resume = ""  # the command that goes on with what is stopped now
         self._begin = time.perf_counter()
 
     def begin(self, command: str, verb: str | None, *, json: bool, quiet: bool, verbose: bool) -> None:
@@ -171,8 +172,10 @@ class Reporter:
 
     def stopped(self, code: ExitCode, signal: str) -> ExitCode:
         """Say that somebody ended the run."""
-        self._beside(f"stopped by {signal}; nothing unfinished was written")
-        self._set_error(code, f"stopped by {signal}", "")
+        self._beside(f"stopped by {signal}" + ("" if self.resume else "; nothing unfinished was written"))
+        if self.resume:
+            self._beside(("resume     ", "cyan"), self.resume)
+        self._set_error(code, f"stopped by {signal}", self.resume)
         return code
 
     def failed(self, reason: str) -> ExitCode:

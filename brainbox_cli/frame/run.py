@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from brainbox_cli import options, parsers
 from brainbox_cli.exit_codes import ExitCode
-from brainbox_cli.frame import runs
+from brainbox_cli.frame import resuming, runs
 from brainbox_cli.frame.command import spelled
+from brainbox_cli.frame.document import data_record, model_record
 from brainbox_cli.frame.gate import Gate, shown
 from brainbox_cli.frame.refused import Refused
 from brainbox_cli.frame.reporter import Reporter
@@ -36,25 +37,35 @@ AnyTask = Task[Any, Any, Any]
 
 def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     """Learn, keep the best weights and the records of the run, and show what came of it."""
-    settings = _settings(trainer, reporter, values, given)
+    begun = resuming.begun(trainer, values, given)
+    settings = begun.settings if begun else _settings(trainer, reporter, values, given)
     gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
     out = values["out"]
     if out and os.path.exists(out) and os.path.exists(settings.data) and os.path.samefile(out, settings.data):
         raise UsageError("is also the folder of the data", where=f"--out {out}", fix="choose another folder")
     reporter.document.set(seed=settings.seed, config=asdict(settings))
     reporter.say((f"{trainer.noun}: ", "bold cyan"), " | ".join(trainer.headline(settings)), wrap=True)
+    if begun and begun.complete:
+        reporter.answer(f"{begun.name} is already complete")
+        return ExitCode.OK
     if values["dry_run"]:
         _prepare(trainer, reporter, settings)
-        path, pictures = out or runs.next_run(trainer.noun).path, " and pictures" if values["plot"] else ""
+        path, pictures = (
+            begun.path if begun else out or runs.next_run(trainer.noun).path,
+            " and pictures" * values["plot"],
+        )
         reporter.answer(f"would write {path / MODEL}, {RUN}, {METRICS}{pictures}; nothing was trained or written")
         return ExitCode.OK
 
     check_folder(out or runs.default_folder(trainer.noun))
     task, data, model = _prepare(trainer, reporter, settings)
-    with runs.open_run(trainer.noun, out, asdict(settings)) as folder:
+    asked = {name: values[name] for name in options.OF_A_RUN if name in given and name != "out"}
+    start = {**asdict(settings), "sha256": data.sha256, "options": asked}
+    folder = begun.folder(model, data) if begun else runs.open_run(trainer.noun, out, start)
+    with folder, resuming.resumable(trainer, reporter, folder):
         progress = trainer.progress(reporter.text, settings, data)
         try:
-            result = task.train(model, settings, data, callbacks=[folder, *reporter.training(progress)])
+            result = task.train(model, settings, data, callbacks=[folder, folder.keeper, *reporter.training(progress)])
             _require_learned(reporter, result)
         except ConvergenceError:
             _keep(reporter, folder, model)
@@ -153,7 +164,7 @@ def _prepare(trainer: Trainer, reporter: Reporter, settings: Settings) -> tuple[
     rows = f"{counts['train']:,} {data.unit} to train on, {counts['val']:,} held out"
     reporter.say(rows, f", {counts['test']:,} to test on" if counts["test"] else "", wrap=True)
     reporter.say()
-    reporter.document.set(data=_data_record(data), model=model_record(model))
+    reporter.document.set(data=data_record(data), model=model_record(model))
     return task, data, model
 
 
@@ -246,7 +257,7 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
         reporter.warn(f"{name} is not what it was when the model was trained on it")
     extra = {name: values[name] for name in trainer.evaluate_choices}
     reporter.document.set(
-        data=_data_record(data), model=model_record(model), seed=model.seed, config={"data": name, **extra}
+        data=data_record(data), model=model_record(model), seed=model.seed, config={"data": name, **extra}
     )
     with reporter.working("evaluating") as progress:
         result = task.evaluate(model, data, **extra, progress=progress)
@@ -386,17 +397,3 @@ def _gate(reporter: Reporter, gate: Gate, metrics: Mapping) -> ExitCode:
     if failure := gate.failure(value):
         return reporter.failed(failure)
     return ExitCode.OK
-
-
-def _data_record(data: Data) -> dict:
-    return {"source": data.name, "sha256": data.sha256, **data.counts}
-
-
-def model_record(model: Sequential) -> dict:
-    """The document's part on a model."""
-    summary = model.summary()
-    layers = [
-        {"name": row.name, "kind": row.kind, "output_shape": row.output_shape, "params": row.parameters}
-        for row in summary.rows
-    ]
-    return {"kind": "sequential", "layers": layers, "params": summary.parameters}

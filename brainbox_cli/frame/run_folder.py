@@ -6,7 +6,7 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from brainbox_cli.frame.document import plain
 from brainbox_core.errors import BrainboxError, InputError
 from brainbox_core.files.reading import explain, explained, printable, read_regular
 from brainbox_core.files.writing import Journal, atomic_write, check_writable
-from brainbox_core.model.callbacks import Callback
+from brainbox_core.model.callbacks import Callback, Checkpoint
 
 if TYPE_CHECKING:
     from brainbox_core.model.network import Logs, Network
@@ -30,7 +30,7 @@ except ImportError:  # Windows
 LOCK_NAME = ".brainbox.lock"
 MODEL, RUN, METRICS = "model.safetensors", "run.json", "metrics.jsonl"
 _LARGEST_RECORD = 2**30  # bytes
-CHECKPOINT = "checkpoint.safetensors"  # of a training that diverged
+CHECKPOINT = "checkpoint.safetensors"  # of a training that is under way, was stopped, or diverged
 
 
 def ending(path: Path) -> str | None:
@@ -38,7 +38,13 @@ def ending(path: Path) -> str | None:
     try:
         event = json.loads(read_regular(path / METRICS, _LARGEST_RECORD).splitlines()[-1])
         return event["status"] if event["event"] == "end" else None
-    except (InputError, ValueError, LookupError, TypeError):  # killed, and be it in the middle of a line
+    except (
+        InputError,
+        ValueError,
+        LookupError,
+        TypeError,
+        RecursionError,
+    ):  # killed, and be it in the middle of a line
         return None
 
 
@@ -98,6 +104,10 @@ def _lock(path: Path, wait: bool) -> int:
         os.close(descriptor)
 
 
+def _line(event: str, fields: Mapping[str, Any]) -> str:
+    return json.dumps(plain({"event": event, **fields}), allow_nan=False)
+
+
 class RunFolder(Callback):
     """The folder of one training: a callback that writes `metrics.jsonl` as the training goes on.
 
@@ -107,14 +117,28 @@ class RunFolder(Callback):
     Args:
         claim: gives the folder, and makes it if it is not there. It is let go when the training has ended.
         settings: what the event `start` tells.
+        history: of a training that goes on, the logs of its epochs so far; None if it begins.
+
+    Attributes:
+        keeper: the callback that writes the checkpoint, to be told after this one.
     """
 
-    def __init__(self, claim: Callable[[], AbstractContextManager[Path]], settings: Mapping[str, Any]):
-        self._claim, self._settings = claim, settings
+    def __init__(
+        self,
+        claim: Callable[[], AbstractContextManager[Path]],
+        settings: Mapping[str, Any],
+        history: Sequence[Mapping[str, Any]] | None = None,
+    ):
+        self._claim, self._settings, self._history = claim, settings, history
+        self.keeper = Checkpoint(CHECKPOINT)
         self._held = contextlib.ExitStack()
         self._metrics: Journal | None = None
         self._finished = False
         self.path: Path
+
+    @property
+    def begun(self) -> bool:
+        return self._metrics is not None
 
     def begin(self) -> None:
         """Take the folder, lock it against other runs, and find out whether it can be written; once.
@@ -122,22 +146,33 @@ class RunFolder(Callback):
         Raises:
             InputError: it cannot be made or written, or another run uses it.
         """
-        if self._metrics is not None:
+        if self.begun:
             return
         self.path = self._held.enter_context(self._claim())
         self._held.enter_context(lock_folder(self.path))
         for name in (MODEL, RUN, METRICS, CHECKPOINT):
             check_writable(self.path / name)
-        self._metrics = Journal(self.path / METRICS)
+        self.keeper.path = self.path / CHECKPOINT
+        if self._history is None:
+            with explained(self.keeper.path):
+                self.keeper.path.unlink(missing_ok=True)  # of an earlier training, whose records go now
+        else:
+            begun = [_line("start", self._settings), *(_line("epoch", logs) for logs in self._history)]
+            atomic_write(self.path / METRICS, "".join(f"{line}\n" for line in begun).encode())
+        self._metrics = Journal(self.path / METRICS, goes_on=self._history is not None)
         self._held.callback(self._metrics.close)
-        self.record("start", **self._settings)
+        if self._history is None:
+            self.record("start", **self._settings)
 
     def __enter__(self) -> RunFolder:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         with self._held:
-            if self._metrics is not None and not self._finished:
+            if self._finished:
+                with contextlib.suppress(OSError):  # nobody goes on with what has ended
+                    self.keeper.path.unlink(missing_ok=True)
+            elif self.begun:
                 status = "error" if isinstance(error, Exception) else "stopped"
                 reason = error.line if isinstance(error, BrainboxError) else repr(error)
                 with contextlib.suppress(InputError):  # on a full disk the error that is on its way says more
@@ -147,7 +182,7 @@ class RunFolder(Callback):
         """Append one event to `metrics.jsonl`."""
         self.begin()
         assert self._metrics is not None  # which begin() opened
-        self._metrics.add(json.dumps(plain({"event": event, **fields}), allow_nan=False), sync=event == "end")
+        self._metrics.add(_line(event, fields), sync=event == "end")
         self._finished = event == "end"
 
     def on_train_begin(self, model: Network, logs: Logs) -> None:
@@ -170,8 +205,6 @@ class RunFolder(Callback):
             if earlier is not None:
                 atomic_write(record, earlier)
             raise
-        with explained(self.path / CHECKPOINT):
-            (self.path / CHECKPOINT).unlink(missing_ok=True)
 
     def keep(self, model: Sequential) -> Path | None:
         """Save the last weights of a training that failed; a model that was saved before stays.
@@ -179,11 +212,14 @@ class RunFolder(Callback):
         Returns:
             The file; None if no step was taken, as the weights are then those that every training starts from.
         """
-        if not model.compiled or not model.optimizer.steps:
-            return None
         self.begin()
+        if not model.compiled or not model.optimizer.steps:
+            with explained(self.keeper.path):
+                self.keeper.path.unlink(missing_ok=True)
+            return None
         model.save(self.path / CHECKPOINT)
         return self.path / CHECKPOINT
 
     def on_epoch_end(self, model: Network, logs: Logs) -> None:
-        self.record("epoch", **logs)
+        if logs not in (self._history or [])[-1:]:  # which a training that goes on may tell once more
+            self.record("epoch", **logs)

@@ -192,9 +192,8 @@ def find_model(noun: str, model: str | None) -> Found:
         if fix := _existing(named):
             raise InputError(f"no run of {named} is current", where=str(default_folder(named)), fix=fix)
         raise NoModelError(named)
-    match = _NAME.fullmatch(model)
-    if match and (named := match[1].casefold() or noun) in NOUNS:
-        run = Run(named, int(match[2]))
+    if run := named_run(noun, model):
+        named = run.noun
         if not os.path.isfile(run.model):
             what = "has no model, as it did not finish" if os.path.isdir(run.path) else "there is no such run"
             raise InputError(what, where=str(run), fix=_existing(named) or f"train one first: brainbox {named}")
@@ -204,6 +203,20 @@ def find_model(noun: str, model: str | None) -> Found:
         number = 0 if os.path.exists(path / MODEL) else _named_current(path)
         path = path / RUNS / str(number) / MODEL if number else path / MODEL
     return Found(path, str(path))
+
+
+def named_run(noun: str, name: str) -> Run | None:
+    """The run that a name means, NOUN@N or @N, whether it exists or not; None if it is no such name."""
+    match = _NAME.fullmatch(name)
+    if match and (named := match[1].casefold() or noun) in NOUNS:
+        return Run(named, int(match[2]))
+    return None
+
+
+def name_of(noun: str, path: Path) -> str:
+    """What another command calls the folder of a run: its name, or its path where the next shell might not find it."""
+    ours = path.parent == default_folder(noun) / RUNS and not os.environ.get("BRAINBOX_OUT")
+    return f"{noun}@{path.name}" if ours else str(path)
 
 
 def newest_model() -> Found | None:

@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from brainbox_cli import options, parsers
 from brainbox_cli.frame import run
-from brainbox_cli.frame.command import command
+from brainbox_cli.frame.command import command, filled
 from brainbox_cli.frame.gate import share_in, shown
 from brainbox_cli.frame.trainer import Trainer
 from brainbox_cli.program import ParsingError, suggestion, unknown_option
@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # not there in versions of Typer that use Click itself
     from typer._click import Command, Context
 
 _GIVEN = "brainbox_cli.given"
+_ALONE = {"--resume": options.IMPLIED["--resume"]}
 _NEGATIVE = re.compile(r"-[0-9.,][0-9.,'eE+-]*")
 
 
@@ -34,7 +35,7 @@ class Verbs(TyperGroup):
     """A noun whose verb may be left out; options follow the verb, and no word is ever guessed to be one."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        ctx.meta[_GIVEN] = list(args)
+        ctx.meta[_GIVEN] = args = filled(args, _ALONE, self.commands)
         try:
             return super().parse_args(ctx, args)
         except ParsingError as error:
@@ -138,6 +139,13 @@ def _is_negative(word: str) -> bool:
     return _NEGATIVE.fullmatch(word) is not None
 
 
+class Train(TyperCommand):
+    """The verb that learns: `--resume` may stand alone."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, filled(args, _ALONE))
+
+
 class Values(TyperCommand):
     """A verb whose arguments may be negative numbers: `predict 3 -122.5` needs no `--` before them."""
 
@@ -193,6 +201,7 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
         **{name: option._replace(default=_default(defaults, name)) for name, option in trainer.setting_options.items()},
         **options.OF_A_RUN,
         **_gate(trainer.metric, " The model is saved all the same."),
+        "resume": options.Resume,
         "dry_run": options.DryRun,
         **trainer.train_choices,
     }
@@ -220,7 +229,7 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
         ("evaluate", run.evaluate, evaluate, "Measure a trained model on data it never saw."),
     ):
         call = command(trainer.noun, verb, partial(function, trainer), choices)
-        app.command(verb, cls=inputs if verb == "predict" else None, help=help)(call)
+        app.command(verb, cls={"train": Train, "predict": inputs}.get(verb), help=help)(call)
         if verb == "train":
             app.callback()(call)
     return app

@@ -63,15 +63,17 @@ class Journal:
 
     Args:
         path: what is there is replaced; the folder exists.
+        goes_on: what is there stays.
 
     Raises:
         InputError: it cannot be written; `add` raises it as well, and leaves no part of its line.
     """
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike, *, goes_on: bool = False):
         self._path = path
         with explained(path):
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o666)
+            start = 0 if goes_on else os.O_TRUNC
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | start | BINARY, 0o666)
 
     def add(self, line: str, *, sync: bool = False) -> None:
         """Write a line.

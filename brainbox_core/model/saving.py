@@ -303,14 +303,14 @@ def reading_description(path: str | os.PathLike) -> Iterator[None]:
 
 def layers_of(meta: dict[str, Any]) -> list[Layer]:
     """The layers that a file describes."""
-    return [_rebuild(entry, layers.KINDS, "layer") for entry in meta["layers"]]
+    return [rebuild(entry, layers.KINDS, "layer") for entry in meta["layers"]]
 
 
 def loss_of(meta: dict[str, Any]) -> Loss | None:
     """The loss that a file describes; None if there is none, or it was of the user's own making."""
     if "loss" not in meta or meta["loss"].keys() == {"own"}:
         return None
-    return _rebuild(meta["loss"], KINDS, "loss")
+    return rebuild(meta["loss"], KINDS, "loss")
 
 
 def expect(chain: Sequence[Layer], shape: Shape, arrays: Mapping[str, np.ndarray]) -> None:
@@ -324,7 +324,7 @@ def expect(chain: Sequence[Layer], shape: Shape, arrays: Mapping[str, np.ndarray
         shape = layer.output_shape(shape)
 
 
-def _rebuild(entry: dict[str, Any], kinds: Mapping[str, type[Part]], what: str) -> Part:
+def rebuild(entry: dict[str, Any], kinds: Mapping[str, type[Part]], what: str) -> Part:
     """An object from its name and arguments in a model file; only known names are ever looked up."""
     if entry["kind"] not in kinds:
         raise UsageError(f"unknown {what}", expected=", ".join(kinds), got=repr(entry["kind"]))

@@ -16,12 +16,13 @@ from brainbox_core.layers import Layer, initializers
 from brainbox_core.layers.base import Shape, adopt, join, learned
 from brainbox_core.layers.fusion import fast_plan
 from brainbox_core.loss import Loss
+from brainbox_core.model import checkpoint as checkpoints
 from brainbox_core.model import heads, ranges, saving, sharing, training
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.network import History
 from brainbox_core.model.summary import Summary, summarize
 from brainbox_core.optimizers import Optimizer
-from brainbox_core.parameters import Parameters
+from brainbox_core.parameters import Parameters, fill
 from brainbox_core.rng import stream
 from brainbox_core.tensor import Tensor, no_grad
 
@@ -53,6 +54,8 @@ class Sequential:
         history: the logs of every epoch so far.
         epoch: epochs trained so far.
         meta: whatever else the model file should hold, in JSON types (class names, where the data came from).
+        training: the one that is under way, or the last one; None before the first.
+        unfinished: of a loaded checkpoint, the training that `fit` goes on with; None has it begin anew.
 
     Example:
         >>> import braininabox as bb
@@ -78,6 +81,8 @@ class Sequential:
         self.epoch = 0
         self.stop_training = False
         self.meta: dict[str, Any] = {}
+        self.training: checkpoints.Training | None = None
+        self.unfinished: checkpoints.Saved | None = None
         if not self.layers:
             raise UsageError("a model needs at least one layer")
         adopt(self.layers)
@@ -216,16 +221,17 @@ class Sequential:
             rows, held = stratified_split(y, validation_split, self.seed)
             validation_data = X.take(held, axis=0), y[held]
         elif validation_data is not None:  # found out now and not after the first epoch
-            validation_data = self._check(validation_data[0]), self._targets(*validation_data)
+            validation_data = self._check(validation_data[0]), training.targets(self, *validation_data)
         loader = DataLoader(X, y, batch_size, self.seed, indices=rows, augment=augment, drop_last=drop_last)
         training.check_smallest(self._parts("fit()").shapes, self.layers, loader)
-        return training.train(self, loader, epochs, validation_data, callbacks)
+        told = {"validation_split": validation_split}
+        return training.train(self, loader, epochs, validation_data, callbacks, told)
 
     def evaluate(self, X: Rows, y: np.ndarray, batch_size: int = 256) -> dict[str, float]:
         """The mean loss, and what else the loss shows beside it, such as accuracy; refused where `predict` refuses."""
         loss = _given("evaluate()", self._loss)
         self._parts("evaluate()")
-        y = self._targets(X, y)
+        y = training.targets(self, X, y)
         outputs = self._outputs(X, batch_size)
         with np.errstate(all="ignore"):
             value = loss.measure(Tensor(outputs), y).item()
@@ -299,33 +305,34 @@ class Sequential:
         Raises:
             UsageError: the names, shapes or dtypes are not those of this model.
         """
-        arrays = self._arrays("load_state()")
-        if odd := sorted(set(arrays) ^ set(state)):
-            raise UsageError(f"the arrays and the model's layers differ in '{odd[0]}'")
-        for name, array in arrays.items():
-            if (state[name].shape, state[name].dtype) != (array.shape, array.dtype):
-                got = f"{state[name].dtype} {state[name].shape}"
-                raise UsageError(f"'{name}' does not fit", expected=f"{array.dtype} {array.shape}", got=got)
-        for name, array in arrays.items():
-            array[...] = state[name]
+        fill(self._arrays("load_state()"), state)
         self.params.touched()
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, checkpoint: bool = False) -> None:
         """Write the model as one .safetensors file, replaced as a whole. A loss of your own is left out.
 
+        Args:
+            path: the file.
+            checkpoint: write also what the training needs to go on after a stop as if there had been none; see `load`.
+
         Raises:
-            UsageError: the model is not built, or holds a layer of your own, which a file cannot bring back.
+            UsageError: the model is not built, holds a layer of your own, or has no training that can go on.
             InputError: the file cannot be written.
         """
-        arrays = self._arrays("save()")
         with sharing.reading(self):
-            saving.save_model(path, arrays, saving.describe(self, self._loss))
+            arrays, meta = self._arrays("save()"), saving.describe(self, self._loss)
+            if checkpoint:
+                meta["checkpoint"], more = _given("checkpoint", self.training).state()
+                arrays |= more
+            saving.save_model(path, arrays, meta)
 
     @classmethod
     def load(cls, path: str | Path, kind: str | None = None) -> Sequential:
         """A model from a file, ready to predict; its `meta` is what the file says beside the weights.
 
-        To train it further, `compile` it: the optimizer begins anew, and epochs and orders of rows go on.
+        To train it further, `compile` it: the optimizer begins anew, and epochs and orders of rows go on. The next
+        `fit` of a checkpoint goes on with its training if it is given the same; `epochs`, of the whole training, may be
+        more. A training that is complete is left as it is.
 
         Args:
             path: the file.
@@ -337,13 +344,15 @@ class Sequential:
         arrays, meta = saving.load_model(path, kind)
         with saving.reading_description(path):
             model = cls(saving.layers_of(meta), seed=meta["seed"])
-            shape = tuple(meta["input_shape"])
+            shape, saved = tuple(meta["input_shape"]), checkpoints.separated(path, arrays, meta)
             saving.expect(model.layers, shape, arrays)
             with initializers.left_out():
                 model.build(shape)
             model.load_state(arrays)
             model._loss = saving.loss_of(meta)
             model.epoch = whole("epoch", meta.get("epoch", 0), 0)
+            if saved is not None:
+                checkpoints.compile_again(model, saved)
         model.meta = meta
         return model
 
@@ -373,15 +382,6 @@ class Sequential:
             fix = "X[None] makes it a batch of one"
             raise UsageError("one input without a batch axis", got=f"shape {X.shape}", fix=fix)
         raise UsageError("inputs do not fit the model", expected=("n", *want), got=X.shape)
-
-    def _targets(self, X: Rows, y: np.ndarray) -> np.ndarray:
-        """Targets to evaluate on: as many as there are inputs, and at least one."""
-        y = self.loss.targets(y, self.output_shape)
-        if len(X) != len(y) or not len(y):
-            raise UsageError("X and y need one row for each other, and at least one", got=f"{len(X)} and {len(y)}")
-        if not self.loss.counted(y, self.output_shape):
-            raise UsageError("none of the targets counts", fix="look at what the loss is to ignore")
-        return y
 
     def _parts(self, what: str) -> _Built:
         if self._built is None:

@@ -32,8 +32,8 @@ def test_signals(number, code, tmp_path):
     _, told = process.communicate(timeout=20)
     assert time.monotonic() - begin < 10
     assert process.returncode == code
-    assert told.splitlines() == [f"stopped by {number.name}; nothing unfinished was written"]
-    assert left_in(tmp_path) == {"metrics.jsonl"}
+    assert told.splitlines() == [f"stopped by {number.name}", "resume     brainbox mnist --resume mnist@1"]
+    assert left_in(tmp_path) == {"metrics.jsonl", "checkpoint.safetensors"}
 
 
 def test_a_stopped_run_is_still_a_document(tmp_path):

@@ -15,7 +15,7 @@ import typer
 from brainbox_cli.commands.export.options import CHOICES
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.command import command
-from brainbox_cli.frame.document import plain
+from brainbox_cli.frame.document import model_record, plain
 from brainbox_cli.frame.reporter import STDOUT, Reporter
 from brainbox_cli.frame.run_folder import MODEL
 from brainbox_cli.frame.runs import Found, NoModelError, default_folder, find_model, keep_from_git, newest_model
@@ -44,7 +44,6 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
         reporter.text = reporter.side = reporter.notes
     path, told = _find_model(reporter, values["source"] or values["model"])
     with reporter.working("loading the model"):
-        from brainbox_cli.frame.run import model_record
         from brainbox_core.datasets.catalog import load_images
         from brainbox_core.export import build
         from brainbox_core.export.c_names import cleaned, included

@@ -8,11 +8,11 @@ main figure is the average precision, which no answer that is the same for all c
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -278,8 +278,7 @@ class Detection(Callback):
 
     All figures are those of the held-out rows and of the weights as they would be kept: rounded to bfloat16, so that a
     device holds them in half the room; the training goes on with all digits. An epoch that finds no fraud at a
-    probability of one half is marked as failed, however accurate it is. Of epochs with the same average precision the
-    last is the best.
+    probability of one half is marked as failed, however accurate it is. Of equally good epochs the last is the best.
 
     Args:
         X: features of the held-out rows.
@@ -287,14 +286,19 @@ class Detection(Callback):
         excess: by how much the class weights raise the logits.
 
     Attributes:
-        best: the logs of the best epoch so far.
-        state: the weights after it.
+        best, weights: the logs of the best epoch so far, and the weights after it.
     """
 
     def __init__(self, X: np.ndarray, y: np.ndarray, excess: float):
         self.X, self.y, self.excess = X, y, excess
         self.best: dict = {}
-        self.state: dict[str, np.ndarray] = {}
+        self.weights: dict[str, np.ndarray] = {}
+
+    def state(self) -> Mapping[str, Any]:
+        return {"best": self.best, **self.weights}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.best, self.weights = state["best"], {name: state[name] for name in state if name != "best"}
 
     def on_epoch_end(self, model: Network, logs: Logs) -> None:
         learned = model.state()
@@ -318,7 +322,7 @@ class Detection(Callback):
         }
         logs["failed"] = logs["val_recall"] == 0
         if not self.best or logs["val_average_precision"] >= self.best["val_average_precision"]:
-            self.best, self.state = logs, model.state()
+            self.best, self.weights = logs, model.state()
 
 
 def _learn(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Detection:
@@ -331,7 +335,7 @@ def _learn(model: Sequential, settings: Settings, data: Data, callbacks: Sequenc
     loader = DataLoader(X, y, batch_rows(settings, len(X)), settings.seed)
     try:
         training.train(model, loader, settings.epochs, None, callbacks)
-        model.load_state(detection.state)
+        model.load_state(detection.weights)
     finally:  # also of the weights that a training that fails leaves
         linear(model, -1).bias.data -= np.float32(detection.excess)
         model.params.touched()

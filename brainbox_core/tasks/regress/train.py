@@ -87,7 +87,9 @@ class Result(contract.Result):
 
 def build_model(settings: Settings, data: Data) -> Sequential:
     """One linear layer from the features to the target (or its logarithm), in the target's unit, all weights 0."""
-    return line_model(len(data.design.names), settings.seed)
+    model = line_model(len(data.design.names), settings.seed)
+    model.meta = {"kind": "regress"}
+    return model
 
 
 def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:

@@ -79,7 +79,6 @@ def test_a_training_that_cannot_go_on_leaves_a_checkpoint_if_it_took_a_step(mode
         assert folder.keep(model) is None and not (tmp_path / "checkpoint.safetensors").exists()
         model.optimizer.steps = 1
         assert folder.keep(model) == tmp_path / "checkpoint.safetensors"
-        folder.record("end")
     kept = Sequential.load(tmp_path / "checkpoint.safetensors")
     assert kept.params.values.tobytes() == model.params.values.tobytes()
     assert not (tmp_path / "model.safetensors").exists()

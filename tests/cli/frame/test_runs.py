@@ -80,7 +80,7 @@ def test_a_run_in_which_nothing_could_be_written_goes_again(out, monkeypatch):
         folder.begin()
     assert [path.name for path in Run("cnn", 1).path.iterdir()] == ["metrics.jsonl"]
 
-    def full(path) -> None:
+    def full(path, **more) -> None:
         raise InputError("disk full")
 
     monkeypatch.setattr(run_folder, "Journal", full)
