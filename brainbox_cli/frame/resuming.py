@@ -16,7 +16,7 @@ import typer
 from brainbox_cli import options, parsers
 from brainbox_cli.frame import runs
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.frame.run_folder import CHECKPOINT, METRICS, MODEL, RunFolder, ending
+from brainbox_cli.frame.run_folder import CHECKPOINT, METRICS, MODEL, RunFolder, ending, lock_folder
 from brainbox_cli.frame.runs import Run
 from brainbox_cli.frame.trainer import Trainer
 from brainbox_cli.signals import Stopped
@@ -82,11 +82,11 @@ class Begun:
             fix = "restore the data, or begin a new run without `resume`"
             raise InputError("training data differs from checkpoint", where=f"{self.name}, {data.name}", fix=fix)
         if not os.path.exists(self.path / CHECKPOINT):  # killed before the first one
-            return RunFolder(lambda: contextlib.nullcontext(self.path), self.record, [])
+            return RunFolder(lambda: lock_folder(self.path), self.record, [])
         from brainbox_core.model import checkpoint
 
         model.unfinished = checkpoint.read(self.path / CHECKPOINT, self.record["command"])
-        return RunFolder(lambda: contextlib.nullcontext(self.path), self.record, model.unfinished.history)
+        return RunFolder(lambda: lock_folder(self.path), self.record, model.unfinished.history)
 
 
 def begun(trainer: Trainer, values: dict[str, Any], given: set[str]) -> Begun | None:
@@ -100,13 +100,16 @@ def begun(trainer: Trainer, values: dict[str, Any], given: set[str]) -> Begun | 
 
 @contextlib.contextmanager
 def resumable(trainer: Trainer, reporter: Reporter, folder: RunFolder) -> Iterator[None]:
-    """Inside, whoever stops the run is told how to go on with it."""
+    """Inside, whoever stops the run, or has no place left for it, is told how to go on with it."""
     try:
         yield
-    except Stopped:
+    except (Stopped, InputError) as error:
         if folder.begun:
-            name = runs.name_of(trainer.noun, folder.path)
-            reporter.resume = shlex.join(["brainbox", trainer.noun, "--resume", name])
+            command = shlex.join(["brainbox", trainer.noun, "--resume", runs.name_of(trainer.noun, folder.path)])
+            if isinstance(error, Stopped):
+                reporter.resume = command
+            else:
+                reporter.note(f"to go on once there is a place to write: {command}")
         raise
 
 
@@ -127,11 +130,11 @@ def find(trainer: Trainer, which: str, out: Path | None) -> Begun:
         if not every:
             where, fix = str(runs.default_folder(trainer.noun)), f"begin one: brainbox {trainer.noun}"
             raise InputError("there is no run to go on with", where=where, fix=fix)
-        unfinished = [run for run in every if ending(run.path) in (None, "stopped")]
+        unfinished = [run for run in every if ending(run.path) != "error" and not _is_complete(run.path)]
         run = (unfinished or every)[-1]
     elif named := runs.named_run(trainer.noun, which):
         run = named
-    elif path.name in (CHECKPOINT, METRICS, MODEL):
+    elif path.name in (CHECKPOINT, METRICS, MODEL) and not os.path.isdir(path):
         path = path.parent
     if run is None and path is not None:
         ours = (r for r in runs.all_runs(trainer.noun) if os.path.exists(path) and os.path.samefile(r.path, path))
@@ -148,7 +151,12 @@ def find(trainer: Trainer, which: str, out: Path | None) -> Begun:
         other = str(record.get("command"))
         what, fix = f"is a run of {other}", f"go on with it: brainbox {other} --resume {name}"
         raise InputError(what, where=name, expected=trainer.noun, fix=fix)
-    return Begun(run, place, _settings(trainer, record, name), record, ending(place) in ("ok", "failed"))
+    return Begun(run, place, _settings(trainer, record, name), record, _is_complete(place))
+
+
+def _is_complete(path: Path) -> bool:
+    """Whether nothing is left to do: a run that was killed while it became current still has its checkpoint."""
+    return ending(path) in ("ok", "failed") and not os.path.exists(path / CHECKPOINT)
 
 
 def _first_event(path: Path, name: str) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def _finish(trainer: Trainer, reporter: Reporter, folder: RunFolder, values: dic
     if values["out"] is not None:
         folder.record(**end)
         reporter.row("saved", str(folder.path))
-        return ["--model", str(folder.path)]
+        return ["--model", runs.name_of(trainer.noun, folder.path)]
     run = runs.Run(trainer.noun, int(folder.path.name))
     reasons = {  # not to take the place of another run
         "is a lesson in what goes wrong": trainer.is_lesson(settings),

@@ -28,6 +28,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]  # a module has no type of its own
 
 LOCK_NAME = ".brainbox.lock"
+LOCKS = fcntl is not None
 MODEL, RUN, METRICS = "model.safetensors", "run.json", "metrics.jsonl"
 _LARGEST_RECORD = 2**30  # bytes
 CHECKPOINT = "checkpoint.safetensors"  # of a training that is under way, was stopped, or diverged
@@ -49,7 +50,7 @@ def ending(path: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def lock_folder(folder: str | os.PathLike, *, wait: bool = False) -> Iterator[None]:
+def lock_folder(folder: str | os.PathLike, *, wait: bool = False) -> Iterator[Path]:
     """Keep other processes that also lock a folder out of it while the block runs.
 
     The system releases the lock when the process ends, however it ends, so a stale one cannot exist. Where the system
@@ -59,11 +60,14 @@ def lock_folder(folder: str | os.PathLike, *, wait: bool = False) -> Iterator[No
         folder: an existing folder that can be written.
         wait: until nobody else holds it.
 
+    Yields:
+        The folder.
+
     Raises:
         InputError: another process holds the folder, and `wait` is off.
     """
     if fcntl is None:
-        yield
+        yield Path(folder)
         return
     path = Path(folder) / LOCK_NAME
     try:
@@ -71,7 +75,7 @@ def lock_folder(folder: str | os.PathLike, *, wait: bool = False) -> Iterator[No
     except (OSError, ValueError) as error:
         raise explain(error, path) from error
     try:
-        yield
+        yield Path(folder)
     finally:
         with contextlib.suppress(OSError):  # a file that stays behind locks nobody out
             path.unlink()  # while it is still locked, so that nobody's lock is removed but ours
@@ -115,7 +119,7 @@ class RunFolder(Callback):
     is written when it happens: a run whose last event is not `end` was killed.
 
     Args:
-        claim: gives the folder, and makes it if it is not there. It is let go when the training has ended.
+        claim: gives the folder, made if it was not there, and locked. It is let go when the training has ended.
         settings: what the event `start` tells.
         history: of a training that goes on, the logs of its epochs so far; None if it begins.
 
@@ -141,7 +145,7 @@ class RunFolder(Callback):
         return self._metrics is not None
 
     def begin(self) -> None:
-        """Take the folder, lock it against other runs, and find out whether it can be written; once.
+        """Take the folder, and find out whether it can be written; once.
 
         Raises:
             InputError: it cannot be made or written, or another run uses it.
@@ -149,7 +153,6 @@ class RunFolder(Callback):
         if self.begun:
             return
         self.path = self._held.enter_context(self._claim())
-        self._held.enter_context(lock_folder(self.path))
         for name in (MODEL, RUN, METRICS, CHECKPOINT):
             check_writable(self.path / name)
         self.keeper.path = self.path / CHECKPOINT

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from brainbox_cli.frame.run_folder import METRICS, MODEL, RunFolder, ending, lock_folder
+from brainbox_cli.frame.run_folder import LOCKS, METRICS, MODEL, RunFolder, ending, lock_folder
 from brainbox_cli.tour import NOUNS
 from brainbox_core.errors import InputError
 from brainbox_core.files.reading import explained, read_regular
-from brainbox_core.files.writing import atomic_write, claim_folder, make_folder
+from brainbox_core.files.writing import atomic_write, claim_folder, make_folder, remove_leftovers
 
 RUNS, CURRENT = "runs", "current.json"
 _MOST = 20  # runs that a hint lists
@@ -101,6 +101,23 @@ def claim(noun: str) -> Run:
     return run
 
 
+def sweep(noun: str) -> None:
+    """Take away what killed processes left in the runs of a noun: empty folders, locks and temporary files.
+
+    The noun's folder is locked by this process.
+    """
+    for run in all_runs(noun):
+        with contextlib.suppress(InputError), lock_folder(run.path):  # but for a run that is under way
+            remove_leftovers(run.path)
+        if LOCKS:
+            _remove_empty(run.path)
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # it holds something
+        folder.rmdir()
+
+
 def open_run(noun: str, out: Path | None, settings: Mapping[str, Any]) -> RunFolder:
     """The folder of a training that is about to begin: that of a new run, unless another was asked for."""
 
@@ -108,14 +125,18 @@ def open_run(noun: str, out: Path | None, settings: Mapping[str, Any]) -> RunFol
     def claimed() -> Iterator[Path]:
         if out is not None:
             make_folder(out)
-            yield out
+            with lock_folder(out):
+                yield out
             return
-        path = claim(noun).path
-        try:
+        keep_from_git(default_folder(noun).parent)
+        make_folder(default_folder(noun))
+        with contextlib.ExitStack() as held:
+            with lock_folder(default_folder(noun), wait=True):  # nobody sweeps a folder before it is locked
+                sweep(noun)
+                path = claim(noun).path
+                held.callback(_remove_empty, path)
+                held.enter_context(lock_folder(path))
             yield path
-        finally:
-            with contextlib.suppress(OSError):  # it holds something, unless the disk is full
-                path.rmdir()
 
     return RunFolder(claimed, {"command": noun, **settings})
 
@@ -216,7 +237,10 @@ def named_run(noun: str, name: str) -> Run | None:
 def name_of(noun: str, path: Path) -> str:
     """What another command calls the folder of a run: its name, or its path where the next shell might not find it."""
     ours = path.parent == default_folder(noun) / RUNS and not os.environ.get("BRAINBOX_OUT")
-    return f"{noun}@{path.name}" if ours else str(path)
+    if ours:
+        return f"{noun}@{path.name}"
+    other = str(path) in NOUNS or named_run(noun, str(path)) or str(path).startswith("-")
+    return os.path.join(os.curdir, path) if other else str(path)
 
 
 def newest_model() -> Found | None:

@@ -18,6 +18,7 @@ from brainbox_core.files.reading import BINARY, explain, explained, open_regular
 
 MARKS = (b"made by brainbox", b'"brainbox"')  # of what we write: a header, a picture, a model
 _NEAR = 4096  # bytes from either end of a file in which a mark lies
+_TEMPORARY = ".tmp-"  # .NAME.tmp-PID is what a process writes before it gets its name
 
 
 class DurabilityWarning(UserWarning):
@@ -206,14 +207,24 @@ def _resolve_target(path: str | os.PathLike) -> tuple[Path, os.stat_result | Non
     return target, status
 
 
+def remove_leftovers(folder: str | os.PathLike, stem: str = ".") -> None:
+    """Remove the temporary files that processes now dead left in a folder.
+
+    Args:
+        folder: one that cannot be listed keeps them.
+        stem: what their names begin with.
+    """
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            _, mark, pid = name.rpartition(_TEMPORARY)
+            if name.startswith(stem) and mark and pid.isdecimal() and not _is_running(int(pid)):
+                _remove(Path(folder) / name)
+
+
 def _create_temporary(target: Path, mode: int) -> tuple[int, Path]:
     """Create `.NAME.tmp-PID` beside the target, after removing those that processes now dead left there."""
-    stem = f".{target.name[:60]}.tmp-"  # cut, so that it stays under 255 bytes, the longest name of most file systems
-    with contextlib.suppress(OSError):  # a folder that can be written but not listed keeps its leftovers
-        for name in os.listdir(target.parent):
-            pid = name[len(stem) :]
-            if name.startswith(stem) and pid.isdecimal() and not _is_running(int(pid)):
-                _remove(target.parent / name)
+    stem = f".{target.name[:60]}{_TEMPORARY}"  # cut, so that it stays under 255 bytes, the longest of most file systems
+    remove_leftovers(target.parent, stem)
     temporary = target.parent / f"{stem}{os.getpid()}"
     return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, mode), temporary
 

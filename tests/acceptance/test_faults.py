@@ -411,7 +411,11 @@ HELD = {
     ),
     "M25": ("core/model/test_hostile.py", "test_every_hostile_file_is_refused"),
     "M29": ("core/model/test_saving.py", "test_m29_a_file_that_changes_while_it_is_loaded_is_refused"),
-    "M35": ("core/files/test_writing.py", "test_m35_leftovers_of_the_dead_are_removed"),
+    "M31": ("core/model/test_checkpoint.py", "test_another_machine_is_told_and_goes_on"),
+    "M32": ("cli/test_resume.py", "test_other_data_are_refused"),
+    "M33": ("cli/test_resume.py", "test_another_setting_is_refused_by_its_option"),
+    "M34": ("cli/test_resume.py", "test_a_finished_run_is_complete_and_nothing_is_written"),
+    "M35": ("cli/frame/test_runs.py", "test_m35_the_next_run_sweeps_what_killed_ones_left"),
     **dict.fromkeys(("W01", "W05"), ("core/files/test_writing.py", "test_disk_full_at_every_write")),
     "W02": ("core/files/test_writing.py", "test_w02_disk_full_only_at_close"),
     "W03": ("core/files/test_writing.py", "test_a_fault_at_fsync_is_final"),
@@ -489,7 +493,10 @@ HELD = {
     "E10": ("export/network/test_kernels_float.py", "test_two_files_can_include_it_and_each_other"),
     "E11": ("export/network/test_kernels_float.py", "test_it_needs_nothing_but_memcpy_and_memset"),
     "E12": ("export/network/test_kernels_float.py", "test_wild_inputs_are_computed_with"),
-    **dict.fromkeys(("P01", "P02"), ("cli/test_streams.py", "test_signals")),
+    "T11": ("cli/test_resume.py", "test_a_stopped_run_says_how_to_go_on_and_goes_on_to_the_same_files"),
+    "P01": ("cli/test_resume.py", "test_the_second_signal_ends_at_once"),
+    "P02": ("cli/test_streams.py", "test_signals"),
+    "P03": ("cli/test_resume.py", "test_a_killed_run_goes_on_to_the_same_files"),
     **{row: ("acceptance/test_faults.py", f"test_{row.lower()}_") for row in ("I16", "P04", "P14", "W21")},
     "P05": ("cli/test_train.py", "test_too_little_memory_is_told_in_two_lines"),
     "P07": ("cli/test_train.py", "test_one_seed_one_document_whatever_the_hash_seed"),
@@ -502,7 +509,7 @@ HELD = {
     "P11": ("cli/test_streams.py", "test_an_interrupt_that_is_ignored_from_the_start_stays_ignored"),
 }
 ALL = {
-    *(f"M{number:02}" for number in range(1, 36) if number not in (27, 31, 32, 33, 34)),  # 31 to 34: of a resumed run
+    *(f"M{number:02}" for number in range(1, 36) if number != 27),
     *(f"W{number:02}" for number in range(1, 22)),
     *(f"C{number:02}" for number in range(1, 29)),
     *(f"N{number:02}" for number in range(1, 10)),
@@ -513,9 +520,9 @@ ALL = {
     *(f"F{number:02}" for number in range(1, 13)),
     *(f"V{number:02}" for number in range(1, 13)),
     *(f"I{number:02}" for number in range(1, 17)),
-    *(f"T{number:02}" for number in range(1, 11)),
+    *(f"T{number:02}" for number in range(1, 12)),
     *(f"E{number:02}" for number in range(1, 13)),
-    *(f"P{number:02}" for number in (1, 2, 4, 5, 7, 8, 9, 10, 11, 13, 14)),
+    *(f"P{number:02}" for number in (1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 13, 14)),
 }
 
 

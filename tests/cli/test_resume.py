@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from brainbox_core.errors import InputError
+from brainbox_core.model.sequential import Sequential
 from tests.cli.shell import brainbox, document, run_here, start
 
 TRAINING = ("mnist", "--epochs", "12", "--limit", "800", "--hidden", "16", "--augment", "--seed", "5")
@@ -106,6 +108,37 @@ def test_a_finished_run_is_complete_and_nothing_is_written(stopped):
     done = brainbox("mnist", "--resume", cwd=stopped)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "mnist@1 is already complete"), done.stderr
     assert {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in stopped.rglob("*")} == before
+
+
+def test_a_run_that_was_killed_while_it_became_current_becomes_current(stopped, whole):
+    checkpoint = run_of(stopped) / "checkpoint.safetensors"
+    kept = checkpoint.read_bytes()
+    assert run_here("mnist", "--resume", "-q")[0] == 0
+    checkpoint.write_bytes(kept)
+    (stopped / "brainbox-out/mnist/current.json").unlink()
+    assert run_here("mnist", "--resume", "-q")[0] == 0
+    assert (stopped / "brainbox-out/mnist/current.json").exists()
+    assert content(run_of(stopped)) == whole
+
+
+def test_a_folder_may_be_called_as_a_run_or_a_file(stopped):
+    for name in ("mnist@1", "metrics.jsonl", "-x"):
+        shutil.copytree(run_of(stopped), name)
+        assert run_here("mnist", "--resume", f"./{name}", "-q")[0] == 0
+        assert Path(name, "model.safetensors").exists() and not (run_of(stopped) / "model.safetensors").exists()
+
+
+def test_a_full_disk_loses_nothing_and_says_how_to_go_on(stopped, whole, monkeypatch):
+    def full(*_, **__):
+        raise InputError("disk full while writing", where="checkpoint.safetensors")
+
+    before = (run_of(stopped) / "checkpoint.safetensors").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(Sequential, "save", full)
+        done = run_here("mnist", "--resume")
+    assert done[0] == 3 and (run_of(stopped) / "checkpoint.safetensors").read_bytes() == before
+    assert run_here("mnist", "--resume", "mnist@1", "-q")[0] == 0
+    assert content(run_of(stopped)) == whole
 
 
 @pytest.mark.parametrize(
@@ -253,14 +286,16 @@ def at_random_moments(folder: Path, count: int, number: int, nouns: list[str]) -
 
 
 @pytest.mark.slow
-def test_kills_at_random_moments(tmp_path):
-    at_random_moments(tmp_path, 30, signal.SIGKILL, list(NOUNS))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_at_random_moments(number, tmp_path):
-    at_random_moments(tmp_path, 20, number, ["mnist", "rnn", "spam", "regress"])
+@pytest.mark.parametrize(
+    ("count", "number", "nouns"),
+    [
+        (12, signal.SIGKILL, list(NOUNS)),
+        (6, signal.SIGINT, ["rnn", "regress"]),
+        (6, signal.SIGTERM, ["mnist", "spam"]),
+    ],
+)
+def test_stops_at_random_moments(count, number, nouns, tmp_path):
+    at_random_moments(tmp_path, count, number, nouns)
 
 
 @pytest.mark.long

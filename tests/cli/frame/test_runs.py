@@ -2,6 +2,7 @@ import json
 import multiprocessing
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +118,37 @@ def test_one_process_at_a_time_says_what_is_current_and_what_is_old(work, out):
         assert other.is_alive() and current("cnn").name == "cnn@1" and numbers() == [1, 2, 3]
     other.join(10)
     assert not other.is_alive() and (current("cnn").name, numbers()) != ("cnn@1", [1, 2, 3])
+
+
+def test_m35_the_next_run_sweeps_what_killed_ones_left(out):
+    killed, empty, held = claim("cnn"), claim("cnn"), claim("cnn")
+    for name in (".brainbox.lock", ".checkpoint.safetensors.tmp-999999999", "checkpoint.safetensors", "mine.tmp-1"):
+        (killed.path / name).write_bytes(b"999999999")
+    (held.path / ".model.safetensors.tmp-999999999").write_bytes(b"")
+    with run_folder.lock_folder(held.path), runs.open_run("cnn", None, {}) as folder:
+        folder.begin()
+        assert folder.path == Run("cnn", 4).path and (folder.path / ".brainbox.lock").exists()
+        assert not empty.path.exists()
+        assert {path.name for path in killed.path.iterdir()} == {"checkpoint.safetensors", "mine.tmp-1"}
+        assert {path.name for path in held.path.iterdir()} == {".brainbox.lock", ".model.safetensors.tmp-999999999"}
+    assert {path.name for path in (out / "cnn").iterdir()} == {"runs"}
+    assert (out / ".gitignore").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("brainbox-out/cnn/runs/3", "cnn@3"),
+        ("mine", "mine"),
+        ("cnn@1", "./cnn@1"),
+        ("@1", "./@1"),
+        ("mnist", "./mnist"),
+        ("-x", "./-x"),
+    ],
+)
+def test_the_name_of_a_run_means_its_folder(path, name, monkeypatch):
+    monkeypatch.delenv("BRAINBOX_OUT")
+    assert runs.name_of("cnn", Path(path)) == name
 
 
 def test_a_run_whose_end_cannot_be_recorded_does_not_become_current():
