@@ -128,7 +128,7 @@ def test_a_folder_may_be_called_as_a_run_or_a_file(stopped):
         assert Path(name, "model.safetensors").exists() and not (run_of(stopped) / "model.safetensors").exists()
 
 
-def test_a_full_disk_loses_nothing_and_says_how_to_go_on(stopped, whole, monkeypatch):
+def test_a_full_disk_loses_nothing_and_says_how_to_go_on(stopped, whole, monkeypatch, capsys):
     def full(*_, **__):
         raise InputError("disk full while writing", where="checkpoint.safetensors")
 
@@ -136,6 +136,7 @@ def test_a_full_disk_loses_nothing_and_says_how_to_go_on(stopped, whole, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(Sequential, "save", full)
         done = run_here("mnist", "--resume")
+    assert "to go on once there is a place to write: brainbox mnist --resume mnist@1" in capsys.readouterr().err
     assert done[0] == 3 and (run_of(stopped) / "checkpoint.safetensors").read_bytes() == before
     assert run_here("mnist", "--resume", "mnist@1", "-q")[0] == 0
     assert content(run_of(stopped)) == whole
