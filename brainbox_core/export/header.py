@@ -148,12 +148,13 @@ def write(page: Page, checked: str) -> str:
         checked: what was checked, or "NO ..." if nothing was.
     """
     name, flash = page.name, not page.memory.in_ram
+    content = hashlib.sha256("\n".join(page.code).encode()).hexdigest()[:16]
     public = re.findall(rf"^{name}_(?:API|LINKAGE {name}_SHARED) (.+)\n{{", "\n".join(page.code), re.MULTILINE)
     parts = [
         filled("opening.h.in", name, floats=page.floats, flash=flash),
         _sizes(page),
         *page.types,
-        filled("interface.h.in", name, flash=flash, prototypes="".join(f"{one};\n" for one in public)),
+        filled("interface.h.in", name, flash=flash, prototypes="".join(f"{one};\n" for one in public), content=content),
         filled("floats.h.in", name) if page.floats else "",
         *page.code,
     ]
@@ -184,7 +185,7 @@ def _top(page: Page, checked: str) -> str:
 
 _HOOKS = {
     "IMPLEMENTATION": "in one file of a program: its functions and tables serve all others,",
-    "DECLARATIONS": "in the others: types, macros and declarations only",
+    "DECLARATIONS": "in the others: types, macros and declarations only; with neither, each file has its own functions",
     "TABLE": "attributes of the tables, such as a section or an alignment",
     "SPACE": "the address space of the tables; on AVR it is __flash, if this is not defined",
 }
@@ -258,7 +259,10 @@ def table(prefix: str, name: str, array: np.ndarray, weights: str = "flash", kin
     else:
         inside = c_names.table(literals(array))
     const = f"const {prefix}_SPACE " * (weights == "flash")
-    return f"static {const}{prefix}_TABLE {kind} {prefix}_{name}{sizes} = {{\n{inside}\n}};\n"
+    declared = f"{const}{prefix}_TABLE {kind} {prefix}_{name}{sizes}"
+    is_learned = const and not name.startswith("selftest")  # vectors are left out where nobody calls the self-test
+    linked = f'{prefix}_ONCE({declared}, "{prefix}_{name}")' if is_learned else f"static {declared}"
+    return f"{linked} = {{\n{inside}\n}};\n"
 
 
 def literals(array: np.ndarray) -> Iterator[str]:
