@@ -51,7 +51,7 @@ def atomic_write(path: str | os.PathLike, data: bytes) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            _put(temporary, target, is_new=existing is None)
+            os.replace(temporary, target)
         except BaseException:  # a Ctrl-C, too, leaves no temporary file
             _remove(temporary)
             raise
@@ -93,8 +93,13 @@ class Journal:
                 os.fsync(self._descriptor)
 
     def close(self) -> None:
-        """Let go of the file."""
-        os.close(self._descriptor)
+        """Let go of the file.
+
+        Raises:
+            InputError: the system has not kept all of it.
+        """
+        with explained(self._path):
+            os.close(self._descriptor)
 
 
 def check_writable(path: str | os.PathLike) -> None:
@@ -213,15 +218,6 @@ def _create_temporary(target: Path, mode: int) -> tuple[int, Path]:
     return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, mode), temporary
 
 
-def _put(temporary: Path, target: Path, is_new: bool) -> None:
-    if is_new:
-        with contextlib.suppress(OSError):  # no hard links here, or the name was taken meanwhile
-            os.link(temporary, target)
-            os.unlink(temporary)
-            return
-    os.replace(temporary, target)
-
-
 def _write_all(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
@@ -230,8 +226,10 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 def _probe(target: Path) -> None:
     descriptor, temporary = _create_temporary(target, 0o600)
-    os.close(descriptor)
-    os.unlink(temporary)
+    try:
+        os.close(descriptor)
+    finally:
+        _remove(temporary)
 
 
 def _is_running(pid: int) -> bool:

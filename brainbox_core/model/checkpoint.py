@@ -195,11 +195,13 @@ def read(path: str | Path, kind: str | None = None) -> Saved:
     return saved
 
 
-def compile_again(model: Any, saved: Saved) -> None:
-    """Give a model that was read from a checkpoint its optimizer, its history and what was frozen.
+def compile_again(model: Any, saved: Saved | None) -> None:
+    """Give a model that was read from a checkpoint, if it was one, its optimizer, its history and what was frozen.
 
     What a file cannot bring back, an optimizer, a schedule or a loss of the user's own, is left to `compile`.
     """
+    if saved is None:
+        return
     entry = saved.document["settings"].get("optimizer", {})
     schedule = entry["config"]["lr"] if entry.get("kind") in _OPTIMIZERS else {}
     if schedule.get("kind") in _SCHEDULES and model._loss is not None:

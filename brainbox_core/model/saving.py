@@ -259,7 +259,7 @@ def _plain_array(name: str, tensor: np.ndarray) -> np.ndarray:
 
 
 def _quote(text: object) -> str:
-    return f"'{printable(str(text), limit=80)}'"
+    return f"'{printable(str(text), limit=40)}'"
 
 
 # --- networks --------------------------------------------------------------------------------------------------------
@@ -297,7 +297,8 @@ def reading_description(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except (UsageError, AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = error.line if isinstance(error, UsageError) else f"its description is malformed ({error})"
+        malformed = f"its description is malformed ({printable(str(error), 80)})"
+        reason = error.line if isinstance(error, UsageError) else malformed
         raise InputError(reason, where=str(path), fix="the file does not describe a model; train it again") from None
 
 
@@ -327,7 +328,7 @@ def expect(chain: Sequence[Layer], shape: Shape, arrays: Mapping[str, np.ndarray
 def rebuild(entry: dict[str, Any], kinds: Mapping[str, type[Part]], what: str) -> Part:
     """An object from its name and arguments in a model file; only known names are ever looked up."""
     if entry["kind"] not in kinds:
-        raise UsageError(f"unknown {what}", expected=", ".join(kinds), got=repr(entry["kind"]))
+        raise UsageError(f"unknown {what} {_quote(entry['kind'])}")
     return kinds[entry["kind"]](**entry["config"])
 
 

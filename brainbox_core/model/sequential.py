@@ -10,7 +10,7 @@ import numpy as np
 
 from brainbox_core import layers
 from brainbox_core.data import Augment, DataLoader, real_array, stratified_split
-from brainbox_core.errors import ConvergenceError, UsageError, check_memory, whole
+from brainbox_core.errors import ConvergenceError, UsageError, check_memory, sizes, whole
 from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.layers import Layer, initializers
 from brainbox_core.layers.base import Shape, adopt, join, learned
@@ -99,7 +99,8 @@ class Sequential:
             raise UsageError("the model is already built", where=f"inputs of shape {self.input_shape}")
         if any(layer.position != position for position, layer in enumerate(self.layers)):
             raise self._changed()
-        shape, shapes, count = tuple(input_shape), [tuple(input_shape)], 0
+        shape, count = sizes("input_shape", input_shape), 0
+        shapes = [shape]
         for layer in self.layers:
             if type(layer).output_shape is not Layer.output_shape:  # else it may have to be built to know its cost
                 count += layer.cost(shape).parameters
@@ -344,15 +345,14 @@ class Sequential:
         arrays, meta = saving.load_model(path, kind)
         with saving.reading_description(path):
             model = cls(saving.layers_of(meta), seed=meta["seed"])
-            shape, saved = tuple(meta["input_shape"]), checkpoints.separated(path, arrays, meta)
+            shape, saved = sizes("input_shape", meta["input_shape"]), checkpoints.separated(path, arrays, meta)
             saving.expect(model.layers, shape, arrays)
             with initializers.left_out():
                 model.build(shape)
             model.load_state(arrays)
             model._loss = saving.loss_of(meta)
             model.epoch = whole("epoch", meta.get("epoch", 0), 0)
-            if saved is not None:
-                checkpoints.compile_again(model, saved)
+            checkpoints.compile_again(model, saved)
         model.meta = meta
         return model
 

@@ -123,6 +123,9 @@ def load_model(path: str | Path, kind: str, check: Callable[[Sequential], None])
     """
     model, fix = Sequential.load(path, kind), "train it again"
     try:
+        data = model.meta.get("data", {})
+        if not isinstance(data, dict) or not all(isinstance(data.get(name, ""), str) for name in ("name", "sha256")):
+            raise InputError("it does not say what it was trained on")
         check(model)
     except InputError as error:
         raise InputError(error.what, where=str(path), expected=error.expected, got=error.got, fix=fix) from error

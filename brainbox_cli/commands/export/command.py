@@ -193,7 +193,7 @@ def _load(path: Path) -> Sequential:
     from brainbox_core.tasks.loading import load_task
 
     model = Sequential.load(path)
-    if (kind := model.meta["kind"]) in (*TABLES, "rnn", "spam"):
+    if (kind := model.meta.get("kind")) in (*TABLES, "rnn", "spam"):
         return load_task(kind).load_model(path, kind)
     return model
 
@@ -202,7 +202,7 @@ def _held_out(reporter: Reporter, model: Sequential) -> HeldOut | None:
     """What a model was not trained on; a header does without where that is not at hand or not what it was."""
     from brainbox_core.tasks.loading import NOUNS, load_task
 
-    kind, data = model.meta["kind"], model.meta.get("data")
+    kind, data = model.meta.get("kind"), model.meta.get("data")
     if kind not in NOUNS:
         if model.meta.get("input") != "uint8" or not isinstance(data, dict) or not isinstance(data.get("name"), str):
             return None  # a network of a user's own, of which only the ranges are known

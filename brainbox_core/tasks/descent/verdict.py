@@ -45,7 +45,7 @@ class Verdict:
         return self.status in FOUND
 
 
-@np.errstate(over="ignore")  # as in `descend`
+@np.errstate(over="ignore", invalid="ignore")  # of a walk that ended at 1e200, lengths are infinite
 def judge(descent: Descent) -> Verdict:
     """What the walk found, or why it did not.
 
@@ -283,4 +283,4 @@ def _endless(landscape: Landscape, point: np.ndarray, direction: np.ndarray) -> 
             return False
         falls.append(here - there)
         here, distance = there, 2 * distance
-    return falls[-1] > 0.9 * falls[len(falls) // 2]
+    return bool(falls) and falls[-1] > 0.9 * falls[len(falls) // 2]  # none where it is too far away to look further

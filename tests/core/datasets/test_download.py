@@ -1,5 +1,6 @@
 """Downloads against a server that misbehaves in every way; the folder never holds a bad file."""
 
+import errno
 import hashlib
 import http.server
 import os
@@ -236,6 +237,16 @@ def test_a_full_disk_names_the_variable_and_leaves_nothing(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "BRAINBOX_DATA_DIR" in caught.value.fix
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_disk_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with serving(good) as (address, _), pytest.raises(InputError, match="cannot store the download"):
+        download(remote(address), tmp_path)
     assert os.listdir(tmp_path) == []
 
 

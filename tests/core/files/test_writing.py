@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -621,6 +622,15 @@ def test_the_last_line_of_a_journal_is_on_the_disk(tmp_path, monkeypatch):
     journal.close()
 
 
+def test_a_journal_that_cannot_be_closed_is_told(tmp_path, monkeypatch):
+    journal = Journal(tmp_path / "metrics.jsonl")
+    monkeypatch.setattr(os, "close", fail(errno.EIO))
+    with pytest.raises(InputError, match="input/output error"):
+        journal.close()
+    monkeypatch.undo()
+    journal.close()
+
+
 def test_one_of_several_gets_a_folder(tmp_path):
     assert claim_folder(tmp_path / "1") and not claim_folder(tmp_path / "1")
     (tmp_path / "file").write_text("")
@@ -639,3 +649,25 @@ def test_a_folder_that_cannot_be_made_is_found_before_the_work(name, says, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     with pytest.raises(InputError):
         check_folder("/proc/brainbox-out/mnist")
+
+
+# The one way
+
+
+SCRATCH = {  # what is written past it, and why that is no output
+    "brainbox_core/export/verify.py": "C files in a temporary folder",
+    "brainbox_core/export/board.py": "C files in a temporary folder",
+    "brainbox_core/datasets/download.py": "pooch's temporary file, which it moves when its checksum is right",
+    "brainbox_cli/streams.py": "where nothing is kept",
+}
+WRITES = re.compile(r"""\.write_(bytes|text)\(|open\([^)\n]*["'][wax]b?\+?["']|FileIO\([^)\n]*"[wax]|O_WRONLY""")
+
+
+def test_everything_that_is_kept_is_written_here():
+    root = Path(writing.__file__).parents[2]
+    found = set()
+    for folder in ("brainbox_core", "brainbox_cli", "datasets"):
+        for path in (root / folder).rglob("*.py"):
+            if WRITES.search(path.read_text()):
+                found.add(path.relative_to(root).as_posix())
+    assert found == {"brainbox_core/files/writing.py", *SCRATCH}
