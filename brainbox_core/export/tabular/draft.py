@@ -12,7 +12,7 @@ from brainbox_core.exact.float_math import sigmoid
 from brainbox_core.export import c_names
 from brainbox_core.export.c_names import SIGNIFICANT
 from brainbox_core.export.draft import Choices, Material
-from brainbox_core.export.header import Memory, Page, Vectors, fails_if, macro, selftest, table
+from brainbox_core.export.header import Memory, Page, Vectors, fails_if, macro, selftest, table, taken, unequal
 from brainbox_core.export.origin import kind_of
 from brainbox_core.export.programs import Programs
 from brainbox_core.export.report import Judgement, Row, kilobytes
@@ -98,6 +98,7 @@ class TabularDraft:
         places = c_names.constants([value.name for value in subject.values], SIGNIFICANT - len(f"{name}_FEATURE_"))
         function = "margin" if classifies else "predict"
         needed = frozenset({"sigmoid"} if subject.probability else ())
+        declared, taking = taken(name, "float", formula.inputs)
         macros = ["", *(f"#define {upper}_FEATURE_{place} {number}" for number, place in enumerate(places))]
         if subject.threshold:
             macros += [
@@ -153,12 +154,16 @@ class TabularDraft:
                     name,
                     parameters=[],
                     tables=[
-                        table(f"{name}_selftest_inputs", carried.inputs),
-                        table(f"{name}_selftest_outputs", carried.outputs[:, 0]),
+                        table(name, "selftest_inputs", carried.inputs),
+                        table(name, "selftest_outputs", carried.outputs[:, 0]),
                     ],
                     count=len(carried.inputs),
-                    start=["int i;"],
-                    check=fails_if(f"!({name}_{function}({name}_selftest_inputs[i]) == {name}_selftest_outputs[i])"),
+                    start=["float y;", "int i;", *declared],
+                    check=[
+                        *taking,
+                        f"y = {name}_{function}(x);",
+                        *fails_if(unequal("y", f"{name}_selftest_outputs[i]")),
+                    ],
                 ),
             ],
         )

@@ -200,7 +200,8 @@ def test_a_header_is_what_a_header_should_be(tmp_path):
         text, _ = text_of(model, kernels_of(model), inputs(model, 1))
         assert text == text_of(model, kernels_of(model), inputs(model, 1))[0]
         assert text.isascii() and "\t" not in text and not text.count("\r") and text.endswith("\n")
-        assert set(re.findall(r"#include (\S+)", text)) == {"<stddef.h>", "<stdint.h>"}
+        included = {"<stddef.h>", "<stdint.h>"} | ({"<float.h>"} if kernels_of(model).floats else set())
+        assert set(re.findall(r"#include (\S+)", text)) == included
         code = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
         for word in ("malloc", "goto", "double", "//", "restrict", "float" if model.meta.get("input") else "malloc"):
             assert word not in code, word
@@ -239,7 +240,7 @@ def test_the_tables_are_as_large_as_is_said(tmp_path):
         for optimize in OPTIMIZE:
             kernels = kernels_of(model, optimize=optimize)
             sizes = {"int8": 1, "uint8": 1, "int32": 4, "uint32": 4}
-            found = re.findall(r"static const (\w+)_t \w+\[(\d+)\]", kernels.tables())
+            found = re.findall(r"static const \w+ \w+ (\w+)_t \w+\[(\d+)\]", kernels.tables())
             assert sum(sizes[kind] * int(count) for kind, count in found) == kernels.table_bytes
             assert kernels.table_bytes == sum(kernels.step_bytes(i) for i in range(len(kernels.program.steps)))
     assert "const" not in kernels_of(reader(), weights="ram").tables()
