@@ -18,7 +18,7 @@ COMMANDS = {
     "convolve": ["convolve portrait --kernel outline -o c.png"],
     "regress": ["regress --no-input --epochs 50 --plot", "regress predict 1650 3 20 harbor", "export regress -o r.h"],
     "spam": ["spam --epochs 2 --limit 400", "spam predict free_money_for_mum --why", "spam evaluate"],
-    "fraud": ["fraud --limit 3000 --epochs 2 --plot", "fraud evaluate", "fraud predict Amount=5000"],
+    "fraud": ["fraud --epochs 5 --plot", "fraud evaluate", "fraud predict Amount=5000"],
     "mnist": ["mnist --limit 900 --epochs 3 --plot", "mnist evaluate", "export mnist -o m.h --max-drop 100"],
     "cnn": [
         "cnn --limit 900 --epochs 3 --augment --plot",
