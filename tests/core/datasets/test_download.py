@@ -7,7 +7,10 @@ import os
 import socket
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
 
 import pooch
 import pytest
@@ -198,21 +201,20 @@ def test_an_interrupted_download_leaves_nothing_and_the_next_run_recovers(tmp_pa
         assert download(remote(address), tmp_path).read_bytes() == CONTENT
 
 
-def test_two_downloads_at_once_both_get_the_file(tmp_path):
-    both, paths = threading.Barrier(2), []
+@pytest.mark.parametrize(
+    "pool",
+    [ThreadPoolExecutor, partial(ProcessPoolExecutor, mp_context=get_context("spawn"))],
+    ids=["threads", "processes"],
+)
+def test_two_downloads_at_once_both_get_the_file(tmp_path, pool):
+    both = threading.Barrier(2)
 
     def together(handler):
-        both.wait(5)
+        both.wait(60)
         good(handler)
 
-    with serving(together) as (address, _):
-        threads = [
-            threading.Thread(target=lambda: paths.append(download(remote(address), tmp_path / "new"))) for _ in range(2)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    with serving(together) as (address, _), pool(2) as workers:
+        paths = list(workers.map(download, [remote(address)] * 2, [tmp_path / "new"] * 2))
     assert paths == [tmp_path / "new" / "file.gz"] * 2
     assert paths[0].read_bytes() == CONTENT
     assert os.listdir(tmp_path / "new") == ["file.gz"]
