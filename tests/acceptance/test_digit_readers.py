@@ -27,12 +27,12 @@ def test_the_dense_network_reads_mnist(mnist, tmp_path):
 
 
 def test_the_dense_network_reads_mnist_better_with_moved_images(mnist, tmp_path):
-    run("mnist", "--data", mnist, "--augment", "--fail-under", "98.5%", cwd=tmp_path)
+    run("mnist", "--data", mnist, "--augment", "--fail-under", "98.7%", cwd=tmp_path)
 
 
 def test_the_convolutional_network_reads_mnist_within_a_minute(mnist, tmp_path):
     started = time.monotonic()
-    document = run("cnn", "--data", mnist, "--fail-under", "99%", cwd=tmp_path)
+    document = run("cnn", "--data", mnist, "--fail-under", "99.1%", cwd=tmp_path)
     assert document["model"]["params"] <= 25_000
     print(f"cnn on MNIST: {document['metrics']['test_accuracy']:.2%} in {time.monotonic() - started:.0f} s")
 

@@ -14,6 +14,7 @@ def test_the_built_in_transactions_with_any_seed(tmp_path):
     assert min(found["accuracy"] for found in results) >= 0.998
     assert min(found["recall"] for found in results) >= 0.92
     assert min(found["average_precision"] for found in results) >= 0.97
+    assert results[0]["average_precision"] >= 0.98
 
 
 def test_recall_is_bought_with_precision(tmp_path):
@@ -41,7 +42,7 @@ def test_real_transactions_in_five_folds(tmp_path):
     folds = [run("fraud", *words, "--seed", seed, cwd=tmp_path)["result"]["folds"] for seed in range(3)]
     for found in folds:
         assert np.mean(found["average_precision"]) >= 0.965
-        assert found["precision_at_recall_0.9"] >= 0.94
+    assert np.mean([found["precision_at_recall_0.9"] for found in folds]) >= 0.95
 
 
 def test_a_table_without_header_and_with_quoted_classes(tmp_path):
