@@ -99,7 +99,7 @@ def begun(trainer: Trainer, values: dict[str, Any], given: set[str]) -> Begun | 
 
 
 @contextlib.contextmanager
-def resumable(trainer: Trainer, reporter: Reporter, folder: RunFolder) -> Iterator[None]:
+def resumable(trainer: Trainer, reporter: Reporter, folder: RunFolder, settings: Settings) -> Iterator[None]:
     """Inside, whoever stops the run, or has no place left for it, is told how to go on with it."""
     try:
         yield
@@ -110,6 +110,8 @@ def resumable(trainer: Trainer, reporter: Reporter, folder: RunFolder) -> Iterat
                 reporter.resume = command
             else:
                 reporter.note(f"to go on once there is a place to write: {command}")
+            if settings.data == "-":
+                reporter.note("the run read standard input: going on takes the same data there again")
         raise
 
 

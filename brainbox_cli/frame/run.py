@@ -62,7 +62,7 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
     asked = {name: values[name] for name in options.OF_A_RUN if name in given and name != "out"}
     start = {**asdict(settings), "sha256": data.sha256, "options": asked}
     folder = begun.folder(model, data) if begun else runs.open_run(trainer.noun, out, start)
-    with folder, resuming.resumable(trainer, reporter, folder):
+    with folder, resuming.resumable(trainer, reporter, folder, settings):
         progress = trainer.progress(reporter.text, settings, data)
         try:
             result = task.train(model, settings, data, callbacks=[folder, folder.keeper, *reporter.training(progress)])

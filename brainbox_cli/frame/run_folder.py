@@ -79,7 +79,8 @@ def lock_folder(folder: str | os.PathLike, *, wait: bool = False) -> Iterator[Pa
     finally:
         with contextlib.suppress(OSError):  # a file that stays behind locks nobody out
             path.unlink()  # while it is still locked, so that nobody's lock is removed but ours
-        os.close(descriptor)
+        with contextlib.suppress(OSError):  # it is closed in any case, and held nothing
+            os.close(descriptor)
 
 
 def _lock(path: Path, wait: bool) -> int:
@@ -92,7 +93,7 @@ def _lock(path: Path, wait: bool) -> int:
             holder = os.read(descriptor, 20).decode("ascii", "replace")
             os.close(descriptor)
             who = f"process {holder}" if holder.isdigit() else "another process"
-            fix = "wait for it, or choose another folder with --out"
+            fix = "wait until it has ended; a new training can go elsewhere with --out"
             raise InputError(f"in use by {who}", where=printable(path.parent), fix=fix) from error
         except OSError as error:
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
@@ -101,8 +102,8 @@ def _lock(path: Path, wait: bool) -> int:
         # The previous holder may have removed the file between our open and our lock: then nobody else sees this one.
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(path), os.fstat(descriptor)):
-                os.ftruncate(descriptor, 0)
                 with contextlib.suppress(OSError):  # a full disk; others are not told who holds it
+                    os.ftruncate(descriptor, 0)
                     os.write(descriptor, str(os.getpid()).encode())
                 return descriptor
         os.close(descriptor)

@@ -257,9 +257,14 @@ def _existing(noun: str) -> str:
 
 
 def _named_current(folder: Path) -> int:
-    """The number in `current.json` of a noun's folder; 0 if there is none, or it says nothing."""
+    """The number in `current.json` of a noun's folder; 0 if there is none, or it says nothing.
+
+    Raises:
+        InputError: it cannot be read: then nothing may take its place, or be removed as if it were not current.
+    """
+    path = folder / CURRENT
     try:
-        number = json.loads(read_regular(folder / CURRENT, _SMALL))["run"]
-    except (InputError, ValueError, LookupError, TypeError, RecursionError):
+        number = json.loads(read_regular(path, _SMALL))["run"] if os.path.isfile(path) else 0
+    except (ValueError, LookupError, TypeError, RecursionError):
         return 0
     return number if type(number) is int and 0 < number < _ENDLESS else 0

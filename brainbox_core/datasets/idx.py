@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files.reading import kind_of, open_regular
+from brainbox_core.files.reading import explained, kind_of, open_regular
 from brainbox_core.files.writing import atomic_write
 
 UNSIGNED_BYTE = 0x0800  # magic = this + the number of axes
@@ -51,7 +51,7 @@ def read_idx(path: str | Path, dims: int | None = None) -> np.ndarray:
         ...     read_idx(Path(folder, "labels.gz"), dims=1)
         array([5, 0, 4], dtype=uint8)
     """
-    with open_regular(path) as file:
+    with explained(path), open_regular(path) as file:
         try:
             gzipped = file.read(2) == b"\x1f\x8b"
             file.seek(0)

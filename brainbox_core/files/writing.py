@@ -128,7 +128,7 @@ def require_ours(path: str | os.PathLike, data: bytes | None = None) -> None:
     """
     if not os.path.isfile(path):
         return
-    with open_regular(path) as file, explained(path):
+    with explained(path), open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         ends = file.read(_NEAR)
         if size > _NEAR:

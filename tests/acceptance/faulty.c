@@ -80,6 +80,7 @@ CALL(int, rename, (const char *a, const char *b), (a, b), below(b))
 CALL(int, link, (const char *a, const char *b), (a, b), below(b))
 CALL(int, linkat, (int x, const char *a, int y, const char *b, int flags), (x, a, y, b, flags), below(b))
 CALL(int, unlink, (const char *a), (a), below(a))
+CALL(int, rmdir, (const char *a), (a), below(a))
 CALL(int, mkdir, (const char *a, mode_t mode), (a, mode), below(a))
 
 int close(int descriptor) {

@@ -87,30 +87,30 @@ def every(words, files):
 
 for kind, (words, files) in outputs.items():
     try:
-        print(json.dumps([kind, every(words, files), ""]))
+        print(json.dumps([kind, [every(words, files), ""]]))
     except AssertionError as error:
-        print(json.dumps([kind, [], repr(error)]))
+        print(json.dumps([kind, [[], repr(error)]]))
 """
 
 
-def try_all(folder, all_of_them):
-    """By kind of output: the calls where none fails, and what went wrong where one failed."""
+def run_faulty(folder, program, *told):
+    """What a program found out with the library loaded, by kind of output; it is told a folder and the library, too."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if sys.platform != "linux" or compiler is None:
         pytest.skip("needs Linux and a C compiler")
     library = folder / "faulty.so"
     source = Path(__file__).with_name("faulty.c")
     subprocess.run([compiler, "-O1", "-Wall", "-Werror", "-shared", "-fPIC", source, "-o", library, "-ldl"], check=True)
-    words = [sys.executable, "-c", PROGRAM, folder, library, *map(json.dumps, (OUTPUTS, NUMBERS, all_of_them))]
+    words = [sys.executable, "-c", program, folder, library, *map(json.dumps, told)]
     env = os.environ | {"LD_PRELOAD": str(library), "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(words, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    return {kind: (calls, wrong) for kind, calls, wrong in map(json.loads, done.stdout.splitlines())}
+    return dict(map(json.loads, done.stdout.splitlines()))
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
-    return try_all(tmp_path_factory.mktemp("storage"), all_of_them=False)
+    return run_faulty(tmp_path_factory.mktemp("storage"), PROGRAM, OUTPUTS, NUMBERS, False)
 
 
 @pytest.mark.parametrize("kind", OUTPUTS)
@@ -121,7 +121,8 @@ def test_whichever_call_fails_a_file_is_old_or_new(told, kind):
 
 @pytest.mark.slow
 def test_whichever_call_fails_with_whichever_error(tmp_path):
-    assert {kind: wrong for kind, (_, wrong) in try_all(tmp_path, all_of_them=True).items() if wrong} == {}
+    told = run_faulty(tmp_path, PROGRAM, OUTPUTS, NUMBERS, True)
+    assert {kind: wrong for kind, (_, wrong) in told.items() if wrong} == {}
 
 
 @pytest.mark.parametrize("kind", OUTPUTS)

@@ -1,5 +1,6 @@
 """Runs that were stopped or killed go on to the same files; what has changed since is refused by name."""
 
+import io
 import json
 import random
 import shutil
@@ -140,6 +141,21 @@ def test_a_full_disk_loses_nothing_and_says_how_to_go_on(stopped, whole, monkeyp
     assert done[0] == 3 and (run_of(stopped) / "checkpoint.safetensors").read_bytes() == before
     assert run_here("mnist", "--resume", "mnist@1", "-q")[0] == 0
     assert content(run_of(stopped)) == whole
+
+
+def test_a_run_that_read_standard_input_says_that_it_reads_it_again(tmp_path, monkeypatch, capsys):
+    def full(*_, **__):
+        raise InputError("disk full while writing")
+
+    monkeypatch.chdir(tmp_path)
+    table = b"rooms,price\n" + b"".join(b"%d,%d\n" % (row, 3 * row + row % 4) for row in range(60))
+    for words, code in (("--data", "-", "--target", "price"), 3), (("--resume",), 0):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(table)))
+        with monkeypatch.context() as patch:
+            if code:
+                patch.setattr(Sequential, "save", full)
+            assert run_here("regress", *words)[0] == code
+        assert ("going on takes the same data there again" in capsys.readouterr().err) == bool(code)
 
 
 @pytest.mark.parametrize(

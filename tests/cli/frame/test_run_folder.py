@@ -144,7 +144,7 @@ def holder(tmp_path):
 def test_w12_the_second_run_is_refused_and_told_who_holds_the_folder(tmp_path, holder):
     with pytest.raises(InputError, match=f"in use by process {holder.pid}") as caught, lock_folder(tmp_path):
         pass
-    assert "--out" in caught.value.fix
+    assert caught.value.fix == "wait until it has ended; a new training can go elsewhere with --out"
 
 
 @locks
@@ -166,14 +166,29 @@ def test_w12_a_lock_file_with_anything_inside_is_no_lock(tmp_path):
 
 
 @locks
-def test_a_full_disk_locks_all_the_same(tmp_path, monkeypatch):
-    def full(descriptor: int, data: bytes) -> int:
+@pytest.mark.parametrize("call", ["write", "ftruncate"])
+def test_a_full_disk_locks_all_the_same(call, tmp_path, monkeypatch):
+    def full(*_) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, call, full)
     with lock_folder(tmp_path), pytest.raises(InputError, match="in use by another process"), lock_folder(tmp_path):
         pass
     assert not list(tmp_path.iterdir())
+
+
+@locks
+def test_a_lock_file_whose_closing_fails_locks_nobody_out(tmp_path, monkeypatch):
+    close = os.close
+
+    def failing(descriptor: int) -> None:
+        close(descriptor)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch, lock_folder(tmp_path):
+        patch.setattr(os, "close", failing)
+    with lock_folder(tmp_path):
+        pass
 
 
 @locks

@@ -183,6 +183,20 @@ def test_a_pointer_that_says_nothing_points_nowhere(text, out):
     assert current("cnn").name == "cnn@2"
 
 
+def test_a_pointer_that_cannot_be_read_still_points_somewhere(monkeypatch):
+    def fails(*_):
+        raise InputError("the disk reports an input/output error")
+
+    finished()
+    lesser = [trained(), trained()][1]
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "read_regular", fails)
+        for work in (lambda: remove_old("cnn", 1), lambda: finish(lesser, lambda: None, lesser=True)):
+            with pytest.raises(InputError, match="input/output"):
+                work()
+    assert numbers() == [1, 2, 3] and current("cnn").name == "cnn@1"
+
+
 def test_old_runs_go_and_the_current_one_and_those_that_can_go_on_stay():
     finished()
     for status in ("ok", "stopped", None, "error", "failed", "ok"):

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import re
 import shutil
@@ -11,8 +12,10 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from brainbox_core.datasets.idx import read_idx, write_idx
 from brainbox_core.errors import InputError
 from brainbox_core.files import writing
 from brainbox_core.files.reading import open_unchanging, printable, read_regular
@@ -24,6 +27,7 @@ from brainbox_core.files.writing import (
     check_writable,
     claim_folder,
     make_folder,
+    require_ours,
 )
 
 posix = pytest.mark.skipif(os.name == "nt", reason="mode bits, links and mounts are POSIX")
@@ -553,6 +557,19 @@ def test_m29_a_file_that_is_replaced_while_it_is_read_stays_the_old_one(target):
 def test_a_disk_that_fails_while_reading_is_an_input_error(target):
     with pytest.raises(InputError, match="input/output"), open_unchanging(target):
         fail(errno.EIO)()
+
+
+@pytest.mark.parametrize("read", [lambda path: read_regular(path, 100), require_ours, lambda path: read_idx(path, 1)])
+def test_a_disk_that_fails_when_a_file_is_closed_is_an_input_error(read, tmp_path, monkeypatch):
+    class Failing(io.BufferedReader):
+        def close(self):
+            super().close()
+            fail(errno.EIO)()
+
+    write_idx(tmp_path / "labels", np.zeros(3, np.uint8))
+    monkeypatch.setattr(os, "fdopen", lambda descriptor, mode: Failing(io.FileIO(descriptor, mode)))
+    with pytest.raises(InputError, match="input/output"):
+        read(tmp_path / "labels")
 
 
 @posix
