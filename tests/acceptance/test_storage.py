@@ -92,6 +92,50 @@ for kind, (words, files) in outputs.items():
         print(json.dumps([kind, [[], repr(error)]]))
 """
 
+DOWNLOAD = """
+import ctypes, errno, json, sys
+from pathlib import Path
+from brainbox_core.datasets.download import Remote, download
+from brainbox_core.errors import InputError
+from tests.core.datasets.test_download import CONTENT, SHA256, good, serving
+
+folder, library = map(Path, sys.argv[1:3])
+numbers, = map(json.loads, sys.argv[3:])
+shim, target = ctypes.CDLL(library), folder / "data" / "file"
+shim.called.restype = ctypes.c_char_p
+
+for before in (None, b"another file"):
+    which, wrong, reached = 0, [], True
+    with serving(good) as (url, _):
+        while reached:
+            for turn, number in enumerate(numbers):
+                target.parent.mkdir(exist_ok=True)
+                for path in target.parent.iterdir():
+                    path.unlink()
+                if before:
+                    target.write_bytes(before)
+                shim.watch(str(target.parent).encode(), ctypes.c_long(which + 1), number)
+                try:
+                    done, told = download(Remote("file", len(CONTENT), SHA256, (url,)), target.parent), ""
+                except InputError as error:
+                    done, told = None, str(error)
+                except BaseException as error:
+                    done, told = None, repr(error)
+                    wrong.append([which, errno.errorcode[number], told])
+                seen = shim.called().decode().split()
+                reached = len(seen) > which
+                there = {path.name: path.read_bytes() for path in target.parent.iterdir()}
+                # An empty one stays where pooch cannot close what it has just made.
+                others = [name for name, content in there.items() if name != "file" and content]
+                left = others and seen[which : which + 1] != ["unlink"]
+                good_ends = [CONTENT] if done else [before, CONTENT]
+                if left or there.get("file") not in good_ends:
+                    about = seen[max(0, which - 3) : which + 1], errno.errorcode[number], told
+                    wrong.append([which, *about, sorted(there)])
+            which += 1
+    print(json.dumps([str(before), [which, wrong]]))
+"""
+
 
 def run_faulty(folder, program, *told):
     """What a program found out with the library loaded, by kind of output; it is told a folder and the library, too."""
@@ -130,3 +174,9 @@ def test_bytes_are_safe_before_they_get_their_name_and_the_name_before_the_end(t
     calls = " ".join(told[kind][0])
     safe = r"create (fchown fchmod )?(write )+fsync close rename open fsync close"
     assert len(re.findall(safe, calls)) == calls.count("rename") >= len(OUTPUTS[kind][1]), calls
+
+
+def test_whichever_call_fails_a_download_is_old_or_new(tmp_path):
+    for tried, wrong in run_faulty(tmp_path, DOWNLOAD, NUMBERS).values():
+        assert tried > 10
+        assert not wrong, json.dumps(wrong, indent=1)
