@@ -250,7 +250,7 @@ PINNED = "arm-none-eabi-gcc 12.2.1"
 # What is to be reached (arena, flash, instructions), and what the pinned compiler makes (code, instructions).
 FIGURES = {
     "reader": (2048, 15 * 1024, 2_000_000, (1812, 1_373_136)),
-    "dense": (256, 102.5 * 1024, 600_000, (944, 307_460)),
+    "dense": (256, 102.5 * 1024, 600_000, (956, 307_460)),
 }
 
 

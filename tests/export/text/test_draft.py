@@ -334,7 +334,7 @@ def test_real_messages_and_the_figures_of_5000_words():
     assert report.accuracy.rows == every and report.accuracy.agreement == 1 and report.accuracy.exported > 0.985
     assert report.flash <= 40 * 1024 and report.ram <= 1024
     figures = board.measure(made.text, "net", programs=TEXT)
-    emulated(figures, instructions=13_241, stack=144, code=4204)
+    emulated(figures, instructions=13_091, stack=144, code=4176)
 
 
 @pytest.mark.parametrize("name", board.BOARDS)
