@@ -50,14 +50,14 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         return ExitCode.OK
     if values["dry_run"]:
         _prepare(trainer, reporter, settings)
-        path, pictures = (
-            begun.path if begun else out or runs.next_run(trainer.noun).path,
-            " and pictures" * values["plot"],
-        )
+        path = begun.path if begun else out or runs.next_run(trainer.noun).path
+        pictures = " and pictures" * values["plot"]
         reporter.answer(f"would write {path / MODEL}, {RUN}, {METRICS}{pictures}; nothing was trained or written")
         return ExitCode.OK
 
     check_folder(out or runs.default_folder(trainer.noun))
+    if not out and (why := _lesser(trainer, settings, values)) and (kept := runs.current(trainer.noun)):
+        reporter.note(f"this run {why}: {kept.name} stays current")
     task, data, model = _prepare(trainer, reporter, settings)
     asked = {name: values[name] for name in options.OF_A_RUN if name in given and name != "out"}
     start = {**asdict(settings), "sha256": data.sha256, "options": asked}
@@ -97,6 +97,11 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
     return code
 
 
+def _lesser(trainer: Trainer, settings: Settings, values: dict) -> str:
+    """Why a run is not to take the place of another, as far as that is known before it begins."""
+    return "is a lesson in what goes wrong" if trainer.is_lesson(settings) else "is --quick" * values["quick"]
+
+
 def _finish(trainer: Trainer, reporter: Reporter, folder: RunFolder, values: dict, settings: Settings) -> list[str]:
     """End a run whose files are all written; a run of the noun becomes current, unless it is a lesser one.
 
@@ -111,12 +116,8 @@ def _finish(trainer: Trainer, reporter: Reporter, folder: RunFolder, values: dic
         reporter.row("saved", str(folder.path))
         return ["--model", runs.name_of(trainer.noun, folder.path)]
     run = runs.Run(trainer.noun, int(folder.path.name))
-    reasons = {  # not to take the place of another run
-        "is a lesson in what goes wrong": trainer.is_lesson(settings),
-        "is --quick": values["quick"],
-        "did not pass its bar": fields["status"] != "ok",
-    }
-    lesser = next((reason for reason, holds in reasons.items() if holds), "")
+    known = _lesser(trainer, settings, values)
+    lesser = known or "did not pass its bar" * (fields["status"] != "ok")
     now = runs.finish(run, lambda: folder.record(**end), lesser=bool(lesser))
     is_current = now.name == str(run)
     if values["keep"] != options.ALL:
@@ -125,7 +126,7 @@ def _finish(trainer: Trainer, reporter: Reporter, folder: RunFolder, values: dic
         except InputError as error:
             reporter.warn(f"an old run is not removed: {error.line}")
     reporter.row("saved", f"{run.path} ({run}{', now current' if is_current else ''})")
-    if lesser:
+    if lesser and (is_current or not known):  # else it was said before the training
         stays = f"{run} is current only because there is no other" if is_current else f"{now.name} stays current"
         reporter.note(f"this run {lesser}: {stays}")
     if not is_current:

@@ -35,7 +35,8 @@ class Verbs(TyperGroup):
     """A noun whose verb may be left out; options follow the verb, and no word is ever guessed to be one."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        ctx.meta[_GIVEN] = args = filled(args, _ALONE, self.commands)
+        args = filled(args, _ALONE, self.commands)
+        ctx.meta[_GIVEN] = list(args)  # parsing takes words away from the other
         try:
             return super().parse_args(ctx, args)
         except ParsingError as error:

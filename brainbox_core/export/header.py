@@ -242,6 +242,9 @@ def macro(name: str, word: str, value: float) -> str:
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
+_SHARED = 512  # bytes from which on a table is held once in a program
+
+
 def table(prefix: str, name: str, array: np.ndarray, weights: str = "flash", kind: str = "") -> str:
     """The definition of an array.
 
@@ -260,8 +263,9 @@ def table(prefix: str, name: str, array: np.ndarray, weights: str = "flash", kin
         inside = c_names.table(literals(array))
     const = f"const {prefix}_SPACE " * (weights == "flash")
     declared = f"{const}{prefix}_TABLE {kind} {prefix}_{name}{sizes}"
-    is_learned = const and not name.startswith("selftest")  # vectors are left out where nobody calls the self-test
-    linked = f'{prefix}_ONCE({declared}, "{prefix}_{name}")' if is_learned else f"static {declared}"
+    # Vectors go where nobody calls the self-test. A small table is reached faster where a compiler sees it alone.
+    is_shared = const and array.nbytes >= _SHARED and not name.startswith("selftest")
+    linked = f'{prefix}_ONCE({declared}, "{prefix}_{name}")' if is_shared else f"static {declared}"
     return f"{linked} = {{\n{inside}\n}};\n"
 
 

@@ -22,6 +22,7 @@ class Interrupts:
 
     Example:
         >>> interrupts, done = Interrupts(), []
+        >>> before = signal.signal(signal.SIGINT, signal.default_int_handler)
         >>> try:
         ...     with interrupts.installed(), interrupts:
         ...         signal.raise_signal(signal.SIGINT)
@@ -30,6 +31,7 @@ class Interrupts:
         ...     done.append("interrupted")
         >>> done
         ['what had to be whole', 'interrupted']
+        >>> _ = signal.signal(signal.SIGINT, before)
     """
 
     def __init__(self) -> None:

@@ -240,7 +240,7 @@ def test_the_tables_are_as_large_as_is_said(tmp_path):
         for optimize in OPTIMIZE:
             kernels = kernels_of(model, optimize=optimize)
             sizes = {"int8": 1, "uint8": 1, "int32": 4, "uint32": 4}
-            found = re.findall(r"static const \w+ \w+ (\w+)_t \w+\[(\d+)\]", kernels.tables())
+            found = re.findall(r"const \w+ \w+ (\w+)_t \w+\[(\d+)\]", kernels.tables())
             assert sum(sizes[kind] * int(count) for kind, count in found) == kernels.table_bytes
             assert kernels.table_bytes == sum(kernels.step_bytes(i) for i in range(len(kernels.program.steps)))
     assert "const" not in kernels_of(reader(), weights="ram").tables()
@@ -250,7 +250,7 @@ PINNED = "arm-none-eabi-gcc 12.2.1"
 # What is to be reached (arena, flash, instructions), and what the pinned compiler makes (code, instructions).
 FIGURES = {
     "reader": (2048, 15 * 1024, 2_000_000, (1812, 1_373_136)),
-    "dense": (256, 102.5 * 1024, 600_000, (944, 307_460)),
+    "dense": (256, 102.5 * 1024, 600_000, (956, 307_460)),
 }
 
 
