@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from brainbox_core import layers
 from brainbox_core.export import Header, build, verify
+from brainbox_core.model.sequential import Sequential
 from tests.export.compiling import tool
 from tests.export.tabular.test_draft import dated, sales
 from tests.export.test_header import NOUNS, OTHERS
@@ -33,6 +36,13 @@ def made(family: str, folder: Path) -> tuple[Header, bytes, np.ndarray]:
     header = build(make(folder), "net", verify=0, **options)
     X = header.draft.vectors(40)
     return header, X.tobytes(), header.draft.run(X)
+
+
+def made_of(seed: int) -> str:
+    """The header of a network with one large table."""
+    model = Sequential([layers.Linear(64), layers.ReLU(), layers.Linear(1)], seed=seed)
+    model.build((16,))
+    return build(model, "net", verify=0).text
 
 
 @pytest.fixture
@@ -265,3 +275,21 @@ def test_several_files_hold_the_tables_once(tmp_path, place, family, implementer
     done = subprocess.run([tmp_path / "driver"], input=given, capture_output=True, check=True)
     found = np.frombuffer(done.stdout, wanted.dtype).reshape(wanted.shape)
     assert not verify.differs(found, wanted).any()
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang", "g++", "arm-none-eabi-gcc", "avr-gcc"])
+def test_files_that_define_nothing_share_large_tables_of_one_model_only(tmp_path, compiler):
+    flags = {"avr-gcc": ["-mmcu=atmega2560", "-std=gnu99"], "arm-none-eabi-gcc": ["-mcpu=cortex-m3", "-std=c99"]}
+    compile_ = [tool(compiler), *flags.get(compiler, []), "-Os", "-fdata-sections", "-ffunction-sections"]
+    link = ["-nostdlib", "-Wl,--gc-sections,--unresolved-symbols=ignore-all,-e,f0,-u,f1,-u,f2"]
+    for number in (0, 1):
+        (tmp_path / f"net{number}.h").write_text(made_of(number))
+    start, suffix = ('extern "C"\n', "cpp") if compiler == "g++" else ("", "c")
+    for number, which in enumerate((0, 0, 1)):
+        call = f"void f{number}(const net_input_t *x, net_output_t *y, net_arena_t *a) {{ net_run(x, y, a); }}\n"
+        (tmp_path / f"{number}.{suffix}").write_text(f'#include "net{which}.h"\n{start}{call}')
+        subprocess.run([*compile_, "-c", f"{number}.{suffix}"], cwd=tmp_path, check=True)
+    subprocess.run([*compile_, *link, "0.o", "1.o", "2.o", "-o", "all.elf"], cwd=tmp_path, check=True)
+    listing = subprocess.run(["nm", "-S", "all.elf"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    found = re.findall(r"^\S+ (\S+) [VW] (net_\w+)_[0-9a-f]{16}$", listing, re.MULTILINE)
+    assert [int(size, 16) for size, _ in found] == [4 * (16 + 1) * 64] * 2, listing  # the first layer of both models
