@@ -306,9 +306,9 @@ def at_random_moments(folder: Path, count: int, number: int, nouns: list[str]) -
 @pytest.mark.parametrize(
     ("count", "number", "nouns"),
     [
-        (12, signal.SIGKILL, list(NOUNS)),
-        (6, signal.SIGINT, ["rnn", "regress"]),
-        (6, signal.SIGTERM, ["mnist", "spam"]),
+        (30, signal.SIGKILL, list(NOUNS)),
+        (20, signal.SIGINT, ["rnn", "regress"]),
+        (20, signal.SIGTERM, ["mnist", "spam"]),
     ],
 )
 def test_stops_at_random_moments(count, number, nouns, tmp_path):
