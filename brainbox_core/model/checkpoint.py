@@ -13,7 +13,7 @@ import math
 import os
 import platform
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -22,6 +22,7 @@ import numpy as np
 
 from brainbox_core import optimizers, schedules
 from brainbox_core.errors import InputError, UsageError
+from brainbox_core.layers import Layer
 from brainbox_core.loss import Loss
 from brainbox_core.model import saving
 from brainbox_core.model.network import Network
@@ -214,7 +215,11 @@ def compile_again(model: Any, saved: Saved | None) -> None:
         if part.name in frozen:
             part.trainable = False
     History(model).load_state(saved.part("history"))
-    model.unfinished = saved
+    if saved.document["parts"].get("loop", {}).get("ended") is not True:
+        model.unfinished = saved
+    elif model.compiled:  # the next training begins where a second fit() would have begun
+        Memory(model.layers).load_state(saved.part("memory"))
+        model.optimizer.load_state(saved.part("optimizer"))
 
 
 def frozen(model: Network) -> list[str]:
@@ -271,6 +276,20 @@ def _machine() -> dict[str, Any]:
         "processor": platform.machine(),
         "threads": threads,
     }
+
+
+class Memory:
+    """What layers keep from one batch to the next."""
+
+    def __init__(self, layers: Sequence[Layer]):
+        self._parts = {part.name: part for layer in layers for part in layer.parts}
+
+    def state(self) -> State:
+        return {f"{name}/{key}": value for name, part in self._parts.items() for key, value in part.memory().items()}
+
+    def load_state(self, state: State) -> None:
+        for name, part in self._parts.items():
+            part.remember({key.removeprefix(f"{name}/"): state[key] for key in state if key.rpartition("/")[0] == name})
 
 
 class History:

@@ -333,7 +333,7 @@ class Sequential:
 
         To train it further, `compile` it: the optimizer begins anew, and epochs and orders of rows go on. The next
         `fit` of a checkpoint goes on with its training if it is given the same; `epochs`, of the whole training, may be
-        more. A training that is complete is left as it is.
+        more. Of one saved after `fit` it begins as a second `fit` would.
 
         Args:
             path: the file.

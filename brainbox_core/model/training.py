@@ -61,7 +61,7 @@ def train(
         The logs of every epoch: epoch, train_loss, the validation's metrics, lr, time_s.
     """
     loop = _Loop(model, len(loader), callbacks)
-    parts: dict[str, Part] = {"optimizer": model.optimizer, "memory": _Memory(model.layers), "loop": loop}
+    parts: dict[str, Part] = {"optimizer": model.optimizer, "memory": checkpoint.Memory(model.layers), "loop": loop}
     told = {"epochs": whole("epochs", epochs), **settings, **loader.settings, "validation": validation is not None}
     told |= {"optimizer": model.optimizer, "loss": model.loss}
     given = () if validation is None or callable(validation) else validation
@@ -92,6 +92,7 @@ def train(
         if isinstance(loader, DataLoader):
             ranges.record(model, loader)
         end["best_epoch"] = loop.best_epoch or model.epoch
+    loop.ended = True
     return loop.history
 
 
@@ -107,13 +108,14 @@ class _Loop:
         last: the weights of the last epoch, once those of the best have taken their place.
         told: the moment that callbacks were told last, with its logs, and how many that remember something know of it.
         remembering: the callbacks that do, by name.
+        ended: whether `fit` has returned.
     """
 
     def __init__(self, model: Network, batches: int, callbacks: Sequence[Callback]):
         self._model, self._batches, self._callbacks = model, batches, callbacks
         self.history: History = []
         self.batch, self.total, self.targets, self.lr = 0, 0.0, 0, 0.0
-        self.begun = time.monotonic()
+        self.begun, self.ended = time.monotonic(), False
         self.best_loss, self.best_epoch = math.inf, 0
         self.best: dict[str, np.ndarray] | None = None
         self.last: dict[str, np.ndarray] | None = None
@@ -151,6 +153,7 @@ class _Loop:
             "moment": moment,
             "logs": logs if moment == "on_batch_end" and known < len(self.remembering) else {},
             "known": known,
+            "ended": self.ended,
             **arrays,
         }
 
@@ -173,20 +176,6 @@ class _Loop:
         logs = self.history[-1] if is_epoch else dict(state["logs"])
         known = whole("known", state["known"], 0, len(self.remembering))
         self.told = "on_epoch_end" if is_epoch else "on_batch_end", logs, known
-
-
-class _Memory:
-    """What layers keep from one batch to the next."""
-
-    def __init__(self, layers: Sequence[Layer]):
-        self._parts = {part.name: part for layer in layers for part in layer.parts}
-
-    def state(self) -> checkpoint.State:
-        return {f"{name}/{key}": value for name, part in self._parts.items() for key, value in part.memory().items()}
-
-    def load_state(self, state: checkpoint.State) -> None:
-        for name, part in self._parts.items():
-            part.remember({key.removeprefix(f"{name}/"): state[key] for key in state if key.rpartition("/")[0] == name})
 
 
 def _validated(model: Network, validation: Validation) -> dict[str, float]:

@@ -193,16 +193,26 @@ def test_what_is_carried_from_batch_to_batch_is_kept(tmp_path):
         assert run(path=tmp_path / "c") == expected
 
 
-def test_a_complete_training_is_left_alone_and_goes_on_for_more_epochs(tmp_path):
+@pytest.mark.parametrize("name", CASES)
+def test_saved_after_fit_the_next_fit_is_that_of_the_same_process(name, tmp_path):
+    build, X, y, arguments, _ = CASES[name]
+    model = build()
+    model.fit(X, y, **arguments)
+    model.save(tmp_path / "c", checkpoint=True)
+    again = bb.load(tmp_path / "c")
+    assert again.epoch == model.epoch == arguments["epochs"]
+    expected = bits(model, model.fit(X, y, **arguments))
+    assert bits(again, again.fit(X, y, **arguments))[:-1] == expected[:-1]
+
+
+def test_saved_at_the_last_epoch_it_is_complete_and_goes_on_for_more(tmp_path):
     build, X, y, arguments, _ = CASES["validation data"]
     arguments = {**arguments, "validation_data": (TABLE[:9] * 50, NUMBERS[:9])}  # the first epochs are the best
     longer, model = build(), build()
     expected = bits(longer, longer.fit(X, y, **{**arguments, "epochs": 7}))
-    complete = bits(model, model.fit(X, y, **arguments))
-    model.save(tmp_path / "c", checkpoint=True)
+    complete = bits(model, model.fit(X, y, **arguments, callbacks=[Checkpoint(tmp_path / "c")]))
     again = bb.load(tmp_path / "c")
     assert bits(again, again.fit(X, y, **arguments))[:-1] == complete[:-1]
-    again.save(tmp_path / "c", checkpoint=True)
     model = bb.load(tmp_path / "c")
     assert bits(model, model.fit(X, y, **{**arguments, "epochs": 7}))[:-1] == expected[:-1]
 
