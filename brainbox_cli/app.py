@@ -86,7 +86,8 @@ def _command(argv: list[str], reporter: "Reporter") -> ExitCode:
         from brainbox_cli.program import invoke, noun_of
 
         reporter.document.set(command=noun_of(argv))
-        return invoke(argv, reporter)
+        with signals.stops.recognised():
+            return invoke(argv, reporter)
     except BrainboxError as error:
         return reporter.fail(error)
     except MemoryError as error:

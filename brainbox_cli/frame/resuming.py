@@ -19,7 +19,7 @@ from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.run_folder import CHECKPOINT, METRICS, MODEL, RunFolder, ending, lock_folder
 from brainbox_cli.frame.runs import Run
 from brainbox_cli.frame.trainer import Trainer
-from brainbox_cli.signals import Stopped
+from brainbox_cli.signals import Stopped, stops
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import read_regular
 from brainbox_core.tasks.contract import Data, Settings
@@ -102,7 +102,8 @@ def begun(trainer: Trainer, values: dict[str, Any], given: set[str]) -> Begun | 
 def resumable(trainer: Trainer, reporter: Reporter, folder: RunFolder, settings: Settings) -> Iterator[None]:
     """Inside, whoever stops the run, or has no place left for it, is told how to go on with it."""
     try:
-        yield
+        with stops.recognised():
+            yield
     except (Stopped, InputError) as error:
         if folder.begun:
             command = shlex.join(["brainbox", trainer.noun, "--resume", runs.name_of(trainer.noun, folder.path)])

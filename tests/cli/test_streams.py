@@ -1,5 +1,6 @@
 """Pipes that close, disks that are full, signals: each ends the run with its code, and nothing half-written is left."""
 
+import json
 import os
 import signal
 import subprocess
@@ -202,6 +203,30 @@ def test_a_signal_while_libraries_are_loaded_is_told(number, tmp_path):
 def test_an_interrupt_before_signals_are_caught_is_told(module, tmp_path):
     """Python itself makes a KeyboardInterrupt of it, in the middle of the first import of ours."""
     require_told(signal.SIGINT, module, tmp_path)
+
+
+@pytest.mark.parametrize("caught", ["Exception", "BaseException"])
+def test_a_signal_that_a_library_takes_for_its_own_failure_is_told(caught, tmp_path):
+    """Matplotlib, whose C++ calls Python, made `Invalid affine transformation matrix` of one."""
+    program = """
+import os, signal, sys, time
+from brainbox_cli.app import main
+from brainbox_core.screen import plotting
+def draw(figure):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    except CAUGHT:
+        raise ValueError("Invalid affine transformation matrix")
+plotting._encoded = draw
+sys.argv = ["brainbox", "regress", "--json", "--plot"]
+main()
+"""
+    done = python("-c", program.replace("CAUGHT", caught), cwd=tmp_path)
+    assert (done.returncode, document(done.stdout)["status"]) == (143, "stopped"), done.stderr
+    assert "resume     brainbox regress --resume regress@1" in done.stderr and "bug" not in done.stderr
+    end = json.loads((tmp_path / "brainbox-out/regress/runs/1/metrics.jsonl").read_text().splitlines()[-1])
+    assert (end["event"], end["status"]) == ("end", "stopped")
 
 
 def require_told(number: int, module: str, folder) -> None:
