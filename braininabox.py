@@ -41,6 +41,7 @@ __all__ = [
     "functional",
     "initializers",
     "layers",
+    "load",
     "loss",
     "metrics",
     "no_grad",
@@ -48,6 +49,7 @@ __all__ = [
     "schedules",
 ]
 
+load = Sequential.load
 callbacks.Progress = _Progress  # a callback like the others, but the model knows nothing of screens
 
 

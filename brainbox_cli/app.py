@@ -1,6 +1,12 @@
 """The entry point: from the command line to an exit code. Nothing heavy is imported before it is known to be needed."""
 
-from __future__ import annotations
+# Before any other import, for no signal is caught until then.
+try:
+    from brainbox_cli import signals
+except KeyboardInterrupt:
+    from brainbox_cli import signals
+
+    signals.stops.interrupt()
 
 import errno
 import os
@@ -8,7 +14,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
-from brainbox_cli import signals, streams
+from brainbox_cli import streams
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_core import __version__
 from brainbox_core.errors import BrainboxError, InputError
@@ -74,13 +80,14 @@ def _run(argv: list[str]) -> ExitCode:
     return code
 
 
-def _command(argv: list[str], reporter: Reporter) -> ExitCode:
+def _command(argv: list[str], reporter: "Reporter") -> ExitCode:
     """Run the command; an error becomes its two lines and its code."""
     try:
         from brainbox_cli.program import invoke, noun_of
 
         reporter.document.set(command=noun_of(argv))
-        return invoke(argv, reporter)
+        with signals.stops.recognised():
+            return invoke(argv, reporter)
     except BrainboxError as error:
         return reporter.fail(error)
     except MemoryError as error:

@@ -136,6 +136,20 @@ def folds(help: str, most: int = parsers.LARGEST_WHOLE) -> Option:
     return option("--folds K", DATA, help, parse)
 
 
+Decimal = option(
+    "--decimal M", DATA, "Mark before decimals: point or comma.", parsers.mark(".,"), shown="found out by column"
+)
+Thousands = option(
+    "--thousands M",
+    DATA,
+    "Mark between thousands: point, comma, space or apostrophe.",
+    parsers.mark(".,' "),
+    shown="found out by column",
+)
+MARKS = {"decimal": Decimal, "thousands": Thousands}
+NoHeader = option("--no-header", DATA, "The first line is data, not the columns' names.")
+Drop = option("--drop COL[,COL]", DATA, "Columns to leave out of the features.", parsers.columns, shown=False)
+MoreTables = option("--data CSV|-", None, "Another way to name a table; may be repeated.", repeated=True)
 Limit = option("--limit N", DATA, "Only the first N training rows after the seeded shuffle.", parsers.whole_number())
 ValSplit = option(
     "--val-split F",
@@ -196,22 +210,44 @@ Out = option(
     OUTPUT,
     "Where the model and the records of the run go.",
     parsers.folder,
-    shown="brainbox-out/NOUN, env var: BRAINBOX_OUT for brainbox-out",
+    shown="brainbox-out/NOUN/runs/N, env var: BRAINBOX_OUT for brainbox-out",
+)
+ALL = "all"
+Keep = option(
+    "--keep N|all",
+    OUTPUT,
+    "How many finished runs stay; older ones are removed, except the current one.",
+    parsers.word_or(parsers.whole_number(), ALL),
+    default="20",
 )
 Model = option(
-    "--model -m PATH|NOUN",
+    "--model -m PATH|NOUN[@N]",
     None,
-    "The model file, its folder, or the command that trained it.",
-    shown="the one trained last without --out",
+    "A model file or its folder, a command for its current run, or one of its runs: mnist@3.",
+    shown="the current run",
 )
 FailUnder = option("--fail-under X", OUTPUT, "Exit with code 5 if the main figure < X.", parsers.share())
 FailOver = option("--fail-over X", OUTPUT, "Exit with code 5 if the main figure > X.", parsers.share())
 Plot = option("--plot", OUTPUT, "Also draw PNG pictures into the output folder.")
 DryRun = option("--dry-run -n", OUTPUT, "Show data, layers and what would be written; write nothing.")
+Resume = option(
+    "--resume [RUN|FOLDER]",
+    OUTPUT,
+    "Go on with a run that was stopped or killed, as if it had not been; with the last one unless another is named.",
+    shown=False,
+)
+OF_A_RUN = {  # what decides, beside the settings, what a training writes and how it ends
+    "quick": Quick,
+    "out": Out,
+    "keep": Keep,
+    "fail_under": FailUnder,
+    "fail_over": FailOver,
+    "plot": Plot,
+}
 Force = option("--force", OUTPUT, "Also replace a file that brainbox did not make.")
 # What is meant where the value is left out, in an option that is declared with a value in brackets. A lesson is run for
 # what it shows: a picture is called after the command, with the suffix below, and lies where its other files do.
-IMPLIED = {"--plot": ".png", "--gif": ".gif", "--explain": "1"}
+IMPLIED = {"--plot": ".png", "--gif": ".gif", "--explain": "1", "--resume": ""}
 
 
 def picture(flag: str, help: str) -> Option:

@@ -21,6 +21,7 @@ from brainbox_core.errors import UsageError, between, whole
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")  # float() would also take 1_0, nan and inf
 Value = TypeVar("Value")
+_MARKS = {"point": ".", "comma": ",", "space": " ", "apostrophe": "'"}
 LARGEST_WHOLE = 2**53  # what every JSON reader keeps exactly
 
 
@@ -58,6 +59,23 @@ def sizes(text: object) -> tuple[int, ...]:
             f"expected whole numbers from 1 with commas between, such as 128 or 128,64, got {text}"
         )
     return tuple(map(int, parts))
+
+
+def mark(known: str) -> Callable[[object], str]:
+    """A parser for one of some marks, which may also be typed as a word.
+
+    Example:
+        >>> mark(".,' ")("space"), mark(".,")(",")
+        (' ', ',')
+    """
+
+    def parse(text: object) -> str:
+        typed = _MARKS.get(str(text).casefold(), str(text))
+        if len(typed) == 1 and typed in known:
+            return typed
+        raise typer.BadParameter(f"expected {_either(*(word for word in _MARKS if _MARKS[word] in known))}, got {text}")
+
+    return parse
 
 
 def columns(text: object) -> tuple[str, ...]:

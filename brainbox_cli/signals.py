@@ -1,12 +1,13 @@
 """Signals that ask the program to end: caught from the first import on, and told where they can be told.
 
 `app` imports this module before anything else, and importing it catches the signals: one that came while Python still
-loads the rest would end in a traceback.
+loads the rest would end in a traceback. While Python starts by itself, before it reads a line of ours, it deals with
+signals by itself, too: SIGINT may show a traceback there, and no document is written.
 """
 
-from __future__ import annotations
-
+import contextlib
 import signal
+from collections.abc import Iterator
 from types import FrameType
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
@@ -29,6 +30,7 @@ class _Stops:
         # One that is ignored from the start (nohup) stays ignored.
         self._numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
         self._came: int | None = None
+        self._raised: Stopped | None = None
         self._held = True
         for number in self._numbers:
             signal.signal(number, self._note)
@@ -41,6 +43,20 @@ class _Stops:
         """From here on a signal raises `Stopped`, also one that came before."""
         self._held = False
         self._raise_unless_held(None)
+
+    def interrupt(self) -> None:
+        """Take up a SIGINT that Python caught before this object could."""
+        self._note(signal.SIGINT, None)
+
+    @contextlib.contextmanager
+    def recognised(self) -> Iterator[None]:
+        """Inside, the failure that a library written in C makes of `Stopped` becomes `Stopped` again."""
+        try:
+            yield
+        except Exception as error:
+            if self._raised is None:
+                raise
+            raise self._raised from error
 
     def ignore(self) -> None:
         """The program has ended by itself, and keeps its code."""
@@ -64,8 +80,8 @@ class _Stops:
             signal.signal(signal.SIGALRM, lambda number, frame: self._raise_unless_held(frame))
             signal.setitimer(signal.ITIMER_REAL, _AGAIN)
             return
-        came, self._came = self._came, None
-        raise Stopped(came)
+        self._raised, self._came = Stopped(self._came), None
+        raise self._raised
 
 
 def _is_importing(frame: FrameType | None) -> bool:

@@ -10,7 +10,8 @@ import math
 import numbers
 import os
 
-_LONGEST = 600  # characters of a part of an error; names from data can have millions
+# Characters of the parts of an error; names from data can have millions.
+_LONGEST = {"what": 300, "where": 600, "expected": 200, "got": 80, "fix": 300}
 
 
 def printable(text: str | os.PathLike, limit: int = 500) -> str:
@@ -25,10 +26,10 @@ def printable(text: str | os.PathLike, limit: int = 500) -> str:
         a\nb\x1b[31m é
     """
     text = os.fsdecode(text)
-    shown = text[:limit]
+    shown = text[: limit + 1]
     if not shown.isprintable():
-        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
-    return shown + ("..." if len(text) > limit else "")
+        shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown)
+    return shown if len(shown) <= limit else shown[:limit] + "..."
 
 
 class BrainboxError(Exception):
@@ -50,8 +51,8 @@ class BrainboxError(Exception):
     """
 
     def __init__(self, what: str, *, where: str = "", expected: object = "", got: object = "", fix: str = ""):
-        self.what, self.where, self.fix = (printable(text, _LONGEST) for text in (what, where, fix))
-        self.expected, self.got = (printable(str(text), _LONGEST) for text in (expected, got))
+        parts = (what, where, str(expected), str(got), fix)
+        self.what, self.where, self.expected, self.got, self.fix = map(printable, parts, _LONGEST.values())
         super().__init__(f"{self.line}; {self.fix}" if fix else self.line)
 
     @property
@@ -145,6 +146,21 @@ def pair(name: str, value: object, least: int = 1) -> tuple[int, int]:
             raise UsageError(name, expected="one whole number or two, for height and width", got=repr(value))
         return whole(name, value[0], least), whole(name, value[1], least)
     return (whole(name, value, least),) * 2
+
+
+def sizes(name: str, value: object) -> tuple[int, ...]:
+    """The sizes of the axes of an array, each a whole number from 1.
+
+    Example:
+        >>> sizes("input_shape", [28, 28])
+        (28, 28)
+        >>> sizes("input_shape", ["!"])
+        Traceback (most recent call last):
+        brainbox_core.errors.UsageError: input_shape: expected a whole number from 1, got '!'
+    """
+    if isinstance(value, tuple | list):
+        return tuple(whole(name, size) for size in value)
+    raise UsageError(name, expected="a list of whole numbers from 1", got=repr(value))
 
 
 def check_memory(what: str, need: float, fix: str) -> None:

@@ -289,6 +289,9 @@ class Penalised(Loss):
     def of_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float | None:
         return self._loss.of_constant(y, output_shape)
 
+    def config(self) -> dict[str, Any]:
+        return {"loss": type(self._loss).__name__, "l2": 2 * self._half}
+
 
 class Several(Loss):
     """The weighted sum of a loss for each output of a model with several.

@@ -15,11 +15,13 @@ An optimizer gets its parameters when the model is built. To use one without a m
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from brainbox_core.errors import ConvergenceError, UsageError, between
-from brainbox_core.parameters import Parameters
+from brainbox_core.errors import ConvergenceError, UsageError, between, whole
+from brainbox_core.parameters import Parameters, fill
 from brainbox_core.scalar.update_rules import RULES
 from brainbox_core.schedules import Constant, Schedule
 
@@ -123,6 +125,19 @@ class Optimizer:
                     array[...] = good
                 raise self._refused("the update is not finite", lr)
         self._parameters.touched()
+
+    def state(self) -> Mapping[str, Any]:
+        """What the next step depends on beside the parameters: the steps taken and the moments."""
+        return {"steps": self.steps, "norm": self.norm, **self.moments}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state()` gave.
+
+        Raises:
+            UsageError: it is that of another kind of optimizer, or of other parameters.
+        """
+        fill(self.moments, {name: value for name, value in state.items() if name not in ("steps", "norm")})
+        self.steps, self.norm = whole("steps", state["steps"], 0), between("norm", state["norm"], 0)
 
     def _refused(self, what: str, lr: float) -> ConvergenceError:
         fix = f"use a smaller learning rate than {lr:g}, or clip the gradient"

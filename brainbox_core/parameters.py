@@ -8,12 +8,29 @@ model, or one that was pickled, gets vectors of its own.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from brainbox_core.errors import UsageError
 from brainbox_core.tensor import Tensor
+
+
+def fill(arrays: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]) -> None:
+    """Put numbers into arrays, by name.
+
+    Raises:
+        UsageError: the names, shapes or dtypes differ; nothing is changed then.
+    """
+    if odd := sorted(set(arrays) ^ set(values)):
+        raise UsageError(f"the arrays and the model's layers differ in '{odd[0]}'")
+    for name, array in arrays.items():
+        if (values[name].shape, values[name].dtype) != (array.shape, array.dtype):
+            got = f"{values[name].dtype} {values[name].shape}"
+            raise UsageError(f"'{name}' does not fit", expected=f"{array.dtype} {array.shape}", got=got)
+    for name, array in arrays.items():
+        array[...] = values[name]
 
 
 class Parameter(Tensor):

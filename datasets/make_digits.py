@@ -17,7 +17,6 @@ Every image has a random stream of its own, named by split and number, so that a
 from __future__ import annotations
 
 import argparse
-import gzip
 import sys
 from pathlib import Path
 
@@ -26,6 +25,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # so that the program runs from any folder
 
+from brainbox_core.datasets.idx import write_idx  # noqa: E402
 from brainbox_core.rng import stream  # noqa: E402
 
 SEED = 0
@@ -233,12 +233,6 @@ def labels(split: str) -> np.ndarray:
 def image(split: str, number: int, digit: int) -> np.ndarray:
     """Picture `number` of a split, the same whenever and in whatever order it is drawn."""
     return draw(int(digit), stream(SEED, "digits", split, number))
-
-
-def write_idx(path: Path, array: np.ndarray) -> None:
-    """Write a uint8 array as gzipped IDX, with no time and no name in the header."""
-    header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
-    path.write_bytes(gzip.compress(header + array.tobytes(), compresslevel=9, mtime=0))
 
 
 def main() -> None:

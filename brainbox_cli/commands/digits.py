@@ -140,16 +140,16 @@ def _predict(
             text=[
                 f"{name}: " if len(names) > 1 else "",
                 "Prediction: ",
-                (str(prediction.label), "bold green"),
+                (prediction.label, "bold green"),
                 f" (confidence {prediction.probability:.1%})",
                 others and f", then{others[1:]}",
             ],
-            cells=[name, *(cell for label, share in prediction.top for cell in (str(label), f"{share:.6f}"))],
+            cells=[name, *(cell for label, share in prediction.top for cell in (label, f"{share:.6f}"))],
             record={
                 "input": name,
-                "label": str(prediction.label),
+                "label": prediction.label,
                 "probability": prediction.probability,
-                "top": [{"label": str(label), "probability": share} for label, share in prediction.top],
+                "top": [{"label": label, "probability": share} for label, share in prediction.top],
             },
             below=tuple(as_text(seen, reporter.beside.unicode).splitlines()) if show else (),
         )
@@ -189,21 +189,20 @@ def _show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
 
 
 def _show_confusion(reporter: Reporter, confusion: list[list[int]], classes: Sequence[str]) -> None:
-    names = [str(name) for name in classes]
-    left = max(map(len, names))
+    left = max(map(len, classes))
     width = max(4, min(left, 6))
-    if left + len(names) * (width + 1) + 4 > reporter.text.width:
+    if left + len(classes) * (width + 1) + 4 > reporter.text.width:
         return
     reporter.say()
     title = "true \\ read"
     left = max(left, len(title))
-    reporter.say((title.ljust(left) + "".join(" " + name[:width].rjust(width) for name in names), "bold cyan"))
+    reporter.say((title.ljust(left) + "".join(" " + name[:width].rjust(width) for name in classes), "bold cyan"))
     for row, line in enumerate(confusion):
         cells = []
         for column, count in enumerate(line):
             style = "bold green" if row == column else "red" if count > 1 else "bright_black"
             cells.append((f" {count or '.':>{width}}", style))
-        reporter.say((names[row].rjust(left), "bold"), *cells)
+        reporter.say((classes[row].rjust(left), "bold"), *cells)
     reporter.say()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +15,25 @@ from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.options import Option
 
 DISPLAY = {"json": options.Json, "quiet": options.Quiet, "verbose": options.Verbose}
+
+
+def filled(args: Sequence[str], implied: Mapping[str, str], verbs: Collection[str] = ()) -> list[str]:
+    """The words of a command line with the values that were left out, as in `--plot [FILE]`; Typer has no such thing.
+
+    Args:
+        implied: what an option means alone.
+        verbs: words that are never a value.
+    """
+    words: list[str] = []
+    for index, word in enumerate(args):
+        words.append(word)
+        if word == "--":
+            return words + list(args[index + 1 :])
+        following = args[index + 1 : index + 2]
+        alone = not following or (following[0].startswith("-") and following[0] != "-") or following[0] in verbs
+        if word in implied and alone:
+            words.append(implied[word])
+    return words
 
 
 def spelled(option: Option, value: Any) -> list[str]:

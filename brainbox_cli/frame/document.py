@@ -7,9 +7,13 @@ import math
 import platform
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from brainbox_core import __version__
+
+if TYPE_CHECKING:
+    from brainbox_core.model.sequential import Sequential
+    from brainbox_core.tasks.contract import Data
 
 SCHEMA = "brainbox.run/1"
 
@@ -83,3 +87,18 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, str)):
         return value
     return str(value)
+
+
+def data_record(data: Data) -> dict:
+    """The document's part on the data."""
+    return {"source": data.name, "sha256": data.sha256, **data.counts}
+
+
+def model_record(model: Sequential) -> dict:
+    """The document's part on a model."""
+    summary = model.summary()
+    layers = [
+        {"name": row.name, "kind": row.kind, "output_shape": row.output_shape, "params": row.parameters}
+        for row in summary.rows
+    ]
+    return {"kind": "sequential", "layers": layers, "params": summary.parameters}

@@ -22,9 +22,9 @@ from typer.core import TyperCommand
 from brainbox_cli import options, parsers
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.command import command as options_of
-from brainbox_cli.frame.command import spelled
+from brainbox_cli.frame.command import filled, spelled
 from brainbox_cli.frame.reporter import STDOUT, Reporter
-from brainbox_cli.frame.run_folder import default_folder, keep_from_git
+from brainbox_cli.frame.runs import default_folder, keep_from_git
 from brainbox_cli.options import Option
 from brainbox_cli.program import ParsingError, unknown_option
 from brainbox_core.errors import BrainboxError, UsageError
@@ -104,7 +104,7 @@ def command(lesson: Lesson, summary: str, epilog: str = "") -> typer.Typer:
 
 
 class _Command(TyperCommand):
-    """A command with options whose value may be left out, such as `--plot [FILE]`; Typer has no such thing."""
+    """A command with options whose value may be left out, such as `--plot [FILE]`."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         implied = {
@@ -113,17 +113,8 @@ class _Command(TyperCommand):
             for flag in param.opts
             if flag in options.IMPLIED and (param.metavar or "").startswith("[")
         }
-        words = []
-        for index, word in enumerate(args):
-            words.append(word)
-            if word == "--":
-                words += args[index + 1 :]
-                break
-            following = args[index + 1 : index + 2]
-            if word in implied and (not following or (following[0].startswith("-") and following[0] != "-")):
-                words.append(implied[word])
         try:
-            return super().parse_args(ctx, words)
+            return super().parse_args(ctx, filled(args, implied))
         except ParsingError as error:
             argument = next((param for param in self.params if param.param_type_name == "argument"), None)
             option = unknown_option(error)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +48,7 @@ class Reporter:
         self.text = self.notes if self.json else Screen(sys.stdout)
         self.side = self.notes
         self.document = Document(argv)
+        self.resume = ""  # the command that goes on with what is stopped now
         self._begin = time.perf_counter()
 
     def begin(self, command: str, verb: str | None, *, json: bool, quiet: bool, verbose: bool) -> None:
@@ -104,14 +105,19 @@ class Reporter:
             self.document.warnings.append(text)
             self._beside(("warning: ", "yellow"), text)
 
-    def working(self, label: str) -> AbstractContextManager[Callable[[int, int], None]]:
+    @contextmanager
+    def working(self, label: str) -> Iterator[Callable[[int, int], None]]:
         """A live line for long work that is not training; see `Screen.working`."""
-        return nullcontext(lambda done, total: None) if self.quiet else self.side.working(label)
+        if self.quiet:
+            yield lambda done, total: None
+            return
+        with self.side.working(label) as self._work:
+            yield self._work
 
     def doing(self, label: str) -> None:
         """Change the label of the live line, inside a `with` block of `working`."""
         if not self.quiet:
-            self.side.show((label, "bold"), " ...")
+            self._work.begin(label)
 
     def write(self, text: str) -> None:
         """A piece of a text that was asked for, exactly as it is; a terminal is shown control characters, not sent."""
@@ -166,13 +172,22 @@ class Reporter:
 
     def stopped(self, code: ExitCode, signal: str) -> ExitCode:
         """Say that somebody ended the run."""
-        self._beside(f"stopped by {signal}; nothing unfinished was written")
-        self._set_error(code, f"stopped by {signal}", "")
+        self._beside(f"stopped by {signal}" + ("" if self.resume else "; nothing unfinished was written"))
+        if self.resume:
+            self._beside(("resume     ", "cyan"), self.resume)
+        self._set_error(code, f"stopped by {signal}", self.resume)
         return code
 
-    def failed(self, reason: str) -> None:
-        """Say that a result did not clear the bar that was set."""
-        self._error(ExitCode.GATE, reason, "train longer or set another bar; the model is kept in any case")
+    def failed(self, reason: str) -> ExitCode:
+        """Take down that a result did not clear the bar that was set; `show_error` says so, after the result."""
+        self._set_error(ExitCode.GATE, reason, "train longer or set another bar; the model is kept in any case")
+        return ExitCode.GATE
+
+    def show_error(self) -> None:
+        """Say what went wrong, in two lines."""
+        error = self.document.fields["error"]
+        self._beside(("error: ", "bold red"), error["message"])
+        self._beside(("hint: ", "cyan"), error["hint"])
 
     @property
     def seconds(self) -> float:
@@ -191,10 +206,8 @@ class Reporter:
         sys.stdout.flush()
 
     def _error(self, code: ExitCode, line: str, fix: str) -> None:
-        line, fix = as_options(line, self.flags), as_options(fix, self.flags)
-        self._beside(("error: ", "bold red"), line)
-        self._beside(("hint: ", "cyan"), fix)
-        self._set_error(code, line, fix)
+        self._set_error(code, as_options(line, self.flags), as_options(fix, self.flags))
+        self.show_error()
 
     def _set_error(self, code: ExitCode, line: str, fix: str) -> None:
         status = "failed" if code == ExitCode.GATE else "stopped" if code > 128 else "error"

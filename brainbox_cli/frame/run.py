@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
+import io
 import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainbox_cli import parsers
+from brainbox_cli import options, parsers
 from brainbox_cli.exit_codes import ExitCode
+from brainbox_cli.frame import resuming, runs
 from brainbox_cli.frame.command import spelled
+from brainbox_cli.frame.document import data_record, model_record
 from brainbox_cli.frame.gate import Gate, shown
 from brainbox_cli.frame.refused import Refused
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.frame.run_folder import (
-    METRICS,
-    MODEL,
-    RUN,
-    RunFolder,
-    default_folder,
-    is_outranked,
-    model_path,
-    open_folder,
-)
+from brainbox_cli.frame.run_folder import METRICS, MODEL, RUN, RunFolder
 from brainbox_cli.frame.trainer import Trainer
+from brainbox_cli.program import invoke
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
 from brainbox_core.files.reading import standard_input
-from brainbox_core.files.writing import atomic_write
+from brainbox_core.files.writing import atomic_write, check_folder
 from brainbox_core.screen.display import fitted, number, sparkline
+from brainbox_core.screen.screen import Screen
 from brainbox_core.tasks.contract import Data, Result, Settings, Task
 
 if TYPE_CHECKING:
@@ -43,32 +37,42 @@ AnyTask = Task[Any, Any, Any]
 
 def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     """Learn, keep the best weights and the records of the run, and show what came of it."""
-    settings = _settings(trainer, reporter, values, given)
+    begun = resuming.begun(trainer, values, given)
+    settings = begun.settings if begun else _settings(trainer, reporter, values, given)
     gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
     out = values["out"]
-    path = out or _place(trainer, reporter, settings, values["quick"])
-    if os.path.exists(path) and os.path.exists(settings.data) and os.path.samefile(path, settings.data):
-        raise UsageError("is also the folder of the data", where=f"--out {path}", fix="choose another folder")
+    if out and os.path.exists(out) and os.path.exists(settings.data) and os.path.samefile(out, settings.data):
+        raise UsageError("is also the folder of the data", where=f"--out {out}", fix="choose another folder")
     reporter.document.set(seed=settings.seed, config=asdict(settings))
     reporter.say((f"{trainer.noun}: ", "bold cyan"), " | ".join(trainer.headline(settings)), wrap=True)
+    if begun and begun.complete:
+        reporter.answer(f"{begun.name} is already complete")
+        return ExitCode.OK
     if values["dry_run"]:
         _prepare(trainer, reporter, settings)
-        pictures = " and pictures" if values["plot"] else ""
+        path = begun.path if begun else out or runs.next_run(trainer.noun).path
+        pictures = " and pictures" * values["plot"]
         reporter.answer(f"would write {path / MODEL}, {RUN}, {METRICS}{pictures}; nothing was trained or written")
         return ExitCode.OK
 
-    with open_folder(path, ours=out is None) as folder:
-        task, data, model = _prepare(trainer, reporter, settings)
-        folder.record("start", command=trainer.noun, **asdict(settings))
+    check_folder(out or runs.default_folder(trainer.noun))
+    if not out and (why := _lesser(trainer, settings, values)) and (kept := runs.current(trainer.noun)):
+        reporter.note(f"this run {why}: {kept.name} stays current")
+    task, data, model = _prepare(trainer, reporter, settings)
+    asked = {name: values[name] for name in options.OF_A_RUN if name in given and name != "out"}
+    start = {**asdict(settings), "sha256": data.sha256, "options": asked}
+    folder = begun.folder(model, data) if begun else runs.open_run(trainer.noun, out, start)
+    with folder, resuming.resumable(trainer, reporter, folder, settings):
         progress = trainer.progress(reporter.text, settings, data)
         try:
-            result = task.train(model, settings, data, callbacks=[folder, *reporter.training(progress)])
+            result = task.train(model, settings, data, callbacks=[folder, folder.keeper, *reporter.training(progress)])
             _require_learned(reporter, result)
         except ConvergenceError:
             _keep(reporter, folder, model)
             raise
         reporter.warn(*result.notes)
         folder.save(model)
+        path = folder.path
         about = f"  ({trainer.best(result)})" if result.history else ""
         _show_metrics(trainer, reporter, "train", result, data, about, settings.seed)
         drawn = {}
@@ -78,50 +82,75 @@ def train(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -
         words, examples = trainer.try_next(path, data)
         own = {"model": path / MODEL, "run": path / RUN, "metrics": path / METRICS}
         reporter.document.set(artifacts={**own, **drawn, **examples})
-        reporter.row("loss", _loss_curve(reporter, result.history))
-        reporter.row("saved", str(path / MODEL))
-        reporter.row("pictures", ", ".join(place.name for place in drawn.values()))
-        reporter.row("next", _next_command(trainer, path, words))
-        reporter.row("reproduce", _reproduce(trainer, settings))
         code = _gate(reporter, gate, result.metrics)
         reporter.finish(code)
         atomic_write(path / RUN, (reporter.document.text() + "\n").encode())
-        folder.record("end", status=reporter.document.fields["status"], **result.metrics)
+        reporter.row("loss", _loss_curve(reporter, result.history))
+        reporter.row("pictures", ", ".join(place.name for place in drawn.values()))
+        use = _finish(trainer, reporter, folder, values, settings)
+        reporter.row("next", shlex.join(["brainbox", trainer.noun, *words, *use]))
+        reporter.row("reproduce", _reproduce(trainer, settings, values, given))
+        if code != ExitCode.OK:
+            reporter.show_error()
     if trainer.afterwards is not None and code == ExitCode.OK:
         trainer.afterwards(reporter, task, model, **{name: values[name] for name in trainer.train_choices})
     return code
 
 
-def _place(trainer: Trainer, reporter: Reporter, settings: Settings, quick: bool) -> Path:
-    """The noun's folder; one in it for a run that would put a lesser model in the place of a better one."""
-    folder = default_folder(trainer.noun)
+def _lesser(trainer: Trainer, settings: Settings, values: dict) -> str:
+    """Why a run is not to take the place of another, as far as that is known before it begins."""
+    return "is a lesson in what goes wrong" if trainer.is_lesson(settings) else "is --quick" * values["quick"]
 
-    def is_lesson(config: Mapping) -> bool:
-        return any(all(config[name] == lesson[name] for name in lesson) for lesson in trainer.lessons)
 
-    lesson = is_lesson(asdict(settings))
-    if not (quick or lesson) or not is_outranked(
-        folder, lambda document: "--quick" in document["argv"] or is_lesson(document["config"])
-    ):
-        return folder
-    place = folder / ("lesson" if lesson else "quick")
-    why = "a lesson in what goes wrong" if lesson else "--quick"
-    reporter.note(f"this run is {why}: the model in {folder} stays, and the one of this run goes to {place}")
-    return place
+def _finish(trainer: Trainer, reporter: Reporter, folder: RunFolder, values: dict, settings: Settings) -> list[str]:
+    """End a run whose files are all written; a run of the noun becomes current, unless it is a lesser one.
+
+    Returns:
+        The words by which another command finds its model.
+    """
+    fields = reporter.document.fields
+    figures = {name: value for name, value in fields["metrics"].items() if name != "primary"}
+    end = {"event": "end", "status": fields["status"], **figures}
+    if values["out"] is not None:
+        folder.record(**end)
+        reporter.row("saved", str(folder.path))
+        return ["--model", runs.name_of(trainer.noun, folder.path)]
+    run = runs.Run(trainer.noun, int(folder.path.name))
+    known = _lesser(trainer, settings, values)
+    lesser = known or "did not pass its bar" * (fields["status"] != "ok")
+    now = runs.finish(run, lambda: folder.record(**end), lesser=bool(lesser))
+    is_current = now.name == str(run)
+    if values["keep"] != options.ALL:
+        try:
+            runs.remove_old(trainer.noun, values["keep"])
+        except InputError as error:
+            reporter.warn(f"an old run is not removed: {error.line}")
+    reporter.row("saved", f"{run.path} ({run}{', now current' if is_current else ''})")
+    if lesser and (is_current or not known):  # else it was said before the training
+        stays = f"{run} is current only because there is no other" if is_current else f"{now.name} stays current"
+        reporter.note(f"this run {lesser}: {stays}")
+    if not is_current:
+        return ["--model", str(run)]
+    # With BRAINBOX_OUT, which the next shell may not have, the folder is named.
+    return ["--model", str(run.path)] if os.environ.get("BRAINBOX_OUT") else []
 
 
 def _settings(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> Settings:
     """The settings asked for; the noun chooses the others, which may depend on them. `--quick` changes only those."""
     names = trainer.setting_options
     asked = {name: values[name] for name in names if name in given}
+    settings = _chosen(trainer, asked, values["quick"])
+    if values["quick"]:
+        usual = trainer.settings(**asked)
+        changed = [name for name in names if getattr(settings, name) != getattr(usual, name)]
+        words = [word for name in changed for word in spelled(names[name], getattr(settings, name))]
+        reporter.say(("quick: ", "cyan"), " ".join(words) or "nothing to change")
+    return settings
+
+
+def _chosen(trainer: Trainer, asked: dict, quick: bool) -> Settings:
     settings = trainer.settings(**asked)
-    if not values["quick"]:
-        return settings
-    quick = replace(settings.quick(), **asked)
-    changed = [name for name in names if getattr(quick, name) != getattr(settings, name)]
-    words = [word for name in changed for word in spelled(names[name], getattr(quick, name))]
-    reporter.say(("quick: ", "cyan"), " ".join(words) or "nothing to change")
-    return quick
+    return replace(settings.quick(), **asked) if quick else settings
 
 
 def _prepare(trainer: Trainer, reporter: Reporter, settings: Settings) -> tuple[AnyTask, Data, Sequential]:
@@ -136,7 +165,7 @@ def _prepare(trainer: Trainer, reporter: Reporter, settings: Settings) -> tuple[
     rows = f"{counts['train']:,} {data.unit} to train on, {counts['val']:,} held out"
     reporter.say(rows, f", {counts['test']:,} to test on" if counts["test"] else "", wrap=True)
     reporter.say()
-    reporter.document.set(data=_data_record(data), model=model_record(model))
+    reporter.document.set(data=data_record(data), model=model_record(model))
     return task, data, model
 
 
@@ -170,27 +199,24 @@ def _show_layers(reporter: Reporter, summary: Summary) -> None:
         reporter.say((line, "bright_black"))
 
 
-def _next_command(trainer: Trainer, path: Path, words: list[str]) -> str:
-    words = ["brainbox", trainer.noun, *words]
-    if path != Path("brainbox-out", trainer.noun):  # also with BRAINBOX_OUT: the next shell may not have it
-        words += ["--model", str(path)]
-    return shlex.join(words)
-
-
-def _reproduce(trainer: Trainer, settings: Settings) -> str:
-    """The shortest command that gives the same model; epochs and seed are named in any case."""
+def _reproduce(trainer: Trainer, settings: Settings, values: dict, given: set[str]) -> str:
+    """The shortest command that does the same; epochs and seed are named in any case."""
     told = {name: getattr(settings, name) for name in trainer.setting_options}
     for name in [name for name in told if name not in ("epochs", "seed")]:
         rest = {other: value for other, value in told.items() if other != name}
-        if trainer.settings(**rest) == settings:  # the noun would choose it by itself
+        if _chosen(trainer, rest, values["quick"]) == settings:  # the noun would choose it by itself
             told = rest
     words = [word for name, value in told.items() for word in spelled(trainer.setting_options[name], value)]
+    for name, option in options.OF_A_RUN.items():
+        if name in given:
+            words += spelled(option, values[name])
     return shlex.join(["brainbox", trainer.noun, *words])
 
 
 def predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     """Answer for each input: in words for people, in columns for programs. What cannot be read does not stop it."""
     task, model = _load_model(trainer, reporter, values.pop("model"))
+    _read_as(trainer, task, model, values)
     records = []
     code = ExitCode.OK
     reporter.document.set(model=model_record(model), seed=model.seed)
@@ -208,6 +234,8 @@ def predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str])
             reporter.answer(*answer.text)
         for line in answer.below:
             reporter.beside.print(line)
+    if code == ExitCode.OK:
+        _say_which(reporter)
     reporter.document.set(result={"predictions": records})
     return code
 
@@ -216,6 +244,7 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
     """Measure a trained model by the test part of its own data, or of other data."""
     gate = Gate(trainer.metric, values["fail_under"], values["fail_over"])
     task, model = _load_model(trainer, reporter, values["model"])
+    _read_as(trainer, task, model, values)
     name = values["data"] or _trained_on(model)
     try:
         with reporter.working(f"loading {name}") as progress:
@@ -229,7 +258,7 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
         reporter.warn(f"{name} is not what it was when the model was trained on it")
     extra = {name: values[name] for name in trainer.evaluate_choices}
     reporter.document.set(
-        data=_data_record(data), model=model_record(model), seed=model.seed, config={"data": name, **extra}
+        data=data_record(data), model=model_record(model), seed=model.seed, config={"data": name, **extra}
     )
     with reporter.working("evaluating") as progress:
         result = task.evaluate(model, data, **extra, progress=progress)
@@ -238,7 +267,11 @@ def evaluate(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]
     measured = data.counts["test"] or data.counts["val"]  # where there is no third part, what was held out
     about = f"  ({measured:,} {data.unit} of {name}{changed})"
     _show_metrics(trainer, reporter, "evaluate", result, data, about, model.seed)
-    return _gate(reporter, gate, result.metrics)
+    _say_which(reporter)
+    code = _gate(reporter, gate, result.metrics)
+    if code != ExitCode.OK:
+        reporter.show_error()
+    return code
 
 
 def sample(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
@@ -250,8 +283,15 @@ def sample(trainer: Trainer, reporter: Reporter, values: dict, given: set[str]) 
         reporter.write(piece)
         pieces.append(piece)
     reporter.end_text("".join(pieces[-1:]))
+    _say_which(reporter)
     reporter.document.set(result={"text": "".join(pieces)})
     return ExitCode.OK
+
+
+def _read_as(trainer: Trainer, task: Any, model: Sequential, values: dict) -> None:
+    """Hand the options that say how the data is written to the task."""
+    if trainer.reading:
+        task.read_as(model, **{name: values.pop(name) for name in trainer.reading})
 
 
 def _trained_on(model: Sequential) -> str:
@@ -263,38 +303,54 @@ def _trained_on(model: Sequential) -> str:
 
 
 def _load_model(trainer: Trainer, reporter: Reporter, model: str | None) -> tuple[AnyTask, Sequential]:
-    path, is_ours = model_path(trainer.noun, model)
-    if is_ours and not os.path.exists(path):
-        if trainer.of_texts and path.parent == default_folder(trainer.noun):
-            return _train_first(trainer, reporter, path)
-        raise InputError("there is no model yet", where=str(path), fix=f"train one first: brainbox {path.parent.name}")
+    """The model that `--model` means; the document names it, and `_say_which` says which it was."""
+    try:
+        found = runs.find_model(trainer.noun, model)
+    except runs.NoModelError as error:
+        if not trainer.of_texts or error.noun != trainer.noun:
+            raise
+        return _train_first(trainer, reporter)
+    reporter.document.set(config={"model": found.name})
     with reporter.working("loading the model"):
         task = trainer.task
-        return task, task.load_model(path, trainer.noun)
+        return task, task.load_model(found.path, trainer.noun)
 
 
-def _train_first(trainer: Trainer, reporter: Reporter, path: Path) -> tuple[AnyTask, Sequential]:
+def _say_which(reporter: Reporter) -> None:
+    """Name the model that was used, after what it gave; an error stays the last that is said."""
+    reporter.row("model", reporter.document.fields["config"].get("model", ""))
+
+
+def _train_first(trainer: Trainer, reporter: Reporter) -> tuple[AnyTask, Sequential]:
     """A model trained on the built-in data with the noun's defaults, and kept if its folder can be written."""
     settings = trainer.settings()
     reporter.note(f"there is no model yet: training one on {settings.data} (built in) first")
-    with contextlib.ExitStack() as stack:
-        try:
-            folder = stack.enter_context(open_folder(path.parent, ours=True))
-        except InputError as error:
-            folder = None
-            reporter.note(f"it is not kept: {error.line}")
+    unseen = Screen(io.StringIO())
+    try:
         with reporter.working("training"):
-            task = trainer.task
-            data = task.load_data(settings)
-            model = task.build_model(settings, data)
-            if folder:
-                folder.record("start", command=trainer.noun, **asdict(settings))
-            result = task.train(model, settings, data, callbacks=[folder] if folder else [])
-            _require_learned(reporter, result)
-            if folder:
-                folder.save(model)
-                folder.record("end", status="ok", **result.metrics)
+            train_first([trainer.noun], unseen, unseen)
+        return _load_model(trainer, reporter, None)
+    except InputError as error:
+        reporter.note(f"it is not kept: {error.line}")
+    with reporter.working("training"):
+        task = trainer.task
+        data = task.load_data(settings)
+        model = task.build_model(settings, data)
+        _require_learned(reporter, task.train(model, settings, data))
     return task, model
+
+
+def train_first(words: list[str], text: Screen, notes: Screen) -> None:
+    """Run a training inside another command, whose document it leaves alone.
+
+    Args:
+        words: of its command line, after `brainbox`.
+        text: what it shows goes there.
+        notes: its notes and warnings go there.
+    """
+    reporter = Reporter(words)
+    reporter.text, reporter.notes = text, notes
+    invoke(words, reporter)
 
 
 # shared by the verbs
@@ -320,10 +376,10 @@ def _show_metrics(
     if reporter.quiet:
         reporter.answer(left)
         return
+    doubt = f", but {result.doubt}" if result.doubt else ""
+    space = " " * max(2, 60 - len(left + doubt + about))
     right = f"{reporter.seconds:.1f} s, seed {seed}"
-    reporter.answer(
-        (left, "bold green"), about, " " * max(2, 60 - len(left) - len(about)), (right, "bright_black"), wrap=True
-    )
+    reporter.answer((left, "bold green"), (doubt, "bold yellow"), about, space, (right, "bright_black"), wrap=True)
     trainer.show(reporter, verb, result, data)
 
 
@@ -336,23 +392,9 @@ def _loss_curve(reporter: Reporter, history: list[dict]) -> str:
 
 
 def _gate(reporter: Reporter, gate: Gate, metrics: Mapping) -> ExitCode:
+    """Whether the bar was cleared, as it goes into the document; nothing is shown yet."""
     value = metrics[gate.metric]
     reporter.document.set(threshold=gate.record(value))
     if failure := gate.failure(value):
-        reporter.failed(failure)
-        return ExitCode.GATE
+        return reporter.failed(failure)
     return ExitCode.OK
-
-
-def _data_record(data: Data) -> dict:
-    return {"source": data.name, "sha256": data.sha256, **data.counts}
-
-
-def model_record(model: Sequential) -> dict:
-    """The document's part on a model."""
-    summary = model.summary()
-    layers = [
-        {"name": row.name, "kind": row.kind, "output_shape": row.output_shape, "params": row.parameters}
-        for row in summary.rows
-    ]
-    return {"kind": "sequential", "layers": layers, "params": summary.parameters}

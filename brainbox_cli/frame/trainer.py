@@ -55,6 +55,8 @@ class Trainer(Generic[S, D, R]):
             a `Refused`; those of the verb `sample` are pieces of text.
         predict_choices: the options of that verb.
         evaluate_choices: the options that are handed on to the task's `evaluate`.
+        reading: the options of both verbs that use a model which are handed on to the task's `read_as`: they say how
+            the data is written.
         show: prints what stands beside the main figure; gets the reporter, the verb, the result and the data.
         record: the noun's own part of the document for a result.
         pictures: the module whose `draw` turns a folder, the model, the data and the result into pictures in that
@@ -64,8 +66,8 @@ class Trainer(Generic[S, D, R]):
         train_choices: options of the training that change nothing of what is learned.
         afterwards: what happens after a training that was saved and passed its gate. It gets the reporter, the task,
             the model and the values of `train_choices`.
-        lessons: settings that are there to show what goes wrong with all of them together. Such a training never takes
-            the place of a model that was trained without.
+        lessons: settings that are there to show what goes wrong with all of them together. Such a run never takes the
+            place of the current one.
         of_texts: its inputs are texts, which may stand in the place of the verb; and where there is no model yet, one
             is trained on the built-in data first.
         verb: how a model is used: `predict` answers for each input, `sample` writes a text.
@@ -85,6 +87,7 @@ class Trainer(Generic[S, D, R]):
     record: Callable[[R], dict]
     pictures: str
     try_next: Callable[[Path, D], tuple[list[str], dict[str, Path]]]
+    reading: Mapping[str, Option] = field(default_factory=dict)
     train_choices: Mapping[str, Option] = field(default_factory=dict)
     afterwards: Callable[..., None] | None = None
     lessons: Sequence[Mapping[str, Any]] = ()
@@ -97,6 +100,10 @@ class Trainer(Generic[S, D, R]):
     def task(self) -> Task[S, D, R]:
         """What does the work; its libraries are loaded when it is first asked for."""
         return load_task(self.noun)
+
+    def is_lesson(self, settings: S) -> bool:
+        """Whether a training is there to show what goes wrong."""
+        return any(all(getattr(settings, name) == lesson[name] for name in lesson) for lesson in self.lessons)
 
     @property
     def setting_options(self) -> dict[str, Option]:

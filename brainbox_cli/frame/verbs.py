@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from brainbox_cli import options, parsers
 from brainbox_cli.frame import run
-from brainbox_cli.frame.command import command
+from brainbox_cli.frame.command import command, filled
 from brainbox_cli.frame.gate import share_in, shown
 from brainbox_cli.frame.trainer import Trainer
 from brainbox_cli.program import ParsingError, suggestion, unknown_option
@@ -27,14 +27,16 @@ if TYPE_CHECKING:  # not there in versions of Typer that use Click itself
     from typer._click import Command, Context
 
 _GIVEN = "brainbox_cli.given"
-_NEGATIVE = re.compile(r"-[0-9.][0-9.eE+-]*")
+_ALONE = {"--resume": options.IMPLIED["--resume"]}
+_NEGATIVE = re.compile(r"-[0-9.,][0-9.,'eE+-]*")
 
 
 class Verbs(TyperGroup):
     """A noun whose verb may be left out; options follow the verb, and no word is ever guessed to be one."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        ctx.meta[_GIVEN] = list(args)
+        args = filled(args, _ALONE, self.commands)
+        ctx.meta[_GIVEN] = list(args)  # parsing takes words away from the other
         try:
             return super().parse_args(ctx, args)
         except ParsingError as error:
@@ -138,6 +140,13 @@ def _is_negative(word: str) -> bool:
     return _NEGATIVE.fullmatch(word) is not None
 
 
+class Train(TyperCommand):
+    """The verb that learns: `--resume` may stand alone."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, filled(args, _ALONE))
+
+
 class Values(TyperCommand):
     """A verb whose arguments may be negative numbers: `predict 3 -122.5` needs no `--` before them."""
 
@@ -191,18 +200,18 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
     defaults = trainer.settings()
     train = {
         **{name: option._replace(default=_default(defaults, name)) for name, option in trainer.setting_options.items()},
-        "quick": options.Quick,
-        "out": options.Out,
+        **options.OF_A_RUN,
         **_gate(trainer.metric, " The model is saved all the same."),
-        "plot": options.Plot,
+        "resume": options.Resume,
         "dry_run": options.DryRun,
         **trainer.train_choices,
     }
     use, about_use = _USES[trainer.verb]
-    predict = {**trainer.predict_choices, "model": options.Model}
+    predict = {**trainer.reading, **trainer.predict_choices, "model": options.Model}
     evaluate = {
         "data": options.changed(trainer.choices["data"], show_default="what the model was trained on"),
         "model": options.Model,
+        **trainer.reading,
         **trainer.evaluate_choices,
         **_gate(trainer.metric),
     }
@@ -221,7 +230,7 @@ def verbs(trainer: Trainer, summary: str) -> typer.Typer:
         ("evaluate", run.evaluate, evaluate, "Measure a trained model on data it never saw."),
     ):
         call = command(trainer.noun, verb, partial(function, trainer), choices)
-        app.command(verb, cls=inputs if verb == "predict" else None, help=help)(call)
+        app.command(verb, cls={"train": Train, "predict": inputs}.get(verb), help=help)(call)
         if verb == "train":
             app.callback()(call)
     return app

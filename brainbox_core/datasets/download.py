@@ -112,6 +112,8 @@ def _fetch(url: str, target: Path, size: int, timeout: float, progress: Callable
                 if received - mark < SLOWEST * elapsed:
                     raise _MirrorError("is too slow")
                 mark, mark_time = received, time.monotonic()
+        file.flush()
+        os.fsync(file.fileno())  # before pooch gives it its name
         if received < size:
             raise _MirrorError(f"broke off after {received:,} of {size:,} bytes")
 

@@ -19,7 +19,8 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.files.reading import kind_of, open_regular
+from brainbox_core.files.reading import explained, kind_of, open_regular
+from brainbox_core.files.writing import atomic_write
 
 UNSIGNED_BYTE = 0x0800  # magic = this + the number of axes
 CONTENT = {1: "labels (magic 2049)", 3: "images (magic 2051)"}
@@ -50,7 +51,7 @@ def read_idx(path: str | Path, dims: int | None = None) -> np.ndarray:
         ...     read_idx(Path(folder, "labels.gz"), dims=1)
         array([5, 0, 4], dtype=uint8)
     """
-    with open_regular(path) as file:
+    with explained(path), open_regular(path) as file:
         try:
             gzipped = file.read(2) == b"\x1f\x8b"
             file.seek(0)
@@ -74,6 +75,7 @@ def write_idx(target: str | Path | BinaryIO, array: np.ndarray) -> None:
 
     Raises:
         UsageError: the array is of another type, empty, or has too many axes.
+        InputError: the file cannot be written.
     """
     if array.dtype != np.uint8 or not 1 <= array.ndim <= 3 or not array.size:
         expected, got = "uint8 with 1 to 3 axes, not empty", f"{array.dtype} {array.shape}"
@@ -81,10 +83,8 @@ def write_idx(target: str | Path | BinaryIO, array: np.ndarray) -> None:
     content = idx_header(array.shape) + array.tobytes()
     if not isinstance(target, (str, os.PathLike)):
         target.write(content)
-    elif str(target).endswith(".gz"):
-        Path(target).write_bytes(gzip.compress(content, mtime=0))
     else:
-        Path(target).write_bytes(content)
+        atomic_write(target, gzip.compress(content, mtime=0) if str(target).endswith(".gz") else content)
 
 
 def idx_header(shape: tuple[int, ...]) -> bytes:

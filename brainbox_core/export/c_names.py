@@ -195,7 +195,7 @@ def comment(*lines: str) -> str:
 
 def _harmless(text: str) -> str:
     """One line of ASCII that cannot end a comment, nest another, or continue the line."""
-    line = printable(text, len(text)).encode("ascii", "backslashreplace").decode()
+    line = printable(text, 10 * len(text)).encode("ascii", "backslashreplace").decode()
     line = line.replace("*/", "* /").replace("/*", "/ *")
     return re.sub(r"\\[\\\s]*\Z", "", re.sub(r"\?(?=\?)", "? ", line))
 

@@ -65,7 +65,7 @@ def c_header(model: Sequential, path: str | Path, name: str | None = None, **opt
         UsageError: an option, the name, or data that do not fit the model.
         InputError: a layer that cannot be exported, or a file that cannot be written.
         BudgetError: it needs more memory than there is.
-        AccuracyError: int8 loses more accuracy than allowed.
+        AccuracyError: int8 loses more accuracy than allowed, or most of what a step says.
         VerificationError: C and Python differ.
 
     Example:
@@ -104,9 +104,11 @@ def build(
         name: what every identifier begins with.
         choices: what decides the text; `changes` are taken into it.
         data: inputs and labels that the model was not trained on: for its accuracy, and as vectors to compare.
-        calibration: inputs to measure the ranges for int8 with, instead of those of the training.
+        calibration: inputs to measure the ranges for int8 with, instead of those of the training; without `data` also
+            its noise.
         ram_budget, flash_budget: bytes that there are; None for no limit.
-        max_drop: how many points of accuracy int8 may lose on `data`.
+        max_drop: how many points of accuracy int8 may lose on `data`, or of R² where quantities are predicted. From 10
+            on, also how many points of the answers may be others, and of a step's variance may be noise.
         emulate: also run it on an emulated board, and count instructions and stack.
         progress: called with what is being done.
         changes: fields of `Choices`.
@@ -210,6 +212,8 @@ def _checker(count: int) -> tuple[verify.Compiler | None, str]:
 def _report(draft: Draft, text: str, found: verify.Check | None, notes: list[str]) -> Report:
     """What a header costs and how well it does; the budgets are yet to be added."""
     memory, judgement = draft.memory, draft.judge()
+    if draft.dtype == "int8" and not (judgement.accuracy or judgement.judged):
+        notes = [*notes, "accuracy not checked: int8 has no labels to be judged by"]
     code, code_from = _code(text, draft, found)
     return Report(
         name=draft.name,
@@ -236,7 +240,7 @@ def _report(draft: Draft, text: str, found: verify.Check | None, notes: list[str
         compiler=found.compiler if found else "",
         accuracy=judgement.accuracy,
         judged=judgement.judged,
-        notes=(*notes, *judgement.notes),
+        notes=(*notes, *judgement.notes, *(judgement.accuracy.notes if judgement.accuracy else ())),
     )
 
 

@@ -26,6 +26,8 @@ holds for all of them:
     NAME_THRESHOLD      the logit from which on the class is 1                               fraud
     NAME_TOKENS, NAME_START                   how many ids there are; the one that begins a text     rnn
 
+    To be defined by the user, or not: NAME_IMPLEMENTATION, NAME_DECLARATIONS, NAME_TABLE, NAME_SPACE (see _HOOKS).
+
 Macros that only the header itself needs are undefined at its end.
 """
 
@@ -108,7 +110,9 @@ class Page:
         notes: lines of text after them.
         inputs, outputs: how many numbers; no inputs where they have no fixed size.
         macros: lines that define more macros for the user.
-        code: the parts of the code, in their order.
+        types: definitions of the types that the user needs.
+        code: the parts of the code, in their order; what the user calls begins with NAME_API, or with NAME_LINKAGE
+            NAME_SHARED if copies of it would take room.
         classes: names of the classes.
         close: how far off the trained model it is, in words.
         learned: all that was learned beside the layers, in JSON types.
@@ -128,6 +132,7 @@ class Page:
     inputs: int | None
     outputs: int
     code: Sequence[str]
+    types: Sequence[str] = ()
     macros: Sequence[str] = ()
     classes: Sequence[Foreign] = ()
     close: str = ""
@@ -142,15 +147,20 @@ def write(page: Page, checked: str) -> str:
         page: what the family says.
         checked: what was checked, or "NO ..." if nothing was.
     """
-    helpers = [macro for part in page.code for macro in re.findall(r"^#define (\w+)", part, re.MULTILINE)]
-    sections = [
-        _top(page, checked),
-        filled("opening.h.in", page.name, floats=page.floats),
+    name, flash = page.name, not page.memory.in_ram
+    content = hashlib.sha256("\n".join(page.code).encode()).hexdigest()[:16]
+    public = re.findall(rf"^{name}_(?:API|LINKAGE {name}_SHARED) (.+)\n{{", "\n".join(page.code), re.MULTILINE)
+    parts = [
+        filled("opening.h.in", name, floats=page.floats, flash=flash),
         _sizes(page),
+        *page.types,
+        filled("interface.h.in", name, flash=flash, prototypes="".join(f"{one};\n" for one in public), content=content),
+        filled("floats.h.in", name) if page.floats else "",
         *page.code,
-        "".join(f"#undef {macro}\n" for macro in dict.fromkeys(helpers)),
-        filled("closing.h.in", page.name),
     ]
+    used = dict.fromkeys(re.findall(rf"^#define ({name}_\w+|{name.upper()}_KIND_\w+)", "\n".join(parts), re.MULTILINE))
+    undefined = "".join(f"#undef {macro}\n" for macro in used)
+    sections = [_top(page, checked), *parts, filled("closing.h.in", name, undefined=undefined)]
     return "\n".join(section.rstrip("\n") + "\n" for section in sections if section)
 
 
@@ -168,7 +178,17 @@ def _top(page: Page, checked: str) -> str:
     for word, said in facts.items():
         first, *more = said.split("\n")
         lines += [f"{word:<9}{first}", *(f"{'':9}{line}" for line in more)]
-    return comment(*lines, "", *(f"    {line}" for line in page.usage), "", *page.notes)
+    hooks = [f"    {page.name.upper()}_{word:<15} {said}" for word, said in _HOOKS.items()]
+    usage = (f"    {line}" for line in page.usage)
+    return comment(*lines, "", *usage, "", *page.notes, "", "May be defined before it is included:", "", *hooks)
+
+
+_HOOKS = {
+    "IMPLEMENTATION": "in one file of a program: its functions and tables serve all others,",
+    "DECLARATIONS": "in the others: types, macros and declarations only; with neither, each file has its own functions",
+    "TABLE": "attributes of the tables, such as a section or an alignment",
+    "SPACE": "the address space of the tables; on AVR it is __flash, if this is not defined",
+}
 
 
 def fingerprint(model: Sequential, learned: object = None) -> str:
@@ -222,11 +242,15 @@ def macro(name: str, word: str, value: float) -> str:
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
-def table(name: str, array: np.ndarray, weights: str = "flash", kind: str = "") -> str:
+_SHARED = 512  # bytes from which on a table is held once in a program
+
+
+def table(prefix: str, name: str, array: np.ndarray, weights: str = "flash", kind: str = "") -> str:
     """The definition of an array.
 
     Args:
-        name: of the array.
+        prefix: what every identifier begins with.
+        name: of the array, after the prefix.
         array: of one dimension or two.
         weights: "flash" or "ram": where it lies.
         kind: the C type of a number, if it is not that of the array.
@@ -237,7 +261,12 @@ def table(name: str, array: np.ndarray, weights: str = "flash", kind: str = "") 
         inside = ",\n".join("    {\n" + c_names.table(literals(row), "        ") + "\n    }" for row in array)
     else:
         inside = c_names.table(literals(array))
-    return f"static{' const' * (weights == 'flash')} {kind} {name}{sizes} = {{\n{inside}\n}};\n"
+    const = f"const {prefix}_SPACE " * (weights == "flash")
+    declared = f"{const}{prefix}_TABLE {kind} {prefix}_{name}{sizes}"
+    # Vectors go where nobody calls the self-test. A small table is reached faster where a compiler sees it alone.
+    is_shared = const and array.nbytes >= _SHARED and not name.startswith("selftest")
+    linked = f'{prefix}_ONCE({declared}, "{prefix}_{name}")' if is_shared else f"static {declared}"
+    return f"{linked} = {{\n{inside}\n}};\n"
 
 
 def literals(array: np.ndarray) -> Iterator[str]:
@@ -252,7 +281,13 @@ def literals(array: np.ndarray) -> Iterator[str]:
 
 
 def selftest(
-    name: str, parameters: Sequence[str], tables: Sequence[str], count: int, start: Sequence[str], check: Sequence[str]
+    name: str,
+    parameters: Sequence[str],
+    tables: Sequence[str],
+    count: int,
+    start: Sequence[str],
+    check: Sequence[str],
+    floats: bool = True,
 ) -> str:
     """The function NAME_selftest, and the tables of the vectors that it goes through.
 
@@ -263,13 +298,34 @@ def selftest(
         count: how many vectors there are.
         start: lines before the first vector; they declare `i`.
         check: lines for vector `i`; see `fails_if` and `differs`.
+        floats: whether the header computes in floating point.
     """
-    about = comment("0 if each embedded vector gives its embedded result, else the number of the first that does not.")
-    head = f"{about}static inline int {name}_selftest({', '.join(parameters) or 'void'})\n"
+    about = ["0 if each embedded vector gives its embedded result, else the number of the first that does not, from 1."]
+    about += ["-1 if floats are computed in another way than the model needs."] * floats
+    head = f"{comment(*about)}{name}_API int {name}_selftest({', '.join(parameters) or 'void'})\n"
     loop = [f"for (i = 0; i < {count}; i++) {{", *(f"    {line}" for line in check), "}"]
-    lines = [*start, *loop] if count else [f"(void){parameter.rpartition('*')[2]};" for parameter in parameters]
-    body = textwrap.indent("\n".join([*lines, "return 0;"]), "    ")
-    return "".join([*tables, "\n"] if count else []) + f"{head}{{\n{body}\n}}\n"
+    exact = [f"if (!{name}_is_exact()) {{", "    return -1;", "}"] if floats else []
+    unused = [f"(void){parameter.rpartition('*')[2]};" for parameter in parameters]
+    lines = [*start, *exact, *loop] if count else [*unused, *exact]
+    body = textwrap.indent("\n".join([*lines, "return 0;"]), "    ", lambda line: not line.startswith("#"))
+    probe = filled("exact.h.in", name) + "\n" if floats else ""
+    return probe + "".join([*tables, "\n"] if count else []) + f"{head}{{\n{body}\n}}\n"
+
+
+def taken(name: str, kind: str, size: int) -> tuple[list[str], list[str]]:
+    """For `selftest`: declarations for the start, and lines that make the inputs of vector `i` `x`.
+
+    Where tables have an address space of their own, they are copied to the stack.
+
+    Args:
+        name: what every identifier begins with.
+        kind: the C type of an input.
+        size: how many there are.
+    """
+    apart, inputs = f"#if defined({name}_APART)", f"{name}_selftest_inputs[i]"
+    copied = [f"for (k = 0; k < {size}; k++) {{", f"    x[k] = {inputs}[k];", "}"]
+    declared = [apart, f"{kind} x[{size}];", "int32_t k;", "#else", f"const {kind} *x;", "#endif"]
+    return declared, [apart, *copied, "#else", f"x = {inputs};", "#endif"]
 
 
 def fails_if(condition: str) -> list[str]:
@@ -277,7 +333,12 @@ def fails_if(condition: str) -> list[str]:
     return [f"if ({condition}) {{", "    return i + 1;", "}"]
 
 
+def unequal(value: str, wanted: str) -> str:
+    """The condition that two variables differ, without `==`, of which compilers warn between floats."""
+    return f"!({value} <= {wanted} && {value} >= {wanted})"
+
+
 def differs(name: str, outputs: int) -> list[str]:
     """For `selftest`: vector `i` fails if `y` is not its output."""
-    inner = fails_if(f"!(y[j] == {name}_selftest_outputs[i][j])")
+    inner = fails_if(unequal("y[j]", f"{name}_selftest_outputs[i][j]"))
     return [f"for (j = 0; j < {outputs}; j++) {{", *(f"    {line}" for line in inner), "}"]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from brainbox_core import metrics
 from brainbox_core.errors import AccuracyError
 from brainbox_core.screen.display import fitted
+
+_CLEAR, _NOISY = 20.0, 10.0  # decibels: below the first it is told, below the second refused
+_AGREE, _DIFFER = 5, 10  # points of different answers: above the first it is told, above the second refused
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,8 @@ class Row:
         weights: bytes of its tables.
         live: bytes of the arena that its output takes; 0 for the last, which the caller's array holds.
         ring: how many rows of the output are there at a time, where not all are.
-        snr: signal-to-noise ratio of the output in decibels, int8 beside float32; None where it was not measured.
+        snr: signal-to-noise ratio of the output in decibels, int8 beside float32: see `decibels`; None where it was not
+            measured.
     """
 
     title: str
@@ -55,7 +62,7 @@ class Accuracy:
         return cls(len(truth), float(right), float(before), float(same))
 
     def check(self, max_drop: float, dtype: str, rows: str, fix: str = "`dtype float32`") -> None:
-        """Refuse a loss of more points than allowed.
+        """Refuse a loss of more points than allowed, and other answers than the model's, though they be no worse.
 
         Args:
             max_drop: points that may be lost.
@@ -64,20 +71,86 @@ class Accuracy:
             fix: what else would do.
 
         Raises:
-            AccuracyError: more are lost.
+            AccuracyError: more are lost, or more answers differ than allowed or than one in ten.
         """
+        fix = f"{fix}, or `max_drop` with more points"
         if self.drop > max_drop:
             raise AccuracyError(
                 f"{dtype} loses {self.drop:.2f} points of accuracy, {max_drop:g} are allowed: it is right on "
                 f"{self.exported:.2%} of {self.rows:,} {rows} and float32 on {self.trained:.2%}",
                 where="`max_drop`",
-                fix=f"{fix}, or `max_drop` with more points",
+                fix=fix,
             )
+        if self.differ > max(max_drop, _DIFFER):
+            what = f"{dtype} agrees with float32 on {self.agreement:.2%} of {self.rows:,} {rows} only"
+            raise AccuracyError(what, where="`max_drop`", fix=fix)
 
     @property
     def drop(self) -> float:
         """How many points of accuracy were lost: 0.5 for 99 % that became 98.5 %."""
-        return 100 * (self.trained - self.exported)
+        return round(100 * (self.trained - self.exported), 9)  # of 200 rows, one is half a point and no more
+
+    @property
+    def differ(self) -> float:
+        """How many points of the answers are others than the model's."""
+        return round(100 * (1 - self.agreement), 9)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of it."""
+        return (f"only {self.agreement:.2%} of the answers are those of the model",) if self.differ > _AGREE else ()
+
+
+def explained(exported: np.ndarray, trained: np.ndarray, truth: np.ndarray, max_drop: float, dtype: str) -> str:
+    """How well quantities are predicted, in words: the R² of the output that lost most, (rows, outputs) each.
+
+    Raises:
+        AccuracyError: it lost more than so many points of R².
+    """
+    found = [
+        tuple(metrics.r2(column, answers[:, place]) for answers in (trained, exported))
+        for place, column in enumerate(truth.T)
+        if np.ptp(column)
+    ]
+    if not found:
+        return ""
+    before, after = max(found, key=lambda pair: pair[0] - pair[1])
+    drop, on = 100 * (before - after), f"on {len(truth):,} rows"
+    if drop > max_drop:
+        what = f"{dtype} loses {drop:.2f} points of R2, {max_drop:g} are allowed: it has {after:.4f} {on}"
+        fix = "`dtype float32`, or `max_drop` with more points"
+        raise AccuracyError(f"{what} and float32 {before:.4f}", where="`max_drop`", fix=fix)
+    return f"R2 {after:.4f} {on}" if dtype == "float32" else f"R2 {dtype} {after:.4f} float32 {before:.4f} {on}"
+
+
+def decibels(signal: np.ndarray, found: np.ndarray) -> float:
+    """The power of what changes from row to row beside that of the errors; NaN where nothing changes.
+
+    At 20 dB the errors are a hundredth of the variance, which is what R² then lacks to 1, and at 10 dB a tenth.
+
+    Example:
+        >>> decibels(np.array([1001.0, 1003.0]), np.array([1001.1, 1003.0]))
+        23.01...
+    """
+    signal = signal.astype(np.float64)
+    power, noise = (float((part**2).sum()) for part in (signal - signal.mean(axis=0), signal - found))
+    return math.nan if not power else math.inf if not noise else 10 * math.log10(power / noise)
+
+
+def check_noise(steps: Sequence[tuple[str, float]], max_drop: float) -> tuple[str, ...]:
+    """What a user should know of signal-to-noise ratios of int8, by what they are of, in decibels.
+
+    Raises:
+        AccuracyError: one is so low that more points of a step's variance are lost than a tenth of it and than allowed.
+    """
+    known = [(snr, title) for title, snr in steps if not math.isnan(snr)]
+    least, title = min(known, default=(math.inf, ""))
+    lost = min(100.0, 100 * 10 ** (-least / 10))
+    said = f"int8 leaves {title} a signal-to-noise ratio of {least:.1f} dB"
+    if least < _NOISY and lost > max_drop:
+        fix = "`dtype float32`, or `max_drop` with more points"
+        raise AccuracyError(f"{said}, which loses {lost:.0f} points of its variance", where="`max_drop`", fix=fix)
+    return (f"{said}; from {_CLEAR:.0f} dB on little is lost",) if least < _CLEAR else ()
 
 
 class Judgement(NamedTuple):

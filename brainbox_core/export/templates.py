@@ -27,13 +27,8 @@ def filled(file: str, name: str = "", **words: object) -> str:
         KeyError: the file has a word that is not given.
 
     Example:
-        >>> print(filled("opening.h.in", "net", floats=False))
-        #ifndef NET_H_INCLUDED
-        #define NET_H_INCLUDED
-        <BLANKLINE>
-        #include <stddef.h>
-        #include <stdint.h>
-        <BLANKLINE>
+        >>> print(filled("tabular/log.h.in", "net"))
+        v = net_log(v);
     """
     words = {"name": name, "upper": name.upper(), **words}
     text = _BLOCK.sub(lambda block: block[3] if bool(words[block[2].lower()]) != bool(block[1]) else "", _read(file))

@@ -160,7 +160,7 @@ def sizes(listing: str) -> tuple[int, int]:
     code = tables = 0
     for size, kind in re.findall(r"^\S+ (\S+) (\w) ", listing, re.MULTILINE):
         code += int(size, 16) if kind in "tT" else 0
-        tables += int(size, 16) if kind in "rRdDsSbB" else 0
+        tables += int(size, 16) if kind in "rRdDsSbBvV" else 0
     return code, tables
 
 

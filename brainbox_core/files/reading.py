@@ -37,7 +37,7 @@ SIGNATURES = (
     (b"SIMPLE  =", "a FITS picture"),
 )
 
-BINARY = getattr(os, "OBINARY", 0)  # Windows translates line ends without it
+BINARY = getattr(os, "O_BINARY", 0)  # Windows translates line ends without it
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 _REASONS = {
@@ -124,10 +124,9 @@ def open_unchanging(path: str | os.PathLike) -> Iterator[tuple[BinaryIO, int]]:
     Raises:
         InputError: as `open_regular`, reading fails, or the file changed meanwhile.
     """
-    with open_regular(path) as file:
+    with explained(path), open_regular(path) as file:  # its end as well can fail
         before = os.fstat(file.fileno())
-        with explained(path):
-            yield file, before.st_size
+        yield file, before.st_size
         after = os.fstat(file.fileno())
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise InputError("changed while it was read", where=printable(path), fix="wait until it is written")

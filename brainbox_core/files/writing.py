@@ -18,6 +18,7 @@ from brainbox_core.files.reading import BINARY, explain, explained, open_regular
 
 MARKS = (b"made by brainbox", b'"brainbox"')  # of what we write: a header, a picture, a model
 _NEAR = 4096  # bytes from either end of a file in which a mark lies
+_TEMPORARY = ".tmp-"  # .NAME.tmp-PID is what a process writes before it gets its name
 
 
 class DurabilityWarning(UserWarning):
@@ -47,17 +48,59 @@ def atomic_write(path: str | os.PathLike, data: bytes) -> None:
             try:
                 if existing is not None:
                     _copy_ownership(existing, descriptor)
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
+                _write_all(descriptor, data)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            _put(temporary, target, is_new=existing is None)
+            os.replace(temporary, target)
         except BaseException:  # a Ctrl-C, too, leaves no temporary file
             _remove(temporary)
             raise
     _sync_folder(target.parent, path)
+
+
+class Journal:
+    """A file that grows by whole lines, each of which is there as soon as it is added.
+
+    Args:
+        path: what is there is replaced; the folder exists.
+        goes_on: what is there stays.
+
+    Raises:
+        InputError: it cannot be written; `add` raises it as well, and leaves no part of its line.
+    """
+
+    def __init__(self, path: str | os.PathLike, *, goes_on: bool = False):
+        self._path = path
+        with explained(path):
+            start = 0 if goes_on else os.O_TRUNC
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | start | BINARY, 0o666)
+
+    def add(self, line: str, *, sync: bool = False) -> None:
+        """Write a line.
+
+        Args:
+            line: without its end.
+            sync: return only when it survives a power cut.
+        """
+        with explained(self._path):
+            end = os.lseek(self._descriptor, 0, os.SEEK_END)
+            try:
+                _write_all(self._descriptor, f"{line}\n".encode())
+            except OSError:
+                os.ftruncate(self._descriptor, end)
+                raise
+            if sync:
+                os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Let go of the file.
+
+        Raises:
+            InputError: the system has not kept all of it.
+        """
+        with explained(self._path):
+            os.close(self._descriptor)
 
 
 def check_writable(path: str | os.PathLike) -> None:
@@ -85,7 +128,7 @@ def require_ours(path: str | os.PathLike, data: bytes | None = None) -> None:
     """
     if not os.path.isfile(path):
         return
-    with open_regular(path) as file, explained(path):
+    with explained(path), open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         ends = file.read(_NEAR)
         if size > _NEAR:
@@ -98,6 +141,37 @@ def require_ours(path: str | os.PathLike, data: bytes | None = None) -> None:
             return
     fix = "choose another name, or add `force` to replace it"
     raise InputError("is a file that brainbox did not make, or that was changed", where=printable(path), fix=fix)
+
+
+def claim_folder(path: str | os.PathLike) -> bool:
+    """Create a folder, unless something of its name is there: then somebody else has it.
+
+    Returns:
+        Whether this call created it; of several processes that try, one did.
+
+    Raises:
+        InputError: its parent is missing or cannot be written.
+    """
+    with explained(path):
+        try:
+            os.mkdir(path)
+        except FileExistsError:
+            return False
+    _sync_folder(Path(path).parent, path)
+    return True
+
+
+def check_folder(path: str | os.PathLike) -> None:
+    """Find out before the work whether `make_folder` can make a folder, or write into it, and leave nothing.
+
+    Raises:
+        InputError: the nearest part of its path that exists is no folder, or cannot be written.
+    """
+    with explained(path):
+        place = Path(os.path.abspath(path))
+        while not os.path.lexists(place):
+            place = place.parent
+        _probe(place / "probe")
 
 
 def make_folder(path: str | os.PathLike) -> None:
@@ -133,31 +207,40 @@ def _resolve_target(path: str | os.PathLike) -> tuple[Path, os.stat_result | Non
     return target, status
 
 
+def remove_leftovers(folder: str | os.PathLike, stem: str = ".") -> None:
+    """Remove the temporary files that processes now dead left in a folder.
+
+    Args:
+        folder: one that cannot be listed keeps them.
+        stem: what their names begin with.
+    """
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            _, mark, pid = name.rpartition(_TEMPORARY)
+            if name.startswith(stem) and mark and pid.isdecimal() and not _is_running(int(pid)):
+                _remove(Path(folder) / name)
+
+
 def _create_temporary(target: Path, mode: int) -> tuple[int, Path]:
     """Create `.NAME.tmp-PID` beside the target, after removing those that processes now dead left there."""
-    stem = f".{target.name[:60]}.tmp-"  # cut, so that it stays under 255 bytes, the longest name of most file systems
-    with contextlib.suppress(OSError):  # a folder that can be written but not listed keeps its leftovers
-        for name in os.listdir(target.parent):
-            pid = name[len(stem) :]
-            if name.startswith(stem) and pid.isdecimal() and not _is_running(int(pid)):
-                _remove(target.parent / name)
+    stem = f".{target.name[:60]}{_TEMPORARY}"  # cut, so that it stays under 255 bytes, the longest of most file systems
+    remove_leftovers(target.parent, stem)
     temporary = target.parent / f"{stem}{os.getpid()}"
     return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, mode), temporary
 
 
-def _put(temporary: Path, target: Path, is_new: bool) -> None:
-    if is_new:
-        with contextlib.suppress(OSError):  # no hard links here, or the name was taken meanwhile
-            os.link(temporary, target)
-            os.unlink(temporary)
-            return
-    os.replace(temporary, target)
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _probe(target: Path) -> None:
     descriptor, temporary = _create_temporary(target, 0o600)
-    os.close(descriptor)
-    os.unlink(temporary)
+    try:
+        os.close(descriptor)
+    finally:
+        _remove(temporary)
 
 
 def _is_running(pid: int) -> bool:

@@ -13,7 +13,7 @@ Pictures are worked off in tiles that stay in the processor's cache, so the extr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -70,6 +70,26 @@ def correlate(
         >>> correlate(step, np.array([[-1, 0, 1]]), border="edge")
         array([[0., 9., 9., 0.]])
     """
+    *_, (result, _) = _bands(image, kernel, padding, border, stride, keep=True)
+    return result
+
+
+def correlate_by_bands(
+    image: np.ndarray, kernel: np.ndarray, padding: str = "same", border: str = "constant", stride: int = 1
+) -> Iterator[np.ndarray]:
+    """As `correlate`, for those who need no part of the result twice.
+
+    Yields:
+        The rows of the result from the top, some at a time; the next come in the same memory.
+    """
+    for _, band in _bands(image, kernel, padding, border, stride, keep=False):
+        yield band
+
+
+def _bands(
+    image: np.ndarray, kernel: np.ndarray, padding: str, border: str, stride: int, keep: bool
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Filter tile by tile, and after each row of tiles yield the memory of the result and where in it that row is."""
     image, kernel = _numbers("image", image), _numbers("kernel", kernel)
     _check(image, kernel, padding, border)
     stride = whole("stride", stride)
@@ -80,27 +100,29 @@ def correlate(
 
     shape = -(-height // stride), -(-width // stride)
     dtype = np.float32 if np.can_cast(image.dtype, np.float32) else np.float64
-    result = np.empty((*shape, *image.shape[2:]), dtype)
-    planes, seen_planes = (array.reshape(*array.shape[:2], -1) for array in (result, image))  # (H,W) -> (H,W,1)
-    in_place = stride == 1 and planes.shape[2] == 1
+    seen_planes = image.reshape(*image.shape[:2], -1)  # (H,W) -> (H,W,1)
+    in_place = stride == 1 and seen_planes.shape[2] == 1
     route, tile = _route(kernel.astype(np.float64), width)
     rows, columns = (_parts(n, max(1, side // stride)) for n, side in zip(shape, tile, strict=True))
     # The result of the largest tile with a stride of 1, and what the kernel sees there; all tiles use the same memory.
     most = [(parts[0][1] - 1) * stride + 1 for parts in (rows, columns)]
     filtered, window = np.empty(most), np.empty((most[0] + h - 1, most[1] + w - 1))
+    result = np.empty((shape[0] if keep else rows[0][1], shape[1], *image.shape[2:]), dtype)
     for y, bottom in rows:
+        band = result[y:bottom] if keep else result[: bottom - y]
+        planes = band.reshape(*band.shape[:2], -1)
         for x, right in columns:
             dense = filtered[: (bottom - y - 1) * stride + 1, : (right - x - 1) * stride + 1]
             seen = window[: dense.shape[0] + h - 1, : dense.shape[1] + w - 1]
             for channel in range(planes.shape[2]):
                 _look(seen_planes[:, :, channel], y * stride - up, x * stride - left, border, seen)
-                out = planes[y:bottom, x:right, channel]
+                out = planes[:, x:right, channel]
                 if in_place:
                     route(seen, out)
                 else:
                     route(seen, dense)
                     out[...] = dense[::stride, ::stride]
-    return result
+        yield result, band
 
 
 def window_at(

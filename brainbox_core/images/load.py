@@ -108,7 +108,8 @@ def _open(file: BinaryIO, where: str) -> Image.Image:
 
 def _standard_mode(image: Image.Image, where: str) -> Image.Image:
     if image.mode.startswith("I"):
-        return Image.fromarray(np.clip(np.asarray(image) / 257 + 0.5, 0, 255).astype(np.uint8))
+        deep = np.clip(np.asarray(image), 0, 65_407).astype(np.uint16)  # from there on it is white
+        return Image.fromarray(((deep + 128) // 257).astype(np.uint8))
     if image.mode == "F":
         values = np.asarray(image)
         low, high = float(values.min()), float(values.max())

@@ -107,7 +107,7 @@ def _thickness(inner: np.ndarray) -> int:
 
 def _line(mask: np.ndarray) -> np.ndarray | None:
     """A thin straight line from side to side that reaches beyond the rest of the ink at both ends."""
-    least = round(0.3 * mask.shape[1])
+    least = max(1, round(0.3 * mask.shape[1]))
     # Where a run of ink of that length passes: the sum over a window equals its length.
     padded = np.pad(mask, ((0, 0), (1, 0))).cumsum(axis=1, dtype=np.int32)
     whole = padded[:, least:] - padded[:, :-least] == least  # (H, W-least+1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -194,6 +194,13 @@ class Layer:
 
     def reseed(self, rng: np.random.Generator) -> None:
         """Take what keys the layer's own randomness, if it has any, from a generator."""
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """What it keeps from one batch of a training to the next beside parameters and buffers."""
+        return {}
+
+    def remember(self, memory: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `memory()` gave."""
 
     @property
     def label(self) -> str:

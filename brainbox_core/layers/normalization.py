@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from brainbox_core import functional
@@ -53,6 +55,12 @@ class BatchNorm(Layer):
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         features = self.output_shape(input_shape)[-1]
         return {"gain": (features,), "shift": (features,)}
+
+    def memory(self) -> dict[str, np.ndarray]:
+        return {"rows": np.array([self._rows])}
+
+    def remember(self, memory: Mapping[str, np.ndarray]) -> None:
+        self._rows = int(memory["rows"][0])
 
     def __call__(self, x: Tensor, training: bool = False) -> Tensor:
         if not training or not self.trainable:

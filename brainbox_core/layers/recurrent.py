@@ -8,7 +8,7 @@ there, so that the gradient ends at the border of the window (truncated backprop
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -124,6 +124,12 @@ class Recurrent(Layer):
         if self.carry:
             self.state = final
         return y
+
+    def memory(self) -> dict[str, np.ndarray]:
+        return {f"state.{number}": array for number, array in enumerate(self.state or ())} if self.carry else {}
+
+    def remember(self, memory: Mapping[str, np.ndarray]) -> None:
+        self.state = tuple(memory[f"state.{number}"] for number in range(self.states)) if memory else None
 
     def _start(self, batch: int, dtype: np.dtype) -> State:
         """The state before the first step."""

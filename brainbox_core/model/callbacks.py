@@ -1,4 +1,4 @@
-"""What happens beside training: stopping early, saving the best model.
+"""What happens beside training: stopping early, saving the best model, keeping what it takes to go on after a stop.
 
 A callback sees a dictionary `logs` at each of four moments and may set `model.stop_training`.
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 import re
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from brainbox_core.errors import UsageError, whole
+from brainbox_core.errors import UsageError, between, whole
 
 if TYPE_CHECKING:  # the command line shows progress without NumPy, which a network needs
     from brainbox_core.model.network import Logs, Network
@@ -30,6 +32,17 @@ class Callback:
 
     def on_train_end(self, model: Network, logs: Logs) -> None:
         """At the end, also of a run that failed. logs: best_epoch, history (the logs of every epoch)."""
+
+    def state(self) -> Mapping[str, Any]:
+        """What it knows of the training, for a checkpoint: arrays, and values in JSON types, by name.
+
+        A training that goes on gives it to `load_state` of a new callback of the same class. One that does not override
+        this has nothing to remember, and may be there or not.
+        """
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state()` gave; called after `on_train_begin`."""
 
 
 _ERRORS = re.compile(
@@ -82,6 +95,12 @@ class _Watcher(Callback):
     def on_train_begin(self, model: Network, logs: Logs) -> None:
         self.best = None
 
+    def state(self) -> Mapping[str, Any]:
+        return {"best": None if self.best is None else float(self.best).hex()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.best = None if state["best"] is None else float.fromhex(state["best"])
+
     def improved(self, logs: Logs) -> bool:
         """Whether this epoch is better than all before it."""
         if self.monitor not in logs:
@@ -113,6 +132,13 @@ class EarlyStopping(_Watcher):
         super().on_train_begin(model, logs)
         self.waited = 0
 
+    def state(self) -> Mapping[str, Any]:
+        return {**super().state(), "waited": self.waited}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        super().load_state(state)
+        self.waited = whole("waited", state["waited"], 0)
+
     def on_epoch_end(self, model: Network, logs: Logs) -> None:
         self.waited = 0 if self.improved(logs) else self.waited + 1
         if self.waited >= self.patience:
@@ -135,3 +161,43 @@ class ModelCheckpoint(_Watcher):
     def on_epoch_end(self, model: Network, logs: Logs) -> None:
         if self.improved(logs):
             model.save(self.path)
+
+
+class Checkpoint(Callback):
+    """Keeps the training in a file, from which it can go on as if it had never stopped.
+
+    The file is written when an epoch ends, within epochs that take longer than `seconds`, and when the training ends or
+    is interrupted. An epoch's end that comes so soon that writing would take more than a fiftieth of the time is passed
+    over. Then `bb.load(path)` gives a model whose next `fit` with the same arguments goes on.
+
+    Args:
+        path: the file, which is replaced as a whole.
+        seconds: the most work that a crash may cost.
+    """
+
+    def __init__(self, path: str | Path, seconds: float = 30.0):
+        self.path, self.seconds = Path(path), between("seconds", seconds, 0)
+        self._saved, self._cost, self._new = 0.0, 0.0, False
+
+    def on_train_begin(self, model: Network, logs: Logs) -> None:
+        self._saved, self._cost, self._new = time.monotonic(), 0.0, False
+
+    def on_batch_end(self, model: Network, logs: Logs) -> None:
+        self._new = True
+        if time.monotonic() - self._saved >= self.seconds:
+            self._save(model)
+
+    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+        self._new = True
+        if time.monotonic() - self._saved >= 50 * self._cost:
+            self._save(model)
+
+    def on_train_end(self, model: Network, logs: Logs) -> None:
+        if self._new and model.training is not None and model.training.whole:
+            self._save(model)
+
+    def _save(self, model: Network) -> None:
+        begun = time.monotonic()
+        model.save(self.path, checkpoint=True)
+        self._saved, self._new = time.monotonic(), False
+        self._cost = self._saved - begun

@@ -11,6 +11,7 @@ import numpy as np
 
 from brainbox_core import __version__, layers
 from brainbox_core.errors import InputError, UsageError
+from brainbox_core.files.reading import printable
 from brainbox_core.layers import Layer
 from brainbox_core.layers.base import Shape
 from brainbox_core.loss import KINDS, Loss, Several
@@ -69,7 +70,8 @@ def reading_description(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except (UsageError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
-        reason = error.line if isinstance(error, UsageError) else f"its description is malformed ({error})"
+        malformed = f"its description is malformed ({printable(str(error), 80)})"
+        reason = error.line if isinstance(error, UsageError) else malformed
         raise InputError(reason, where=str(path), fix="the file does not describe a model; train it again") from None
     except InputError as error:
         raise InputError(error.what, where=str(path), fix=error.fix) from None
@@ -87,7 +89,7 @@ def graph_of(meta: dict[str, Any], own: Sequence[type[Layer]]) -> Graph:
         if entry.get("own") and entry["kind"] not in named:
             what = f"it holds a layer of your own, {entry['kind']!r}"
             raise InputError(what, fix="name its class: bb.load(path, layers=[...])")
-        chain.append(_rebuild(entry, named if entry.get("own") else layers.KINDS, "layer"))
+        chain.append(rebuild(entry, named if entry.get("own") else layers.KINDS, "layer"))
     return Graph.of_config(meta["graph"], chain) if "graph" in meta else Graph.chain(chain)
 
 
@@ -97,7 +99,7 @@ def loss_of(meta: dict[str, Any]) -> Loss | None:
     if "several" in config:
         parts = [loss_of({"loss": part}) for part in config["several"]]
         return None if None in parts else Several(parts, config["weights"])  # type: ignore[arg-type]
-    return None if config.keys() == {"own"} else _rebuild(config, KINDS, "loss")
+    return None if config.keys() == {"own"} else rebuild(config, KINDS, "loss")
 
 
 def expect(graph: Graph, shapes: Sequence[Shape], arrays: Mapping[str, np.ndarray]) -> None:
@@ -115,8 +117,8 @@ def expect(graph: Graph, shapes: Sequence[Shape], arrays: Mapping[str, np.ndarra
         places.append(layer.output_shape(given))
 
 
-def _rebuild(entry: dict[str, Any], kinds: Mapping[str, type[Part]], what: str) -> Part:
+def rebuild(entry: dict[str, Any], kinds: Mapping[str, type[Part]], what: str) -> Part:
     """An object from its name and arguments in a model file; only known names are ever looked up."""
     if entry["kind"] not in kinds:
-        raise UsageError(f"unknown {what}", expected=", ".join(kinds), got=repr(entry["kind"]))
+        raise UsageError(f"unknown {what} '{printable(str(entry['kind']), 40)}'")
     return kinds[entry["kind"]](**entry["config"])

@@ -28,6 +28,8 @@ class Network(Protocol):
         history: the logs of those epochs.
         stop_training: set to True by a callback to end the training after this epoch.
         meta: what else the model file holds, in JSON types.
+        training: the `checkpoint.Training` that is under way, or the last one; None before the first.
+        unfinished: the `checkpoint.Saved` that the next training goes on with; None if that begins anew.
     """
 
     layers: list[Layer]
@@ -36,6 +38,8 @@ class Network(Protocol):
     history: History
     stop_training: bool
     meta: dict[str, Any]
+    training: Any
+    unfinished: Any
 
     @property
     def params(self) -> Parameters: ...
@@ -57,4 +61,4 @@ class Network(Protocol):
     def evaluate(self, X: Rows, y: np.ndarray, batch_size: int = 256) -> dict[str, float]: ...
     def state(self) -> dict[str, np.ndarray]: ...
     def load_state(self, state: dict[str, np.ndarray]) -> None: ...
-    def save(self, path: str | Path) -> None: ...
+    def save(self, path: str | Path, checkpoint: bool = False) -> None: ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from brainbox_core import layers
@@ -11,10 +13,11 @@ from brainbox_core.model.network import Network
 from brainbox_core.rng import stream
 
 MOST_ROWS = 1024
+_MOST_COLUMNS = 1024  # of a table; a model file with more ranges would grow too much
 _CHUNK = 64  # rows at a time, which bounds the memory
 
 
-def activation_ranges(model: Network, X: np.ndarray) -> dict[str, list[float]]:
+def activation_ranges(model: Network, X: np.ndarray) -> dict[str, Any]:
     """The least and the largest number of the inputs (under "input") and of every layer's outputs, by its name.
 
     Args:
@@ -22,7 +25,8 @@ def activation_ranges(model: Network, X: np.ndarray) -> dict[str, list[float]]:
         X: inputs (n, ...); all rows are looked at.
 
     Returns:
-        [least, largest] by name; nothing for what holds a number that is not finite.
+        [least, largest] by name; nothing for what holds a number that is not finite. Where an input is the row of a
+        table of up to 1,024 columns, "columns" has them for each.
 
     Example:
         >>> import braininabox as bb
@@ -30,7 +34,7 @@ def activation_ranges(model: Network, X: np.ndarray) -> dict[str, list[float]]:
         >>> model.build((2,))
         (2,)
         >>> activation_ranges(model, np.array([[-1.0, 0.5], [0.25, 2.0]]))
-        {'input': [-1.0, 2.0], 'relu_0': [0.0, 2.0]}
+        {'input': [-1.0, 2.0], 'relu_0': [0.0, 2.0], 'columns': [[-1.0, 0.25], [0.5, 2.0]]}
     """
     least: dict[str, float] = {}
     largest: dict[str, float] = {}
@@ -40,7 +44,13 @@ def activation_ranges(model: Network, X: np.ndarray) -> dict[str, list[float]]:
             for name, values in {"input": model.inputs(part).data, **model.activations(part)}.items():
                 least[name] = float(np.minimum(values.min(), least.get(name, np.inf)))
                 largest[name] = float(np.maximum(values.max(), largest.get(name, -np.inf)))
-    return {name: [least[name], largest[name]] for name in least if np.isfinite([least[name], largest[name]]).all()}
+    found: dict[str, Any] = {
+        name: [least[name], largest[name]] for name in least if np.isfinite([least[name], largest[name]]).all()
+    }
+    if len(model.input_shape) == 1 and model.input_shape[0] <= _MOST_COLUMNS and "input" in found:
+        values = model.inputs(X).data
+        found["columns"] = np.stack([values.min(axis=0), values.max(axis=0)], axis=1).tolist()
+    return found
 
 
 def record(model: Network, loader: DataLoader) -> None:
@@ -58,4 +68,8 @@ def record(model: Network, loader: DataLoader) -> None:
     if len(rows) > MOST_ROWS:
         rows = stream(model.seed, "ranges").choice(rows, MOST_ROWS, replace=False)
     model.meta["input"] = "uint8" if are_pixels(loader.X.dtype, model.input_shape) else "float32"
-    model.meta["ranges"] = activation_ranges(model, loader.X.take(np.sort(rows), axis=0))
+    model.meta["ranges"] = found = activation_ranges(model, loader.X.take(np.sort(rows), axis=0))
+    for place, ends in enumerate(found.get("columns", ())):
+        if ends[0] == ends[1]:  # a mark that few rows have would be taken for a constant
+            values = loader.X.reshape(len(loader.X), -1)[loader.indices, place].astype(np.float32)
+            ends[:] = float(values.min()), float(values.max())

@@ -251,7 +251,7 @@ def _plain_array(name: str, tensor: np.ndarray) -> np.ndarray:
 
 
 def _quote(text: object) -> str:
-    return f"'{printable(str(text), limit=80)}'"
+    return f"'{printable(str(text), limit=40)}'"
 
 
 # --- JSON that anybody may have written ------------------------------------------------------------------------------

@@ -5,20 +5,23 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 
-from brainbox_core.data import DataLoader
+from brainbox_core.data import DataLoader, fingerprint
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.kernels.rows import Rows, Together
 from brainbox_core.layers import BatchNorm
 from brainbox_core.layers.base import at_step
-from brainbox_core.model import ranges
+from brainbox_core.model import checkpoint, ranges, sharing
 from brainbox_core.model.building import Placed
 from brainbox_core.model.callbacks import Callback
+from brainbox_core.model.checkpoint import Part, Training
 from brainbox_core.model.feeding import are_finite
+from brainbox_core.model.interrupts import Interrupts
 from brainbox_core.model.network import History, Logs, Network
 from brainbox_core.tape import leaves
 from brainbox_core.tensor import Tensor
@@ -30,7 +33,10 @@ class Batches(Protocol):
     """What gives the batches of each epoch, as a `DataLoader` does."""
 
     def __len__(self) -> int: ...
-    def epoch(self, number: int) -> Iterator[tuple[Rows, np.ndarray]]: ...
+    def epoch(self, number: int, done: int = 0) -> Iterator[tuple[Rows, np.ndarray]]: ...
+    def fingerprint(self) -> int: ...
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
 
 
 def train(
@@ -39,8 +45,11 @@ def train(
     epochs: int,
     validation: Validation | None,
     callbacks: Sequence[Callback],
+    settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> History:
     """Train a built and compiled model; see `Sequential.fit`, which checks everything first.
+
+    If the model has an `unfinished` training, that goes on. A signal that ends the program waits until a step is whole.
 
     Args:
         model: it ends with the weights of the epoch with the lowest validation loss.
@@ -48,40 +57,127 @@ def train(
         epochs: how many.
         validation: inputs and targets, or a function that measures the model by itself: `loss` and other metrics.
         callbacks: what looks on.
+        settings: what else must be the same where a training goes on, by the name of the argument.
 
     Returns:
         The logs of every epoch: epoch, train_loss, the validation's metrics, lr, time_s.
     """
-    whole("epochs", epochs)
-    history: History = []
-    best_loss, best_epoch, best_state = math.inf, None, None
-    model.stop_training = False
-    with _told(callbacks, model, history) as end:
-        begin = {"epochs": model.epoch + epochs, "epoch": model.epoch, "batches": len(loader)}
+    loop = _Loop(model, len(loader), callbacks)
+    parts: dict[str, Part] = {"optimizer": model.optimizer, "memory": checkpoint.Memory(model.layers), "loop": loop}
+    told = {"epochs": whole("epochs", epochs), **settings, **loader.settings, "validation": validation is not None}
+    told |= {"optimizer": model.optimizer, "loss": model.loss}
+    given = () if validation is None or callable(validation) else validation
+    training = Training(told, lambda: fingerprint(loader.fingerprint(), *given), model, parts, loop.remembering)
+    saved = model.unfinished
+    if saved is not None:
+        training.check(saved)
+    interrupts = Interrupts()
+    with sharing.training(model), interrupts.installed(), _told(callbacks, model, training, loop.history) as end:
+        if saved is not None:
+            training.resume(saved)
+        begin = {"epochs": model.epoch - len(loop.history) + epochs, "epoch": model.epoch, "batches": len(loader)}
         for callback in callbacks:
             callback.on_train_begin(model, begin)
-        for _ in range(epochs):
-            started = time.monotonic()
-            lr = model.optimizer.lr
-            logs: Logs = {"epoch": model.epoch + 1, "train_loss": _epoch(model, loader, callbacks)}
-            model.epoch += 1
-            if validation is not None:
-                logs |= {f"val_{name}": value for name, value in _validated(model, validation).items()}
-                if logs["val_loss"] < best_loss:
-                    best_loss, best_epoch, best_state = logs["val_loss"], model.epoch, model.state()
-            logs |= {"lr": lr, "time_s": time.monotonic() - started}
-            history.append(logs)
-            model.history.append(logs)
-            for callback in callbacks:
-                callback.on_epoch_end(model, logs)
-            if model.stop_training:
-                break
-        if best_state is not None and best_epoch != model.epoch:
-            model.load_state(best_state)
+        if saved is not None:
+            training.remind(saved)
+            if loop.told[-1] < len(loop.remembering):  # it was saved by a callback, and those behind do not know yet
+                with interrupts:
+                    loop.tell(*loop.told)
+        while len(loop.history) < epochs and (loop.batch or not model.stop_training):
+            if loop.last is not None:  # the training had ended with the weights of its best epoch
+                model.load_state(loop.last)
+                loop.last = None
+            _epoch(model, loader, validation, loop, interrupts)
+        if loop.best is not None and loop.best_epoch != model.epoch and loop.last is None:
+            loop.last = model.state()
+            model.load_state(loop.best)
         if isinstance(loader, DataLoader):
             ranges.record(model, loader)
-        end["best_epoch"] = best_epoch or model.epoch
-    return history
+        end["best_epoch"] = loop.best_epoch or model.epoch
+    loop.ended = True
+    return loop.history
+
+
+class _Loop:
+    """Where a training stands: what a checkpoint holds of it beside weights, optimizer and callbacks.
+
+    Attributes:
+        history: the logs of its epochs.
+        batch: how many batches of the epoch that is under way are done.
+        total, targets: the sum of their losses, and over how many targets.
+        lr: the learning rate with which that epoch began.
+        best_loss, best_epoch, best: of the best epoch, with its weights.
+        last: the weights of the last epoch, once those of the best have taken their place.
+        told: the moment that callbacks were told last, with its logs, and how many that remember something know of it.
+        remembering: the callbacks that do, by name.
+        ended: whether `fit` has returned.
+    """
+
+    def __init__(self, model: Network, batches: int, callbacks: Sequence[Callback]):
+        self._model, self._batches, self._callbacks = model, batches, callbacks
+        self.history: History = []
+        self.batch, self.total, self.targets, self.lr = 0, 0.0, 0, 0.0
+        self.begun, self.ended = time.monotonic(), False
+        self.best_loss, self.best_epoch = math.inf, 0
+        self.best: dict[str, np.ndarray] | None = None
+        self.last: dict[str, np.ndarray] | None = None
+        self.remembering: dict[str, Callback] = {}
+        for callback in callbacks:
+            if type(callback).state is not Callback.state:
+                kind = type(callback).__name__.lower()
+                count = sum(type(other) is type(callback) for other in self.remembering.values())
+                self.remembering[f"{kind}_{count}"] = callback
+        self.told: tuple[str, Logs, int] = ("on_batch_end", {}, len(self.remembering))
+
+    def tell(self, moment: str, logs: Logs, known: int = 0) -> None:
+        """Tell callbacks of a moment; of those that remember something the first ones may know of it already."""
+        remembering = list(self.remembering.values())
+        first = self._callbacks.index(remembering[known - 1]) + 1 if known else 0
+        for callback in self._callbacks[first:]:
+            known += callback in remembering
+            self.told = moment, logs, known
+            getattr(callback, moment)(self._model, logs)
+
+    def state(self) -> checkpoint.State:
+        arrays = {f"best/{name}": array for name, array in (self.best or {}).items()}
+        arrays |= {f"last/{name}": array for name, array in (self.last or {}).items()}
+        moment, logs, known = self.told
+        return {
+            "epochs": len(self.history),
+            "batch": self.batch,
+            "total": self.total,
+            "targets": self.targets,
+            "lr": self.lr,
+            "seconds": time.monotonic() - self.begun,
+            "best_loss": None if self.best is None else self.best_loss,
+            "best_epoch": self.best_epoch,
+            "stopped": self._model.stop_training,
+            "moment": moment,
+            "logs": logs if moment == "on_batch_end" and known < len(self.remembering) else {},
+            "known": known,
+            "ended": self.ended,
+            **arrays,
+        }
+
+    def load_state(self, state: checkpoint.State) -> None:
+        model = self._model
+        self.history[:] = model.history[len(model.history) - whole("epochs", state["epochs"], 0, len(model.history)) :]
+        self.batch = whole("batch", state["batch"], 0, self._batches)
+        self.total, self.targets = between("total", state["total"]), whole("targets", state["targets"], 0)
+        self.lr, self.begun = between("lr", state["lr"], 0), time.monotonic() - between("seconds", state["seconds"], 0)
+        if state["best_loss"] is not None:
+            self.best_loss = between("best_loss", state["best_loss"])
+        self.best_epoch = whole("best_epoch", state["best_epoch"], 0)
+        for name in ("best", "last"):
+            found = {key.partition("/")[2]: array for key, array in state.items() if key.startswith(f"{name}/")}
+            if found:
+                model.load_state(found)  # which checks it
+                setattr(self, name, found)
+        model.stop_training = state["stopped"] is True
+        is_epoch = state["moment"] == "on_epoch_end"
+        logs = self.history[-1] if is_epoch else dict(state["logs"])
+        known = whole("known", state["known"], 0, len(self.remembering))
+        self.told = "on_epoch_end" if is_epoch else "on_batch_end", logs, known
 
 
 def _validated(model: Network, validation: Validation) -> dict[str, float]:
@@ -96,31 +192,46 @@ def _validated(model: Network, validation: Validation) -> dict[str, float]:
     if refused is not None:
         raise ConvergenceError(
             refused.replace("the loss", "the validation loss"),
-            where=f"epoch {model.epoch}",
+            where=f"epoch {model.epoch + 1}",
             fix="look for validation inputs that are not finite or far outside those of the training",
         )
     return measured
 
 
-def _epoch(model: Network, loader: Batches, callbacks: Sequence[Callback]) -> float:
-    """One pass over the training data; returns its mean loss, in which a batch counts by the targets that it has."""
-    total, targets = 0.0, 0
-    for number, (x, y) in enumerate(loader.epoch(model.epoch + 1), start=1):
+def _epoch(model: Network, loader: Batches, validation: Validation | None, loop: _Loop, interrupts: Interrupts) -> None:
+    """One pass over the training data, or what is left of it, and a look at the validation data.
+
+    The mean of the loss counts a batch by the targets that it has.
+    """
+    training = model.training
+    if not loop.batch:
+        loop.total, loop.targets, loop.lr, loop.begun = 0.0, 0, model.optimizer.lr, time.monotonic()
+    for number, (x, y) in enumerate(loader.epoch(model.epoch + 1, loop.batch), start=loop.batch + 1):
         count = model.loss.counted(y, model.output_shape)
         if not count:  # nothing to learn from, as in a batch of padding
             continue
         lr = model.optimizer.lr
-        loss, norm = _step(model, x, y, look=number == 1)
-        total += loss * count
-        targets += count
-        if callbacks:
+        with interrupts:
+            training.whole = False
+            loss, norm = _step(model, x, y, look=number == 1)
+            loop.batch, loop.total, loop.targets = number, loop.total + loss * count, loop.targets + count
+            training.whole = True
             logs: Logs = {"epoch": model.epoch + 1, "batch": number, "batches": len(loader), "lr": lr}
-            logs |= {"step": model.optimizer.steps, "train_loss": total / targets, "gradient_norm": norm}
-            for callback in callbacks:
-                callback.on_batch_end(model, logs)
-    if not targets:
+            logs |= {"step": model.optimizer.steps, "train_loss": loop.total / loop.targets, "gradient_norm": norm}
+            loop.tell("on_batch_end", logs)
+    if not loop.targets:
         raise UsageError("none of the training targets counts", fix="look at what the loss is to ignore")
-    return total / targets
+    logs = {"epoch": model.epoch + 1, "train_loss": loop.total / loop.targets}
+    if validation is not None:
+        logs |= {f"val_{name}": value for name, value in _validated(model, validation).items()}
+    with interrupts:
+        model.epoch, loop.batch = model.epoch + 1, 0
+        if validation is not None and logs["val_loss"] < loop.best_loss:
+            loop.best_loss, loop.best_epoch, loop.best = logs["val_loss"], model.epoch, model.state()
+        logs |= {"lr": loop.lr, "time_s": time.monotonic() - loop.begun}
+        loop.history.append(logs)
+        model.history.append(logs)
+        loop.tell("on_epoch_end", logs)
 
 
 def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[float, float]:
@@ -145,6 +256,8 @@ def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
         value = loss.item()
         if not math.isfinite(value):
             error = _diverged(model, f"loss is {value}", "the loss itself overflows", inputs)
+        elif bad := next((part for part in parts for b in part.buffers.values() if not np.isfinite(b).all()), None):
+            error = _diverged(model, "a running average is not finite", f"that of {bad.label} overflows", inputs)
         else:
             if look:
                 _refuse_strangers(model, loss)
@@ -153,7 +266,10 @@ def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
             try:
                 model.optimizer.step()
             except ConvergenceError as refused:
-                error = _diverged(model, refused.what, "its length overflows", inputs)
+                named = model.params.named.items()
+                sizes = {name: np.abs(weight.grad).max() for name, weight in named if weight.grad is not None}
+                largest = f", and {max(sizes, key=sizes.__getitem__)} has the largest gradient"
+                error = _diverged(model, refused.what, "its length overflows", inputs, largest)
     if error is not None:
         for array, before in averages:
             array[...] = before
@@ -171,7 +287,7 @@ def _refuse_strangers(model: Network, loss: Tensor) -> None:
             raise UsageError("a tensor that wants a gradient is none of the model's parameters", got=got, fix=fix)
 
 
-def _diverged(model: Network, what: str, fault: str, inputs: Any) -> ConvergenceError:
+def _diverged(model: Network, what: str, fault: str, inputs: Any, besides: str = "") -> ConvergenceError:
     """The error that names the first layer whose output or gradient is not finite; `fault` if all are finite."""
     where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
     fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient"
@@ -184,18 +300,23 @@ def _diverged(model: Network, what: str, fault: str, inputs: Any) -> Convergence
     bad = [layer for layer, y in seen if not np.isfinite(y.data).all()]
     flat = [name for name, p in model.params.named.items() if p.grad is not None and not np.isfinite(p.grad).all()]
     if bad:
-        fault = f"{bad[0].label} is the first whose output is not finite"
+        fault, besides = f"{bad[0].label} is the first whose output is not finite", ""
     elif flat:
-        fault = f"{flat[0]} is the first whose gradient is not finite"
-    return ConvergenceError(f"{what}: {fault}; the weights are those before this step", where=where, fix=fix)
+        fault, besides = f"{flat[0]} is the first whose gradient is not finite", ""
+    what = f"{what}: {fault}; the weights are those before this step{besides}"
+    return ConvergenceError(what, where=where, fix=fix)
 
 
 @contextlib.contextmanager
-def _told(callbacks: Sequence[Callback], model: Network, history: History) -> Iterator[Logs]:
+def _told(callbacks: Sequence[Callback], model: Network, training: Training, history: History) -> Iterator[Logs]:
     """Tells every callback that training ended, also when it failed: a progress line has to be taken away."""
     end: Logs = {"best_epoch": None, "history": history}
+    model.training, model.unfinished, model.stop_training = training, None, False
     try:
         yield end
+    except ConvergenceError:
+        training.whole = False  # it would diverge again
+        raise
     finally:
         for callback in callbacks:
             callback.on_train_end(model, end)
@@ -215,6 +336,16 @@ def check_smallest(placed: Sequence[Placed], loader: DataLoader) -> None:
             what = f"{layer.label} compares the rows of a batch, and one of {len(loader.indices):,} rows"
             fix = "use another `batch_size`, or drop_last=True"
             raise UsageError(f"{what} in batches of {loader.batch_size} is left alone", fix=fix)
+
+
+def targets(model: Network, X: Rows, y: Any) -> Any:
+    """Targets to evaluate on: as many as there are inputs, and at least one."""
+    y = model.loss.targets(y, model.output_shape)
+    if len(X) != len(y) or not len(y):
+        raise UsageError("X and y need one row for each other, and at least one", got=f"{len(X)} and {len(y)}")
+    if not model.loss.counted(y, model.output_shape):
+        raise UsageError("none of the targets counts", fix="look at what the loss is to ignore")
+    return y
 
 
 def require_finite(loss: float, outputs: np.ndarray | Together) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 REFRESH = 0.2  # seconds between two drawings of the live line
-REPORT = 10.0  # seconds between two plain lines about long work, where there is no terminal
+REPORT = 4.0  # seconds between two plain lines about long work, where there is no terminal
+TICK = 1.0  # seconds after which the line of work that says nothing is looked at
 BAR = 24  # columns
 MAX_LINE = 10_000  # characters of one text; what is longer is cut and says so
 
@@ -50,6 +52,7 @@ class Screen:
         wanted = self.animated or bool(os.environ.get("FORCE_COLOR"))
         self.colour = wanted and not os.environ.get("NO_COLOR")
         self._live: Live | None = None
+        self._drawing = threading.RLock()  # the line of work that says nothing is drawn by a thread of its own
 
     @cached_property
     def unicode(self) -> bool:
@@ -148,26 +151,30 @@ class Screen:
         from rich.live import Live
 
         console = self._sized_console()
-        if self._live is None:
-            self._live = Live(
-                console=console,
-                auto_refresh=False,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._live.start()
-        self._live.update(picture, refresh=True)
+        with self._drawing:
+            if self._live is None:
+                self._live = Live(
+                    console=console,
+                    auto_refresh=False,
+                    transient=True,
+                    redirect_stdout=False,
+                    redirect_stderr=False,
+                )
+                self._live.start()
+            self._live.update(picture, refresh=True)
 
     def hide(self) -> None:
         """Take the live line away."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        with self._drawing:
+            if self._live is not None:
+                self._live.stop()
+                self._live = None
 
     @contextmanager
-    def working(self, label: str) -> Iterator[Callable[[int, int], None]]:
+    def working(self, label: str) -> Iterator[Work]:
         """Show a live line while work goes on that is not training, such as loading or downloading.
+
+        It moves also while the work itself says nothing. Without a terminal there is a plain line every few seconds.
 
         Args:
             label: what is being done: `downloading mnist`.
@@ -175,26 +182,21 @@ class Screen:
         Yields:
             A function to call with what is done and how much there is in all (0 if unknown), as often as one likes.
         """
-        begin = time.perf_counter()
-        due = begin + (REFRESH if self.animated else REPORT)
+        work = Work(self, label)
+        ended = threading.Event()
 
-        def report(done: int, total: int) -> None:
-            nonlocal due
-            now = time.perf_counter()
-            if now < due:
-                return
-            if self.animated:
-                due = now + REFRESH
-                left = (total - done) * (now - begin) / done if done else None
-                self.show_gauge(label, done, total, left=left)
-            else:
-                due = now + REPORT
-                self.print(label, f": {done / total:.0%}" if total else f": {done:,}")
+        def keep_moving() -> None:
+            with suppress(OSError):  # nobody reads on: the work itself finds out with its next line
+                while not ended.wait(TICK):
+                    work.show()
 
-        self.show((label, "bold"), " ...")
+        thread = threading.Thread(target=keep_moving, daemon=True)
+        thread.start()
         try:
-            yield report
+            yield work
         finally:
+            ended.set()
+            thread.join()
             self.hide()
 
     def _sized_console(self) -> Console:
@@ -219,6 +221,40 @@ class Screen:
             markup=False,
             emoji=False,
         )
+
+
+class Work:
+    """Where a piece of long work is; to be called with what is done and how much there is in all."""
+
+    def __init__(self, screen: Screen, label: str):
+        self._screen = screen
+        self.begin(label)
+
+    def begin(self, label: str) -> None:
+        """Go on to another part of the work, which nothing is known of yet."""
+        self._label, self._done, self._total = label, 0, 0
+        self._begin = time.perf_counter()
+        self._due = self._begin + (REFRESH if self._screen.animated else REPORT)
+        self._screen.show((label, "bold"), " ...")
+
+    def __call__(self, done: int, total: int) -> None:
+        self._done, self._total = done, total
+        self.show()
+
+    def show(self) -> None:
+        """Draw the live line or write a plain one, if it is time for that."""
+        screen, now = self._screen, time.perf_counter()
+        done, total, taken = self._done, self._total, now - self._begin
+        if now < self._due:
+            return
+        self._due = now + (REFRESH if screen.animated else REPORT)
+        if not screen.animated:
+            where = f"{done / total:.0%}" if total else f"{done:,}" if done else f"{taken:.0f} s"
+            screen.print(self._label, f": {where}")
+        elif done or total:
+            screen.show_gauge(self._label, done, total, left=(total - done) * taken / done if done else None)
+        else:
+            screen.show((self._label, "bold"), f" ...  {_clock(taken)}")
 
 
 def _clock(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""One column of a table: numbers or text, told apart by what its first cells hold; and what counts as a number."""
+"""One column of a table: numbers or text, told apart by what its first cells hold."""
 
 from __future__ import annotations
 
@@ -6,11 +6,23 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-MISSING = frozenset({"", "na", "nan", "?", "null"})
+from brainbox_core.files.reading import printable
+from brainbox_core.tables import dates
+from brainbox_core.tables.notation import (
+    FORCE,
+    MISSING,
+    PLAIN,
+    THOUSAND,
+    Marks,
+    Notation,
+    in_thousands,
+    number,
+    numeral,
+)
 
 _CLOSE = (  # what people write for numbers, and how to write it here
     (re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII), "write it without the commas between thousands"),
@@ -31,10 +43,18 @@ MOST_SHARED = 10_000  # different texts of a column that are kept once, however 
 
 @dataclass(frozen=True)
 class BadCell:
-    """The first cell of a column of numbers that is neither a number nor missing."""
+    """The first cell of a column of numbers that cannot be read.
+
+    Attributes:
+        line: in the file.
+        text: of the cell.
+        why, fix: in words, where there is more to say than that it is neither a number nor missing.
+    """
 
     line: int
     text: str
+    why: str = ""
+    fix: str = ""
 
 
 @dataclass
@@ -45,11 +65,15 @@ class Column:
         name: as it stands in the file.
         values: float64 with NaN for missing, or a list of strings.
         bad: the first cell of a column of numbers that does not fit; NaN stands in its place.
+        notation: how its numbers are written, as far as that is known.
+        order: how its dates are written, see `dates.order_of`; None if it is no column of dates.
     """
 
     name: str
     values: np.ndarray | list[str]
     bad: BadCell | None = None
+    notation: Notation | None = None
+    order: str | None = None
 
     @property
     def is_text(self) -> bool:
@@ -63,23 +87,53 @@ class Column:
             return not any(value.strip() for value in self.values)
         return self.bad is None and bool(np.isnan(self.values).all())
 
+    @property
+    def missing(self) -> np.ndarray:
+        """Which of its values are missing, (n,). As text, only an empty cell is, or one that could be a date's."""
+        if not isinstance(self.values, list):
+            return np.isnan(self.values)
+        none = {""} if self.order is None else MISSING
+        return np.array([value.strip().lower() in none for value in self.values], bool)
+
     def take(self, rows: np.ndarray) -> Column:
         """The column with some rows, by their numbers."""
         values = self.values
         taken = [values[row] for row in rows.tolist()] if isinstance(values, list) else values[rows]
-        return Column(self.name, taken, self.bad)
+        return replace(self, values=taken)
 
 
 class ColumnBuilder:
-    """Collects the cells of a column. Whether it holds text is not known as long as all are missing."""
+    """Collects the cells of a column. Whether it holds text is not known as long as all are missing.
 
-    def __init__(self, name: str, as_text: bool = False):
+    Args:
+        name: of the column.
+        as_text: keep it as text.
+        known: what a user says of how numbers are written.
+        notation: how its numbers are written, if that is known; no cell has a say in it then.
+
+    Attributes:
+        marks: what its cells say of how its numbers are written.
+    """
+
+    def __init__(
+        self, name: str, as_text: bool = False, known: Notation | None = None, notation: Notation | None = None
+    ):
         self.name = name
         self.is_text: bool | None = as_text or None
+        self.marks, self._known = Marks(known), known
+        self._notation = notation
         self._cells: list[str] = []  # of a column of text, or not known yet
         self._numbers: list[np.ndarray] = []
         self._bad: BadCell | None = None
         self._shared: dict[str, str] = {}
+        self._open: list[tuple[str, int, int]] = []  # of each cell that is open its mark, part and row in the part
+        self._kinds: dict[tuple, tuple[BadCell, int, int]] = {}  # the first cell of each kind, its part and row
+        self._bare: BadCell | None = None  # the first number without a unit
+
+    @property
+    def reads_points(self) -> bool:
+        """Whether a point stands before decimals for certain, so that a cell may be read as NumPy does."""
+        return bool(self.is_text) or (self._notation or self.marks).decimal == "."
 
     def add(self, cells: np.ndarray | Sequence[str], lines: np.ndarray) -> ColumnBuilder:
         """The next cells: strings, or numbers already."""
@@ -88,10 +142,7 @@ class ColumnBuilder:
             if self.is_text is False and self._cells:
                 self._numbers, self._cells = [np.full(len(self._cells), np.nan)], []
         if self.is_text is False:
-            if not isinstance(cells, np.ndarray):
-                cells, bad = to_numbers(cells, lines)
-                self._bad = self._bad or bad
-            self._numbers.append(cells)
+            self._numbers.append(self._read(cells, lines))
         elif isinstance(cells, np.ndarray):  # all missing, and so was the rest
             self._cells.extend(["nan"] * len(cells))
         elif len(self._shared) < MOST_SHARED:
@@ -100,13 +151,83 @@ class ColumnBuilder:
             self._cells.extend(cells)
         return self
 
+    def _read(self, cells: np.ndarray | Sequence[str], lines: np.ndarray) -> np.ndarray:
+        """The cells as numbers; those with an open mark as if it stood before decimals, until `column` decides."""
+        if self._notation is not None and not isinstance(cells, np.ndarray):
+            values, bad = to_numbers(cells, lines, self._notation)
+            self._bad = self._bad or bad
+            return values
+        quick = cells if isinstance(cells, np.ndarray) else _quick_numbers(cells, self.marks.decimal)
+        if quick is not None:
+            self._take_plain(quick, lines)
+            return quick
+        values = np.full(len(cells), np.nan)
+        plain = values.copy()
+        for row, cell in enumerate(cells):
+            value = None if "." in cell else number(cell)
+            if value is not None:
+                values[row] = plain[row] = value
+                continue
+            found, line = numeral(cell), int(lines[row])
+            if found is None:
+                value = number(cell)
+                self._bad = self._bad or (BadCell(line, cell) if value is None else None)
+                values[row] = math.nan if value is None else value
+            elif not self.marks.add(found):
+                others = "the numbers before it" if self._known is None else "`decimal` and `thousands` say"
+                why = f'"{printable(cell, 40)}" is not written as {others}'
+                self._bad = self._bad or BadCell(line, cell, why, f"write all in the same way, or {FORCE}")
+            else:
+                values[row] = found.value
+                place = len(self._numbers), row
+                if found.open:
+                    self._open.append((found.open, *place))
+                if not found.unit and found.value and self._bare is None:
+                    self._bare = BadCell(line, cell)
+                kind = (found.decimal, found.thousands, found.open, found.unit, cell.strip()[:1] == "(")
+                self._kinds.setdefault(kind, (BadCell(line, cell), *place))
+        self._take_plain(plain, lines)
+        return values
+
+    def _take_plain(self, values: np.ndarray, lines: np.ndarray) -> None:
+        """Take note of numbers without marks."""
+        self.marks.plain(values)
+        if self._bare is None and len(rows := np.flatnonzero(np.abs(values) > 0)):
+            self._bare = BadCell(int(lines[rows[0]]), f"{values[rows[0]]:g}")
+
     def column(self) -> Column:
-        """What has come in so far."""
+        """What has come in so far; open marks count as decided in `marks`."""
         if self.is_text:
-            return Column(self.name, self._cells)
+            return Column(self.name, self._cells, order=dates.order_of(self._cells))
         if self.is_text is None:
             return Column(self.name, np.full(len(self._cells), np.nan))
-        return Column(self.name, np.concatenate(self._numbers), self._bad)
+        notation, bad = self._notation or self.marks.notation, self._bad
+        for mark, part, row in self._open:
+            if self.marks.roles.get(mark) == THOUSAND:
+                self._numbers[part][row] = in_thousands(self._numbers[part][row])
+        if notation is None:
+            kinds = self._kinds.items()
+            cell, part, row = next(first for (_, _, mark, *_), first in kinds if mark and mark not in self.marks.roles)
+            value = float(self._numbers[part][row])
+            why = f'"{printable(cell.text, 40)}" may be {value:.10g} or {in_thousands(value):.10g}'
+            bad = BadCell(cell.line, cell.text, why, FORCE)
+        elif notation.unit == "%" and self._bare is not None:
+            signed = next(cell for kind, (cell, *_) in self._kinds.items() if kind[3])
+            bad = bad or replace(max(self._bare, signed, key=lambda cell: cell.line), why=_MIXED, fix=_PERCENT)
+        return Column(self.name, np.concatenate(self._numbers), bad, notation)
+
+    @property
+    def telling(self) -> tuple[str, float] | None:
+        """A cell that was not read as it stands, and what it counts as; None if there is none."""
+        for (_, _, mark, *_), (cell, part, row) in self._kinds.items():
+            value = float(self._numbers[part][row])
+            if number(cell.text) != value or (mark and self.marks.habit):
+                return cell.text.strip(), value
+        return None
+
+
+_MIXED = "some numbers have a percent sign, and some have none"
+_PERCENT = "write all of them in the same way"
 
 
 def holds_text(cells: np.ndarray | Sequence[str]) -> bool | None:
@@ -114,62 +235,46 @@ def holds_text(cells: np.ndarray | Sequence[str]) -> bool | None:
 
     What is close to a number, such as `$400`, counts as one: it will be an error, not a category.
     """
-    numbers = cells if isinstance(cells, np.ndarray) else _quick_numbers(cells)
+    numbers = cells if isinstance(cells, np.ndarray) else _quick_numbers(cells, ".")
     if numbers is not None:
         return None if np.isnan(numbers).all() else False
     text = numbers_or_close = 0
     for cell, count in Counter(cells).items():
         value = number(cell)
-        if value is None and not remedy(cell):
+        if value is None and numeral(cell) is None and not remedy(cell):
             text += count
         elif value is None or not math.isnan(value):
             numbers_or_close += count
     return text > numbers_or_close if text or numbers_or_close else None
 
 
-def to_numbers(cells: Sequence[str], lines: np.ndarray) -> tuple[np.ndarray, BadCell | None]:
+def to_numbers(
+    cells: Sequence[str], lines: np.ndarray, notation: Notation = PLAIN
+) -> tuple[np.ndarray, BadCell | None]:
     """The cells as numbers, NaN for what is missing or bad, and the first that is bad."""
-    values = _quick_numbers(cells)
+    values = _quick_numbers(cells, notation.decimal)
     if values is not None:
         return values, None
-    found = [number(cell) for cell in cells]
+    found = [notation.number(cell) for cell in cells]
     bad = None
     if None in found:
         first = found.index(None)
-        bad = BadCell(int(lines[first]), cells[first])
+        bad = BadCell(int(lines[first]), cells[first], fix=notation.remedy(cells[first]) if notation != PLAIN else "")
     return np.array([math.nan if value is None else value for value in found], np.float64), bad
 
 
-def _quick_numbers(cells: Sequence[str]) -> np.ndarray | None:
-    """The cells as numbers if `float` and `number` read all of them alike."""
+def _quick_numbers(cells: Sequence[str], decimal: str) -> np.ndarray | None:
+    """The cells as numbers if `float` and `number` read all of them alike, with no mark but the one before decimals."""
     text = "".join(cells)
-    if not text.isascii() or "_" in text:
+    if not text.isascii() or "_" in text or (decimal != "." and "." in text):
         return None
+    if decimal == ",":
+        cells = [cell.replace(",", ".") for cell in cells]
     try:
         values = np.array([float(cell or "nan") for cell in cells], np.float64)
     except ValueError:
         return None
     return None if np.isinf(values).any() else values
-
-
-def number(cell: str) -> float | None:
-    """The number in a cell, NaN if it is missing, None if the cell holds something else.
-
-    Spaces around it are allowed, as are `1e5`, `+5`, `.5` and `5.`. Missing are an empty cell, `NA`, `NaN`, `null` and
-    `?`, in capitals or not. Infinity, digits of other scripts, underscores and hexadecimal are not numbers here.
-
-    Example:
-        >>> number(" 1e5 "), number("NA"), number("1_000"), number("1e999")
-        (100000.0, nan, None, None)
-    """
-    if cell.isascii() and "_" not in cell:
-        try:
-            value = float(cell)
-        except ValueError:
-            pass
-        else:
-            return None if math.isinf(value) else value
-    return math.nan if cell.strip().lower() in MISSING else None
 
 
 def remedy(cell: str) -> str:

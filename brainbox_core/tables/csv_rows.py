@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -68,11 +68,12 @@ class CsvRows:
         else:
             self.delimiter = _sniff(self._start)
 
-    def block(self, fast: bool = False) -> Block | None:
+    def block(self, fast: bool = False, exact: Sequence[int] = ()) -> Block | None:
         """The next rows, from about 2 million characters (the first block is smaller); None at the end of the file.
 
         Args:
             fast: try NumPy's reader first. It gives floats where all cells of the block are plain numbers.
+            exact: columns, by their numbers, whose cells are wanted as they stand if there is a point in one of them.
 
         Raises:
             InputError: a row with more or fewer cells than the first, a quote that does not close, a cell that is too
@@ -81,7 +82,7 @@ class CsvRows:
         lines, self._start = self._start or self._text.readlines(BLOCK), []
         if not lines:
             return None
-        numbers = self._numbers(lines) if fast else None
+        numbers = self._numbers(lines, exact) if fast else None
         if numbers is not None:
             self._count_blank_lines()
             first, self._next_line = self._next_line, self._next_line + len(lines)
@@ -92,7 +93,7 @@ class CsvRows:
             rows.append(row)
         return Block(np.array(places, np.int64), rows)
 
-    def _numbers(self, lines: list[str]) -> np.ndarray | None:
+    def _numbers(self, lines: list[str], exact: Sequence[int] = ()) -> np.ndarray | None:
         """The cells as numbers, if they all are numbers in a form that NumPy and `columns.number` read alike."""
         text = "".join(lines)
         if not text.isascii() or not text.strip() or max(map(len, lines)) > MAX_CELL:
@@ -109,7 +110,19 @@ class CsvRows:
             return None
         if cells.shape != (len(lines), self.width) or np.isinf(cells).any():
             return None
-        return cells
+        return None if self._has_points(lines, text, exact) else cells
+
+    def _has_points(self, lines: list[str], text: str, columns: Sequence[int]) -> bool:
+        """Whether a cell of some columns holds a point; each line is a row of as many cells."""
+        if not columns:
+            return False
+        characters = np.frombuffer(text.encode("ascii"), np.uint8)
+        starts = np.cumsum([0, *map(len, lines)])
+        points = np.flatnonzero(characters == ord("."))
+        marks = np.flatnonzero(characters == ord(self.delimiter)).reshape(len(lines), self.width - 1)
+        ends = np.concatenate([starts[:-1, None], marks, starts[1:, None]], axis=1)
+        between = (np.searchsorted(points, ends[:, [column, column + 1]]) for column in columns)
+        return any((places[:, 1] > places[:, 0]).any() for places in between)
 
     def _rows(self, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
         """The line number and the cells of each row that starts in these lines."""

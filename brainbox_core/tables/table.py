@@ -5,9 +5,9 @@
     a column of text:                                        table.texts("district")
     some of the rows:                                        table.take(rows)
 
-A column holds numbers or text, decided by the majority in its first rows. In a column of numbers a cell that is
-neither a number nor missing is an error that names file, line and column, raised when the column is asked for. No row
-is ever left out.
+A column holds numbers or text, decided by the majority in its first rows. How numbers are written, such as with a
+decimal comma, is found out column by column, and said. In a column of numbers a cell that is neither a number nor
+missing is an error that names file, line and column, raised when the column is asked for. No row is ever left out.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ import numpy as np
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable
 from brainbox_core.files.text import open_text
-from brainbox_core.tables.columns import Column, ColumnBuilder, holds_text, number, remedy, to_numbers
+from brainbox_core.tables import dates
+from brainbox_core.tables.columns import Column, ColumnBuilder, holds_text, remedy, to_numbers
 from brainbox_core.tables.csv_rows import Block, CsvRows
+from brainbox_core.tables.notation import PLAIN, Notation, decide, forced, number, numeral
 
 Progress = Callable[[int, int], object]
 
@@ -44,6 +46,7 @@ class Table:
         notes: what was recognised or changed while reading that the user should know.
         delimiter: what separates the cells.
         header: whether the first line names the columns.
+        notation: how numbers are written in a column that does not say so itself.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     delimiter: str = ","
     header: bool = True
+    notation: Notation = PLAIN
 
     @property
     def names(self) -> list[str]:
@@ -72,6 +76,75 @@ class Table:
         """
         return self._column(name).is_text
 
+    def notation_of(self, name: str) -> Notation:
+        """How the numbers of a column are written.
+
+        Raises:
+            InputError: there is no such column.
+        """
+        return (self._column(name).notation or PLAIN).completed(self.notation)
+
+    def order_of(self, name: str) -> str | None:
+        """How the dates of a column are written; None if it is no column of dates.
+
+        Raises:
+            InputError: there is no such column.
+        """
+        return self._column(name).order
+
+    def missing(self, name: str) -> np.ndarray:
+        """Which values of a column are missing, (n,). As text, `NA` is a value, but not among dates.
+
+        Raises:
+            InputError: there is no such column.
+        """
+        return self._column(name).missing
+
+    def written(self, notations: Mapping[str, Notation]) -> Table:
+        """The table with its texts read as numbers in these notations, by the names of their columns.
+
+        Raises:
+            InputError: a column of numbers was read in a notation in which they may mean something else.
+        """
+        columns = dict(self.columns)
+        for name, notation in notations.items():
+            column = columns.get(name)
+            if column is None:
+                continue
+            if column.is_text:
+                columns[name] = replace(column, notation=notation)
+            elif column.notation is not None and not column.notation.fits(notation):
+                what = f'its marks are "{column.notation.decimal}" and "{column.notation.thousands}"'
+                fix = "read the table in the notations of the training"
+                expected = f'"{notation.decimal}" before decimals, as in training'
+                raise InputError(what, where=f'{self.name} column "{printable(name, 80)}"', expected=expected, fix=fix)
+        return replace(self, columns=columns)
+
+    def days(self, name: str, order: str) -> np.ndarray:
+        """A column of dates as days since the start of 1970, (n,), NaN where one is missing.
+
+        Args:
+            name: of the column.
+            order: see `dates.order_of`.
+
+        Raises:
+            InputError: there is no such column, or a cell of the file is neither a date nor missing.
+        """
+        column = self._column(name)
+        if not column.is_text and column.notation is None:  # days at hand, or nothing at all
+            return self.numbers(name)
+        if order == dates.OPEN:
+            what = "day and month cannot be told apart: no value is above 12"
+            fix = "write the dates as 2014-10-31, or leave the column out"
+            raise InputError(what, where=f'{self.name} column "{printable(name, 80)}"'.strip(), fix=fix)
+        texts = self.texts(name)
+        values, bad = dates.read(texts, order)
+        if bad is not None:
+            what = f'"{printable(texts[bad], 40)}" is not a date with the {order}'
+            fix = "write it as 2014-10-31, or leave the cell empty if it is missing"
+            raise InputError(what, where=self.where(bad, name), fix=fix)
+        return values
+
     def numbers(self, name: str) -> np.ndarray:
         """A column as float64 (n,), NaN where a cell is empty, `NA`, `NaN`, `null` or `?`.
 
@@ -81,17 +154,18 @@ class Table:
         column = self._column(name)
         values, bad = column.values, column.bad
         if isinstance(values, list):
-            values, bad = to_numbers(values, self.lines)
+            values, bad = to_numbers(values, self.lines, column.notation or PLAIN)
         if bad is not None:
-            what, where = f'"{printable(bad.text, 40)}" is not a number', self._place(bad.line, name)
-            fix = remedy(bad.text) or "correct it, or leave the cell empty if the value is missing"
+            what, where = bad.why or f'"{printable(bad.text, 40)}" is not a number', self._place(bad.line, name)
+            fix = bad.fix or remedy(bad.text) or "correct it, or leave the cell empty if the value is missing"
             raise InputError(what, where=where, fix=fix)
         return values
 
     def texts(self, name: str) -> list[str]:
         """A column as strings, as they stand in the file.
 
-        Of a column of numbers the digits are not kept: `007` comes back as `7` and a missing value as an empty string.
+        Of a column of numbers the digits are not kept: `007` comes back as `7` and a missing value as an empty string,
+        with the column's own mark before decimals.
         Name it in the `text` of `read_table` to have them as they stand.
 
         Raises:
@@ -100,7 +174,7 @@ class Table:
         values = self._column(name).values
         if isinstance(values, list):
             return values
-        return ["" if math.isnan(value) else repr(value).removesuffix(".0") for value in self.numbers(name).tolist()]
+        return [self.notation_of(name).text(value) for value in self.numbers(name).tolist()]
 
     def where(self, row: int, name: str | None = None) -> str:
         """The place of a cell, for an error: file, line and column; without a name, the place of the row."""
@@ -158,7 +232,8 @@ def table_of(columns: Mapping[str, Sequence]) -> Table:
     made = {}
     for name, values in columns.items():
         if any(isinstance(value, str) for value in values):
-            made[name] = Column(name, ["" if value is None else str(value) for value in values])
+            texts = ["" if value is None else str(value) for value in values]
+            made[name] = Column(name, texts, order=dates.order_of(texts))
         else:
             made[name] = Column(name, np.array(values, np.float64))
             if np.isinf(made[name].values).any():
@@ -173,6 +248,9 @@ def read_table(
     progress: Progress | None = None,
     *,
     text: bool | Collection[str] = False,
+    decimal: str | None = None,
+    thousands: str | None = None,
+    notations: Mapping[str, Notation] | None = None,
 ) -> Table:
     """Read a table of at most 2 GiB whose cells are separated by commas, semicolons, tabs or bars.
 
@@ -183,6 +261,9 @@ def read_table(
             rows below do. Without a header the columns are named `column_1`, `column_2`, ...
         progress: called with (bytes done, bytes in all).
         text: True keeps every column as text; or the names of those to keep so.
+        decimal: the mark before decimals in all columns; None finds out.
+        thousands: the mark between thousands; None finds out.
+        notations: how numbers are written, by the name of the column, where that is known before.
 
     Raises:
         InputError: the file cannot be read, is no table, has rows of different lengths, no rows, or too much of
@@ -203,7 +284,11 @@ def read_table(
             header = _has_header(top, notes)
         given = _names(top[0], file.name) if header else [""] * rows.width
         names = [name or f"column_{position}" for position, name in enumerate(given, 1)]
-        builders = [ColumnBuilder(name, as_text=text is True or (text is not False and name in text)) for name in names]
+        known, fixed = forced(decimal, thousands), notations or {}
+        builders = [
+            ColumnBuilder(name, text is True or (text is not False and name in text), known, fixed.get(name))
+            for name in names
+        ]
         lines, first = [], 1 if header else 0
         block: Block | None = Block(places[first:], top[first:])
         while block is not None:
@@ -214,13 +299,18 @@ def read_table(
             lines.append(block.lines)
             if progress is not None:
                 progress(file.position, file.size)
-            block = rows.block(fast=not any(builder.is_text for builder in builders))
+            fast = not any(builder.is_text for builder in builders)
+            block = rows.block(fast, [i for i, builder in enumerate(builders) if not builder.reads_points])
+        notation = decide((builder.marks for builder in builders), rows.delimiter)
         made = {builder.name: builder.column() for builder in builders}
-        table = Table(file.name, file.sha256, made, np.concatenate(lines), notes, rows.delimiter, header)
+        table = Table(
+            file.name, file.sha256, made, np.concatenate(lines), notes, rows.delimiter, header, known or notation
+        )
     if not table.rows:
         what = "has no data rows" + " below its header" * header
         raise InputError(what, where=table.name, fix=_NO_ROWS)
     _tell(table, [name for name, own in zip(names, given, strict=True) if not own], rows.blank_lines)
+    table.notes += _readings(table, [builder for builder in builders if builder.name in table.columns])
     return table
 
 
@@ -246,6 +336,22 @@ def _tell(table: Table, unnamed: list[str], blank_lines: int) -> None:
         table.notes.append(f"{blank_lines} blank line{'s' * (blank_lines != 1)} skipped")
 
 
+def _readings(table: Table, builders: list[ColumnBuilder]) -> list[str]:
+    """Notes on numbers that were not read as they stand, one for all columns that are written alike."""
+    alike: dict[tuple, list[ColumnBuilder]] = {}
+    for builder in builders:
+        column = table.columns[builder.name]
+        if not column.is_text and column.bad is None and builder.telling is not None:
+            alike.setdefault((column.notation, builder.marks.habit), []).append(builder)
+    notes = []
+    for (_, habit), group in alike.items():
+        text, value = group[0].telling or ("", 0.0)
+        names = ", ".join(printable(builder.name, 40) for builder in group[:5]) + ", ..." * (len(group) > 5)
+        doubt = "; if that is wrong, say so with `decimal` or `thousands`" if habit else ""
+        notes.append(f'{names}: "{printable(text, 40)}" is read as {value:.10g}{doubt}')
+    return notes
+
+
 def _sample(rows: CsvRows, name: str) -> tuple[list[list[str]], np.ndarray]:
     """The first rows, by which the header and each column's kind are recognised, and their line numbers."""
     cells: list[list[str]] = []
@@ -262,7 +368,7 @@ def _has_header(rows: list[list[str]], notes: list[str]) -> bool:
     """Whether the first row names the columns: not if it holds numbers where the rows below it do."""
     below = list(zip(*rows[1:], strict=True)) or [()] * len(rows[0])
     cells = [cell for cell, column in zip(rows[0], below, strict=True) if holds_text(column) is not True]
-    values = [number(cell) for cell in cells]
+    values = [found.value if (found := numeral(cell)) else number(cell) for cell in cells]
     if not any(value is not None and not math.isnan(value) for value in values):
         return True
     if None not in values:

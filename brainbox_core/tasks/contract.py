@@ -111,6 +111,12 @@ def check_folds(folds: int) -> None:
         raise UsageError("folds", expected="2 or more, or 0 for no cross-validation", got=1)
 
 
+def check_drop(target: str, drop: Sequence[str]) -> None:
+    """Refuse to leave out the column that is predicted."""
+    if target in drop:
+        raise UsageError(f"{target} is what is predicted", where="`drop`", fix="drop other columns")
+
+
 @dataclass(frozen=True)
 class Data:
     """What a task learns from and is judged by.
@@ -162,6 +168,7 @@ class Result:
         history: the logs of every epoch, empty after an evaluation.
         best_epoch: whose weights were kept, 0 after an evaluation.
         notes: what a user should know of the training; what is odd about the data is in `Data.notes`.
+        doubt: what contradicts the main figure, in a few words that follow "but"; a note says more.
         unlearned: why the training has not converged: its loss is no better than that of a constant answer. Empty if it
             is, and after an evaluation.
     """
@@ -170,6 +177,7 @@ class Result:
     history: list[dict] = field(default_factory=list)
     best_epoch: int = 0
     notes: tuple[str, ...] = ()
+    doubt: str = ""
     unlearned: str = ""
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -14,6 +15,7 @@ import numpy as np
 
 from brainbox_core.datasets.catalog import builtin
 from brainbox_core.errors import InputError, UsageError
+from brainbox_core.files.reading import printable
 from brainbox_core.layers import Linear
 from brainbox_core.loss import Loss
 from brainbox_core.model.callbacks import Callback, EarlyStopping
@@ -21,8 +23,9 @@ from brainbox_core.model.sequential import Sequential
 from brainbox_core.optimizers import Optimizer, named
 from brainbox_core.rng import stream
 from brainbox_core.schedules import OneCycle
+from brainbox_core.tables import measures
 from brainbox_core.tables.table import Table, read_table
-from brainbox_core.tasks.contract import FULL, EpochSettings, Pipe, Progress, Settings
+from brainbox_core.tasks.contract import FULL, EpochSettings, Pipe, Progress, Settings, check_drop
 
 
 def table(name: str, built_in: str, file: str, progress: Progress | None, pipe: Pipe, **options: Any) -> Table:
@@ -42,6 +45,71 @@ def table(name: str, built_in: str, file: str, progress: Progress | None, pipe: 
     return read_table(name, progress=progress, **options)
 
 
+# The names of columns that tell rows apart: `id`, `car_ID`, `PassengerId`, `Serial No.`, `RowNumber`, `Unnamed: 0`.
+_OF_ROWS = re.compile(
+    r"(?i:#|index|unnamed: ?[0-9]+|(.*[\W_])?(id|idx|no|nr|number|row)\.?)|.*[a-z](I[dD]|N(o|r|umber))"
+)
+_UNNAMED = re.compile(r"column_[0-9]+")  # as `read_table` calls a column without a name
+_DIFFERENT = 0.9  # share of different values from which on such a column tells rows apart; a house is sold twice
+
+
+def inputs(table: Table, target: str, drop: Sequence[str], notes: list[str], *, counting: bool = False) -> list[str]:
+    """The columns that may be learned from: all but the target, those to drop, and those that only number the rows.
+
+    A column numbers the rows if it is called so, or has no name, and nearly all its values are different whole numbers
+    or texts, in whatever order.
+
+    Args:
+        table: all rows.
+        target: what is predicted.
+        drop: columns to leave out.
+        notes: takes up what is left out without being asked for.
+        counting: also leave out a column of 0, 1, 2, ... by any name. A quantity may rise with the rows, as a salary
+            does with the level; of a class such a column tells no more than how the table was sorted.
+
+    Raises:
+        InputError: there is no such column to drop.
+        UsageError: the target is to be dropped.
+
+    Example:
+        >>> from brainbox_core.tables.table import table_of
+        >>> table = table_of({"carID": [7, 3, 12], "seats": [4, 5, 2], "doors": [5, 5, 3], "price": [3, 4, 9]})
+        >>> notes = []
+        >>> inputs(table, "price", ["doors"], notes), notes
+        (['seats'], ['column carID numbers the rows: left out'])
+    """
+    check_drop(target, drop)
+    for name in drop:
+        table.is_text(name)  # there is such a column
+    names = [name for name in table.names if name != target and name not in drop]
+    numbering = [name for name in names if _numbers_rows(table, name, counting)]
+    notes += [f"column {printable(name, 80)} numbers the rows: left out" for name in numbering]
+    return [name for name in names if name not in numbering]
+
+
+def _numbers_rows(table: Table, name: str, counting: bool) -> bool:
+    unnamed = table.header and _UNNAMED.fullmatch(name) and not all(map(_UNNAMED.fullmatch, table.names))
+    of_rows = unnamed or _OF_ROWS.fullmatch(name)
+    if table.is_text(name):
+        return bool(of_rows) and len(set(table.texts(name))) >= _DIFFERENT * table.rows
+    if not (of_rows or counting):
+        return False
+    values = table.numbers(name)
+    if counting and values[0] in (0, 1) and (np.diff(values) == 1).all():
+        return True
+    return bool(of_rows and (values % 1 == 0).all() and len(np.unique(values)) >= _DIFFERENT * table.rows)
+
+
+def read_as(model: Sequential, decimal: str | None = None, thousands: str | None = None) -> None:
+    """Let a model of a table read numbers that are written otherwise than in its training.
+
+    Raises:
+        UsageError: `decimal` or `thousands` is no mark.
+    """
+    target = model.meta.get("target", {})  # of a class nothing is said
+    measures.read_as([*model.meta["features"]["columns"], target], decimal, thousands)
+
+
 def load_model(path: str | Path, kind: str, check: Callable[[Sequential], None]) -> Sequential:
     """A model of a task from its file.
 
@@ -55,6 +123,9 @@ def load_model(path: str | Path, kind: str, check: Callable[[Sequential], None])
     """
     model, fix = Sequential.load(path, kind), "train it again"
     try:
+        data = model.meta.get("data", {})
+        if not isinstance(data, dict) or not all(isinstance(data.get(name, ""), str) for name in ("name", "sha256")):
+            raise InputError("it does not say what it was trained on")
         check(model)
     except InputError as error:
         raise InputError(error.what, where=str(path), expected=error.expected, got=error.got, fix=fix) from error

@@ -94,8 +94,9 @@ class BagOfWords:
         indices, values = [], []
         for message in texts:
             tokens = tokenize(message)
-            columns = itertools.chain.from_iterable(map(self._columns_of_token.__getitem__, tokens))
             beyond = self._look_up(self._names_beyond(tokens))
+            different = tokens if self.counts else dict.fromkeys(tokens)
+            columns = itertools.chain.from_iterable(map(self._columns_of_token.__getitem__, different))
             if self.counts:
                 counted = Counter(itertools.chain(columns, beyond))
                 indices.append(np.fromiter(counted, np.int32, len(counted)))
@@ -121,25 +122,22 @@ class BagOfWords:
         tokens = tokenize(message)
         if self.counts:
             return [(part, self._weight_of(names, weight)) for part, names in self._parts(tokens)]
+        beyond = {name: self._look_up([name]) for name in self._names_beyond(tokens)}
+        parts = {token: self._columns_of_token[token] for token in dict.fromkeys(tokens)} | beyond
         seen: set[int] = set()
         found = []
-        parts = {
-            token: _NAMES[token, self.chars] for token in dict.fromkeys(tokens)
-        }  # each once, however often it comes
-        for part, names in (parts | {name: [name] for name in self._names_beyond(tokens)}).items():
-            columns = [column for column in dict.fromkeys(self._look_up(names)) if column not in seen]
+        for part, columns in parts.items():
+            columns = [column for column in dict.fromkeys(columns) if column not in seen]
             seen.update(columns)
-            found.append((part, float(weight[columns].sum(dtype=np.float64))))
+            found.append((part, float(weight[columns].sum(dtype=np.float64)) if columns else 0.0))
         return found
 
     def _weight_of(self, names: Sequence[str], weight: np.ndarray) -> float:
         return float(weight[self._look_up(names)].sum(dtype=np.float64))
 
-    def word_columns(self, message: str) -> Iterator[int]:
+    def word_columns(self, message: str) -> list[int]:
         """The columns of a message's own words, each by itself; words that no column stands for are left out."""
-        for token in dict.fromkeys(tokenize(message)):
-            if is_word(token):
-                yield from self._look_up([token])
+        return self._look_up([token for token in dict.fromkeys(tokenize(message)) if is_word(token)])
 
     def config(self) -> dict[str, object]:
         """What a model file has to hold of it, in JSON types."""
@@ -187,7 +185,7 @@ class BagOfWords:
         self.columns = columns
         self.vocabulary = None if names is None else {name: column for column, name in enumerate(names)}
         self._columns_of_token = Memory(
-            lambda token: tuple(self._look_up(_NAMES[token, self.chars])), lambda: MOST_REMEMBERED
+            lambda token: tuple(self._look_up(_names_of((token, self.chars)))), lambda: MOST_REMEMBERED
         )
 
     def _look_up(self, names: Sequence[str]) -> list[int]:
@@ -219,8 +217,10 @@ def _names_of(token_and_chars: tuple[str, int]) -> list[str]:
     if not is_word(token) or is_together(token):
         return [token]
     spelled = f"_{token}_"
-    sizes = range(2, chars + 1)
-    return [token, *(f"~{spelled[i : i + size]}" for size in sizes for i in range(len(spelled) - size + 1))]
+    names = [token]
+    for size in range(2, chars + 1):
+        names += ["~" + spelled[i : i + size] for i in range(len(spelled) - size + 1)]
+    return names
 
 
 _NAMES = Memory(_names_of, lambda: MOST_REMEMBERED)

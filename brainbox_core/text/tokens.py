@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 VERSION = 2
@@ -97,7 +98,7 @@ def tokenize(text: str) -> list[str]:
         >>> tokenize("Don't miss it!!! WIN £1,000 at example.com")
         ['dont', 'miss', 'it', '!!', 'win', '<shout>', '$', '0000', 'at', 'example', '<link>', 'com']
     """
-    return [token for chunk in text.split() for token in _CHUNKS[chunk]]
+    return list(_tokens_of_text(text))
 
 
 def is_word(token: str) -> bool:
@@ -155,9 +156,17 @@ class Memory(dict):
 _MOST_REMEMBERED = 2**17
 
 
+@lru_cache(maxsize=1)  # one message is looked at several times: for its features, its words, what each of them adds
+def _tokens_of_text(text: str) -> tuple[str, ...]:
+    return tuple([token for chunk in text.split() for token in _CHUNKS[chunk]])
+
+
 def _tokens_of_chunk(chunk: str) -> tuple[str, ...]:
-    """The tokens of what stands between two spaces."""
-    return tuple([token for match in _PIECE.finditer(fold(chunk)) for token in _PIECES[match[0]]])
+    """The tokens of what stands between two spaces; a character that is folded into several words has some inside."""
+    parts = fold(chunk).split()
+    if len(parts) > 1:
+        return tuple([token for part in parts for token in _CHUNKS[part]])
+    return tuple([token for match in _PIECE.finditer(parts[0]) for token in _PIECES[match[0]]]) if parts else ()
 
 
 def _tokens_of_piece(piece: str) -> tuple[str, ...]:

@@ -9,17 +9,12 @@ from tests.realdata import real_data
 pytestmark = pytest.mark.slow
 
 
-def test_the_built_in_transactions(tmp_path):
-    found = run("fraud", cwd=tmp_path)["result"]
-    assert found["accuracy"] >= 0.998 and found["recall"] >= 0.92
-    assert found["average_precision"] >= 0.98
-
-
-def test_on_the_built_in_transactions_no_seed_is_much_worse(tmp_path):
-    results = [run("fraud", "--seed", seed, cwd=tmp_path)["result"] for seed in (1, 2, 3, 4)]
+def test_the_built_in_transactions_with_any_seed(tmp_path):
+    results = [run("fraud", "--seed", seed, cwd=tmp_path)["result"] for seed in range(5)]
     assert min(found["accuracy"] for found in results) >= 0.998
-    assert min(found["recall"] for found in results) >= 0.9
+    assert min(found["recall"] for found in results) >= 0.92
     assert min(found["average_precision"] for found in results) >= 0.97
+    assert results[0]["average_precision"] >= 0.98
 
 
 def test_recall_is_bought_with_precision(tmp_path):
@@ -48,6 +43,14 @@ def test_real_transactions_in_five_folds(tmp_path):
     for found in folds:
         assert np.mean(found["average_precision"]) >= 0.965
     assert np.mean([found["precision_at_recall_0.9"] for found in folds]) >= 0.95
+
+
+def test_a_table_without_header_and_with_quoted_classes(tmp_path):
+    document = run("fraud", "--data", real_data("tables/mammography.csv"), cwd=tmp_path)
+    assert "column_7 holds -1 and 1: 1, the rarer with 260 of 11,183 rows, counts as fraud" in document["warnings"]
+    assert document["result"]["average_precision"] >= 0.55
+    again = run("fraud", "evaluate", cwd=tmp_path)["result"]
+    assert again["confusion"] == document["result"]["confusion"]
 
 
 def test_real_transactions_in_order_of_time(tmp_path):

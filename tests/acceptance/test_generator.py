@@ -21,7 +21,7 @@ def bits(nats: float) -> float:
 @pytest.mark.slow
 def test_without_options_it_writes_words_most_of_them_real(tmp_path):
     run("rnn", cwd=tmp_path)
-    model = rnn.load_model(tmp_path / "brainbox-out/rnn/model.safetensors")
+    model = rnn.load_model(tmp_path / "brainbox-out/rnn/runs/1/model.safetensors")
     started = time.process_time()
     text = "".join(rnn.write(model, 10_000, temperature=0.7))
     print(f"{10_000 / (time.process_time() - started):,.0f} characters a second of CPU time")

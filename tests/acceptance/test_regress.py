@@ -30,6 +30,15 @@ def test_portland_by_batches(size, tmp_path):
     assert prediction["predicted"] == pytest.approx(PRICE, rel=1e-3)
 
 
+def test_ames_whose_folds_contradict_the_held_out_rows(tmp_path):
+    """Two huge houses that were sold unfinished; the logarithm makes millions of the first."""
+    document = run("regress", "--data", real_data("houses/ames_kaggle_train.csv"), "--log", "SalePrice", cwd=tmp_path)
+    assert document["metrics"]["test_r2"] > 0.9 > 0.1 > document["metrics"]["cv_r2"]
+    assert "column Id numbers the rows: left out" in document["warnings"]
+    (told,) = [warning for warning in document["warnings"] if "over the folds" in warning]
+    assert "line 1300 alone makes 84% of the squared error of the folds" in told and told.endswith("for 160,000")
+
+
 def test_california_with_the_columns_as_they_are(tmp_path):
     data = real_data("houses/california_housing.csv")
     found = run("regress", "--data", data, "--target", "median_house_value", "--fail-under", 0.6, cwd=tmp_path)

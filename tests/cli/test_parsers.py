@@ -86,3 +86,16 @@ def test_a_share_may_be_typed_in_percent():
     for text in ("100%", "0%", "60", "%", "6 %", "nan%"):
         with pytest.raises(typer.BadParameter):
             parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"), [(".", "."), ("point", "."), ("Comma", ","), (" ", " "), ("apostrophe", "'")]
+)
+def test_marks_are_typed_as_they_are_or_as_words(text, mark):
+    assert parsers.mark(".,' ")(text) == mark
+
+
+@pytest.mark.parametrize("text", ["", ";", "..", "space", "dot"])
+def test_what_is_no_mark_names_those_that_are(text):
+    with pytest.raises(typer.BadParameter, match="expected point or comma, got"):
+        parsers.mark(".,")(text)

@@ -88,7 +88,7 @@ def test_no_model_yet_is_told_with_the_command_that_makes_one(seven, tmp_path):
     assert "hint: train one first: brainbox cnn\n" in done.stderr
 
 
-@pytest.mark.parametrize("model", ["brainbox-out/mnist", "brainbox-out/mnist/model.safetensors", "mnist"])
+@pytest.mark.parametrize("model", ["brainbox-out/mnist", "brainbox-out/mnist/runs/1/model.safetensors", "mnist"])
 def test_a_model_may_be_a_folder_a_file_or_a_noun(model, trained, seven):
     assert brainbox("mnist", "predict", seven, "-m", model, cwd=trained).returncode == 0
 
@@ -101,7 +101,7 @@ def test_evaluate(trained):
     confusion = fields["result"]["confusion"]
     right = sum(confusion[digit][digit] for digit in range(10)) / sum(map(sum, confusion))
     assert fields["metrics"]["test_accuracy"] == pytest.approx(right)
-    trained_fields = json.loads((trained / "brainbox-out/mnist/run.json").read_text())
+    trained_fields = json.loads((trained / "brainbox-out/mnist/runs/1/run.json").read_text())
     assert fields["metrics"]["test_accuracy"] == trained_fields["metrics"]["test_accuracy"]
     assert "true \\ read" in done.stderr
 

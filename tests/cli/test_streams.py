@@ -1,14 +1,14 @@
 """Pipes that close, disks that are full, signals: each ends the run with its code, and nothing half-written is left."""
 
+import json
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 
-from tests.cli.shell import COMMAND, brainbox, document, environment, start
+from tests.cli.shell import COMMAND, brainbox, document, environment, python, start
 
 LONG = ("mnist", "--epochs", "500", "--limit", "2000")
 
@@ -21,7 +21,7 @@ def wait_for_epoch(process: subprocess.Popen) -> None:
 
 
 def left_in(folder) -> set[str]:
-    return {path.name for path in (folder / "brainbox-out" / "mnist").iterdir()}
+    return {path.name for path in (folder / "brainbox-out/mnist/runs/1").iterdir()}
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
@@ -33,8 +33,8 @@ def test_signals(number, code, tmp_path):
     _, told = process.communicate(timeout=20)
     assert time.monotonic() - begin < 10
     assert process.returncode == code
-    assert told.splitlines() == [f"stopped by {number.name}; nothing unfinished was written"]
-    assert left_in(tmp_path) == {"metrics.jsonl"}
+    assert told.splitlines() == [f"stopped by {number.name}", "resume     brainbox mnist --resume mnist@1"]
+    assert left_in(tmp_path) == {"metrics.jsonl", "checkpoint.safetensors"}
 
 
 def test_a_stopped_run_is_still_a_document(tmp_path):
@@ -113,14 +113,14 @@ def test_rows_are_flushed_as_they_come(tmp_path):
     assert process.poll() is None
     process.kill()
     process.communicate()
-    events = (tmp_path / "brainbox-out/mnist/metrics.jsonl").read_text()
+    events = (tmp_path / "brainbox-out/mnist/runs/1/metrics.jsonl").read_text()
     assert '"epoch": 1' in events and '"event": "end"' not in events  # told from a finished run
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path):
-    first = start(*LONG, cwd=tmp_path)
+    first = start(*LONG, "--out", "mine", cwd=tmp_path)
     wait_for_epoch(first)
-    second = brainbox("mnist", "-e", 1, "--limit", 500, cwd=tmp_path)
+    second = brainbox("mnist", "-e", 1, "--limit", 500, "--out", "mine", cwd=tmp_path)
     first.terminate()
     first.communicate()
     assert second.returncode == 3
@@ -195,6 +195,41 @@ def test_a_pipe_that_does_not_block_gets_everything(unbuffered, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_libraries_are_loaded_is_told(number, tmp_path):
     """From the first import of ours on: in the middle of that of Rich, Typer or NumPy."""
+    for module in ("brainbox_core.errors", "typer", "numpy", "numpy.linalg"):
+        require_told(number, module, tmp_path)
+
+
+@pytest.mark.parametrize("module", ["brainbox_cli.signals", "signal"])
+def test_an_interrupt_before_signals_are_caught_is_told(module, tmp_path):
+    """Python itself makes a KeyboardInterrupt of it, in the middle of the first import of ours."""
+    require_told(signal.SIGINT, module, tmp_path)
+
+
+@pytest.mark.parametrize("caught", ["Exception", "BaseException"])
+def test_a_signal_that_a_library_takes_for_its_own_failure_is_told(caught, tmp_path):
+    """Matplotlib, whose C++ calls Python, made `Invalid affine transformation matrix` of one."""
+    program = """
+import os, signal, sys, time
+from brainbox_cli.app import main
+from brainbox_core.screen import plotting
+def draw(figure):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    except CAUGHT:
+        raise ValueError("Invalid affine transformation matrix")
+plotting._encoded = draw
+sys.argv = ["brainbox", "regress", "--json", "--plot"]
+main()
+"""
+    done = python("-c", program.replace("CAUGHT", caught), cwd=tmp_path)
+    assert (done.returncode, document(done.stdout)["status"]) == (143, "stopped"), done.stderr
+    assert "resume     brainbox regress --resume regress@1" in done.stderr and "bug" not in done.stderr
+    end = json.loads((tmp_path / "brainbox-out/regress/runs/1/metrics.jsonl").read_text().splitlines()[-1])
+    assert (end["event"], end["status"]) == ("end", "stopped")
+
+
+def require_told(number: int, module: str, folder) -> None:
     program = """
 import os, sys
 class Stop:
@@ -207,10 +242,7 @@ sys.argv = ["brainbox", "regress", "--json", "--no-input"]
 from brainbox_cli.app import main
 main()
 """
-    for module in ("brainbox_core.errors", "typer", "numpy", "numpy.linalg"):
-        script = program.replace("MODULE", module).replace("NUMBER", str(int(number)))
-        done = subprocess.run(
-            [sys.executable, "-c", script], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
-        )
-        assert (done.returncode, "Traceback" in done.stderr) == (128 + number, False), (module, done.stderr)
-        assert document(done.stdout)["status"] == "stopped"
+    script = program.replace("MODULE", module).replace("NUMBER", str(int(number)))
+    done = python("-c", script, cwd=folder)
+    assert (done.returncode, "Traceback" in done.stderr) == (128 + number, False), (module, done.stderr)
+    assert document(done.stdout)["status"] == "stopped"

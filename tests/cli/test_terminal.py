@@ -61,7 +61,7 @@ def test_ascii_terminals_get_ascii_bars_and_arrows(tmp_path):
 
 
 def test_predictions_are_for_people_there(trained):
-    picture = "brainbox-out/cnn/example.png"
+    picture = "brainbox-out/cnn/runs/1/example.png"
     code, written = in_terminal("cnn", "predict", picture, "--top", 3, "--show", cwd=trained)
     assert code == 0
     lines = screen(written)

@@ -41,14 +41,14 @@ def test_no_escape_and_no_carriage_return_in_a_pipe(trained):
 
 def test_what_is_written(trained):
     assert (trained / "brainbox-out" / ".gitignore").read_text() == "*\n"
-    folder = trained / "brainbox-out" / "cnn"
+    folder = trained / "brainbox-out/cnn/runs/1"
     pictures = {"loss.png", "confusion.png", "filters.png", "feature_maps.png", "mistakes.png", "example.png"}
     assert {path.name for path in folder.iterdir()} == {"model.safetensors", "run.json", "metrics.jsonl", *pictures}
     events = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [event["event"] for event in events] == ["start", "epoch", "epoch", "end"]
     assert events[-1]["status"] == "ok"
     fields = document((folder / "run.json").read_text())
-    assert fields["artifacts"]["model"] == "brainbox-out/cnn/model.safetensors"
+    assert fields["artifacts"]["model"] == "brainbox-out/cnn/runs/1/model.safetensors"
     assert fields["model"]["params"] == 20_522
     told = {Path(name) for name in fields["artifacts"].values()}
     assert {trained / name for name in told} == set(folder.iterdir())
@@ -63,7 +63,7 @@ def test_the_next_command_and_the_reproduction_work_as_printed(trained, tmp_path
     assert done.returncode == 0, done.stderr
     again = brainbox(*told["reproduce"][1:], "-q", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    name = "brainbox-out/mnist/model.safetensors"
+    name = "brainbox-out/mnist/runs/1/model.safetensors"
     assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
 
 
@@ -76,14 +76,23 @@ def test_what_is_not_given_suits_what_is(tmp_path):
 
 
 def test_the_reproduction_names_what_differs_and_no_more():
-    def reproduction(**changes: object) -> str:
-        return trainer_run._reproduce(TRAINER, Settings.cnn(**changes))
+    def reproduction(quick: bool = False, given: dict | None = None, **changes: object) -> str:
+        values = {"quick": quick, **(given or {})}
+        settings = trainer_run._chosen(TRAINER, changes, quick)
+        return trainer_run._reproduce(TRAINER, settings, values, {name for name in values if values[name]})
 
     assert reproduction() == f"brainbox cnn --epochs {Settings.cnn().epochs} --seed 0"
     assert reproduction(optimizer="sgd", epochs=3) == "brainbox cnn --epochs 3 --optimizer sgd --seed 0"
     assert reproduction(data="my data", hidden=(9, 8), lr=0.5, augment=True, epochs=2, limit=7, seed=5) == (
         "brainbox cnn --data 'my data' --hidden 9,8 --epochs 2 --lr 0.5 --augment --limit 7 --seed 5"
     )
+    quick, limit = Settings.cnn().quick(), Settings.cnn(limit=10_000)
+    assert reproduction(quick=True) == f"brainbox cnn --epochs {quick.epochs} --seed 0 --quick"
+    assert limit.limit != quick.limit and reproduction(quick=True, limit=10_000).endswith(
+        "--limit 10000 --seed 0 --quick"
+    )
+    asked = {"out": Path("my run"), "keep": "all", "fail_under": 0.5, "plot": True}
+    assert reproduction(given=asked).endswith("--seed 0 --out 'my run' --keep all --fail-under 0.5 --plot")
 
 
 def test_one_seed_one_document_whatever_the_hash_seed(tmp_path):
@@ -93,7 +102,9 @@ def test_one_seed_one_document_whatever_the_hash_seed(tmp_path):
         done = brainbox("cnn", *FAST, "--json", "--seed", 7, cwd=tmp_path / out, PYTHONHASHSEED=number)
         assert done.returncode == 0, done.stderr
         fields.append({**document(done.stdout), "timing": None})
-        models.append(hashlib.sha256((tmp_path / out / "brainbox-out/cnn/model.safetensors").read_bytes()).digest())
+        models.append(
+            hashlib.sha256((tmp_path / out / "brainbox-out/cnn/runs/1/model.safetensors").read_bytes()).digest()
+        )
     assert fields[0] == fields[1]
     assert models[0] == models[1]
     assert (fields[0]["seed"], fields[0]["metrics"]["primary"]) == (7, "test_accuracy")
@@ -134,8 +145,8 @@ def test_a_gate_fails_after_the_model_is_saved(tmp_path):
     assert (done.returncode, fields["exit_code"], fields["status"]) == (5, 5, "failed")
     assert fields["threshold"] == {"metric": "test_accuracy", "fail_under": 0.999, "passed": False}
     assert "below 99.90%" in done.stderr
-    assert (tmp_path / "brainbox-out/mnist/model.safetensors").exists()
-    kept = document((tmp_path / "brainbox-out/mnist/run.json").read_text())
+    assert (tmp_path / "brainbox-out/mnist/runs/1/model.safetensors").exists()
+    kept = document((tmp_path / "brainbox-out/mnist/runs/1/run.json").read_text())
     assert kept["threshold"] == fields["threshold"]
     over = brainbox("mnist", "evaluate", "--fail-over", "0.001", cwd=tmp_path)
     assert over.returncode == 5
@@ -146,45 +157,10 @@ def test_a_gate_fails_after_the_model_is_saved(tmp_path):
 def test_a_dry_run_shows_everything_and_writes_nothing(tmp_path):
     done = brainbox("cnn", "--dry-run", cwd=tmp_path)
     assert done.returncode == 0
-    for text in ("20,522 parameters", "conv2d_1", "brainbox-out/cnn/model.safetensors", "nothing was trained"):
+    for text in ("20,522 parameters", "conv2d_1", "brainbox-out/cnn/runs/1/model.safetensors", "nothing was trained"):
         assert text in done.stdout
     assert "epoch " not in done.stdout
     assert list(tmp_path.iterdir()) == []
-
-
-def test_divergence_has_a_code_of_its_own_and_keeps_the_old_model(trained, tmp_path):
-    model = tmp_path / "brainbox-out" / "mnist" / "model.safetensors"
-    model.parent.mkdir(parents=True)
-    model.write_bytes((trained / "brainbox-out/mnist/model.safetensors").read_bytes())
-    done = brainbox("mnist", *FAST, "--optimizer", "sgd", "--lr", "1e30", "--json", cwd=tmp_path)
-    fields = document(done.stdout)
-    assert (done.returncode, fields["error"]["kind"]) == (4, "not_converged")
-    assert "step" in fields["error"]["message"]
-    assert model.read_bytes() == (trained / "brainbox-out/mnist/model.safetensors").read_bytes()
-    assert {path.name for path in model.parent.iterdir()} == {"model.safetensors", "metrics.jsonl"}  # at step 1
-    assert fields["artifacts"] == {} and "checkpoint" not in done.stderr
-    last = json.loads((model.parent / "metrics.jsonl").read_text().splitlines()[-1])
-    assert (last["event"], last["status"]) == ("end", "error")
-
-
-def test_what_a_training_had_learned_when_it_diverged_can_be_used_until_one_succeeds(trained, tmp_path):
-    folder = tmp_path / "brainbox-out" / "mnist"
-    folder.mkdir(parents=True)
-    for name in ("model.safetensors", "run.json"):
-        (folder / name).write_bytes((trained / "brainbox-out/mnist" / name).read_bytes())
-    done = brainbox("mnist", *FAST, "--optimizer", "sgd", "--lr", "1e12", "--json", cwd=tmp_path)
-    fields, path = document(done.stdout), "brainbox-out/mnist/checkpoint.safetensors"
-    assert (done.returncode, fields["artifacts"]) == (4, {"checkpoint": path})
-    note, error, _ = done.stderr.splitlines()[-3:]
-    assert note == f"note: the last finite weights of this training are in {path}" and error.startswith(
-        "error: epoch 1"
-    )
-    for name in ("model.safetensors", "run.json"):
-        assert (folder / name).read_bytes() == (trained / "brainbox-out/mnist" / name).read_bytes()
-    used = brainbox("mnist", "predict", trained / "brainbox-out/mnist/example.png", "--model", path, cwd=tmp_path)
-    assert used.returncode == 0, used.stderr
-    assert brainbox("mnist", "-e", 1, "--limit", 500, cwd=tmp_path).returncode == 0
-    assert not (tmp_path / path).exists()
 
 
 def test_a_checkpoint_that_cannot_be_kept_does_not_hide_why_the_training_failed(tmp_path, capsys):
@@ -206,7 +182,8 @@ def test_another_folder_is_named_in_the_next_command(tmp_path):
     assert "predict 'some where/example.png' --model 'some where'" in done.stdout
     done = brainbox("mnist", "-e", 1, "--limit", 500, cwd=tmp_path, BRAINBOX_OUT="elsewhere")
     assert (tmp_path / "elsewhere" / ".gitignore").exists()
-    assert (tmp_path / "elsewhere" / "mnist" / "model.safetensors").exists()
+    assert (tmp_path / "elsewhere" / "mnist" / "runs/1/model.safetensors").exists()
+    assert "--model elsewhere/mnist/runs/1\n" in done.stdout  # the next shell may not have the variable
 
 
 def test_a_folder_that_was_there_is_not_hidden_from_git(tmp_path):
@@ -278,21 +255,6 @@ def test_what_is_odd_about_the_data_and_about_the_training_is_warned_of_once(tmp
     assert "exchanged" in exchanged and "as if guessing" in stuck
 
 
-def test_a_training_no_better_than_a_constant_answer_keeps_the_model_before(tmp_path):
-    assert brainbox("mnist", "-e", 1, "--limit", 500, cwd=tmp_path).returncode == 0
-    place = tmp_path / "brainbox-out/mnist"
-    before = (place / "model.safetensors").read_bytes()
-    done = brainbox("mnist", "-e", 1, "--limit", 500, "--lr", 1000, "--json", cwd=tmp_path)
-    assert done.returncode == 4
-    found = document(done.stdout)
-    assert found["status"] == "error" and found["metrics"]["test_loss"] > 2
-    assert "not converged: its loss of" in done.stderr
-    assert "is no better than that of always answering" in done.stderr
-    assert (place / "model.safetensors").read_bytes() == before and (place / "checkpoint.safetensors").exists()
-    last = json.loads((place / "metrics.jsonl").read_text().splitlines()[-1])
-    assert last["status"] == "error" and "not converged" in last["error"]
-
-
 def test_evaluate_says_that_the_data_changed_or_is_gone(tmp_path):
     rng = np.random.default_rng(0)
     folder = tmp_path / "data"
@@ -315,3 +277,19 @@ def test_evaluate_says_that_the_data_changed_or_is_gone(tmp_path):
     assert gone.returncode == 3
     assert "it was trained on" in gone.stderr
     assert "--data" in gone.stderr
+
+
+def test_quick_runs_and_lessons_never_take_the_place_of_a_model(tmp_path):
+    """And say so, before they begin."""
+    first = document(brainbox("spam", "--json", cwd=tmp_path).stdout)
+    content = Path(tmp_path, first["artifacts"]["model"]).read_bytes()
+    for words, why in ((["--quick", "--limit", 60], "--quick"), (["--loss", "mse", "--epochs", 1], "lesson")):
+        done = brainbox("spam", *words, "--json", cwd=tmp_path)
+        lesser = document(done.stdout)
+        assert lesser["metrics"]["test_loss"] != first["metrics"]["test_loss"]
+        assert lesser["artifacts"]["model"] != first["artifacts"]["model"]
+        told, _, rest = done.stderr.partition("epoch ")
+        assert why in told and " stays" in told and " stays" not in rest
+        found = document(brainbox("spam", "evaluate", "--json", cwd=tmp_path).stdout)
+        assert found["metrics"]["test_loss"] == first["metrics"]["test_loss"]
+    assert Path(tmp_path, first["artifacts"]["model"]).read_bytes() == content

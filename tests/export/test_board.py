@@ -39,7 +39,7 @@ def header(model: bb.Sequential) -> str:
 def test_the_float_network_on_a_cortex_m4f():
     figures = board.measure(header(reader()), "net", board.BOARDS["netduinoplus2"])
     assert figures.instructions <= 2_000_000
-    emulated(figures, instructions=1_663_170, stack=152, code=1656)
+    emulated(figures, instructions=1_663_170, stack=152, code=1634)
 
 
 def test_the_fraud_detector_on_a_cortex_m3():
@@ -54,7 +54,7 @@ def test_figures_repeat_to_the_last_tick():
 
 
 def test_a_wrong_header_fails_on_the_board():
-    text = header(fraud()).replace("a += (float)x[i] * k[i];", "a -= (float)x[i] * k[i];")
+    text = header(fraud()).replace("a += net_PRODUCT", "a -= net_PRODUCT")
     with pytest.raises(VerificationError, match="own test fails on the board"):
         board.measure(text, "net")
 
@@ -67,7 +67,7 @@ def test_what_does_not_fit_the_board_is_refused_by_the_linker():
 
 
 def test_the_stack_that_a_run_takes_is_seen():
-    deep = "static inline int net_run"
+    deep = "net_API int net_run"
     assert deep in header(fraud())
     grab = "volatile char grab[1000];\n    grab[0] = 1;\n    grab[999] = 1;\n    (void)arena;"
     text = header(fraud())

@@ -5,6 +5,7 @@ import pytest
 
 from brainbox_core.exact import float_math
 from brainbox_core.export import c_math
+from brainbox_core.export.templates import filled
 from tests.export.compiling import STRICT, tool
 
 F = np.float32
@@ -71,9 +72,11 @@ def test_softmax_is_one_in_all():
 )
 def test_c_and_numpy_agree_in_every_bit(tmp_path, flags):
     program = f"""
+#include <float.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+{filled("floats.h.in", "m")}
 {c_math.c_functions("m", {"sigmoid", "tanh", "softmax", "exp", "log"})}
 int main(void)
 {{

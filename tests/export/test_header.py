@@ -123,7 +123,7 @@ def test_only_documented_macros_remain(tmp_path, noun):
                 subprocess.run(
                     [tool("gcc"), *flags, "-dM", "-E", "-x", "c", "-"],
                     cwd=tmp_path,
-                    input=f"#include <stddef.h>\n#include <stdint.h>\n{line}",
+                    input=f"#include <float.h>\n#include <stddef.h>\n#include <stdint.h>\n{line}",
                     capture_output=True,
                     text=True,
                     check=True,

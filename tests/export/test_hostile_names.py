@@ -172,7 +172,7 @@ def fraud(name: str) -> bb.Sequential:
     model = copy.deepcopy(fraud_columns("V1", "V2"))
     for number, column in enumerate(model.meta["features"]["columns"]):
         column["name"] = name + "*" * number
-    return described(model, name)
+    return described(model, name, classes=[name, f"{name}/"])
 
 
 @functools.cache
@@ -229,6 +229,7 @@ def code(family: str, text: str) -> list[str]:
     if family in ("spam", "rnn"):  # the vocabulary, and how many bytes the longest character has
         text = re.sub(r"\b[0-9][0-9a-fxu]*\b", "0", text)
         text = re.sub(r"0( , 0)+", "0", text)
+        text = re.sub(r"\bnet_ONCE \( (const [^,=]*) , \S+ \) =", r"static \1 =", text)  # a table that became large
     return text.split(" ")
 
 

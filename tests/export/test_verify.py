@@ -43,10 +43,14 @@ def test_one_different_bit_is_found(sample):
 @pytest.mark.parametrize(
     "old, new, message",
     [
-        ("a += (float)x[i] * k[i];", "a += (float)x[i] * k[i] * 1.0000001f;", "its own embedded vectors fail"),
+        (
+            "a += net_PRODUCT((float)x[i], k[i]);",
+            "a += (float)x[i] * k[i] * 1.0000001f;",
+            "its own embedded vectors fail",
+        ),
         ("int32_t i;", "int32_t i, unused;", "refuses the header: .*unused"),
         ("int best = 0, i;", "int best = 1, i;", "contradict each other"),
-        ("s = s * r + ", "s = (double)s * r + ", "refuses the header"),
+        ("s = net_PRODUCT(s, r) + ", "s = (double)s * r + ", "refuses the header"),
     ],
 )
 def test_a_wrong_header_is_found(sample, old, new, message):
@@ -56,7 +60,7 @@ def test_a_wrong_header_is_found(sample, old, new, message):
 
 
 def test_a_symbol_that_it_must_not_need(sample):
-    text = sample[0].replace("static inline int net_run", "int elsewhere(void);\nstatic inline int net_run", 1)
+    text = sample[0].replace("net_API int net_run", "int elsewhere(void);\nnet_API int net_run", 1)
     text = text.replace("    (void)arena;\n", "    (void)arena;\n    if (elsewhere()) {\n        return 9;\n    }\n", 1)
     with pytest.raises(VerificationError, match="needs elsewhere"):
         check(sample, header=text)

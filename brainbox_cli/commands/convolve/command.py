@@ -16,7 +16,7 @@ from brainbox_cli import options, parsers
 from brainbox_cli.commands.convolve.view import show_kernel, show_list, show_preview, show_result, show_step
 from brainbox_cli.frame.lesson import Lesson, Outcome, command
 from brainbox_cli.frame.reporter import STDOUT, Reporter
-from brainbox_cli.frame.run_folder import default_folder
+from brainbox_cli.frame.runs import default_folder
 from brainbox_cli.options import DATA, DISPLAY, OUTPUT, option
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import standard_input
@@ -133,22 +133,20 @@ def _run(reporter: Reporter, values: SimpleNamespace) -> Outcome:
         show_step(reporter, chosen, step, explain, result.absolute)
     show_preview(reporter, photo.pixels, result.pixels)
     show_result(reporter, result)
-    record, filtered = _record(chosen, result, values.out, steps, explain), result.pixels
     metrics = {
         "primary": "clipped",
-        "clipped": (result.clipped_low + result.clipped_high) / result.values.size,
-        "minimum": float(result.values.min()),
-        "maximum": float(result.values.max()),
+        "clipped": (result.clipped_low + result.clipped_high) / result.pixels.size,
+        "minimum": result.smallest,
+        "maximum": result.largest,
     }
-    del result  # the sums take four times the picture's memory
-    files = {"out": _encoded(reporter, filtered, values.out)}
+    files = {"out": _encoded(reporter, result.pixels, values.out)}
     if values.plot:
         with reporter.working("drawing"):
             from brainbox_cli.commands.convolve.picture import draw
 
-            files["plot"] = draw(photo.pixels, chosen, filtered)
+            files["plot"] = draw(photo.pixels, chosen, result.pixels)
     return Outcome(
-        result=record,
+        result=_record(chosen, result, values.out, steps, explain),
         metrics=metrics,
         files=files,
         try_next=("convolve", "--list")

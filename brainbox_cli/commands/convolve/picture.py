@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
 
 from brainbox_core.screen.plotting import SIGNED, Figure, frame, new_figure, png
 from brainbox_core.tasks.convolve.kernels import Kernel
 
+MOST_PIXELS = 700  # of a side, somewhat more than are shown: Matplotlib takes 56 bytes for each
 MOST_NUMBERS = 9  # rows and columns of a kernel whose weights are written into it
 
 
@@ -19,7 +21,8 @@ def _figure(before: np.ndarray, kernel: Kernel, after: np.ndarray) -> Figure:
     figure = new_figure(11, 4.2)
     left, middle, right = figure.subplots(1, 3, width_ratios=[4, 2.4, 4])
     for axes, title, pixels in ((left, "before", before), (right, "after", after)):
-        axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
+        shown = Image.fromarray(pixels).reduce(-(-max(pixels.shape) // MOST_PIXELS))
+        axes.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
         axes.set_title(f"{title}, {pixels.shape[1]}x{pixels.shape[0]}", loc="left")
     weights = np.array(kernel.weights)
     limit = np.abs(weights).max() or 1

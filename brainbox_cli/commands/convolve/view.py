@@ -82,9 +82,10 @@ def show_preview(reporter: Reporter, before: np.ndarray, after: np.ndarray) -> N
 
 def show_result(reporter: Reporter, result: Filtered) -> None:
     """The size of the result, the range of its values, and what was done to those that are no brightness."""
-    values, total = result.values, result.values.size
-    size = "{}x{}".format(*reversed(result.pixels.shape[:2])) + (" in colour" if values.ndim == 3 else " gray")
-    reporter.answer((f"result {size}", "bold green"), f", values from {_short(values.min())} to {_short(values.max())}")
+    pixels, total = result.pixels, result.pixels.size
+    size = "{}x{}".format(*reversed(pixels.shape[:2])) + (" in colour" if pixels.ndim == 3 else " gray")
+    span = f", values from {_short(result.smallest)} to {_short(result.largest)}"
+    reporter.answer((f"result {size}", "bold green"), span)
     rows = []
     if result.negative and result.absolute:
         rows.append(("negative", f"{_share(result.negative, total)} below 0 shown by their size, without the sign"))

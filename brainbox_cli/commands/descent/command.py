@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -230,7 +231,7 @@ def _record(descent: Descent, verdict: Verdict) -> dict:
 
 
 def _norm(descent: Descent, step: int) -> float:
-    return float((descent.gradients[step] @ descent.gradients[step]) ** 0.5)
+    return math.hypot(*descent.gradients[step])  # a square of 1e200 would overflow
 
 
 def _history(descent: Descent) -> list[dict]:

@@ -9,6 +9,7 @@ import numpy as np
 from brainbox_core.tasks.descent.walk import Descent
 
 TRAILS = ("#f08c2e", "#d64545", "#2fa36b", "#b04fd1", "#e0c02e", "#20b2c4")
+DRAWN = 1e300  # the largest coordinate that is drawn: sums of larger ones are no numbers
 
 
 class Ground:
@@ -42,7 +43,8 @@ class Ground:
         """From where to where a curve is worth seeing: its bottom, and as high as the paths in the box need it."""
         finite = curve[np.isfinite(curve)]
         seen = np.concatenate([descent.values[self.inside(descent)] for descent, _ in self.walks])
-        return min([*finite, *seen]), max([*seen, np.median(finite)] if finite.size else seen)
+        heights = np.concatenate([finite, seen, [] if finite.size + seen.size else [0.0]])
+        return heights.min(), max([*seen, np.median(finite)] if finite.size else heights)
 
 
 def box(descents: Sequence[Descent]) -> list[tuple[float, float]]:
@@ -56,7 +58,7 @@ def box(descents: Sequence[Descent]) -> list[tuple[float, float]]:
         lowest = descent.points[descent.lowest]
         reach = 10 * max(1.0, float(np.abs(descent.points[0]).max()))
         kept.append(descent.points[np.abs(descent.points - lowest).max(axis=1) <= reach])
-    points = np.concatenate(kept)
+    points = np.concatenate(kept).clip(-DRAWN, DRAWN)
     low, high = points.min(axis=0), points.max(axis=0)
     middle, span = 0.5 * (low + high), float((high - low).max())
     half = 0.7 * (span or max(1.0, float(np.abs(middle).max())))  # if nothing moved, around the point

@@ -15,9 +15,10 @@ import typer
 from brainbox_cli.commands.export.options import CHOICES
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.command import command
-from brainbox_cli.frame.document import plain
+from brainbox_cli.frame.document import model_record, plain
 from brainbox_cli.frame.reporter import STDOUT, Reporter
-from brainbox_cli.frame.run_folder import MODEL, default_folder, keep_from_git, model_path
+from brainbox_cli.frame.run_folder import MODEL
+from brainbox_cli.frame.runs import Found, NoModelError, default_folder, find_model, keep_from_git, newest_model
 from brainbox_cli.tour import NOUNS
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable
@@ -25,6 +26,7 @@ from brainbox_core.files.writing import check_writable, make_folder, require_our
 
 TRAINED_FIRST = "cnn"  # what a bare `brainbox export` trains if there is no model at all
 UNTRAINED = "neuron"  # keeps no model unless it is asked to, and learns in no time
+ASKS = "regress"  # for values to predict from, on a terminal, unless it is told not to
 TABLES = ("regress", "fraud")  # what learns from the rows of a table
 PICTURES = "mnist"  # whose task also knows the data of a network of a user's own that reads pictures
 
@@ -40,9 +42,8 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
     _check_options(reporter, values)
     if out == STDOUT:
         reporter.text = reporter.side = reporter.notes
-    path = _find_model(reporter, values["source"] or values["model"])
+    path, told = _find_model(reporter, values["source"] or values["model"])
     with reporter.working("loading the model"):
-        from brainbox_cli.frame.run import model_record
         from brainbox_core.datasets.catalog import load_images
         from brainbox_core.export import build
         from brainbox_core.export.c_names import cleaned, included
@@ -57,7 +58,7 @@ def _run(reporter: Reporter, values: dict, given: set[str]) -> ExitCode:
         require_ours(place)
     include = included(os.path.relpath(place, example.parent).replace(os.sep, "/")) if example else ""
     reporter.document.set(seed=model.seed, config=values, model=model_record(model))
-    reporter.say(("export: ", "bold cyan"), f"{path} | {len(model.params):,} parameters | {place}", wrap=True)
+    reporter.say(("export: ", "bold cyan"), f"{told} | {len(model.params):,} parameters | {place}", wrap=True)
     with reporter.working("reading data"):
         data = _held_out(reporter, model)
         calibration = load_images(values["calib"]).train_images if values["calib"] else None
@@ -127,42 +128,38 @@ def _check_options(reporter: Reporter, values: Mapping) -> None:
             raise InputError("the emulated board is not installed", where="--qemu", fix=f"apt-get install {packages}")
 
 
-def _find_model(reporter: Reporter, source: str | None) -> Path:
-    """The file that is meant; with nothing named the newest, and with no model at all one that is trained now."""
-    if source is not None:
-        path, is_ours = model_path(source, source)
-        if is_ours and not os.path.exists(path):
-            if source == UNTRAINED:
-                return _learn(reporter, path)
-            raise InputError("there is no model yet", where=str(path), fix=f"train one first: brainbox {source}")
-        if not os.path.exists(path) and (close := difflib.get_close_matches(source.casefold(), NOUNS, n=1)):
-            raise InputError("no such file", where=printable(source), fix=f"did you mean the noun {close[0]}?")
-        return path
-    folder = default_folder(TRAINED_FIRST).parent
-    found = [path for path in folder.glob(f"*/{MODEL}") if path.is_file()]
-    if found:
-        return max(found, key=lambda path: (path.stat().st_mtime, str(path)))
-    reporter.note(f"there is no model in {folder} yet: training one first, as brainbox {TRAINED_FIRST} --quick does")
-    _train(reporter, [TRAINED_FIRST, "--quick"])
-    return default_folder(TRAINED_FIRST) / MODEL
+def _find_model(reporter: Reporter, source: str | None) -> Found:
+    """The model that is meant; with nothing named the newest, and where there is none one that is trained now."""
+    if source is None and (found := newest_model()):
+        return found
+    source = source or TRAINED_FIRST
+    try:
+        found = find_model(source, source)
+    except NoModelError as error:
+        _train(reporter, error)
+        return find_model(source, source)
+    if not os.path.exists(found.path) and (close := difflib.get_close_matches(source.casefold(), NOUNS, n=1)):
+        raise InputError("no such file", where=printable(source), fix=f"did you mean the noun {close[0]}?")
+    return found
 
 
-def _learn(reporter: Reporter, path: Path) -> Path:
-    """The default neuron's file."""
-    reporter.note(f"there is no {path} yet: learning one first, as brainbox {UNTRAINED} --save {path} does")
-    keep_from_git(path.parent.parent)
-    make_folder(path.parent)
-    _train(reporter, [UNTRAINED, "--save", str(path)])
-    return path
+def _train(reporter: Reporter, lack: NoModelError) -> None:
+    """Give a noun that has no model one; a noun that learns nothing is refused."""
+    from brainbox_cli.frame.run import train_first
+    from brainbox_core.tasks.loading import NOUNS as TRAINERS
 
-
-def _train(reporter: Reporter, words: list[str]) -> None:
-    from brainbox_cli.program import invoke
-
-    words = words + ["--quiet"] * reporter.quiet
-    trainer = Reporter(words)
-    trainer.text = reporter.notes if reporter.json else reporter.text
-    invoke(words, trainer)
+    words = [lack.noun, "--quick", *["--no-input"] * (lack.noun == ASKS)]
+    if lack.noun == UNTRAINED:
+        path = default_folder(UNTRAINED) / MODEL
+        keep_from_git(path.parent.parent)
+        make_folder(path.parent)
+        words = [UNTRAINED, "--save", str(path)]
+    elif lack.noun not in TRAINERS:
+        raise lack
+    line = shlex.join(["brainbox", *words])
+    reporter.note(f"there is no model yet: training one first, as {line} does")
+    text = reporter.notes if reporter.json else reporter.text
+    train_first(words + ["--quiet"] * reporter.quiet, text, reporter.notes)
 
 
 def _places(place: Path, example: Path | None, board: str | None) -> dict[str, Path]:
@@ -196,7 +193,7 @@ def _load(path: Path) -> Sequential:
     from brainbox_core.tasks.loading import load_task
 
     model = Sequential.load(path)
-    if (kind := model.meta["kind"]) in (*TABLES, "rnn", "spam"):
+    if (kind := model.meta.get("kind")) in (*TABLES, "rnn", "spam"):
         return load_task(kind).load_model(path, kind)
     return model
 
@@ -205,7 +202,7 @@ def _held_out(reporter: Reporter, model: Sequential) -> HeldOut | None:
     """What a model was not trained on; a header does without where that is not at hand or not what it was."""
     from brainbox_core.tasks.loading import NOUNS, load_task
 
-    kind, data = model.meta["kind"], model.meta.get("data")
+    kind, data = model.meta.get("kind"), model.meta.get("data")
     if kind not in NOUNS:
         if model.meta.get("input") != "uint8" or not isinstance(data, dict) or not isinstance(data.get("name"), str):
             return None  # a network of a user's own, of which only the ranges are known

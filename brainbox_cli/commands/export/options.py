@@ -69,7 +69,7 @@ CHOICES = {
     "max_drop": option(
         "--max-drop POINTS",
         CHECK,
-        "Accuracy that int8 may lose, in points of a percent; exit code 5 if it loses more.",
+        "Accuracy or R2 that int8 may lose, in points of a percent; exit code 5 if it loses more.",
         parsers.real_number(0, 100),
         default=0.5,
     ),

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from brainbox_cli import options, parsers
-from brainbox_cli.commands.fraud.view import CLASSES, show
+from brainbox_cli.commands.fraud.view import show
 from brainbox_cli.frame.refused import Refused
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.frame.trainer import Answer, Trainer
@@ -55,8 +55,10 @@ CHOICES = {
     "data": options.data(
         "CSV|-", f"A file such as creditcard.csv, - for standard input, or {BUILT_IN} (built in).", names=(BUILT_IN,)
     ),
-    "target": option("--target COL", DATA, "Column with 1 for a fraud, 0 if not."),
-    "drop": option("--drop COL[,COL]", DATA, "Columns to leave out of the features.", parsers.columns, shown=False),
+    "target": option("--target COL", DATA, "Column that tells the frauds: 0 and 1, or two values, the rarer a fraud."),
+    "no_header": options.NoHeader,
+    **options.MARKS,
+    "drop": options.Drop,
     "split": option(
         "--split time|stratified",
         DATA,
@@ -87,7 +89,6 @@ CHOICES = {
     "optimizer": options.Optimizer,
 }
 Transactions = argument("CSV|-|NAME=VALUE,...", "Tables of transactions, or one that is typed.", repeated=True)
-MoreTransactions = option("--data CSV|-", None, "Another way to name a table; may be repeated.", repeated=True)
 
 
 def _headline(settings: Settings) -> list[str]:
@@ -110,6 +111,8 @@ def _predict(
         raise UsageError("no transaction was given", fix=fix)
     with reporter.working("scoring"):
         found = [(source, _score(reporter, task, model, source)) for source in sources]
+    names = task.names(model)
+    cells = [_as_number(name) for name in names]
     for source, parts in found:
         total = sum(table.rows for table, _ in parts)
         count = count_shown = 0
@@ -124,14 +127,23 @@ def _predict(
                 count_shown += show_it
                 count += fraud
                 yield Answer(
-                    text=_text(place, share, fraud) if show_it else [],
-                    cells=[source, str(line), CLASSES[fraud], f"{share:.6f}"],
-                    record={"input": source, "line": line, "label": CLASSES[fraud], "probability": share},
+                    text=_text(place, share, fraud, names) if show_it else [],
+                    cells=[source, str(line), cells[fraud], f"{share:.6f}"],
+                    record={"input": source, "line": line, "label": names[fraud], "probability": share},
                 )
         if total > 1:
             share = float(task.probability(model.meta["threshold"]))
             first = f", the first {MOST} shown" if total > FEW and count > MOST else ""
-            reporter.say(f"{source}: {count:,} of {total:,} look like fraud (probability {share:.3g} or more){first}")
+            look = f"{count:,} of {total:,} look like {names[1]} (probability {share:.3g} or more){first}"
+            reporter.say(f"{source}: {look}")
+
+
+def _as_number(name: str) -> str | float:
+    """The class -1 as a number, which no spreadsheet takes for a formula."""
+    from brainbox_core.tables.notation import number
+
+    value = number(name)
+    return name if value is None else int(value) if value.is_integer() else value
 
 
 def _score(
@@ -143,7 +155,7 @@ def _score(
     from brainbox_core.tables.table import table_of
 
     try:
-        table, lacking = transactions(task.inputs(model), source)
+        table, lacking = transactions(task.inputs(model), source, notations=task.written(model))
     except InputError as error:
         return [(table_of({}), error)]
     if lacking:
@@ -162,9 +174,9 @@ def _score(
     return parts
 
 
-def _text(place: str, share: float, fraud: bool) -> list:
-    verdict = (CLASSES[fraud], "bold red" if fraud else "bold green")
-    return [place, verdict, f" (probability of fraud {share:.1%})"]
+def _text(place: str, share: float, fraud: bool, names: tuple[str, str]) -> list:
+    verdict = (names[fraud], "bold red" if fraud else "bold green")
+    return [place, verdict, f" (probability of {names[1]} {share:.1%})"]
 
 
 def _record(result: Result) -> dict:
@@ -211,8 +223,9 @@ TRAINER = Trainer(
     metric="test_average_precision",
     headline=_headline,
     predict=_predict,
-    predict_choices={"words": Transactions, "tables": MoreTransactions},
+    predict_choices={"words": Transactions, "tables": options.MoreTables},
     evaluate_choices={},
+    reading=options.MARKS,
     show=show,
     record=_record,
     pictures="brainbox_cli.commands.fraud.picture",

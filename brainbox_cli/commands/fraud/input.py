@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from brainbox_core.errors import UsageError
 from brainbox_core.files.reading import printable, standard_input
 from brainbox_core.tables.table import Table, closest, read_table, table_of
 
 
-def transactions(columns: Sequence[str], source: str, text: bool = False) -> tuple[Table, list[str]]:
+def transactions(columns: Sequence[str], source: str, **options: Any) -> tuple[Table, list[str]]:
     """The transactions that a word of the command line means, and which columns they lack.
 
     Args:
         columns: that a transaction has.
         source: a file, `-` for standard input, or NAME=VALUE with commas between.
-        text: keep all cells of a file as they stand there.
+        options: of `read_table`.
 
     Raises:
         InputError: the table cannot be read.
         UsageError: what was typed is no transaction.
     """
     if source == "-":
-        return replace(read_table(standard_input("a table")), name="-"), []
+        return replace(read_table(standard_input("a table"), **options), name="-"), []
     if "=" not in source or os.path.exists(source):
-        return read_table(source, text=text), []
+        return read_table(source, **options), []
     return typed(columns, source)
 
 
@@ -40,9 +42,11 @@ def typed(columns: Sequence[str], text: str) -> tuple[Table, list[str]]:
         >>> table, lacking = typed(["V1", "V2", "Amount"], "Amount=5000,V1=-2.3")
         >>> table.numbers("Amount"), lacking
         (array([5000.]), ['V2'])
+        >>> typed(["V1", "Amount"], "Amount=1.050,50,V1=-2,3")[0].texts("Amount")
+        ['1.050,50']
     """
     row: dict[str, str] = {}
-    for part in text.split(","):
+    for part in re.split(r",(?!\d+(?:,|$))", text):  # digits alone are decimals or thousands
         name, equals, value = (piece.strip() for piece in part.partition("="))
         where = printable(part)
         if not equals or not value:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbox_cli.commands.fraud.view import CLASSES
 from brainbox_cli.pictures.panels import confusion_matrix, curves
 from brainbox_core.metrics import precision_recall_curve
 from brainbox_core.model.sequential import Sequential
@@ -35,7 +34,7 @@ def draw(folder: Path, model: Sequential, data: Data, result: Result) -> dict[st
         "loss": lambda: _epochs(result.history, result.best_epoch),
         "precision_recall": lambda: _precision_recall(result),
         "scores": lambda: _scores(result),
-        "confusion": lambda: _confusion(result.confusion),
+        "confusion": lambda: _confusion(result),
     }
     return save(folder, figures)
 
@@ -97,15 +96,17 @@ def _scores(result: Result) -> Figure:
     edges = np.linspace(low, high if high > low else low + 1, BINS + 1).tolist()
     for number, colour in ((0, MUTED), (1, RED)):
         logits = result.logits[result.labels == number]
-        axes.hist(logits, edges, color=colour, alpha=0.75, label=CLASSES[number], log=True)
+        axes.hist(logits, edges, color=colour, alpha=0.75, label=result.names[number], log=True)
     axes.axvline(result.threshold, color=ORANGE, linewidth=2, label="threshold")
     label(axes, "Scores", "logit: logarithm of the odds that it is a fraud", "test rows")
-    axes.legend(fontsize=9)
+    for text in axes.legend(fontsize=9).get_texts():
+        text.set_parse_math(False)
     return figure
 
 
-def _confusion(confusion: np.ndarray) -> Figure:
-    figure = confusion_matrix(confusion, list(CLASSES))
+def _confusion(result: Result) -> Figure:
+    confusion = result.confusion
+    figure = confusion_matrix(confusion, list(result.names))
     axes = figure.axes[0]
     axes.tick_params(axis="x", rotation=0)
     axes.set_xlabel("called")

@@ -10,18 +10,16 @@ if TYPE_CHECKING:
     from brainbox_core.tasks.fraud.data import Data
     from brainbox_core.tasks.fraud.train import Result
 
-CLASSES = ("honest", "fraud")
-
 
 def show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
     """Accuracy beside that of always answering honest, recall, precision, threshold and the confusion matrix."""
     from brainbox_core.tasks.fraud.train import probability
 
-    found, (honest, frauds) = result.metrics, result.confusion.tolist()
+    found, names, (honest, frauds) = result.metrics, result.names, result.confusion.tolist()
     low, high = result.interval
     rows = {
         "interval": f"{low:.3f} to {high:.3f}: 95% of the bootstrap's samples of the test rows",
-        "accuracy": f"{found['test_accuracy']:.2%}; always answering honest has {found['baseline_accuracy']:.2%}",
+        "accuracy": f"{found['test_accuracy']:.2%}; always answering {names[0]} has {found['baseline_accuracy']:.2%}",
         "recall": f"{found['test_recall']:.2%}: {frauds[1]:,} of {sum(frauds):,} frauds found",
         "precision": f"{found['test_precision']:.2%}: {honest[1]:,} of {honest[1] + frauds[1]:,} alarms are false;"
         f" F1 {found['test_f1']:.4f}",
@@ -37,8 +35,8 @@ def show(reporter: Reporter, verb: str, result: Result, data: Data) -> None:
         )
     for name, text in rows.items():
         reporter.row(name, text, wrap=True)
-    table = [["", *(f"called {name}" for name in CLASSES)]]
-    table += [[name, *(f"{count:,}" for count in row)] for name, row in zip(CLASSES, (honest, frauds), strict=True)]
+    table = [["", *(f"called {name}" for name in names)]]
+    table += [[name, *(f"{count:,}" for count in row)] for name, row in zip(names, (honest, frauds), strict=True)]
     reporter.say()
     reporter.table(table)
     reporter.say()

@@ -22,6 +22,7 @@ from brainbox_core.tasks.regress.settings import AUTO, BUILT_IN, MAX_DEGREE, NON
 
 if TYPE_CHECKING:
     from brainbox_core.model.sequential import Sequential
+    from brainbox_core.tables.table import Table
     from brainbox_core.tasks.regress.data import Data
     from brainbox_core.tasks.regress.train import Result
 
@@ -33,7 +34,9 @@ CHOICES = {
         "FILE|-", f"A CSV file, - for standard input, or {BUILT_IN} (built in).", "--train", names=(BUILT_IN,)
     ),
     "target": option("--target COL", DATA, "Column to predict.", shown="the last one"),
-    "no_header": option("--no-header", DATA, "The first line is data, not the columns' names."),
+    "no_header": options.NoHeader,
+    **options.MARKS,
+    "drop": options.Drop,
     "test_split": option(
         "--test-split F|none",
         DATA,
@@ -78,9 +81,8 @@ CHOICES = {
     "plain": option("--plain", TRAINING, "Gradient descent without Nesterov's momentum."),
 }
 NoInput = option("--no-input", options.DISPLAY, "Never ask for values on a terminal.")
-InputValues = argument("VALUE|-", "One value for each input, in their order; - reads rows of a table.", repeated=True)
+InputValues = argument("VALUE|CSV|-", "One value for each input, in their order; or tables of rows.", repeated=True)
 Set = option("--set COL=VALUE", None, "A value by the name of its column; may be repeated.", repeated=True)
-Rows = option("--data FILE|-", None, "A CSV file of rows to predict, or - for standard input.")
 
 
 def _headline(settings: Settings) -> list[str]:
@@ -98,42 +100,54 @@ def _predict(
     model: Sequential,
     values: list[str] | None,
     settings: list[str] | None,
-    rows: str | None,
+    tables: list[str] | None,
     no_input: bool,
 ) -> Iterator[Answer | Refused]:
-    """Everything is predicted before the first answer; rows that cannot be read are refused in their places."""
-    from brainbox_cli.commands.regress.input import listed, table_rows, typed_row
+    """Everything is predicted before the first answer; what cannot be read is refused in its place."""
+    from brainbox_cli.commands.regress.input import are_tables, listed, table_rows, typed_row
 
-    inputs = task.inputs(model)
-    source = "-" if values == ["-"] else rows
-    if source and (settings or values not in (None, ["-"])):
+    inputs, values, sources = task.inputs(model), values or [], tables or []
+    if are_tables(values):
+        values, sources = [], [*values, *sources]
+    if sources and (values or settings):
         raise UsageError("rows come from a table or as values, not both", fix="leave one of them out")
-    if source is None and not values and not settings:
+    if not (sources or values or settings):
         if _may_ask(reporter, no_input):
             _ask(reporter, task, model, no_input)
             return
-        raise UsageError("no value was given", fix=f"give {listed(inputs)}; or - to read rows from standard input")
-    table = table_rows(inputs, source) if source else typed_row(inputs, values or [], settings or [])
-    parts = by_rows(table, lambda rows: (task.predict(model, rows).tolist(), task.remarks(model, rows)))
-    reporter.warn(*dict.fromkeys(remark for _, done in parts if isinstance(done, tuple) for remark in done[1]))
-    for some, done in parts:
-        given = [
-            {name: cell.strip() for name, cell in zip(inputs, cells, strict=True)}
-            for cells in zip(*map(some.texts, inputs), strict=True)
-        ]
-        if isinstance(done, InputError):
-            yield Refused(given[0] if some.rows == 1 else some.name, done)
+        raise UsageError("no value was given", fix=f"give {listed(inputs)}; or name a table, or - for standard input")
+    found: list[tuple[str, Table | None, tuple[list[float], list[str]] | InputError]] = []
+    for source in sources or [""]:
+        try:
+            table = table_rows(inputs, source) if source else typed_row(inputs, values, settings or [])
+        except InputError as error:
+            found.append((source, None, error))
             continue
-        for row, value in zip(given, done[0], strict=True):
-            yield _answer(task.target(model), row, value, numbered=table.rows > 1)
+        parts = by_rows(table, lambda rows: (task.predict(model, rows).tolist(), task.remarks(model, rows)))
+        found += [(source, *part) for part in parts]
+    reporter.warn(*dict.fromkeys(remark for *_, done in found if isinstance(done, tuple) for remark in done[1]))
+    several = len(sources) > 1 or sum(some.rows for _, some, _ in found if some) > 1
+    for source, some, done in found:
+        rows = [] if some is None else list(zip(*map(some.texts, inputs), strict=True))
+        given = [{name: cell.strip() for name, cell in zip(inputs, cells, strict=True)} for cells in rows]
+        if isinstance(done, InputError):
+            yield Refused(given[0] if len(given) == 1 else source, done)
+            continue
+        assert some is not None  # or there would be an error
+        for row, line, value in zip(given, some.lines.tolist(), done[0], strict=True):
+            yield _answer(task.target(model), row, value, source, line, several)
 
 
-def _answer(target: str, given: dict[str, str], value: float, numbered: bool) -> Answer:
-    shown = f"{', '.join(given.values())}: " if numbered else ""
+def _answer(target: str, given: dict[str, str], value: float, source: str, line: int, several: bool) -> Answer:
+    place = {"source": source, "line": line} if source else {}
     return Answer(
-        text=[shown, f"Predicted {target}: ", (amount(target, value), "bold green")],
-        cells=[value],
-        record={"input": given, "target": target, "predicted": value},
+        text=[
+            f"{source} line {line}: " if several else "",
+            f"Predicted {target}: ",
+            (amount(target, value), "bold green"),
+        ],
+        cells=[*map(str, place.values()), value],
+        record={"input": given, **place, "target": target, "predicted": value},
     )
 
 
@@ -170,8 +184,6 @@ def _ask(reporter: Reporter, task: ModuleType, model: Sequential, no_input: bool
 
 def _value(reporter: Reporter, task: ModuleType, model: Sequential, name: str) -> str | None:
     """What was typed for one input; None for a blank line or the end. Asks again for what does not fit."""
-    from brainbox_core.tables.columns import number
-
     known = task.choices(model, name)
     among = f" ({', '.join(printable(text, 40) for text in known)})" if 0 < len(known) <= 12 else ""
     while True:
@@ -186,9 +198,9 @@ def _value(reporter: Reporter, task: ModuleType, model: Sequential, name: str) -
             continue
         if not text:
             return None
-        if known or number(text) is not None:
+        if not (objection := task.objection(model, name, text)):
             return text
-        reporter.say(("error: ", "bold red"), f'"{printable(text, 40)}" is not a number')
+        reporter.say(("error: ", "bold red"), objection)
 
 
 def _record(result: Result) -> dict:
@@ -219,7 +231,7 @@ def _record(result: Result) -> dict:
 
 def _try_next(folder: Path, data: Data) -> tuple[list[str], dict[str, Path]]:
     """Predict the first row that it was judged by, as one would type it."""
-    from brainbox_core.tables.columns import number
+    from brainbox_core.tables.notation import number
 
     judged = data.held_out.inputs
     table = judged if judged.rows else data.table.take(data.train)
@@ -236,8 +248,9 @@ TRAINER = Trainer(
     metric="test_r2",
     headline=_headline,
     predict=_predict,
-    predict_choices={"values": InputValues, "settings": Set, "rows": Rows, "no_input": NoInput},
+    predict_choices={"values": InputValues, "settings": Set, "tables": options.MoreTables, "no_input": NoInput},
     evaluate_choices={},
+    reading=options.MARKS,
     show=show,
     record=_record,
     pictures="brainbox_cli.commands.regress.picture",

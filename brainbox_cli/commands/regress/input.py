@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable, standard_input
+from brainbox_core.tables.notation import number
 from brainbox_core.tables.table import Table, closest, read_table, table_of
 
 _MOST = 20  # inputs that a hint lists
@@ -23,6 +25,19 @@ def listed(inputs: Sequence[str]) -> str:
     """
     more = f" and {len(inputs) - _MOST:,} more" if len(inputs) > _MOST else ""
     return ", ".join(printable(name, 40) for name in inputs[:_MOST]) + more
+
+
+def are_tables(words: Sequence[str]) -> bool:
+    """Whether words of the command line name tables, and not values: `-`, a file that is there, or one called so.
+
+    Example:
+        >>> are_tables(["rows.csv", "-"]), are_tables(["1650", "harbor"]), are_tables(["2.5"])
+        (True, False, False)
+    """
+    return all(
+        word == "-" or (number(word) is None and (os.path.exists(word) or word.lower().endswith((".csv", ".tsv"))))
+        for word in words
+    )
 
 
 def typed_row(inputs: Sequence[str], values: Sequence[str], settings: Sequence[str]) -> Table:

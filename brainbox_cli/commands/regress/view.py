@@ -99,7 +99,7 @@ def _show_method(reporter: Reporter, result: Result, data: Data) -> None:
         score = f"{squared} {found['cv_r2']:.4f} {sign} {found['cv_r2_sd']:.4f}"
         folds = f"{len(result.folds)} folds of the training rows"
         reporter.row("folds", f"{score} over {folds}", wrap=True)
-    texts = len(data.design.texts)
+    texts = any(column.dependent for column in data.design.encoder.columns)
     follows = " (of a text column's values one follows from the others)" if texts else ""
     features = len(data.design.names)
     if exact is None:

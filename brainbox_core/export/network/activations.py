@@ -57,7 +57,9 @@ def _leaky(x: np.ndarray, slope: float) -> np.ndarray:
 ACTIVATIONS = {
     "linear": Activation(None, "VALUE", _same, _same, straight=True),
     "relu": Activation(layers.ReLU, "(VALUE < 0.0f ? 0.0f : VALUE)", _relu, _relu, straight=True),
-    "leakyrelu": Activation(layers.LeakyReLU, "(VALUE > 0.0f ? VALUE : VALUE * SLOPE)", _leaky, _leaky, straight=True),
+    "leakyrelu": Activation(
+        layers.LeakyReLU, "(VALUE > 0.0f ? VALUE : NAME_PRODUCT(VALUE, SLOPE))", _leaky, _leaky, straight=True
+    ),
     "sigmoid": Activation(
         layers.Sigmoid,
         "NAME_sigmoid(VALUE)",

@@ -35,6 +35,7 @@ class Arithmetic:
         zero: as it is written.
         least: a number below every sum; "" where there is none, because of NaN.
         unrolled: inputs of a kernel's row that are written out one by one; of more, two at a time where they are even.
+        product: of two numbers, that may be added to something.
     """
 
     image: str
@@ -44,10 +45,11 @@ class Arithmetic:
     zero: str
     least: str
     unrolled: int
+    product: str
 
 
-FLOAT32 = Arithmetic("float", "float", "float", "table", "0.0f", "", 1)
-INT8 = Arithmetic("int8_t", "int32_t", "int8_t", "weights", "0", "INT32_MIN", 5)
+FLOAT32 = Arithmetic("float", "float", "float", "table", "0.0f", "", 1, "NAME_PRODUCT({}, {})")
+INT8 = Arithmetic("int8_t", "int32_t", "int8_t", "weights", "0", "INT32_MIN", 5, "{} * {}")
 
 
 class Kernel(ABC):
@@ -140,7 +142,8 @@ class FloatKernel(Kernel):
             return {}
         weight, bias = self.step.learned
         if self.step.kind == "scale":
-            return {"table": np.concatenate([bias, weight])}
+            offset = [] if self.step.offset is None else [self.step.offset]
+            return {"table": np.concatenate([bias, weight, *offset])}
         return {"table": packed(np.concatenate([bias[None], weight.reshape(-1, len(bias))]), self.blocks)}
 
     @property
@@ -160,14 +163,16 @@ class FloatKernel(Kernel):
     def mapped(self, value: str) -> str:
         if self.step.weight is None:
             return value
-        return f"{value} * {self.table}[{self.step.output_shape[2]} + o] + {self.table}[o]"
+        channels = self.step.output_shape[2]
+        value = value if self.step.offset is None else f"{value} - {self.table}[{2 * channels} + o]"
+        return f"{self.type.product.format(value, f'{self.table}[{channels} + o]')} + {self.table}[o]"
 
     def averaged(self, value: str) -> str:
         return self.activated(value)
 
     def finished(self, total: str, channel: str) -> str:
         if self.step.averages:
-            return f"{total} * {c_names.float_literal(1 / math.prod(self.step.pool_size))}"
+            return self.type.product.format(total, c_names.float_literal(1 / math.prod(self.step.pool_size)))
         return self.activated(total)
 
     def activated(self, value: str) -> str:

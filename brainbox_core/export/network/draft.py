@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from dataclasses import asdict
+from functools import cached_property
 
 import numpy as np
 
@@ -16,16 +17,19 @@ from brainbox_core.export.network import reference
 from brainbox_core.export.network import source as c_source
 from brainbox_core.export.network.kernels import kernels_of
 from brainbox_core.export.network.lower import Program, lower, shape_text
-from brainbox_core.export.network.quantize import IntProgram, recorded_range
+from brainbox_core.export.network.quantize import IntProgram, column_ranges, recorded_range
 from brainbox_core.export.network.remedies import remedies
 from brainbox_core.export.origin import kind_of
-from brainbox_core.export.report import Accuracy, Judgement, Row
+from brainbox_core.export.report import Accuracy, Judgement, Row, check_noise, decibels, explained
+from brainbox_core.loss import BinaryCrossEntropy
 from brainbox_core.model.ranges import MOST_ROWS, activation_ranges
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 
 _FIXED = 3  # vectors of extremes that every comparison begins with
 _NOISE_ROWS = 64  # that the signal-to-noise ratios are measured with
+_MOST = 1e-3  # deviations of an output that float32 may be off the model
+_FINEST = 1e-5  # of an output's size, below which nothing is asked for: float32 rounds in the model as well
 
 
 class NetworkDraft:
@@ -37,10 +41,10 @@ class NetworkDraft:
     def __init__(self, model: Sequential, name: str, choices: Choices, material: Material):
         self.model, self.name, self.choices, self.material = model, name, choices, material
         self.program = lower(model)
-        self.ranges = model.meta.get("ranges")
+        self.ranges, self._known = model.meta.get("ranges"), None  # inputs to compare on, real ones
         if material.calibration is not None:
-            rows = _shaped(material.calibration, self.program)[:MOST_ROWS]
-            self.ranges = activation_ranges(model, rows.reshape(len(rows), *model.input_shape))
+            self._known = _shaped(material.calibration, self.program)[:MOST_ROWS]
+            self.ranges = activation_ranges(model, self._known.reshape(len(self._known), *model.input_shape))
         pictures = self.program.pixels or any(step.kind == "conv" for step in self.program.steps)
         self.dtype = choices.dtype or ("int8" if pictures and self.ranges else "float32")
         self.kernels = kernels_of(name, self.program, self.dtype, self.ranges, choices.optimize, choices.weights)
@@ -49,6 +53,7 @@ class NetworkDraft:
         self.multiply_adds = sum(step.multiply_adds for step in self.program.steps)
         self.memory = c_source.memory(self.kernels)
         self.data = None if material.data is None else _shaped(material.data[0], self.program)
+        self._known = self._known if self.data is None else self.data
 
     def vectors(self, count: int) -> np.ndarray:
         """All 0, all largest, alternating extremes, then real rows, then random ones."""
@@ -60,10 +65,12 @@ class NetworkDraft:
             fixed[1], fixed[2, ::2] = 255, 255
             made = random.integers(0, 256, (count - _FIXED - len(real), size)).astype(np.uint8)
         else:
-            least, largest = -1.0, 1.0  # where none was recorded, which float32 does without
+            least, largest = np.array([-1.0]), np.array([1.0])  # where none was recorded: float32 does without
             with contextlib.suppress(InputError):
-                least, largest = recorded_range(self.ranges or {}, "input")
-            middle, reach = (least + largest) / 2, max((largest - least) / 2, 1e-3)
+                ends = np.array([recorded_range(self.ranges or {}, "input")])
+                columns = column_ranges(self.ranges or {}, size)
+                least, largest = (ends if columns is None else columns).T
+            middle, reach = (least + largest) / 2, np.maximum((largest - least) / 2, 1e-3)
             fixed = np.zeros((_FIXED, size), np.float32)
             with np.errstate(over="ignore"):  # beyond float32 they are infinite, and compared as such
                 fixed[1], fixed[2] = middle + 100 * reach, np.where(np.arange(size) % 2, 100, -100) * reach
@@ -81,24 +88,79 @@ class NetworkDraft:
         return c_source.page(self.model, self.kernels, carried)
 
     def judge(self) -> Judgement:
-        """The accuracy on data that the model was not trained on."""
-        if self.data is None or self.material.data is None or math.prod(self.program.output_shape) == 1:
-            return Judgement()
-        labels = np.asarray(self.material.data[1])
-        if labels.dtype.kind not in "fiub" or labels.ndim not in (1, 2) or len(labels) != len(self.data):
-            expected = f"one class number for each of {len(self.data):,} inputs, or one-hot rows"
+        """How well it does on data that the model was not trained on, and how close it is to the model.
+
+        Raises:
+            AccuracyError: int8 loses more than allowed.
+            InputError: float32 is not as close to the model as it should be.
+        """
+        accuracy, judged = self._judged()
+        if self.dtype == "float32":
+            return Judgement(accuracy, "; ".join(filter(None, [judged, self._closeness()])))
+        noise = [(step.title, snr) for step, snr in zip(self.program.steps, self._noise, strict=False)]
+        last = self.program.steps[-1]
+        if (
+            noise and last.kind != "softmax" and last.activation != "sigmoid"
+        ):  # a rare class may have the same share always
+            pairs = zip(*(part.reshape(len(part), -1).T for part in self._compared[-1]), strict=True)
+            noise += [(f"output {number}", decibels(*pair)) for number, pair in enumerate(pairs)]
+        return Judgement(accuracy, judged, check_noise(noise, self.material.max_drop))
+
+    def _judged(self) -> tuple[Accuracy | None, str]:
+        """The accuracy, or how well quantities are predicted, in words; nothing without labels."""
+        if self.data is None or self.material.data is None:
+            return None, ""
+        labels, count, units = np.asarray(self.material.data[1]), len(self.data), math.prod(self.program.output_shape)
+        if labels.dtype.kind not in "fiub" or labels.shape not in ((count,), (count, 1), (count, units)):
+            expected = f"one class number for each of {count:,} inputs, one-hot rows, or a number for each output"
             raise UsageError("labels do not fit the inputs", expected=expected, got=f"{labels.dtype}, {labels.shape}")
-        rows = self.data.reshape(len(self.data), *self.model.input_shape)
-        trained = self.model.predict(rows).reshape(len(rows), -1).argmax(axis=1)
-        exported = trained if self.dtype == "float32" else self.run(self.data).argmax(axis=1)
-        found = Accuracy.of(exported, trained, labels.argmax(axis=1) if labels.ndim > 1 else labels)
+        labels = labels.reshape(count, -1)
+        trained = self.model.predict(self.data.reshape(count, *self.model.input_shape)).reshape(count, -1)
+        exported = trained if self.dtype == "float32" else self._real(self.run(self.data))
+        if units > 1 and (labels.shape[1] == 1 or _are_classes(labels)):
+            exported, trained = exported.argmax(axis=1), trained.argmax(axis=1)
+            labels = labels.argmax(axis=1) if labels.shape[1] > 1 else labels[:, 0]
+        elif _takes_logits(self.model):
+            exported, trained, labels = exported > 0, trained > 0, labels > 0.5
+        else:
+            return None, explained(exported, trained, labels, self.material.max_drop, self.dtype)
+        found = Accuracy.of(exported, trained, labels)
         found.check(self.material.max_drop, self.dtype, "rows")
-        return Judgement(found)
+        return found, ""
+
+    def _real(self, outputs: np.ndarray) -> np.ndarray:
+        """What the outputs of the header stand for, (rows, outputs)."""
+        program = self.kernels.content
+        return program.steps[-1].result.real(outputs) if isinstance(program, IntProgram) else outputs
+
+    def _closeness(self) -> str:
+        """How close it is to the model, in words.
+
+        Raises:
+            InputError: not as close as float32 should be.
+        """
+        rows = _some(self._vectors[_FIXED:] if self._known is None else self._known, MOST_ROWS // 4)
+        with np.errstate(all="ignore"):
+            seen = self.model.activations(rows.reshape(len(rows), *self.model.input_shape))
+            wanted = list(seen.values())[-1].reshape(len(rows), -1).astype(np.float64)
+            usable = np.isfinite(wanted).all(axis=1)
+            wanted, found = wanted[usable], self.run(rows[usable])
+            if not len(wanted):
+                return ""
+            away = np.abs(wanted - wanted.mean(axis=0))
+            least = np.maximum(wanted.std(axis=0), np.abs(wanted).max(axis=0) * _FINEST / _MOST)
+            off = np.abs(found - wanted)
+            gap = float(np.max(np.where(off == 0, 0, off / np.maximum(away, least))))
+        if not gap <= _MOST:
+            what = f"the header would be {gap:.1e} deviations off the model: float32 has too few digits for its numbers"
+            raise InputError(
+                what, fix="bring the inputs near 0, as a BatchNorm before the first layer does, and train again"
+            )
+        return f"at most {gap:.1e} deviations off the trained model on {len(wanted):,} rows"
 
     def rows(self) -> tuple[Row, ...]:
         """The steps."""
-        sample = self._vectors if self.data is None else self.data
-        noise, steps, plan = self._noise(sample[:_NOISE_ROWS]), self.kernels.program.steps, self.kernels.plan
+        noise, steps, plan = self._noise, self.kernels.program.steps, self.kernels.plan
         rows, silent = [], len(steps) - len(noise)  # without a ratio: all in float32, and what makes floats int8
         for number, (step, place) in enumerate(zip(steps, plan.outputs, strict=True)):
             snr = noise[number - silent] if number >= silent else math.inf
@@ -114,16 +176,23 @@ class NetworkDraft:
             )
         return tuple(rows)
 
-    def _noise(self, X: np.ndarray) -> list[float]:
-        """The signal-to-noise ratio of every step in decibels; nothing in float32."""
+    @property
+    def _noise(self) -> list[float]:
+        """The signal-to-noise ratio of every step in decibels; nothing in float32, or without rows to measure it on."""
+        return [decibels(*pair) for pair in self._compared]
+
+    @cached_property
+    def _compared(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """What every step should give, and what its integers stand for."""
         integers, count = self.kernels.content, len(self.program.steps)
-        if not isinstance(integers, IntProgram):
+        if not isinstance(integers, IntProgram) or self._known is None:
             return []
         # Either side may begin with a step of its own, for floats or for pixels.
+        X = _some(self._known, _NOISE_ROWS)
         wanted = reference.outputs(reference.taking_bytes(self.program), X)[-count:]
         got = reference.outputs(integers, X)[-count:]
         return [
-            _decibels(real, step.result.real(ints).reshape(real.shape))
+            (real, step.result.real(ints).reshape(real.shape))
             for real, ints, step in zip(wanted, got, integers.steps[-count:], strict=True)
         ]
 
@@ -150,11 +219,21 @@ def _shaped(X: np.ndarray, program: Program) -> np.ndarray:
     return X.reshape(len(X), size).astype(np.uint8 if program.pixels else np.float32, copy=False)
 
 
-def _decibels(signal: np.ndarray, found: np.ndarray) -> float:
-    signal = signal.astype(np.float64)
-    noise = float(((signal - found) ** 2).sum())
-    power = float((signal**2).sum())
-    return 10 * math.log10(power / noise) if noise and power else math.inf if power else 0.0
+def _some(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most so many rows, from all over."""
+    return rows[:: -(-len(rows) // most) or 1]
+
+
+def _are_classes(labels: np.ndarray) -> bool:
+    """Whether rows are one-hot, or shares of one."""
+    return bool((labels >= 0).all() and np.allclose(labels.sum(axis=1), 1, atol=1e-3))
+
+
+def _takes_logits(model: Sequential) -> bool:
+    """Whether every output is the logit of a yes or no."""
+    with contextlib.suppress(UsageError):
+        return isinstance(model.loss, BinaryCrossEntropy)
+    return False
 
 
 def _title(model: Sequential, program: Program) -> str:

@@ -33,6 +33,8 @@ class IntKernel(Kernel):
     @cached_property
     def tables(self) -> dict[str, np.ndarray]:
         step, arrays = self.integers, {}
+        if step.columns is not None:
+            arrays["low"], arrays["factor"] = step.columns
         if step.weight is not None:
             rows = step.weight.reshape(-1, step.weight.shape[-1])
             arrays["weights"] = step.weight if step.step.kind == "scale" else packed(rows, self.blocks)
@@ -98,8 +100,9 @@ def quantizer(kernel: IntKernel) -> str:
     """The function that makes a row of floats int8."""
     factor, offset = (c_names.float_literal(float(number)) for number in quantizing(kernel.integers))
     _, width, channels = kernel.step.output_shape
-    count = width * channels
-    return filled("network/quantize.h.in", "NAME", id=kernel.name, count=count, factor=factor, offset=offset)
+    own = kernel.integers.columns is not None
+    words = {"id": kernel.name, "count": width * channels, "own": own, "factor": factor, "offset": offset}
+    return filled("network/quantize.h.in", "NAME", **words)
 
 
 def shared(steps: Iterable[IntStep]) -> list[str]:

@@ -100,9 +100,11 @@ class NetworkKernels(ABC):
 
     def tables(self) -> str:
         """Everything that was learned, step by step."""
-        arrays = [(f"{kernel.name}_{word}", array) for kernel in self.kernels for word, array in kernel.tables.items()]
-        texts = [table(name, array.ravel(), self.weights) for name, array in arrays]
-        return "\n".join(texts).replace("NAME", self.name)
+        return "\n".join(
+            table(self.name, f"{kernel.name}_{word}".removeprefix("NAME_"), array.ravel(), self.weights)
+            for kernel in self.kernels
+            for word, array in kernel.tables.items()
+        )
 
     def row(self, number: int, row: str) -> str:
         """One row of the output; of the input of a linear map that takes rows."""
@@ -134,13 +136,14 @@ class NetworkKernels(ABC):
     def _softmax(self, number: int) -> str:
         kernel = self.kernels[number]
         _, width, channels = kernel.step.output_shape
+        moved = windows.source(self.program, self.plan, number, "row")
         return filled(
             f"network/{'int8' if self.element == 1 else 'float'}_softmax.h.in",
             "NAME",
             title=kernel.title,
             id=kernel.name,
             source=kernel.source,
-            row="x" + windows.source(self.program, self.plan, number, "row"),
+            moved=f"    x = x{moved};\n" if moved else "",
             width=width,
             channels=channels,
         )
@@ -336,7 +339,7 @@ def _products(size: int) -> list[str]:
 
 def _whole(kernel: IntKernel) -> str:
     """A linear map of an input that is there as a whole."""
-    body = ["const int8_t *k = " + kernel.table + ";", "int32_t o;"]
+    body = ["const NAME_SPACE int8_t *k = " + kernel.table + ";", "int32_t o;"]
     for first, count, size in kernel.blocks:
         block = [
             f"const {kernel.source} *p = x;",
@@ -355,7 +358,7 @@ def _by_rows(kernel: IntKernel) -> list[str]:
     count, body = kernel.step.input_shape[1] * kernel.step.input_shape[2], []
     for first, number, size in kernel.blocks:
         block = [
-            f"const int8_t *k = {kernel.table} + o * {inputs} + row * {count * size};",
+            f"const NAME_SPACE int8_t *k = {kernel.table} + o * {inputs} + row * {count * size};",
             "const int8_t *p = x;",
             f"const int8_t *const end = x + {count};",
             _sums([f"sums[o + {c}]" for c in range(size)]),

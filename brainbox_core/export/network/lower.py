@@ -55,14 +55,15 @@ class Step:
     not overlap, so that no convolution is computed twice.
 
     Attributes:
-        kind: "conv", "linear" (takes the whole image as one vector), "scale" (a factor and a summand per channel),
-            "identity" (no map: an activation or a pool alone) or "softmax" (over the channels, nothing else).
+        kind: "conv", "linear" (takes the whole image as one vector), "scale" ((x - offset) * weight + bias of each
+            channel), "identity" (no map: an activation or a pool alone) or "softmax" (over the channels, nothing else).
         layers: the names of the layers that the step is made of, in their order.
         input_shape: (height, width, channels).
         output_shape: (height, width, channels), after the pool.
         weight: conv (kernel height, kernel width, input channels, channels), linear (inputs, units),
             scale (channels,), else None; float32, as is the bias.
         bias: one per output channel, None where there is no weight.
+        offset: of a scale, float32 per channel, or None for 0. Numbers far from 0 keep their digits if it goes first.
         map_output: the name of the last layer of the linear map, a folded batch normalisation included; "" without.
         stride: of the convolution, down and across.
         padding: zeros around the image for the convolution: ((above, below), (left, right)).
@@ -77,6 +78,7 @@ class Step:
     output_shape: Image
     weight: np.ndarray | None = field(default=None, repr=False)
     bias: np.ndarray | None = field(default=None, repr=False)
+    offset: np.ndarray | None = field(default=None, repr=False)
     map_output: str = ""
     stride: Pair = (1, 1)
     padding: Padding = ((0, 0), (0, 0))
@@ -194,7 +196,8 @@ def lower(model: Sequential) -> Program:
     if not chain.steps:
         raise InputError("the model computes nothing", fix="add a layer that does: bb.layers.Linear(units)")
     for step in chain.steps:
-        if step.weight is not None and not all(np.isfinite(array).all() for array in step.learned):
+        learned = (array for array in (step.weight, step.bias, step.offset) if array is not None)
+        if not all(np.isfinite(array).all() for array in learned):
             raise InputError(f"the weights of {step.title} are not finite", fix="train the model again")
     return Program(chain.steps[0].input_shape, model.meta.get("input") == "uint8", tuple(chain.steps))
 
@@ -240,7 +243,8 @@ class _Chain:
         bias: np.ndarray | None = None,
         **settings: Any,
     ) -> None:
-        step = Step(kind, (layer.name,), shape, shape, weight, bias, "" if weight is None else layer.name, **settings)
+        output = "" if weight is None else layer.name
+        step = Step(kind, (layer.name,), shape, shape, weight, bias, map_output=output, **settings)
         self.steps.append(replace(step, output_shape=_image(self.shape) if step.pool else step.map_shape))
 
     def _extend(self, layer: Layer, **changes: Any) -> None:
@@ -259,7 +263,8 @@ class _Chain:
             or last.pool
             or last.output_shape[2] != shape[2]
         ):
-            self._append("scale", layer, shape, *(x.astype(np.float32) for x in (scale, shift - mean * scale)))
+            learned = (x.astype(np.float32) for x in (scale, shift))
+            self._append("scale", layer, shape, *learned, offset=mean.astype(np.float32))
         else:
             weight, bias = last.learned
             weight, bias = (weight * scale).astype(np.float32), ((bias - mean) * scale + shift).astype(np.float32)

@@ -1,8 +1,8 @@
 """A program in 8-bit integers: every number of every image an int8, every sum an int32, no float in between.
 
 A real number r is stood for by an integer q: r = scale * (q - zero). Images have one scale and zero each, from the
-range that was recorded in training; weights have a scale per output channel and zero 0, so that with s = scale of the
-input times scale of the weights
+range that was recorded in training; each number of a table's row has a range of its own. Weights have a scale per
+output channel and zero 0, so that with s = scale of the input times scale of the weights
 
     sum of (q - zero) * w + bias / s  =  sum of q * w + (bias / s - zero * sum of w)        in units of s
 
@@ -13,9 +13,10 @@ training of neural networks for efficient integer-arithmetic-only inference", 20
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from brainbox_core.errors import InputError
 from brainbox_core.export.network.activations import ACTIVATIONS
 from brainbox_core.export.network.lower import Program, Step
 
-Ranges = Mapping[str, Sequence[float]]  # (least, largest) by the name of a layer
+Ranges = Mapping[str, Sequence]  # (least, largest) by the name of a layer; under "columns" for each number of a row
 LOW, HIGH = -128, 127
 MOST_WEIGHT = 127
 _LEAST_SCALE = 1e-30
@@ -91,6 +92,8 @@ class IntStep:
         bias: int32 per output channel, where the sums start; the zero of the source is in it.
         rescale: from sums to int8; None where numbers are only chosen (max pool), moved by `result.zero - source.zero`.
         table: 256 int8, what becomes of -128 to 127 (of bytes: 0 to 255); 256 uint32 weights for a softmax.
+        columns: of what makes floats int8, the least number of each input and its steps per unit, float32; None where
+            all inputs share `result`.
     """
 
     step: Step
@@ -100,6 +103,7 @@ class IntStep:
     bias: np.ndarray | None = field(default=None, repr=False)
     rescale: Rescale | None = None
     table: np.ndarray | None = field(default=None, repr=False)
+    columns: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
 
     @property
     def bytes_in(self) -> bool:
@@ -126,19 +130,26 @@ def quantize(program: Program, ranges: Ranges) -> IntProgram:
     Args:
         program: what `lower` gave.
         ranges: (least, largest) of the inputs ("input") and of each layer's outputs, by its name, as
-            `model.meta["ranges"]` has them.
+            `model.meta["ranges"]` has them; with those of each input ("columns") inputs have scales of their own where
+            the first step is a linear map.
 
     Raises:
         InputError: a range is missing or not finite.
     """
-    source = PIXELS
-    if not program.pixels:
-        first = Step("quantize", ("input",), program.input_shape, program.input_shape)
-        program = Program(program.input_shape, False, (first, *program.steps))
+    if program.pixels:
+        source, steps = PIXELS, []
+    else:
+        quantizer = Step("quantize", ("input",), program.input_shape, program.input_shape)
         source = Scale.of_range(*recorded_range(ranges, "input"))
-    steps = []
-    for step in program.steps:
-        steps.append(_step(step, source, ranges))
+        columns = column_ranges(ranges, program.input_shape[2])
+        own = None
+        if columns is not None and program.steps[0].kind in ("linear", "scale"):
+            source, own = Scale(1.0, 0), _per_column(columns)
+        steps = [IntStep(quantizer, source, source, columns=own)]
+        program = replace(program, steps=(quantizer, *program.steps))
+    for step in program.steps[len(steps) :]:
+        taken = _of_columns(step, *steps[0].columns) if len(steps) == 1 and steps[0].columns else step
+        steps.append(replace(_step(taken, source, ranges), step=step))
         source = steps[-1].result
     return IntProgram(program, tuple(steps))
 
@@ -155,9 +166,38 @@ def recorded_range(ranges: Ranges, name: str) -> tuple[float, float]:
     return least, largest
 
 
+def column_ranges(ranges: Ranges, size: int) -> np.ndarray | None:
+    """(least, largest) of each of so many inputs, (size, 2); None where only those of all together are known."""
+    if "columns" not in ranges:
+        return None
+    with contextlib.suppress(TypeError, ValueError, OverflowError), np.errstate(all="ignore"):
+        columns = np.array(ranges["columns"], np.float64)
+        if columns.shape == (size, 2) and np.isfinite(np.ptp(columns.astype(np.float32), axis=1)).all():
+            return columns
+    what = "the ranges of the inputs are not two numbers that float32 holds for each"
+    raise InputError(what, fix="train it again, or measure the ranges with `calibration`")
+
+
+def _per_column(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least number of each input, and how many of 255 steps a unit has; 0 for an input that is always the same."""
+    low, span = columns[:, 0].astype(np.float32), columns[:, 1] - columns[:, 0]
+    with np.errstate(divide="ignore", over="ignore"):
+        factor = (255 / span).astype(np.float32)
+    return low, np.where(np.isfinite(factor) & (factor > 0), factor, np.float32(0))
+
+
+def _of_columns(step: Step, low: np.ndarray, factor: np.ndarray) -> Step:
+    """A linear map or a scale that takes int8 of every column as they are: their units go into weights and bias."""
+    weight, bias = (array.astype(np.float64) for array in step.learned)
+    unit = np.divide(1, factor, out=np.zeros(len(factor)), where=factor > 0)
+    middle = low - LOW * unit  # what 0 stands for
+    if step.kind == "linear":
+        return replace(step, weight=unit[:, None] * weight, bias=bias + middle @ weight)
+    middle = middle if step.offset is None else middle - step.offset
+    return replace(step, weight=unit * weight, bias=bias + middle * weight, offset=None)
+
+
 def _step(step: Step, source: Scale, ranges: Ranges) -> IntStep:
-    if step.kind == "quantize":
-        return IntStep(step, source, source)
     if step.kind == "softmax":
         return IntStep(step, source, Scale(1 / 256, LOW), table=_softmax_table(source.scale, step.input_shape[2]))
     if step.kind == "identity" and not _is_sum(step):
@@ -222,6 +262,7 @@ def _sums(step: Step, source: Scale, windows: int) -> tuple[np.ndarray | None, n
         return None, np.full(channels, -source.zero, np.int64), np.full(channels, source.scale)
     shape = step.learned[0].shape
     weight, bias = (array.astype(np.float64).reshape(-1, channels) for array in step.learned)
+    bias = bias if step.offset is None else bias - step.offset * weight
     most = 255 if source is PIXELS else 128
     scale = np.abs(weight).max(axis=0) / MOST_WEIGHT
     while True:

@@ -35,7 +35,8 @@ def taking_bytes(program: Program) -> Program:
     channels = program.input_shape[2]
     share = np.full(channels, 1 / 255, np.float32), np.zeros(channels, np.float32)
     if first.weight is not None:
-        steps = [replace(first, weight=(first.weight / 255).astype(np.float32))]
+        offset = None if first.offset is None else first.offset * np.float32(255)
+        steps = [replace(first, weight=(first.weight / 255).astype(np.float32), offset=offset)]
     elif first.kind == "identity":
         steps = [replace(first, kind="scale", weight=share[0], bias=share[1])]
     else:
@@ -105,7 +106,7 @@ def _float_step(step: Step, x: np.ndarray) -> np.ndarray:
         x = _added_up(bias, places, weight.reshape(len(places), *weight.shape[2:]))
     elif step.kind == "scale":
         weight, bias = step.learned
-        x = x * weight + bias
+        x = (x if step.offset is None else x - step.offset) * weight + bias
     activate = ACTIVATIONS[step.activation].float32
     if step.pool is not None and step.averages:
         return _pooled(step, activate(x, step.slope)) * np.float32(1 / math.prod(step.pool_size))
@@ -147,15 +148,19 @@ def _int_step(step: IntStep, x: np.ndarray) -> np.ndarray:
 
 def _quantized(step: IntStep, x: np.ndarray) -> np.ndarray:
     """Floats to int8, in float32 as the device does it; NaN becomes -128."""
-    factor, offset = quantizing(step)
-    y = x * factor
-    y = y + offset
+    if step.columns is not None:
+        low, factor = step.columns
+        y = (x - low) * factor
+    else:
+        scale, offset = quantizing(step)
+        y = x * scale
+        y = y + offset
     y = np.where(y > 0, np.where(y < 255, y, np.float32(255)), np.float32(0))
     return ((y + np.float32(0.5)).astype(np.int64) + LOW).astype(np.int8)
 
 
 def quantizing(step: IntStep) -> tuple[np.float32, np.float32]:
-    """The factor and the summand that bring a float to the range 0 to 255."""
+    """The factor and the summand that bring a float to the range 0 to 255 where all inputs share them."""
     return np.float32(1 / step.result.scale), np.float32(step.result.zero - LOW)
 
 

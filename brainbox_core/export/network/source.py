@@ -12,7 +12,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 
-from brainbox_core.export.header import Memory, Page, Vectors, differs, macro, selftest, table
+from brainbox_core.export.header import Memory, Page, Vectors, differs, macro, selftest, table, taken
 from brainbox_core.export.network.arithmetic import indented, text
 from brainbox_core.export.network.kernels import NetworkKernels
 from brainbox_core.export.network.lower import Program, Step, shape_text
@@ -84,13 +84,13 @@ def page(model: Sequential, kernels: NetworkKernels, selftest: Vectors) -> Page:
             for what, value in (("SCALE", scale.scale), ("ZERO", scale.zero))
         ],
         classes=class_names(model, outputs),
+        types=[_types(name, kernels)],
         code=[
-            _types(name, kernels),
             "/* What was learned */\n\n" + kernels.tables(),
             "/* The steps */\n\n" + kernels.functions(),
             _run(name, kernels),
             filled("network/predict.h.in", name, outputs=outputs) if outputs > 1 else "",
-            _selftest(name, outputs, selftest),
+            _selftest(name, kernels, selftest),
         ],
         floats=kernels.floats,
     )
@@ -115,7 +115,7 @@ def _run(name: str, kernels: NetworkKernels) -> str:
     inputs, outputs = math.prod(program.input_shape), math.prod(program.output_shape)
     return f"""\
 /* Computes y[{outputs}] from x[{inputs}]; returns 0. The arena's content before and after means nothing. */
-static inline int {name}_run(const {name}_input_t *x, {name}_output_t *y, {name}_arena_t *arena)
+{name}_API int {name}_run(const {name}_input_t *x, {name}_output_t *y, {name}_arena_t *arena)
 {{
     (void)arena;
 {textwrap.indent(body, "    ")}    return 0;
@@ -158,15 +158,18 @@ def _behind(steps: Sequence[Step], number: int, kernels: NetworkKernels, inner: 
     return [*loop, f"    {kernels.row(number, counter)}", *(f"    {line}" for line in inner), "}"]
 
 
-def _selftest(name: str, outputs: int, vectors: Vectors) -> str:
+def _selftest(name: str, kernels: NetworkKernels, vectors: Vectors) -> str:
+    inputs, outputs = vectors.inputs.shape[1], vectors.outputs.shape[1]
+    declared, taking = taken(name, f"{name}_input_t", inputs)
     return selftest(
         name,
         parameters=[f"{name}_arena_t *arena"],
         tables=[
-            table(f"{name}_selftest_inputs", vectors.inputs, kind=f"{name}_input_t"),
-            table(f"{name}_selftest_outputs", vectors.outputs, kind=f"{name}_output_t"),
+            table(name, "selftest_inputs", vectors.inputs, kind=f"{name}_input_t"),
+            table(name, "selftest_outputs", vectors.outputs, kind=f"{name}_output_t"),
         ],
         count=len(vectors.inputs),
-        start=[f"{name}_output_t y[{outputs}];", "int i, j;"],
-        check=[f"(void){name}_run({name}_selftest_inputs[i], y, arena);", *differs(name, outputs)],
+        start=[f"{name}_output_t y[{outputs}];", "int i, j;", *declared],
+        check=[*taking, f"(void){name}_run(x, y, arena);", *differs(name, outputs)],
+        floats=kernels.floats,
     )

@@ -81,7 +81,9 @@ def _convolution(kernel: Kernel) -> str:
     # A padded step's function calls it at two places; elsewhere float32 takes less stack when it is part of its caller.
     apart = kernel.type is INT8 or kernel.step.padded or kernel.optimize == "size"
     declared = "NAME_NOINLINE static" if apart else "static inline"
-    return _window(kernel, declared, [f"const {kernel.type.weight} *{table} = {kernel.table};", "int32_t o;", *lines])
+    return _window(
+        kernel, declared, [f"const NAME_SPACE {kernel.type.weight} *{table} = {kernel.table};", "int32_t o;", *lines]
+    )
 
 
 def _window(kernel: Kernel, declared: str, body: list[str]) -> str:
@@ -116,7 +118,7 @@ def _block(kernel: Kernel, first: int, count: int, size: int) -> list[str]:
     body += [f"y[o + {c}] = {kernel.finished(result, f'o + {c}')};" for c, result in enumerate(results)]
     if kernel.starts:  # a pointer of its own for each block takes less code where its biases come first
         numbers = (kernel.starts + kernel.step.learned[0][..., 0].size) * size
-        body = [f"const {kernel.type.weight} *k = table;", *body, f"table += {numbers};"]
+        body = [f"const NAME_SPACE {kernel.type.weight} *k = table;", *body, f"table += {numbers};"]
     return loop(f"for (o = {first}; o < {first + count * size}; o += {size})", body)
 
 
@@ -135,9 +137,9 @@ def _taps(kernel: Kernel, size: int) -> list[str]:
         lines = []
         for p, (i, j) in enumerate(kernel.places):
             lines.append(f"const {total} v{p} = {kernel.read(f'q{i or str()}[{t + j * sw * channels}]')};")
+        lines += [f"const {total} w{c} = k[{t * size + c}];" for c in range(size)]
         for c in range(size):
-            lines.append(f"const {total} w{c} = k[{t * size + c}];")
-            lines += [f"a{p}_{c} += v{p} * w{c};" for p in range(len(kernel.places))]
+            lines += [f"a{p}_{c} += {kernel.type.product.format(f'v{p}', f'w{c}')};" for p in range(len(kernel.places))]
         return ["{", *indented(lines), "}"]
 
     unrolled = taps if taps <= kernel.type.unrolled else min(2 - taps % 2, kernel.type.unrolled)
@@ -158,8 +160,10 @@ def _taps(kernel: Kernel, size: int) -> list[str]:
 def _plain(kernel: Kernel) -> str:
     """The function for one place of the output of a factor per channel, an activation or a pool."""
     (rows, columns), channels, total = kernel.step.pool_size, kernel.step.output_shape[2], kernel.type.total
-    value = kernel.mapped(kernel.read(f"rows[i][at + j * {channels} + o]"))
-    look = [f"const {total} v = {value};", kernel.taken_in("m", "v", "i + j == 0")]
+    value = kernel.read(f"rows[i][at + j * {channels} + o]")
+    look = [f"const {total} v = {kernel.mapped(value)};", kernel.taken_in("m", "v", "i + j == 0")]
+    if kernel.step.offset is not None:
+        look[:1] = [f"const {total} u = {value};", f"const {total} v =", f"    {kernel.mapped('u')};"]
     look = loop(f"for (i = 0; i < {rows}; i++)", loop(f"for (j = 0; j < {columns}; j++)", look))
     body = [f"{total} m = {kernel.least};", *look, f"y[o] = {kernel.finished('m', 'o')};"]
     return _window(kernel, "static inline", ["int32_t o, i, j;", *loop(f"for (o = 0; o < {channels}; o++)", body)])

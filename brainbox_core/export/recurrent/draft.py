@@ -13,11 +13,12 @@ from brainbox_core.exact.sampling import Pcg32, Sampler
 from brainbox_core.exact.stepper import Chain, Stepper, chain_of
 from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.draft import Choices, Material, narrowed
-from brainbox_core.export.header import Memory, Page, Vectors, differs, fails_if, macro, selftest, table
+from brainbox_core.export.header import Memory, Page, Vectors, differs, fails_if, macro, selftest, table, taken
 from brainbox_core.export.origin import kind_of
 from brainbox_core.export.programs import Programs
 from brainbox_core.export.recurrent.source import RecurrentText, character_bytes, sampling
 from brainbox_core.export.report import Accuracy, Judgement, Row, kilobytes
+from brainbox_core.export.templates import filled
 from brainbox_core.layers.recurrent import Recurrent
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
@@ -125,7 +126,6 @@ class RecurrentDraft:
         if chain.ids is not None:
             given = f"int token: 0 to {chain.ids - 1}"
         code = [
-            self.source.types(),
             "/* What was learned */\n\n" + self.source.tables(),
             "/* The steps */\n\n" + self.source.functions(samples=bool(self.characters)),
         ]
@@ -156,6 +156,7 @@ class RecurrentDraft:
             inputs=chain.inputs,
             outputs=chain.outputs,
             macros=macros,
+            types=[self.source.types(), filled("recurrent/rng.h.in", name) if self.characters else ""],
             code=[*code, self._selftest(carried)],
         )
 
@@ -181,14 +182,18 @@ class RecurrentDraft:
         given, array = "inputs", X[:, :-1]
         if self.real.ids is not None:
             given, array = "tokens", X[:, 0].astype(np.int16 if self.real.ids < 2**15 else np.int32)
-        tables = [table(f"{name}_selftest_{given}", array), table(f"{name}_selftest_outputs", y)]
-        start = [f"float y[{self.real.outputs}];", "int i, j;"]
-        check = fails_if(f"{name}_step(state, {name}_selftest_{given}[i], y, arena) != 0")
+        tables = [table(name, f"selftest_{given}", array), table(name, "selftest_outputs", y)]
+        start, source = [f"float y[{self.real.outputs}];", "int i, j;"], "x"
+        declared, check = taken(name, "float", self.real.inputs)
+        if self.real.ids is not None:
+            declared, check, source = [], [], f"{name}_selftest_tokens[i]"
+        start += declared
+        check += fails_if(f"{name}_step(state, {source}, y, arena) != 0")
         check += differs(name, self.real.outputs)
         if self.characters:
             sampler = Sampler(1.0)
             choices = np.array([sampler.choose(row) for row in y], np.int64)
-            tables.append(table(f"{name}_selftest_choices", choices, kind="int16_t"))
+            tables.append(table(name, "selftest_choices", choices, kind="int16_t"))
             start += [f"{name}_rng_t rng;", f"{name}_seed(&rng, 0u);"]
             check += fails_if(f"{name}_sample(y, 1.0f, &rng) != {name}_selftest_choices[i]")
         return selftest(

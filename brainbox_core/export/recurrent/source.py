@@ -74,9 +74,7 @@ class RecurrentText:
 
     def tables(self) -> str:
         """Their definitions."""
-        return "\n".join(
-            table(f"{self.name}_{word}", array.ravel(), self.weights) for word, array in self._tables.items()
-        )
+        return "\n".join(table(self.name, word, array.ravel(), self.weights) for word, array in self._tables.items())
 
     def _all_tables(self) -> Iterator[tuple[str, np.ndarray]]:
         if self.chain.embedding is not None:
@@ -139,6 +137,8 @@ class RecurrentText:
     def _cell(self, cell: Cell | IntCell) -> str:
         """One step of a cell."""
         looked_up = cell.inputs == 0
+        embedded = cell is self.cells[0] and self.chain.embedding is not None
+        space = f"{self.name}_SPACE " * embedded
         sums = self._int_sums(cell) if isinstance(cell, IntCell) else self._float_sums(cell)
         return filled(
             "recurrent/cell.h.in",
@@ -146,7 +146,7 @@ class RecurrentText:
             cell=cell.name,
             given=f"one of {len(self._tables[f'{cell.name}_start'])} ids" if looked_up else f"{cell.inputs} numbers",
             units=cell.units,
-            source="int32_t token" if looked_up else f"const {self.number} *x",
+            source="int32_t token" if looked_up else f"const {space}{self.number} *x",
             memory=", float *memory" * (cell.kind == "lstm"),
             starts=looked_up or not self.integers,
             place=f" + token * {GATES[cell.kind] * cell.units}" * looked_up,
@@ -154,7 +154,7 @@ class RecurrentText:
             number=self.number,
             weight="int8_t" if self.integers else "float",
             integers=self.integers,
-            y="const float y" if self.integers else "next[unit]",
+            y="y" if self.integers else "next[unit]",
             last=self._real("h[unit]"),
             **{kind: cell.kind == kind for kind in GATES},
         )
@@ -165,8 +165,8 @@ class RecurrentText:
         if cell.kind == "gru":
             lines.append(f"float u = {self.name}_{cell.name}_candidate[unit];")
         if cell.inputs:
-            lines += _loop(cell.inputs, "float", "x", letters)
-        lines += _loop(cell.units, "float", "h", _SUMS[cell.kind])
+            lines += _loop(cell.inputs, "float", "x", letters, f"{self.name}_PRODUCT(v, {{}})")
+        lines += _loop(cell.units, "float", "h", _SUMS[cell.kind], f"{self.name}_PRODUCT(v, {{}})")
         return [*lines, f"start += {gates};"]
 
     def _int_sums(self, cell: IntCell) -> list[str]:
@@ -177,22 +177,25 @@ class RecurrentText:
             lines = [lines[0], *declared]
             lines += _loop(cell.inputs, "int32_t", "x", sums)
             for g, (letter, a) in enumerate(zip(letters, sums, strict=True)):
-                lines += [f"{letter} = s[{g}] + (float){a} * s[{gates + g}];", f"{a} = 0;"]
+                lines += [f"{letter} = s[{g}] + {self.name}_PRODUCT((float){a}, s[{gates + g}]);", f"{a} = 0;"]
             at = 2 * gates
         else:
-            lines += [f"float {letter} = (float)start[{g}] * s[{g}];" for g, letter in enumerate(letters)]
+            lines += [
+                f"float {letter} = {self.name}_PRODUCT((float)start[{g}], s[{g}]);" for g, letter in enumerate(letters)
+            ]
             lines.append(f"start += {gates};")
             at = gates
         if cell.kind == "gru":
             lines.insert(1, f"float u = s[{at + gates}];")
         lines += _loop(cell.units, "int32_t", "h", sums)
         for g, (letter, a) in enumerate(zip(_SUMS[cell.kind], sums, strict=True)):
-            lines.append(f"{letter} = {letter} + (float){a} * s[{at + g}];")
+            lines.append(f"{letter} = {letter} + {self.name}_PRODUCT((float){a}, s[{at + g}]);")
         return [*lines, f"s += {at + gates + (cell.kind == 'gru')};"]
 
     def _real(self, value: str) -> str:
         """What a number of the state stands for."""
-        return f"(float){value} * {c_names.float_literal(1 / 32767)}" if self.integers else value
+        literal = c_names.float_literal(1 / 32767)
+        return f"{self.name}_PRODUCT((float){value}, {literal})" if self.integers else value
 
     def _dense(self, layer: Dense | IntDense) -> str:
         value = {"relu": "a < 0.0f ? 0.0f : a", "linear": "a", "softmax": "a"}
@@ -218,7 +221,7 @@ class RecurrentText:
             lines += [f"    for (i = 0; i < {cell.units}; i++) {{", *(f"        {line}" for line in inner), "    }"]
         return (
             "/* Begins a sequence. */\n"
-            f"static inline void {self.name}_reset({self.name}_state_t *state)\n{{\n    int32_t i;\n"
+            f"{self.name}_API void {self.name}_reset({self.name}_state_t *state)\n{{\n    int32_t i;\n"
             + "".join(f"{line}\n" for line in lines)
             + "}\n"
         )
@@ -253,7 +256,7 @@ class RecurrentText:
         )
         return (
             f"/* Goes one step on, to y[{chain.outputs}]; returns 0{refused}. */\n"
-            f"static inline int {name}_step({name}_state_t *state, {source}, float *y, {name}_arena_t *arena)\n"
+            f"{name}_API int {name}_step({name}_state_t *state, {source}, float *y, {name}_arena_t *arena)\n"
             f"{{\n{text}}}\n"
         )
 
@@ -263,11 +266,11 @@ def _by_unit(array: np.ndarray, kind: str) -> np.ndarray:
     return np.ascontiguousarray(array.reshape(len(array), GATES[kind], -1).transpose(0, 2, 1))
 
 
-def _loop(count: int, number: str, source: str, sums: str) -> list[str]:
+def _loop(count: int, number: str, source: str, sums: str, product: str = "v * {}") -> list[str]:
     """Adds `count` inputs, each times its weights, to some sums."""
     gates = len(sums)
     body = [f"const {number} v = {source}[j];"]
-    body += [f"{name} += v * k[{g}];" for g, name in enumerate(sums)]
+    body += [f"{name} += {product.format(f'k[{g}]')};" for g, name in enumerate(sums)]
     return [f"for (j = 0; j < {count}; j++) {{", *(f"    {line}" for line in body), f"    k += {gates};", "}"]
 
 

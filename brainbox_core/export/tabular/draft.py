@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, replace
 from itertools import pairwise
 
 import numpy as np
 
-from brainbox_core.errors import InputError, UsageError
+from brainbox_core.errors import UsageError
 from brainbox_core.exact.float_math import sigmoid
 from brainbox_core.export import c_names
 from brainbox_core.export.c_names import SIGNIFICANT
 from brainbox_core.export.draft import Choices, Material
-from brainbox_core.export.header import Memory, Page, Vectors, fails_if, macro, selftest, table
+from brainbox_core.export.header import Memory, Page, Vectors, fails_if, macro, selftest, table, taken, unequal
 from brainbox_core.export.origin import kind_of
 from brainbox_core.export.programs import Programs
 from brainbox_core.export.report import Judgement, Row, kilobytes
 from brainbox_core.export.tabular import formula as formulas
 from brainbox_core.export.tabular import source
-from brainbox_core.export.tabular.formula import Formula
-from brainbox_core.export.tabular.subject import Subject, Value
+from brainbox_core.export.tabular.closeness import SAMPLE, closest
+from brainbox_core.export.tabular.subject import Subject
 from brainbox_core.export.templates import filled
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 
-SAMPLE = 256  # rows within the training range that a header is compared with its model on
-CLOSE = 1e-5  # relative to the prediction; at least to a logit of 1, or to the deviation of the target
 STACK = 192  # bytes beside the arrays, with what the compiler saves; measured on the boards
 _CODE = 1536  # bytes of code that a header has at most, for remedies where it is not measured yet
-_COARSE = 1e-3  # of a column's range; where float32 knows its values less precisely than that, a note says so
 _EXTREMES = (0.0, np.nan, np.inf, -np.inf, 1e30)  # rows that every comparison begins with
 
 
 _NOTES = (
-    "Nothing is written but the stack. There are no missing values: every feature has to be given, or the",
+    "Nothing is written but the stack. A value may be missing where it says so below; the others are all given, or the",
     "result is that of the 0 that stands there. Check before for what is not finite: the result is not finite",
 )
 
@@ -51,7 +47,12 @@ class TabularDraft:
             raise UsageError("int8 is for networks that read pictures", where=kind_of(model).shown(40), fix=fix)
         material.refuse_calibration("a table's header has no ranges to measure")
         self.model, self.name, self.subject = model, name, subject
-        self.formula, self.gap = _precise(subject)
+        self._rows, self._truth, self._lacking = np.zeros((0, len(subject.values))), np.zeros(0), 0
+        if material.data is not None:
+            table, truth = material.data
+            self._rows, kept = subject.rows(table)
+            self._truth, self._lacking = np.asarray(truth)[kept], len(truth) - len(kept)
+        self.formula, self.gap = closest(subject, self._rows)
         classes, probability = subject.threshold is not None, subject.probability
         words = {"class": classes, "probability": probability, "type": "int" if classes else "float"}
         self.programs = Programs("tabular", words | {"count": 1 + probability})  # the probability beside the result
@@ -65,13 +66,8 @@ class TabularDraft:
             tables=self.formula.table_bytes,
             weights=choices.weights,
         )
-        scaling = 0 if self.formula.factor is None else self.formula.inputs
+        scaling = 0 if self.formula.factor is None else self.formula.features
         self.multiply_adds = sum(layer.weight.size for layer in self.formula.layers) + scaling
-        self._rows, self._truth, self._lacking = np.zeros((0, len(subject.values)), np.float32), np.zeros(0), 0
-        if material.data is not None:
-            table, truth = material.data
-            self._rows, kept = subject.rows(table)
-            self._truth, self._lacking = np.asarray(truth)[kept], len(truth) - len(kept)
 
     def vectors(self, count: int) -> np.ndarray:
         """Extremes and values that are not finite, then real rows, then random ones in and around the range."""
@@ -83,7 +79,8 @@ class TabularDraft:
         real = self._rows[: left // 2]
         inside = (left - len(real) + 1) // 2
         made = [subject.sample(random, inside, 1.0), subject.sample(random, left - len(real) - inside, 3.0)]
-        return np.concatenate([extremes, [low, high], real, *made]).astype(np.float32)
+        with np.errstate(over="ignore"):
+            return np.concatenate([extremes, [low, high], real, *made]).astype(np.float32)
 
     def run(self, X: np.ndarray) -> np.ndarray:
         """The result, and the probability where there is one."""
@@ -101,6 +98,7 @@ class TabularDraft:
         places = c_names.constants([value.name for value in subject.values], SIGNIFICANT - len(f"{name}_FEATURE_"))
         function = "margin" if classifies else "predict"
         needed = frozenset({"sigmoid"} if subject.probability else ())
+        declared, taking = taken(name, "float", formula.inputs)
         macros = ["", *(f"#define {upper}_FEATURE_{place} {number}" for number, place in enumerate(places))]
         if subject.threshold:
             macros += [
@@ -139,6 +137,7 @@ class TabularDraft:
             inputs=formula.inputs,
             outputs=1,
             macros=macros,
+            classes=subject.classes,
             learned=subject.learned,
             code=[
                 "/* What was learned */\n\n" + source.tables(name, formula, memory.weights),
@@ -155,46 +154,46 @@ class TabularDraft:
                     name,
                     parameters=[],
                     tables=[
-                        table(f"{name}_selftest_inputs", carried.inputs),
-                        table(f"{name}_selftest_outputs", carried.outputs[:, 0]),
+                        table(name, "selftest_inputs", carried.inputs),
+                        table(name, "selftest_outputs", carried.outputs[:, 0]),
                     ],
                     count=len(carried.inputs),
-                    start=["int i;"],
-                    check=fails_if(f"!({name}_{function}({name}_selftest_inputs[i]) == {name}_selftest_outputs[i])"),
+                    start=["float y;", "int i;", *declared],
+                    check=[
+                        *taking,
+                        f"y = {name}_{function}(x);",
+                        *fails_if(unequal("y", f"{name}_selftest_outputs[i]")),
+                    ],
                 ),
             ],
         )
 
     def judge(self) -> Judgement:
         """How well it does on rows that the model was not trained on, and how close it is to the model."""
-        notes = tuple(
-            f"float32 knows {value.name.shown(80)} to {np.float32(_spacing(value)):g} only: "
-            f"subtract {value.low:,.10g} from the column, and train again"
-            for value in self.subject.values
-            if _spacing(value) / ((value.high - value.low) or 1.0) > _COARSE
-        )
         if not len(self._rows):
-            return Judgement(judged=self._close, notes=notes)
+            return Judgement(judged=self._close)
         results = formulas.run(self.formula, self._rows)
         lacking = f" ({self._lacking:,} more lack a value)" if self._lacking else ""
         judged = f"{self.subject.judge(self._rows, results, self._truth)}{lacking}; {self._close}"
-        return Judgement(judged=judged, notes=notes)
+        return Judgement(judged=judged)
 
     @property
     def _close(self) -> str:
         if not self.gap:
             return "exactly as the trained model"
         unit = " deviations of the result" if self.subject.threshold is None else ""
-        return f"at most {self.gap:.1e}{unit} off the trained model"
+        return f"at most {self.gap:.1e}{unit} off the trained model on {SAMPLE + len(self._rows):,} rows"
 
     def rows(self) -> tuple[Row, ...]:
         """Scaler, terms and layers."""
         made, inputs = [], self.formula
+        if inputs.sources:
+            made.append(Row("features", str(inputs.features), inputs.source_bytes, 4))
         if inputs.factor is not None:
             squash = "" if inputs.squash == "linear" else f"+{inputs.squash}"
-            made.append(Row(f"scaler{squash}", str(inputs.inputs), inputs.scaler_bytes, 4))
+            made.append(Row(f"scaler{squash}", str(inputs.features), inputs.scaler_bytes, 4))
         if inputs.terms is not None:
-            live = 4 * inputs.inputs * inputs.degree
+            live = 4 * inputs.features * inputs.degree
             made.append(Row("terms", str(len(inputs.terms)), inputs.term_bytes, live))
         for number, layer in enumerate(inputs.layers):
             live = 4 * len(layer.bias) * (number < len(inputs.layers) - 1)
@@ -212,7 +211,7 @@ class TabularDraft:
         hidden = [len(layer.bias) for layer in self.formula.layers[:-1]]
         for width in range(max(hidden, default=1) - 1, 0, -1):
             narrow = [max(1, units * width // max(hidden)) for units in hidden]
-            sizes = [self.formula.inputs, *narrow, 1]
+            sizes = [self.formula.features, *narrow, 1]
             weights = sum(self.formula.layer_bytes(*ends) for ends in pairwise(sizes)) + self.formula.scaler_bytes
             needed = weights + code if what == "flash" else ram + weights * self.memory.in_ram
             if needed <= budget:
@@ -237,55 +236,3 @@ def _features(subject: Subject, places: list[str]) -> list[str]:
         said = f"{value.name.comment(60)}: {value.meaning.comment(80)}{range_}"
         lines.append(f"{number:>5}  {place:<{width}}  {said}")
     return lines
-
-
-def _precise(subject: Subject) -> tuple[Formula, float]:
-    """The first formula that is as close to the model as float32 should be, and how far off it is.
-
-    Raises:
-        InputError: none is.
-    """
-    tiny, largest = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
-    for value in subject.values:
-        if not tiny < max(abs(value.low), abs(value.high), value.high - value.low) < largest:
-            name, range_ = value.name.shown(80), f"{value.low:.3g} to {value.high:.3g}"
-            what = f'column "{name}" reaches from {range_}, which float32 does not hold'
-            raise InputError(what, fix="use another unit for the column, and train again")
-    rows = subject.sample(stream(0, "agreement"), SAMPLE, 1.0)
-    wanted = subject.trained(rows)
-    usable = np.isfinite(wanted) & (np.abs(wanted) < np.finfo(np.float32).max / 2)
-    size = np.maximum(np.abs(wanted), 1.0 if subject.threshold is not None else _spread(wanted[usable]))
-    gap = math.inf
-    for candidate in subject.formulas:
-        layers = [part for layer in candidate.layers for part in (layer.weight, layer.bias)]
-        if not all(np.isfinite(part).all() for part in (*candidate.scaler, *layers)):
-            continue
-        found = formulas.run(candidate, rows).astype(np.float64)
-        with np.errstate(all="ignore"):
-            gap = float(np.max((np.abs(found - wanted) / size)[usable], initial=0.0))
-        if gap <= CLOSE:
-            return candidate, gap
-    worst = max(subject.values, key=_distance)
-    name = worst.name.shown(80)
-    if _distance(worst) > 100:
-        what = (
-            f'column "{name}" reaches from {worst.low:,.10g} to {worst.high:,.10g}: float32 has too few digits for it'
-        )
-        fix = f"subtract {worst.low:,.10g} from the column, and train again"
-    else:
-        what, fix = f"the header would be {gap:.1e} off the model: float32 has too few digits for it", "lower `degree`"
-    raise InputError(what, fix=fix)
-
-
-def _distance(value: Value) -> float:
-    return max(abs(value.low), abs(value.high)) / ((value.high - value.low) or 1.0)
-
-
-def _spacing(value: Value) -> float:
-    """The distance of neighbouring float32 numbers in the training range."""
-    return float(np.spacing(np.float32(max(abs(value.low), abs(value.high)))))
-
-
-def _spread(values: np.ndarray) -> float:
-    """What errors of a regression are relative to: the deviation of its predictions; their size if all are equal."""
-    return float(values.std() or np.abs(values).max(initial=0.0) or 1.0) if len(values) else 1.0

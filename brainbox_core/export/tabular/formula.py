@@ -1,7 +1,7 @@
 """The formula that turns one row of a table, in the data's own units, into one number in float32.
 
-    transform   the logarithm of a column, the time of day                   where the model was trained on those
-    scale       (value - offset) * factor, then perhaps a tanh              folded into the first layer where possible
+    transform   the logarithm of a column, the time of day, the month        where the model was trained on those
+    scale       (value - offset) * factor + shift, then perhaps a tanh      folded into the first layer where possible
     terms       products of powers (Legendre polynomials)                    of a polynomial regression
     layers      linear maps with activations
 
@@ -17,8 +17,10 @@ import numpy as np
 
 from brainbox_core.exact.float_math import exp, log
 from brainbox_core.export.network.activations import ACTIVATIONS
+from brainbox_core.tables import dates
 
 DAY = np.float32(86_400)  # seconds
+DAYS = np.float32(10**6)  # from 1970 on; dates beyond are none
 SECONDS = np.float32(2**31)  # from which on float32 knows a time to 256 seconds only
 
 
@@ -44,9 +46,14 @@ class Formula:
     """The steps for one row.
 
     Attributes:
-        transforms: for each input "", "log", "log1p" (of the size, with the sign kept) or "day" (the time of day).
+        transforms: for each feature "", "log", "log1p" (of the size, with the sign kept), "day" (the time of day),
+            "missing" (1 for NaN, else 0), or of days since 1970 "month 0" (1 in January, else 0) to "month 11" and
+            "weekday 0" (1 on a Monday, else 0) to "weekday 6".
+        sources: for each feature the value of a row that it is made of; empty where each value is one feature.
+        fills: for each feature what a value that is NaN counts as; None where it stays NaN. Empty for none at all.
         layers: the last of them has one unit.
         offset, factor: float32 (inputs,), or None where they are folded into the first layer.
+        shift: what the offsets lost as float32, times the factor: float32 (inputs,), or None where it does not matter.
         squash: the activation of what was scaled: "linear", "relu", "sigmoid" or "tanh".
         terms: of a polynomial: for each the inputs with their powers; None where the inputs go into the first layer.
         result: "linear", or "exp" where the logarithm was learned.
@@ -57,14 +64,22 @@ class Formula:
     layers: tuple[Layer, ...]
     offset: np.ndarray | None = None
     factor: np.ndarray | None = None
+    shift: np.ndarray | None = None
     squash: str = "linear"
     terms: tuple[tuple[tuple[int, int], ...], ...] | None = None
     result: str = "linear"
     halved: bool = False
+    sources: tuple[int, ...] = ()
+    fills: tuple[float | None, ...] = ()
 
     @property
     def inputs(self) -> int:
         """How many values a row has."""
+        return max(self.sources) + 1 if self.sources else self.features
+
+    @property
+    def features(self) -> int:
+        """How many numbers the scaler, the terms or the first layer take."""
         return len(self.transforms)
 
     @property
@@ -79,13 +94,18 @@ class Formula:
 
     @property
     def scaler(self) -> tuple[np.ndarray, ...]:
-        """Offsets and factors; empty where they are folded into the first layer."""
-        return () if self.offset is None or self.factor is None else (self.offset, self.factor)
+        """Offsets, factors and perhaps shifts; empty where they are folded into the first layer."""
+        return tuple(part for part in (self.offset, self.factor, self.shift) if part is not None)
 
     @property
     def scaler_bytes(self) -> int:
-        """Of the tables of offsets and factors."""
-        return 0 if self.factor is None else 8 * self.inputs
+        """Of the tables of the scaler."""
+        return 4 * self.features * len(self.scaler)
+
+    @property
+    def source_bytes(self) -> int:
+        """Of the table that says of which value each feature is made."""
+        return 2 * len(self.sources)
 
     def layer_bytes(self, inputs: int, units: int) -> int:
         """Of the tables of a layer."""
@@ -100,7 +120,7 @@ class Formula:
     def table_bytes(self) -> int:
         """Of all tables."""
         layers = sum(self.layer_bytes(*layer.weight.shape) for layer in self.layers)
-        return layers + self.scaler_bytes + self.term_bytes
+        return layers + self.scaler_bytes + self.term_bytes + self.source_bytes
 
     @property
     def buffers(self) -> tuple[int, int]:
@@ -111,19 +131,23 @@ class Formula:
     @property
     def scratch(self) -> int:
         """Bytes of a run's own arrays."""
-        return 4 * (sum(self.buffers) + self.degree * self.inputs)
+        return 4 * (sum(self.buffers) + self.degree * self.features)
 
 
 def run(formula: Formula, X: np.ndarray) -> np.ndarray:
     """What the formula gives for rows (n, inputs) float32: (n,) float32."""
     with np.errstate(all="ignore"):  # what is not finite is computed with, as in C
-        x = X.astype(np.float32)
+        x = X.astype(np.float32)[:, formula.sources or slice(None)]
         for i, transform in enumerate(formula.transforms):
+            if formula.fills and (fill := formula.fills[i]) is not None:
+                x[np.isnan(x[:, i]), i] = np.float32(fill)
             if transform:
-                x[:, i] = _TRANSFORMS[transform](x[:, i])
+                kind, _, part = transform.partition(" ")
+                x[:, i] = _part(x[:, i], _PARTS[kind][int(part)]) if part else _TRANSFORMS[kind](x[:, i])
         if formula.scaler:
-            offset, factor = formula.scaler
+            offset, factor, *shift = formula.scaler
             x = (x - offset) * factor
+            x = x + shift[0] if shift else x
         x = ACTIVATIONS[formula.squash].float32(x, 0)
         if formula.terms is not None:
             x = _products(formula.terms, _powers(x, formula.degree))
@@ -150,7 +174,19 @@ def _day(x: np.ndarray) -> np.ndarray:
     return np.where(near, rest, x - x)
 
 
-_TRANSFORMS = {"log": log, "log1p": _log1p, "day": _day}
+def _missing(x: np.ndarray) -> np.ndarray:
+    return np.isnan(x).astype(np.float32)
+
+
+def _part(x: np.ndarray, name: str) -> np.ndarray:
+    """Whether days lie in a month, or are such a day of the week; 0 where they are no date."""
+    near = np.abs(x) < DAYS
+    found = dates.parts(np.where(near, x, np.float32(0)))[name]
+    return np.where(near, found.astype(np.float32), x - x)
+
+
+_TRANSFORMS = {"log": log, "log1p": _log1p, "day": _day, "missing": _missing}
+_PARTS = {"month": dates.MONTHS, "weekday": dates.WEEKDAYS}
 
 
 def _powers(x: np.ndarray, degree: int) -> list[np.ndarray]:

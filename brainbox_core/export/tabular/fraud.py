@@ -44,11 +44,12 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
         agree = "all classes" if same == len(X) else f"{same:,} classes"
         return f"average precision {exported:.4f} on {len(X):,} held-out rows, {agree} as the model"
 
-    formulas, words = _formulas(model, encoder, rows.features, threshold)
+    formulas, words = _formulas(model, encoder, rows.steps.transforms, threshold)
     subject = Subject(
-        formulas=formulas,
+        formulas=[rows.steps.of(formula) for formula in formulas],
         values=rows.values,
         meaning=Foreign("the logarithm of the odds of a fraud, less the threshold: 0 or more is a fraud"),
+        classes=[Foreign(name) for name in fraud.names(model)],
         threshold=float(np.float32(threshold)),
         probability=True,
         trained=trained,
@@ -80,15 +81,16 @@ def _formulas(
     layers[-1] = replace(layers[-1], bias=(layers[-1].bias - threshold).astype(np.float32))
     with np.errstate(over="ignore"):
         scaler = encoder.offset.astype(np.float32), (1 / encoder.scale).astype(np.float32)
+        lost = (scaler[0] - encoder.offset) / encoder.scale  # by the offsets as float32
         if squash != "linear":
             halved = all((bfloat16.rounded(layer.weight) == layer.weight).all() for layer in layers)
             said = "-".join(words) + (", weights of 16 bits" if halved else "")
-            return [Formula(transforms, tuple(layers), *scaler, squash=squash, halved=halved)], said
+            formula = Formula(transforms, tuple(layers), *scaler, squash=squash, halved=halved)
+            return [formula, replace(formula, shift=lost.astype(np.float32))], said
         first, weight, bias = layers[0], layers[0].weight, layers[0].bias.astype(np.float64)
         own, constant = encoder.own_units(weight, bias)
         folded = replace(first, weight=own.astype(np.float32), bias=constant.astype(np.float32))
-        rounded = (scaler[0] - encoder.offset) / encoder.scale  # what the offsets lost as float32
-        kept = replace(first, bias=(bias + rounded @ weight).astype(np.float32))
+        kept = replace(first, bias=(bias + lost @ weight).astype(np.float32))
         others = layers[1:]
         formulas = [Formula(transforms, (folded, *others)), Formula(transforms, (kept, *others), *scaler)]
         return formulas, "-".join(words)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from brainbox_core.errors import InputError
+from brainbox_core.errors import InputError, printable
 from brainbox_core.export.c_names import Foreign
 from brainbox_core.export.draft import Choices, Material
 from brainbox_core.export.tabular.draft import TabularDraft
@@ -70,7 +70,7 @@ def _whole(weights: tuple[Fraction, ...]) -> list[int]:
     whole = [int(weight * unit) for weight in weights]
     whole = [number // (math.gcd(*whole) or 1) for number in whole]
     if sum(map(abs, whole)) > _EXACT:
-        what = f"the weights {', '.join(map(str, weights))} have too many digits for float32"
+        what = f"the weights {printable(', '.join(map(str, weights)), 80)} have too many digits for float32"
         raise InputError(what, fix="learn it with a rounder `lr`, such as 0.1")
     return whole
 

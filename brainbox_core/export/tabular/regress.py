@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from brainbox_core import metrics
@@ -39,12 +41,14 @@ def draft(model: Sequential, name: str, choices: Choices, material: Material) ->
 
     def judge(X: np.ndarray, results: np.ndarray, truth: np.ndarray) -> str:
         r2, rmse = metrics.r2(truth, results), metrics.rmse(truth, results)
-        return f"R2 {r2:.4f}, RMSE {rmse:,.4g} on {len(X):,} held-out rows"
+        doubt = regress.contradiction(r2, meta.get("metrics", {}))
+        return f"R2 {r2:.4f}, RMSE {rmse:,.4g} on {len(X):,} held-out rows" + (f", but R2 {doubt}" if doubt else "")
 
     result = "exp" if log else "linear"
+    formulas = _formulas(design, np.array(meta["weights"]), meta["intercept"], rows.steps.transforms, result)
     terms = "" if design.polynomial is None else f"{len(design.polynomial.terms)} terms of "
     subject = Subject(
-        formulas=_formulas(design, np.array(meta["weights"]), meta["intercept"], rows.features, result),
+        formulas=[rows.steps.of(formula) for formula in formulas],
         values=rows.values,
         meaning=Foreign(f"{printable(target, 80)} as predicted"),
         threshold=None,
@@ -84,7 +88,8 @@ def _formulas(
         own = weights / polynomial.scale
         layer = _layer(own, intercept - polynomial.offset @ own)
         scaler = middle.astype(np.float32), (1 / reach).astype(np.float32)
-        return [Formula(transforms, (layer,), *scaler, terms=terms, result=result)]
+        formula = Formula(transforms, (layer,), *scaler, terms=terms, result=result)
+        return [formula, replace(formula, shift=((scaler[0] - middle) / reach).astype(np.float32))]
 
 
 def _layer(weights: np.ndarray, intercept: float | np.ndarray) -> Layer:

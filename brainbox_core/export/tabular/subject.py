@@ -44,6 +44,7 @@ class Subject:
         judge: of (rows, exported results, truth), how well the header does, in words.
         learned: all that was learned beside the layers, in JSON types.
         words: what the report calls it, after the command.
+        classes: what class 0 and 1 are called; empty where they have no names.
     """
 
     formulas: Sequence[Formula]
@@ -57,3 +58,4 @@ class Subject:
     judge: Callable[[np.ndarray, np.ndarray, np.ndarray], str]
     learned: object
     words: str
+    classes: Sequence[Foreign] = ()

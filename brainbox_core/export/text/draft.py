@@ -142,6 +142,7 @@ class SpamDraft:
             outputs=1,
             classes=class_names(self.model, 2) or [Foreign("ham"), Foreign("spam")],
             learned={key: self.model.meta[key] for key in ("features", "threshold", "prior")},
+            types=[c_text.state(name, model)],
             code=c_text.code(name, model, self.arrays, _texts(carried.inputs), memory.weights),
         )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from brainbox_core.export import c_math
 from brainbox_core.export.c_names import float_literal
-from brainbox_core.export.header import fails_if, selftest, table
+from brainbox_core.export.header import fails_if, selftest, table, unequal
 from brainbox_core.export.templates import filled
 from brainbox_core.export.text import features
 from brainbox_core.export.text.reference import TextModel
@@ -60,8 +60,7 @@ def code(name: str, model: TextModel, arrays: Sequence[Table], texts: Sequence[b
     """The parts of the code, in their order; `texts` are those that the header carries to test itself."""
     return [
         "/* What was learned, and what characters become */\n\n"
-        + "\n".join(table(f"{name}_{one.name}", one.values, weights) for one in arrays),
-        _state(name, model),
+        + "\n".join(table(name, one.name, one.values, weights) for one in arrays),
         filled("shared.h.in", name),
         _code(name, model),
         _selftest(name, model, texts),
@@ -76,8 +75,8 @@ def state_size(model: TextModel) -> int:
     return sum(size for _, size, _ in _members(model))
 
 
-def _state(name: str, model: TextModel) -> str:
-    """The C type, and a check of its size by the compiler."""
+def state(name: str, model: TextModel) -> str:
+    """The C type of the state, and a check of its size by the compiler."""
     members = [(member + ";", about) for member, _, about in _members(model)]
     width = max(len(member) for member, _ in members)
     body = "".join(f"    {member:<{width}} /* {about} */\n" for member, about in members)
@@ -167,19 +166,21 @@ def _selftest(name: str, model: TextModel, texts: Sequence[bytes]) -> str:
             "outputs": scores[:, 0],
             "verdicts": scores[:, 2].astype(np.uint8),
         }
-    begin = f"{name}_selftest_texts + from, {name}_selftest_ends[i] - from"
-    wrong = f"!({name}_end(t) == {name}_selftest_outputs[i]) || {name}_verdict(t) != {name}_selftest_verdicts[i]"
+    differs = unequal("y", f"{name}_selftest_outputs[i]")
     return selftest(
         name,
         parameters=[f"{name}_state_t *t"],
-        tables=[table(f"{name}_selftest_{word}", array) for word, array in arrays.items()],
+        tables=[table(name, f"selftest_{word}", array) for word, array in arrays.items()],
         count=len(texts),
-        start=["uint32_t from = 0;", "int i;"],
+        start=["uint32_t from = 0;", "float y;", "int i;"],
         check=[
             f"{name}_begin(t);",
-            f"{name}_feed(t, (const char *){begin});",
-            *fails_if(wrong),
-            f"from = {name}_selftest_ends[i];",
+            f"for (; from < {name}_selftest_ends[i]; from++) {{",
+            f"    const char c = (char){name}_selftest_texts[from];",
+            f"    {name}_feed(t, &c, 1);",
+            "}",
+            f"y = {name}_end(t);",
+            *fails_if(f"{differs} || {name}_verdict(t) != {name}_selftest_verdicts[i]"),
         ],
     )
 

@@ -14,12 +14,12 @@ from PIL import Image
 
 from brainbox_core.datasets.catalog import builtin
 from brainbox_core.errors import UsageError
-from brainbox_core.images.filter import correlate, window_at
+from brainbox_core.images.filter import correlate_by_bands, window_at
 from brainbox_core.images.load import load_image
 from brainbox_core.tasks.convolve.kernels import Kernel
 
 PICTURES = ("bricks", "portrait")
-BAND = 64  # rows that are rounded at once
+BAND = 64  # rows that are laid on white at once
 COLOURS = ("red", "green", "blue")
 
 
@@ -52,15 +52,16 @@ class Filtered:
     """What came out.
 
     Attributes:
-        values: the sums, (H,W) or (H,W,3).
-        pixels: the picture made of them, uint8.
-        negative: how many values are below 0.
+        pixels: the picture made of the sums, uint8, (H,W) or (H,W,3).
+        smallest, largest: of the sums.
+        negative: how many sums are below 0.
         clipped_low, clipped_high: how many were set to 0 and to 255.
         absolute: whether negative values were shown without their sign instead of being set to 0.
     """
 
-    values: np.ndarray
     pixels: np.ndarray
+    smallest: float
+    largest: float
     negative: int
     clipped_low: int
     clipped_high: int
@@ -102,14 +103,23 @@ def read_picture(source: str | bytes, colour: bool | None = None) -> Photo:
     image = load_image(builtin("pictures") / f"{source}.png" if source in PICTURES else source)
     notes = []
     if image.mode in ("LA", "RGBA"):
-        if np.asarray(image.getchannel("A")).min() < 255:
+        if image.getchannel("A").getextrema() != (255, 255):
             notes.append("transparent parts are laid on white")
-        white = Image.new("RGBA", image.size, "white")
-        white.alpha_composite(image.convert("RGBA"))
-        image = white.convert(image.mode[:-1])
+        image = _on_white(image)
     mode = image.mode if colour is None else "RGB" if colour else "L"
-    pixels = np.asarray(image.convert(mode))
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode))  # convert() copies in any case
     return Photo(pixels, hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest(), tuple(notes))
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """A picture without its transparency; some rows at a time, as red, green, blue and alpha take much memory."""
+    flat = Image.new(image.mode[:-1], image.size)
+    for top in range(0, image.height, BAND):
+        rows = image.crop((0, top, image.width, min(top + BAND, image.height))).convert("RGBA")
+        white = Image.new("RGBA", rows.size, "white")
+        white.alpha_composite(rows)
+        flat.paste(white.convert(flat.mode), (0, top))
+    return flat
 
 
 def apply(image: np.ndarray, kernel: Kernel, settings: Settings) -> Filtered:
@@ -123,18 +133,20 @@ def apply(image: np.ndarray, kernel: Kernel, settings: Settings) -> Filtered:
     Raises:
         UsageError: the settings do not fit, as for `correlate`.
     """
-    values = correlate(image, np.array(kernel.weights), settings.padding, settings.border, settings.stride)
-    pixels = np.empty(values.shape, np.uint8)
+    weights = np.array(kernel.weights)
+    bands, smallest, largest = [], np.inf, -np.inf
     negative = high = 0
-    for start in range(0, len(values), BAND):  # of a whole picture the rounded sums would take four times its memory
-        rounded = np.rint(values[start : start + BAND])
+    # The sums of a whole picture would take four times its memory.
+    for values in correlate_by_bands(image, weights, settings.padding, settings.border, settings.stride):
+        smallest, largest = min(smallest, float(values.min())), max(largest, float(values.max()))
+        rounded = np.rint(values, out=values)
         negative += int(np.count_nonzero(rounded < 0))
         if kernel.is_difference:
             np.abs(rounded, out=rounded)
         high += int(np.count_nonzero(rounded > 255))
-        pixels[start : start + BAND] = np.clip(rounded, 0, 255, out=rounded)
+        bands.append(np.clip(rounded, 0, 255, out=rounded).astype(np.uint8))
     low = 0 if kernel.is_difference else negative
-    return Filtered(values, pixels, negative, low, high, kernel.is_difference)
+    return Filtered(np.concatenate(bands), smallest, largest, negative, low, high, kernel.is_difference)
 
 
 def explain(pixels: np.ndarray, kernel: Kernel, settings: Settings, result: Filtered, x: int, y: int) -> list[Step]:

@@ -39,6 +39,7 @@ class Advice:
     verdict: Verdict
 
 
+@np.errstate(over="ignore")  # as in `descend`
 def advise(descent: Descent, verdict: Verdict) -> Advice | None:
     """The first settings that find a minimum, out of those that the verdict suggests.
 

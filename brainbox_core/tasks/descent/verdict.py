@@ -7,6 +7,7 @@ a quadratic bowl, and f must still go the way of that bowl a hundred times farth
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,7 @@ class Verdict:
         return self.status in FOUND
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of a walk that ended at 1e200, lengths are infinite
 def judge(descent: Descent) -> Verdict:
     """What the walk found, or why it did not.
 
@@ -121,7 +123,7 @@ def _judge_slope(descent: Descent, direction: np.ndarray) -> Verdict:
     where = descent.landscape.text(descent.points[-1])
     if _endless(descent.landscape, descent.points[-1], direction):
         return Verdict("unbounded", f"f has no minimum: beyond {where} it falls without end")
-    norm = np.linalg.norm(descent.gradients[-1])
+    norm = math.hypot(*descent.gradients[-1])
     falls = _rise(descent.landscape, descent.points[-1], 100 * direction) < 0
     what = ", but f goes on falling: a plateau or an inflection point" if falls else ": a plateau, not a minimum"
     reason = f"the gradient at {where} is only {norm:.3g}{what}"
@@ -212,7 +214,7 @@ def _judge_restless(descent: Descent) -> Verdict:
         if _endless(landscape, points[-1], direction):
             reason = f"f has no minimum: it falls without end, and was {values[-1]:.6g} at step {descent.steps}"
             return Verdict("unbounded", reason)
-    norm = np.linalg.norm(descent.gradients[-1])
+    norm = math.hypot(*descent.gradients[-1])
     turns = [step for step in range(max(1, len(points) - 10), len(points)) if _turns(descent, step)]
     if len(turns) >= 3:
         if kink := _kink(descent, turns[-1]):
@@ -281,4 +283,4 @@ def _endless(landscape: Landscape, point: np.ndarray, direction: np.ndarray) -> 
             return False
         falls.append(here - there)
         here, distance = there, 2 * distance
-    return falls[-1] > 0.9 * falls[len(falls) // 2]
+    return bool(falls) and falls[-1] > 0.9 * falls[len(falls) // 2]  # none where it is too far away to look further

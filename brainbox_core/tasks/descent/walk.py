@@ -13,6 +13,7 @@ The rules are those that train networks, on a vector of two numbers instead of t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -70,7 +71,7 @@ class Descent:
     @property
     def length(self) -> float:
         """How long the path is, in the units of the variables."""
-        return float(np.linalg.norm(np.diff(self.points, axis=0), axis=1).sum())
+        return sum(math.hypot(*way) for way in np.diff(self.points, axis=0).tolist())
 
 
 @np.errstate(over="ignore")  # the length of a slope of 1e200 is infinite, which is not level either

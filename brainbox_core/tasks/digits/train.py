@@ -194,7 +194,11 @@ def load_model(path: str | Path, kind: str) -> Sequential:
 
 def _check(model: Sequential) -> None:
     classes, outputs = model.meta.get("classes"), model.output_shape
-    if not isinstance(classes, list) or (len(classes),) != outputs or len(set(map(str, classes))) != len(classes):
+    if (
+        not isinstance(classes, list)
+        or not all(isinstance(name, str) for name in classes)
+        or not (len(classes),) == outputs == (len(set(classes)),)
+    ):
         raise InputError("its class names do not fit its outputs")
     if model.input_shape not in ((PIXELS, PIXELS), (PIXELS, PIXELS, 1)):
         raise InputError(f"it does not read {PIXELS}x{PIXELS} pictures")

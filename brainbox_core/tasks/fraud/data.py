@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +12,15 @@ from brainbox_core.errors import InputError
 from brainbox_core.files.reading import printable
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables.columns import Column
-from brainbox_core.tables.features import FeatureEncoder, NumberColumn, Outside, TextColumn
-from brainbox_core.tables.table import Table
+from brainbox_core.tables.features import FeatureEncoder, Outside
+from brainbox_core.tables.measures import TextColumn
+from brainbox_core.tables.notation import Notation
+from brainbox_core.tables.table import Table, closest
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Pipe, Progress, no_pipe
-from brainbox_core.tasks.fraud.settings import AUTO, BUILT_IN, STRATIFIED, TIME, Settings, folds_in_time
+from brainbox_core.tasks.fraud.classes import USUAL, Classes, labels_of
+from brainbox_core.tasks.fraud.leaks import telling, uneven
+from brainbox_core.tasks.fraud.settings import AUTO, BUILT_IN, STRATIFIED, TARGET, TIME, Settings, folds_in_time
 from brainbox_core.tasks.fraud.split import Parts, apart, divide, straddling
 
 PACKED = "transactions.csv.gz"  # the built-in ones
@@ -32,6 +37,8 @@ class Data(contract.Data):
     Attributes:
         source: as it was read.
         table: the columns that may be features, see `derived`.
+        target: the column that tells the frauds.
+        classes: what it holds.
         labels: (n,), 1 for a fraud.
         encoder: makes the features of any rows, as measured on the training rows.
         parts: row numbers.
@@ -41,6 +48,8 @@ class Data(contract.Data):
 
     source: Table
     table: Table
+    target: str
+    classes: Classes
     labels: np.ndarray
     encoder: FeatureEncoder
     parts: Parts
@@ -62,22 +71,37 @@ class Data(contract.Data):
 
 def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """The transactions that the settings name, their rows divided; no value may be missing."""
-    table = learning.table(settings.data, BUILT_IN, PACKED, progress, pipe)
-    labels, notes = labels_of(table, settings.target), list(table.notes)
+    marks = {"decimal": settings.decimal, "thousands": settings.thousands}
+    table = _read(settings.data, settings.no_header, progress, pipe, **marks)
+    notes = list(table.notes)
+    target = settings.target
+    if target == TARGET and target not in table.names:
+        if table.header:
+            likely = printable(closest(target, table.names) or table.names[-1], 80)
+            fix = f'name the column that tells the frauds with `target`: is it "{likely}"?'
+            raise InputError(f'there is no column "{target}"', where=table.name, fix=fix)
+        target = table.names[-1]
+        notes.append(f"no header: the last column, {target}, tells the frauds")
+    labels, classes = labels_of(table, target)
+    if classes != USUAL:
+        honest, fraud = classes.names
+        notes.append(
+            f"{printable(target, 80)} holds {honest} and {fraud}: {fraud}, the rarer with {labels.sum():,} of"
+            f" {len(labels):,} rows, counts as fraud"
+        )
     time = _time(table, settings.split, notes)
     if settings.folds and time is not None:
         raise folds_in_time()
-    numbering = [name for name in table.names if name != settings.target and _counts_rows(table, name)]
-    notes += [f"column {printable(name, 80)} numbers the rows: left out" for name in numbering]
-    for name in settings.drop:
-        table.is_text(name)  # there is such a column
-    left_out = {settings.target, *numbering, *settings.drop}
-    inputs = derived(table, [name for name in table.names if name not in left_out], notes)
+    names = learning.inputs(table, target, settings.drop, notes, counting=True)
+    inputs = derived(table, names, notes)
     require_complete(inputs)
     split, parts = STRATIFIED if time is None else TIME, divide(labels, time, settings, table.name)
     encoder = _fit(inputs.take(parts.train))
-    notes += encoder.notes
-    return _counted(Data(table.name, table.sha256, tuple(notes), table, inputs, labels, encoder, parts, split))
+    notes += [*encoder.notes, *telling(table, names, labels)]
+    if time is not None:
+        notes += uneven(labels, parts)
+    told = tuple(notes)
+    return _counted(Data(table.name, table.sha256, told, table, inputs, target, classes, labels, encoder, parts, split))
 
 
 def redivided(data: Data, parts: Parts) -> Data:
@@ -88,8 +112,9 @@ def redivided(data: Data, parts: Parts) -> Data:
 def load_test_data(model: Sequential, name: str, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """What a model is judged by: the rows of its own table that it never saw, or all rows of another one."""
     kept, encoder = model.meta["settings"], FeatureEncoder.from_config(model.meta["features"])
-    table = learning.table(name, BUILT_IN, PACKED, progress, pipe)
-    labels, notes = labels_of(table, kept["target"]), list(table.notes)
+    table = _read(name, kept.get("no_header", False), progress, pipe, notations=notations(encoder))
+    notes = list(table.notes)
+    labels, classes = labels_of(table, kept["target"], classes_of(model))
     inputs = derived(table, sources(encoder), notes)
     require_complete(inputs)
     none = learned = np.arange(0)
@@ -98,24 +123,19 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
         learned, test = apart(labels, _time(table, kept["split"], notes), model.seed)
     if not labels[test].any():
         raise InputError("has no frauds to find", where=table.name, fix="name transactions with some of both kinds")
-    parts = Parts(learned, none, test)
-    data = Data(table.name, table.sha256, tuple(notes), table, inputs, labels, encoder, parts, kept["split"])
-    return replace(_counted(data), parts=Parts(none, none, test))
+    of = kept["target"], classes, labels, encoder, Parts(learned, none, test), kept["split"]
+    data = _counted(Data(table.name, table.sha256, tuple(notes), table, inputs, *of))
+    return replace(data, parts=Parts(none, none, test))
 
 
-def labels_of(table: Table, target: str) -> np.ndarray:
-    """The column that tells the frauds, (n,) of 0 and 1.
+def classes_of(model: Sequential) -> Classes:
+    """What a model tells apart."""
+    return Classes(*(model.meta.get("classes") or USUAL))
 
-    Raises:
-        InputError: there is no such column, or it holds something else.
-    """
-    values = table.numbers(target)
-    wrong = np.flatnonzero((values != 0) & (values != 1))
-    if len(wrong):
-        got = "nothing" if np.isnan(values[wrong[0]]) else f"{values[wrong[0]]:g}"
-        where, fix = table.where(wrong[0], target), "name the column that tells the frauds with `target`"
-        raise InputError("is no class", where=where, expected="0 (honest) or 1 (fraud)", got=got, fix=fix)
-    return values.astype(np.int64)
+
+def _read(name: str, no_header: bool, progress: Progress | None, pipe: Pipe, **options: Any) -> Table:
+    header = False if no_header else None
+    return learning.table(name, BUILT_IN, PACKED, progress, pipe, header=header, **options)
 
 
 def derived(table: Table, names: list[str], notes: list[str] | None = None) -> Table:
@@ -135,12 +155,13 @@ def derived(table: Table, names: list[str], notes: list[str] | None = None) -> T
     columns = {}
     for name in names:
         if name == SOURCES[CLOCK]:
-            columns[CLOCK] = Column(CLOCK, table.numbers(name) % DAY)
+            columns[CLOCK] = Column(CLOCK, _seconds(table) % DAY, notation=table.notation_of(name))
         elif name == SOURCES[AMOUNT]:
             amounts = table.numbers(name)
             if notes is not None and (count := np.count_nonzero(amounts < 0)):
                 notes.append(f"{count:,} negative amounts: taken as refunds, -log1p of their size")
-            columns[AMOUNT] = Column(AMOUNT, np.sign(amounts) * np.log1p(np.abs(amounts)))
+            logs = np.sign(amounts) * np.log1p(np.abs(amounts))
+            columns[AMOUNT] = Column(AMOUNT, logs, notation=table.notation_of(name))
         else:
             table.is_text(name)  # there is such a column
             columns[name] = table.columns[name]
@@ -150,6 +171,21 @@ def derived(table: Table, names: list[str], notes: list[str] | None = None) -> T
 def sources(encoder: FeatureEncoder) -> list[str]:
     """The columns of a file that an encoder of derived columns needs."""
     return [SOURCES.get(column.name, column.name) for column in encoder.columns]
+
+
+def notations(encoder: FeatureEncoder) -> dict[str, Notation]:
+    """How the numbers of a file are written, by the names of its columns."""
+    return {SOURCES.get(name, name): notation for name, notation in encoder.notations.items()}
+
+
+def columns_of(model: Sequential) -> list[str]:
+    """The columns that a transaction needs."""
+    return sources(FeatureEncoder.from_config(model.meta["features"]))
+
+
+def written(model: Sequential) -> dict[str, Notation]:
+    """How the numbers of a table are written, by the names of its columns."""
+    return notations(FeatureEncoder.from_config(model.meta["features"]))
 
 
 def in_own_unit(found: Outside) -> Outside:
@@ -175,10 +211,10 @@ def require_complete(table: Table, encoder: FeatureEncoder | None = None, lackin
     for name in table.names:
         if SOURCES.get(name, name) in lacking:
             continue
-        if table.is_text(name) if text is None else name in text:
-            missing = np.array([not cell.strip() for cell in table.texts(name)])
-        else:
+        if text is not None and name not in text:
             missing = np.isnan(table.numbers(name))
+        else:
+            missing = table.missing(name)
         if missing.any():
             row = int(missing.argmax())
             fix = "fill it in or remove the row: a guess could hide a fraud"
@@ -190,7 +226,7 @@ def _time(table: Table, split: str, notes: list[str]) -> np.ndarray | None:
     name = SOURCES[CLOCK]
     if split == STRATIFIED or (split == AUTO and name not in table.names):
         return None
-    time = table.numbers(name)
+    time = _seconds(table)
     if len(missing := np.flatnonzero(np.isnan(time))):
         where, fix = table.where(missing[0], name), f"fill it in, or use `split {STRATIFIED}`"
         raise InputError("is empty, so the rows cannot be put in order of time", where=where, fix=fix)
@@ -199,12 +235,11 @@ def _time(table: Table, split: str, notes: list[str]) -> np.ndarray | None:
     return time
 
 
-def _counts_rows(table: Table, name: str) -> bool:
-    """Whether a column is nothing but 0, 1, 2, ... or 1, 2, 3, ...: in a sorted table it would give the class away."""
-    if table.is_text(name):
-        return False
-    values = table.numbers(name)
-    return values[0] in (0, 1) and bool((np.diff(values) == 1).all())
+def _seconds(table: Table) -> np.ndarray:
+    """The Time of each row in seconds, as it stands there or as a date."""
+    name = SOURCES[CLOCK]
+    order = table.order_of(name)
+    return table.numbers(name) if order is None else table.days(name, order) * DAY
 
 
 def _counted(data: Data) -> Data:
@@ -220,10 +255,5 @@ def _counted(data: Data) -> Data:
 def _fit(table: Table) -> FeatureEncoder:
     """Measure the training rows. A feature of 1 is 3 deviations from the mean, where the tanh layer begins to bend."""
     encoder = FeatureEncoder.fit(table, table.names)
-    widened = [
-        replace(column, scale=UNIT * column.scale)
-        if isinstance(column, NumberColumn)
-        else replace(column, scales=[UNIT * scale for scale in column.scales])
-        for column in encoder.columns
-    ]
+    widened = [replace(column, scales=[UNIT * scale for scale in column.scales]) for column in encoder.columns]
     return FeatureEncoder(widened, encoder.notes)

@@ -27,7 +27,10 @@ class Settings(contract.EpochSettings):
 
     Args:
         data: `transactions` (built in) or a CSV file.
-        target: the column with 1 for a fraud and 0 for an honest transaction.
+        target: the column with 1 for a fraud and 0 for an honest transaction, or any two values: the rarer is a fraud.
+            Without a header, the last column takes the place of `Class`.
+        no_header: the first line of the file is data; False finds out.
+        decimal, thousands: the marks before decimals and between thousands; None finds out.
         drop: columns that are no features.
         split: `time` learns from the earlier rows and is judged by the last fifth, `stratified` takes any rows with the
             same share of frauds in every part, `auto` is `time` where there is a Time column.
@@ -47,6 +50,9 @@ class Settings(contract.EpochSettings):
 
     data: str = BUILT_IN
     target: str = TARGET
+    no_header: bool = False
+    decimal: str | None = None
+    thousands: str | None = None
     drop: tuple[str, ...] = ()
     split: str = AUTO
     hidden: tuple[int, ...] = (16, 16)
@@ -67,8 +73,7 @@ class Settings(contract.EpochSettings):
         super().__post_init__()
         if self.split not in (AUTO, TIME, STRATIFIED):
             raise UsageError("split is unknown", expected="auto, time or stratified", got=self.split)
-        if self.target in self.drop:
-            raise UsageError(f"{self.target} is what is predicted", where="drop", fix="drop other columns")
+        contract.check_drop(self.target, self.drop)
         for width in self.hidden:
             whole("hidden", width)
         if self.class_weight not in (BALANCED, NONE):

@@ -8,11 +8,11 @@ main figure is the average precision, which no answer that is the same for all c
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,17 +34,20 @@ from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
 from brainbox_core.tasks.fraud import threshold
 from brainbox_core.tasks.fraud.data import (
     Data,
+    classes_of,
     derived,
     in_own_unit,
     load_test_data,
     redivided,
     require_complete,
-    sources,
 )
+from brainbox_core.tasks.fraud.data import columns_of as inputs
 from brainbox_core.tasks.fraud.data import load_data as load_data  # a task answers all calls of the contract
+from brainbox_core.tasks.fraud.data import written as written
 from brainbox_core.tasks.fraud.settings import BALANCED, BUILT_IN, NONE, STRATIFIED, TIME, Settings
 from brainbox_core.tasks.fraud.split import Parts
 from brainbox_core.tasks.learning import batch_rows, linear, optimizer, unlearned
+from brainbox_core.tasks.learning import read_as as read_as
 
 BLOCK = 4096  # rows that are predicted at a time
 NORMALIZED_DECAY = 8.0
@@ -73,6 +76,7 @@ class Result(contract.Result):
         interval: the 95 % range of the average precision.
         confusion: honest and fraud (rows) as they were called (columns).
         labels, logits: of the rows that it is judged by.
+        names: of the two classes.
         duplicates: how many test rows also are among the others.
         folds: of cross-validation, if it was asked for.
     """
@@ -82,6 +86,7 @@ class Result(contract.Result):
     confusion: np.ndarray
     labels: np.ndarray
     logits: np.ndarray
+    names: tuple[str, str]
     duplicates: int
     folds: Folds | None = None
 
@@ -108,7 +113,8 @@ def build_model(settings: Settings, data: Data) -> Sequential:
         "kind": "fraud",
         "features": data.encoder.config(),
         "threshold": _logit(limit),  # a training that fails leaves a model, too
-        "settings": {"target": settings.target, "split": data.split},
+        "classes": list(data.classes),
+        "settings": {"target": data.target, "no_header": settings.no_header, "split": data.split},
         "data": {"name": data.name, "sha256": data.sha256},
     }
     return model
@@ -127,14 +133,16 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         notes = (*notes, f"epoch {best['epoch']}, the best, finds no fraud at a probability of one half")
     kept = ("train_loss", "val_loss", "val_accuracy", "val_recall", "val_average_precision")
     found = {**judged.metrics, **{name: best[name] for name in kept}}
-    folds = None
+    folds, doubt = None, ""
     if settings.folds:
         folds = cross_validate(settings, data)
         found["cv_average_precision"] = float(np.mean(folds.average_precision))
+        if doubt := _doubt(judged, folds):
+            notes = (*notes, f"test average precision {found['test_average_precision']:.4f}, but {doubt}")
     model.meta["metrics"] = found
     failure = unlearned(
         model.loss,
-        "always answering honest",
+        f"always answering {data.classes.names[0]}",
         (detection.y, (1,), best["val_loss"]),
         (data.part(data.parts.train)[1], (1,), best["train_loss"]),
     )
@@ -146,9 +154,19 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         history=model.history,
         best_epoch=best["epoch"],
         notes=notes,
+        doubt=doubt,
         folds=folds,
         unlearned=failure,
     )
+
+
+def _doubt(judged: Result, folds: Folds) -> str:
+    """What the folds say where neither their deviation nor the choice of the test rows explains the main figure."""
+    mean, deviation = np.mean(folds.average_precision), np.std(folds.average_precision)
+    found, (low, high) = judged.figures["test_average_precision"], judged.interval
+    if low <= mean <= high or abs(found - mean) <= 2 * deviation:
+        return ""
+    return f"{mean:.4f} with a deviation of {deviation:.4f} over the folds"
 
 
 def _is_flat(logits: np.ndarray) -> bool:
@@ -186,6 +204,7 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
         confusion=metrics.confusion_matrix(labels, flagged, 2),
         labels=labels,
         logits=logits,
+        names=data.classes.names,
         duplicates=data.duplicates,
     )
 
@@ -195,15 +214,15 @@ def score(model: Network, X: np.ndarray) -> np.ndarray:
     return model.predict(X, BLOCK)[:, 0].astype(np.float64)
 
 
-def inputs(model: Sequential) -> list[str]:
-    """The columns that a transaction needs."""
-    return sources(FeatureEncoder.from_config(model.meta["features"]))
+def names(model: Sequential) -> tuple[str, str]:
+    """What the answers of a model are called: of an honest transaction and of a fraud."""
+    return classes_of(model).names
 
 
 def outside(model: Sequential, table: Table) -> list[str]:
     """Which numbers are outside the range that the training had, and which texts it never saw, in words."""
     encoder = FeatureEncoder.from_config(model.meta["features"])
-    rows = derived(table, sources(encoder))
+    rows = derived(table.written(written(model)), inputs(model))
     return [*(str(in_own_unit(found)) for found in encoder.outside(rows)), *encoder.unseen(rows)]
 
 
@@ -219,7 +238,7 @@ def predict(model: Sequential, table: Table, lacking: Sequence[str] = ()) -> Sco
         InputError: a column or a value is missing, or a cell is not a number.
     """
     encoder = FeatureEncoder.from_config(model.meta["features"])
-    rows = derived(table, sources(encoder))
+    rows = derived(table.written(written(model)), inputs(model))
     require_complete(rows, encoder, lacking)
     logits = score(model, encoder.transform(rows, np.float32))
     return Scores(probability(logits), logits >= model.meta["threshold"])
@@ -238,12 +257,14 @@ def load_model(path: str | Path, kind: str = "fraud") -> Sequential:
 def _check(model: Sequential) -> None:
     meta = model.meta
     encoder = FeatureEncoder.from_config(meta.get("features"))
-    settings, data, limit = meta.get("settings"), meta.get("data"), meta.get("threshold")
+    settings, data, limit, classes = (meta.get(name) for name in ("settings", "data", "threshold", "classes"))
     sound = (
         isinstance(limit, float)
         and isinstance(settings, dict)
         and isinstance(settings.get("target"), str)
         and settings.get("split") in (TIME, STRATIFIED)
+        and isinstance(settings.get("no_header", False), bool)
+        and (classes is None or (isinstance(classes, list) and [*map(type, classes)] == [str, str]))
         and isinstance(data, dict)
         and all(isinstance(data.get(name), str) for name in ("name", "sha256"))
         and (model.input_shape, model.output_shape) == ((len(encoder.names),), (1,))
@@ -257,8 +278,7 @@ class Detection(Callback):
 
     All figures are those of the held-out rows and of the weights as they would be kept: rounded to bfloat16, so that a
     device holds them in half the room; the training goes on with all digits. An epoch that finds no fraud at a
-    probability of one half is marked as failed, however accurate it is. Of epochs with the same average precision the
-    last is the best.
+    probability of one half is marked as failed, however accurate it is. Of equally good epochs the last is the best.
 
     Args:
         X: features of the held-out rows.
@@ -266,14 +286,19 @@ class Detection(Callback):
         excess: by how much the class weights raise the logits.
 
     Attributes:
-        best: the logs of the best epoch so far.
-        state: the weights after it.
+        best, weights: the logs of the best epoch so far, and the weights after it.
     """
 
     def __init__(self, X: np.ndarray, y: np.ndarray, excess: float):
         self.X, self.y, self.excess = X, y, excess
         self.best: dict = {}
-        self.state: dict[str, np.ndarray] = {}
+        self.weights: dict[str, np.ndarray] = {}
+
+    def state(self) -> Mapping[str, Any]:
+        return {"best": self.best, **self.weights}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.best, self.weights = state["best"], {name: state[name] for name in state if name != "best"}
 
     def on_epoch_end(self, model: Network, logs: Logs) -> None:
         learned = model.state()
@@ -297,7 +322,7 @@ class Detection(Callback):
         }
         logs["failed"] = logs["val_recall"] == 0
         if not self.best or logs["val_average_precision"] >= self.best["val_average_precision"]:
-            self.best, self.state = logs, model.state()
+            self.best, self.weights = logs, model.state()
 
 
 def _learn(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Detection:
@@ -310,7 +335,7 @@ def _learn(model: Sequential, settings: Settings, data: Data, callbacks: Sequenc
     loader = DataLoader(X, y, batch_rows(settings, len(X)), settings.seed)
     try:
         training.train(model, loader, settings.epochs, None, callbacks)
-        model.load_state(detection.state)
+        model.load_state(detection.weights)
     finally:  # also of the weights that a training that fails leaves
         linear(model, -1).bias.data -= np.float32(detection.excess)
         model.params.touched()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
-from brainbox_core.tables.table import Table
+from brainbox_core.tables import measures
+from brainbox_core.tables.table import Table, table_of
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Pipe, Progress, no_pipe
 from brainbox_core.tasks.regress.design import Design
@@ -58,13 +59,14 @@ class Data(contract.Data):
 
 def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe = no_pipe) -> Data:
     """The table that the settings name, its rows divided at random."""
-    table = _read(settings, progress, pipe)
+    table = _read(settings, progress, pipe, decimal=settings.decimal, thousands=settings.thousands)
     target = _target(table, settings.target)
     notes = list(table.notes)
     table, y = _with_known(table, target, notes)
     for name in settings.log:
         if table.is_text(name):
-            what = f'column "{printable(name, 80)}" is text and has no logarithm'
+            kind = "text" if table.order_of(name) is None else "a date"
+            what = f'column "{printable(name, 80)}" is {kind} and has no logarithm'
             raise InputError(what, where=table.name, fix="leave it out of `log`")
         table.numbers(name)
     shown, log_target = f'column "{printable(target, 80)}"', target in settings.log
@@ -72,9 +74,10 @@ def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe =
         what = f"{y[bad[0]]:g} has no logarithm"
         raise InputError(what, where=table.where(bad[0], target), fix=f"leave {printable(target)} out of `log`")
     train, val, test = _divide(settings, table.rows)
-    inputs = [name for name in table.names if name != target]
+    inputs = learning.inputs(table, target, settings.drop, notes)
     if not inputs:
-        raise InputError("has no column beside the target", where=table.name, fix="add columns to predict it from")
+        what = "has no column beside the target" + " that is not left out" * (len(table.names) > 1)
+        raise InputError(what, where=table.name, fix="add columns to predict it from")
     if len(train) < 3:
         what = f"{len(train)} row{'s' * (len(train) != 1)} to train on"
         raise InputError(what, where=table.name, expected="at least 3", fix="add more rows")
@@ -88,7 +91,7 @@ def load_data(settings: Settings, progress: Progress | None = None, pipe: Pipe =
     if not LEAST < spread < LARGEST or np.abs(y).max() > LARGEST:
         what = f"{shown} has values up to {np.abs(y).max():.3g} with a deviation of {spread:.3g}"
         raise InputError(what, where=table.name, fix="use another unit")
-    logged = [name for name in settings.log if name != target]
+    logged = [name for name in settings.log if name in inputs]
     design = Design.fit(table.take(train), inputs, logged, settings.degree)
     features = len(design.names)
     if len(train) <= features and not settings.ridge:
@@ -111,7 +114,8 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     target = model.meta["target"]["name"]
     settings = Settings(**{**kept, "log": tuple(kept["log"]), "data": name})
     design = Design.from_config(model.meta)
-    table = _read(settings, progress, pipe, [column.name for column in design.texts])
+    notations = design.notations | {target: measures.notation(model.meta["target"]["notation"])}
+    table = _read(settings, progress, pipe, text=design.texts, notations=notations)
     notes = list(table.notes)
     table, y = _with_known(table, target, notes)
     rows = np.arange(table.rows)
@@ -126,16 +130,29 @@ def load_test_data(model: Sequential, name: str, progress: Progress | None = Non
     return Data(table.name, table.sha256, tuple(notes), table, y, target, log, design, none, none, rows)
 
 
-def _read(settings: Settings, progress: Progress | None, pipe: Pipe, text: Sequence[str] = ()) -> Table:
+def objection(model: Sequential, name: str, text: str) -> str:
+    """Why a text is no value of an input; empty if it is one."""
+    design = Design.from_config(model.meta)
+    column = design.encoder.columns[design.inputs.index(name)]
+    table = table_of({column.name: [text]}).written(design.encoder.notations)
+    try:
+        column.encode(table)
+    except InputError as error:
+        return error.what
+    return ""
+
+
+def _read(settings: Settings, progress: Progress | None, pipe: Pipe, **options: Any) -> Table:
     header = False if settings.no_header else None
-    return learning.table(settings.data, BUILT_IN, "houses.csv", progress, pipe, header=header, text=text)
+    return learning.table(settings.data, BUILT_IN, "houses.csv", progress, pipe, header=header, **options)
 
 
 def _target(table: Table, name: str | None) -> str:
     target = table.names[-1] if name is None else name
     if table.is_text(target):
         numbers = [f'"{printable(other, 40)}"' for other in table.names if not table.is_text(other)]
-        what = f'column "{printable(target, 80)}" is text, and what is predicted is a number'
+        kind = "text" if table.order_of(target) is None else "a date"
+        what = f'column "{printable(target, 80)}" is {kind}, and what is predicted is a number'
         last = "the last column is the target unless `target` names another" if name is None else ""
         fix = f"name one of {', '.join(numbers[-10:])} with `target`" if numbers else "name a table with numbers in it"
         raise InputError(what, where=table.name, fix="; ".join(filter(None, [last, fix])))

@@ -9,7 +9,9 @@ import numpy as np
 
 from brainbox_core.errors import InputError
 from brainbox_core.files.reading import printable
-from brainbox_core.tables.features import FeatureEncoder, TextColumn
+from brainbox_core.tables.features import FeatureEncoder
+from brainbox_core.tables.measures import NumberColumn, TextColumn
+from brainbox_core.tables.notation import Notation
 from brainbox_core.tables.table import Column, Table
 from brainbox_core.tasks.regress.polynomial import Polynomial
 
@@ -71,13 +73,19 @@ class Design:
         return cls(list(log), encoder, polynomial, [note for note in encoder.notes if note not in plain])
 
     @property
-    def texts(self) -> list[TextColumn]:
-        """The inputs that are text."""
-        return [column for column in self.encoder.columns if isinstance(column, TextColumn)]
+    def texts(self) -> list[str]:
+        """The inputs that are no numbers: texts and dates."""
+        return [column.name for column in self.encoder.columns if not isinstance(column, NumberColumn)]
+
+    @property
+    def notations(self) -> dict[str, Notation]:
+        """How the numbers of the inputs are written, by name."""
+        columns = zip(self.inputs, self.encoder.columns, strict=True)
+        return {name: column.notation for name, column in columns if isinstance(column, NumberColumn)}
 
     def transform(self, table: Table) -> np.ndarray:
         """The matrix of rows, float64 (n, features)."""
-        X = self.encoder.transform(logarithms(table, self.log))
+        X = self.encoder.transform(self._logged(table))
         if self.polynomial is None:
             return X
         with np.errstate(over="ignore", invalid="ignore"):  # far outside; the prediction says that it is not finite
@@ -85,7 +93,11 @@ class Design:
 
     def remarks(self, table: Table) -> list[str]:
         """What to know about a prediction for these rows: values outside the training range, unseen or missing."""
-        return self.encoder.remarks(logarithms(table, self.log))
+        return self.encoder.remarks(self._logged(table))
+
+    def _logged(self, table: Table) -> Table:
+        """The table with its logarithms, its numbers read as those of the training."""
+        return logarithms(table.written(self.notations), self.log)
 
     def config(self) -> dict:
         """What a model's file keeps of it: `features`, `log` and `polynomial`."""
@@ -139,5 +151,5 @@ def logarithms(table: Table, names: Collection[str]) -> Table:
             what, where = f"{values[bad[0]]:g} has no logarithm{more}", table.where(bad[0], name)
             fix = f"leave {printable(name, 80)} out of the logarithms, or remove the row"
             raise InputError(what, where=where, fix=fix)
-        columns[name] = Column(logged_name(name), np.log(values))
+        columns[name] = Column(logged_name(name), np.log(values), notation=table.notation_of(name))
     return replace(table, columns={column.name: column for column in columns.values()})

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from brainbox_core.errors import InputError
+from brainbox_core.data import fingerprint
+from brainbox_core.errors import ConvergenceError, InputError, between, whole
 from brainbox_core.layers import Linear
 from brainbox_core.model.callbacks import Callback, EarlyStopping
+from brainbox_core.model.checkpoint import Part, Training
+from brainbox_core.model.interrupts import Interrupts
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tasks.learning import linear
 from brainbox_core.tasks.regress.settings import FULL, Settings
-from brainbox_core.tasks.regress.solver import descend, least_squares, predictions
+from brainbox_core.tasks.regress.solver import Descent, least_squares, predictions
 
 
 @dataclass(frozen=True)
@@ -88,56 +91,93 @@ def learn(
         return Fit(line, loss(line, "train", X, t) | (loss(line, "val", *val) if val else {}))
     size = None if settings.batch_size == FULL else int(settings.batch_size)
     batches = 1 if size is None else -(-len(X) // size)
-    state = {"epoch": 1, "batches": batches, "lr": settings.lr or 0.0, "train_loss": 1.0}
+    course = _Course(model, settings.lr or 0.0)
 
     def tell(done: int, total: int) -> None:
         batch = max(1, done * batches // total)
+        logs = {"epoch": course.epochs + 1, "batches": batches, "lr": course.lr, "train_loss": course.train_loss}
         for callback in callbacks:
-            callback.on_batch_end(model, {**state, "batch": batch, "step": (state["epoch"] - 1) * batches + batch})
+            callback.on_batch_end(model, {**logs, "batch": batch, "step": course.epochs * batches + batch})
 
+    told = {name: getattr(settings, name) for name in ("lr", "batch_size", "plain", "ridge", "seed", "patience")}
+    told["epochs"] = settings.epochs if size is None else str(settings.epochs)  # on which the rate of batches depends
+    descent = Descent(
+        X,
+        y,
+        settings.epochs,
+        settings.lr,
+        size,
+        settings.plain,
+        settings.ridge,
+        settings.seed,
+        tell if callbacks else None,
+    )
     stopper = EarlyStopping("train_loss" if val is None else "val_loss", settings.patience or settings.epochs + 1)
-    history: list[dict] = []
-    best: tuple[Line, dict] | None = None
+    parts: dict[str, Part] = {"descent": descent, "stopper": stopper, "course": course}
+    training = Training(told, lambda: fingerprint(X, t, *(val or ())), model, parts, {})
+    saved, model.training, model.unfinished, model.stop_training = model.unfinished, training, None, False
+    if saved is not None:
+        training.check(saved)
+        training.resume(saved)
+    history = model.history
     begun = time.monotonic()
-    model.stop_training = False
+    interrupts = Interrupts()
     for callback in callbacks:
-        callback.on_train_begin(model, {"epochs": settings.epochs, "epoch": 0, "batches": batches})
+        callback.on_train_begin(model, {"epochs": settings.epochs, "epoch": course.epochs, "batches": batches})
     try:
-        for epoch in descend(
-            X,
-            y,
-            epochs=settings.epochs,
-            lr=settings.lr,
-            batch_size=size,
-            plain=settings.plain,
-            ridge=settings.ridge,
-            seed=settings.seed,
-            progress=tell if callbacks else None,
-        ):
-            line = rescaled(epoch.weights, epoch.intercept, t)
-            logs: dict[str, Any] = {"epoch": epoch.number, "train_loss": epoch.loss, "train_gradient": epoch.gradient}
-            logs |= (loss(line, "val", *val) if val else {}) | {"lr": epoch.lr}
-            if val is None or best is None or logs["val_loss"] < best[1]["val_loss"]:
-                best = line, logs
-            stopper.on_epoch_end(model, logs)
-            last = epoch.converged or epoch.number == settings.epochs or model.stop_training
-            if last or _is_shown(epoch.number):
-                logs["time_s"] = time.monotonic() - begun
-                begun = time.monotonic()
-                history.append(logs)
-                set_weights(model, line)
-                for callback in callbacks:
-                    callback.on_epoch_end(model, logs)
-            state |= {"epoch": epoch.number + 1, "lr": epoch.lr, "train_loss": epoch.loss}
-            if last:
-                break
+        with interrupts.installed():
+            while not (descent.ended or model.stop_training):
+                epoch = descent.look()
+                line = rescaled(epoch.weights, epoch.intercept, t)
+                logs: dict[str, Any] = {"epoch": epoch.number, "train_loss": epoch.loss}
+                logs |= {"train_gradient": epoch.gradient} | (loss(line, "val", *val) if val else {}) | {"lr": epoch.lr}
+                with interrupts:
+                    descent.advance(epoch)
+                    course.epochs, course.lr, course.train_loss = epoch.number, epoch.lr, epoch.loss
+                    course.gradient, course.converged = epoch.gradient, epoch.converged
+                    if val is None or course.best is None or logs["val_loss"] < course.best[1]["val_loss"]:
+                        course.best = line, logs
+                    stopper.on_epoch_end(model, logs)
+                    if descent.ended or model.stop_training or _is_shown(epoch.number):
+                        logs["time_s"] = time.monotonic() - begun
+                        begun = time.monotonic()
+                        history.append(logs)
+                        set_weights(model, line)
+                        for callback in callbacks:
+                            callback.on_epoch_end(model, logs)
+    except ConvergenceError:
+        training.whole = False
+        raise
     finally:
         for callback in callbacks:
-            callback.on_train_end(model, {"best_epoch": best and best[1]["epoch"], "history": history})
-    assert best is not None  # there is at least one epoch
-    line, logs = best
+            best = course.best and course.best[1]["epoch"]
+            callback.on_train_end(model, {"best_epoch": best, "history": history})
+    assert course.best is not None  # there is at least one epoch
+    line, logs = course.best
     losses: dict[str, float] = {name: logs[name] for name in ("train_loss", "val_loss") if name in logs}
-    return Fit(line, losses, history, logs["epoch"], epoch.number, epoch.gradient, epoch.converged)
+    return Fit(line, losses, history, logs["epoch"], course.epochs, course.gradient, course.converged)
+
+
+class _Course:
+    """What a training by descent has come to so far: its last epoch, and the best one with its line."""
+
+    def __init__(self, model: Sequential, lr: float):
+        self._model = model
+        self.epochs, self.lr, self.train_loss, self.gradient, self.converged = 0, lr, 1.0, 0.0, False
+        self.best: tuple[Line, dict[str, Any]] | None = None
+
+    def state(self) -> dict[str, Any]:
+        line, logs = self.best or (Line(np.zeros(0), 0.0), None)
+        best = {"logs": logs, "weights": line.weights, "intercept": line.intercept}
+        last = {name: getattr(self, name) for name in ("epochs", "lr", "train_loss", "gradient", "converged")}
+        return {**last, **best, "stopped": self._model.stop_training}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.epochs, self.converged = whole("epochs", state["epochs"], 0), state["converged"] is True
+        self.lr, self.train_loss, self.gradient = (between(n, state[n], 0) for n in ("lr", "train_loss", "gradient"))
+        if state["logs"] is not None:
+            self.best = Line(state["weights"], between("intercept", state["intercept"])), dict(state["logs"])
+        self._model.stop_training = state["stopped"] is True
 
 
 def _is_shown(epoch: int) -> bool:

@@ -24,6 +24,8 @@ class Settings(contract.Settings):
         data: `houses` (built in) or a CSV file.
         target: the column to predict; None takes the last one.
         no_header: the first line of the file is data; None finds out.
+        decimal, thousands: the marks before decimals and between thousands; None finds out.
+        drop: columns that are no features.
         log: columns whose logarithm is taken first; the target may be one of them.
         degree: 2 adds the squares of the features and their products by twos, 3 those by threes, and so on.
         ridge: the weight of the penalty on the sum of the squared weights, with features and target standardised.
@@ -45,6 +47,9 @@ class Settings(contract.Settings):
     data: str = BUILT_IN
     target: str | None = None
     no_header: bool = False
+    decimal: str | None = None
+    thousands: str | None = None
+    drop: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     degree: int = 1
     ridge: float = 0.0
@@ -66,6 +71,8 @@ class Settings(contract.Settings):
         between("ridge", self.ridge, 0)
         whole("epochs", self.epochs)
         contract.check_folds(self.folds)
+        if both := set(self.drop) & set(self.log):
+            raise UsageError(f"{min(both)} is in `log`, too", where="`drop`", fix="name it in one of them")
         if self.test_split not in (AUTO, NONE):
             between("test_split", self.test_split, 0, 1, above=True, below=True)
         if self.test_split == NONE and not self.folds:

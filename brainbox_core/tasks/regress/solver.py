@@ -18,13 +18,14 @@ where all features have a similar scale: standardise them first.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
+from brainbox_core.parameters import fill
 from brainbox_core.rng import stream
 from brainbox_core.tasks.contract import Progress
 
@@ -115,14 +116,7 @@ def descend(
         UsageError: arrays or numbers that do not fit, or targets that are all equal.
         ConvergenceError: the loss grows without end, because the learning rate is too large.
     """
-    X, y = _checked(X, y)
-    whole("epochs", epochs)
-    between("ridge", ridge, 0)
-    n = len(X)
-    size = n if batch_size is None else min(whole("batch_size", batch_size), n)
-    if lr is not None:
-        between("lr", lr, 0, above=True)
-    return _walk(_Problem(X, y, ridge, progress), epochs, lr, size, plain, seed)
+    return iter(Descent(X, y, epochs, lr, batch_size, plain, ridge, seed, progress))
 
 
 def least_squares(X: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> Solution:
@@ -272,66 +266,109 @@ class _Problem:
         return batch_size / (2 * (self.longest + self.ridge) + (batch_size - 1) * self.curvature())
 
 
-def _walk(problem: _Problem, epochs: int, lr: float | None, size: int, plain: bool, seed: int) -> Iterator[Epoch]:
-    n, d = problem.X.shape
-    rate = problem.safe_rate(size) if lr is None else lr
-    point = np.zeros(d + 1)
-    momentum = _Momentum(point, plain)
-    gradient = problem.slope(point)[1]
-    used = rate
-    for number in range(1, epochs + 1):
+class _Place(NamedTuple):
+    """Where a descent stands: after some epochs, and so many blocks of rows of the next one."""
+
+    epochs: int
+    blocks: int
+    rate: float  # of the last step
+    point: np.ndarray
+    landed: np.ndarray  # before momentum took the point further, in full steps
+    t: float  # of the momentum
+
+
+class Descent:
+    """A descent, with the arguments of `descend`, that can be left at any time and gone on with."""
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        epochs: int,
+        lr: float | None,
+        batch_size: int | None,
+        plain: bool,
+        ridge: float,
+        seed: int,
+        progress: Progress | None,
+    ):
+        X, y = _checked(X, y)
+        self._epochs, self._plain, self._seed = whole("epochs", epochs), plain, seed
+        between("ridge", ridge, 0)
+        self._size = len(X) if batch_size is None else min(whole("batch_size", batch_size), len(X))
+        if lr is not None:
+            between("lr", lr, 0, above=True)
+        self._problem = _Problem(X, y, ridge, progress)
+        self._rate = self._problem.safe_rate(self._size) if lr is None else lr
+        origin = np.zeros(X.shape[1] + 1)
+        self._place, self.ended = _Place(0, 0, self._rate, origin, origin, 1.0), False
+        self._gradient: np.ndarray | None = None
+
+    def __iter__(self) -> Iterator[Epoch]:
+        while not self.ended:
+            epoch = self.look()
+            self.advance(epoch)
+            yield epoch
+
+    def state(self) -> Mapping[str, Any]:
+        return {**self._place._asdict(), "ended": self.ended}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        arrays = {"point": self._place.point.copy(), "landed": self._place.landed.copy()}
+        fill(arrays, {name: state[name] for name in arrays})
+        epochs, blocks = whole("epochs", state["epochs"], 0, self._epochs), whole("blocks", state["blocks"], 0)
+        self._place = _Place(epochs, blocks, between("rate", state["rate"]), **arrays, t=between("t", state["t"], 1))
+        self.ended = state["ended"] is True
+
+    def look(self) -> Epoch:
+        """What the next epoch leads to; `advance` goes there."""
+        problem, number = self._problem, self._place.epochs + 1
         with np.errstate(all="ignore"):  # what overflows is told below
-            if size == n:
-                point = momentum.step(point, gradient, rate)
+            if self._size < len(problem.X):
+                self._pass(number)
+                self._next = self._place._replace(epochs=number, blocks=0)
             else:
-                used = _pass(problem, point, rate, size, number, epochs, seed)
-            loss, gradient = problem.slope(point)
+                self._next = self._step()
+            loss, gradient = problem.slope(self._next.point)
         if not loss <= problem.bound:
-            what = f"the learning rate {rate:g} is too large: every step leads further uphill"
-            fix = f"try {_rounded(problem.safe_rate(size))}, or leave it out"
+            what = f"the learning rate {self._rate:g} is too large: every step leads further uphill"
+            fix = f"try {_rounded(problem.safe_rate(self._size))}, or leave it out"
             raise ConvergenceError(what, where=f"epoch {number}", fix=fix)
-        size_of_gradient = problem.relative(gradient)
-        converged = size_of_gradient <= TOLERANCE
-        yield Epoch(number, point[:-1].copy(), float(point[-1]), loss, size_of_gradient, used, converged)
-        if converged:
-            return
+        self._gradient, size, point = gradient, problem.relative(gradient), self._next.point
+        return Epoch(number, point[:-1].copy(), float(point[-1]), loss, size, self._next.rate, size <= TOLERANCE)
 
+    def advance(self, epoch: Epoch) -> None:
+        """Stand where `look` has looked."""
+        self._place, self.ended = self._next, epoch.converged or epoch.number == self._epochs
 
-class _Momentum:
-    """Full steps with Nesterov's momentum: the gradient is taken where the momentum leads."""
+    def _step(self) -> _Place:
+        """A full step with Nesterov's momentum, to the next point to look at: where the momentum leads."""
+        epochs, _, rate, point, before, t = self._place
+        gradient = self._problem.slope(point)[1] if self._gradient is None else self._gradient
+        landed = point - rate * gradient
+        if self._plain or gradient @ (landed - before) > 0:
+            return _Place(epochs + 1, 0, rate, landed, landed, 1.0)
+        t, factor = (1 + math.sqrt(1 + 4 * t * t)) / 2, t - 1
+        return _Place(epochs + 1, 0, rate, landed + factor / t * (landed - before), landed, t)
 
-    def __init__(self, point: np.ndarray, plain: bool):
-        self.landed, self.plain, self.t = point.copy(), plain, 1.0
-
-    def step(self, point: np.ndarray, gradient: np.ndarray, lr: float) -> np.ndarray:
-        """From a point and its gradient to the next point to look at."""
-        landed, before = point - lr * gradient, self.landed
-        self.landed = landed
-        if self.plain or gradient @ (landed - before) > 0:
-            self.t = 1.0
-            return landed
-        t = (1 + math.sqrt(1 + 4 * self.t * self.t)) / 2
-        factor, self.t = (self.t - 1) / t, t
-        return landed + factor * (landed - before)
-
-
-def _pass(problem: _Problem, point: np.ndarray, lr: float, size: int, number: int, epochs: int, seed: int) -> float:
-    """One epoch of steps with `size` rows each, in place; returns the last learning rate."""
-    X, y, n = problem.X, problem.y, len(problem.X)
-    step = max(1, BLOCK // size) * size
-    starts = np.arange(0, n, step)
-    done, rate = 0, lr
-    for start in stream(seed, "blocks", number).permutation(starts).tolist():
-        block, targets = _block(X, start, start + step), y[start : start + step]
-        order = stream(seed, "rows", number, start).permutation(len(block))
-        for i in range(0, len(order), size):
-            rows = order[i : i + size]
-            rate = lr * 0.5 * (1 + math.cos(math.pi * (number - 1 + done / n) / epochs))
-            problem.step(point, block.take(rows, axis=0), targets.take(rows), rate)
-            done += len(rows)
-        if problem.progress is not None:
-            problem.progress(done, n)
-    return rate
+    def _pass(self, number: int) -> None:
+        """The steps of an epoch that are left, block by block."""
+        problem, size, n = self._problem, self._size, len(self._problem.X)
+        step = max(1, BLOCK // size) * size
+        starts = stream(self._seed, "blocks", number).permutation(np.arange(0, n, step)).tolist()
+        done = sum(min(step, n - start) for start in starts[: self._place.blocks])
+        for start in starts[self._place.blocks :]:
+            block, targets = _block(problem.X, start, start + step), problem.y[start : start + step]
+            order = stream(self._seed, "rows", number, start).permutation(len(block))
+            point = self._place.point.copy()
+            for i in range(0, len(order), size):
+                rows = order[i : i + size]
+                rate = self._rate * 0.5 * (1 + math.cos(math.pi * (number - 1 + done / n) / self._epochs))
+                problem.step(point, block.take(rows, axis=0), targets.take(rows), rate)
+                done += len(rows)
+            self._place = self._place._replace(blocks=self._place.blocks + 1, rate=rate, point=point)
+            if problem.progress is not None:
+                problem.progress(done, n)
 
 
 def _block(X: np.ndarray, start: int, stop: int) -> np.ndarray:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,20 +17,26 @@ from brainbox_core.files.reading import printable
 from brainbox_core.loss import MSE
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
+from brainbox_core.tables import measures
+from brainbox_core.tables.measures import TextColumn
 from brainbox_core.tables.table import Table
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
+from brainbox_core.tasks.learning import read_as as read_as
 from brainbox_core.tasks.learning import unlearned
 from brainbox_core.tasks.regress.data import LEAST, Data, load_test_data
 from brainbox_core.tasks.regress.data import load_data as load_data  # a task answers all calls of the contract
+from brainbox_core.tasks.regress.data import objection as objection
 from brainbox_core.tasks.regress.design import Design
 from brainbox_core.tasks.regress.fit import Fit, Line, learn, line_model, rescaled, set_weights, standard
 from brainbox_core.tasks.regress.settings import BUILT_IN, FULL, Settings
 from brainbox_core.tasks.regress.solver import Solution, least_squares, leverages
 
+FOLDS = ("cv_r2", "cv_r2_sd")  # mean and deviation of the folds' R²
+MATERIAL = 0.01  # of R²: what makes no difference below
 WILD_DEGREE = 5  # a polynomial above this swings between the rows
 KEPT = ("target", "no_header", "log", "folds", "test_split", "limit", "val_split", "seed")  # in the model's file
-HEAVY = 0.5  # the leverage above which a row decides more of its prediction than all others together
+HEAVY = 0.5  # the leverage, or share of an error, above which a row decides more than all others together
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,9 @@ class Result(contract.Result):
 
 def build_model(settings: Settings, data: Data) -> Sequential:
     """One linear layer from the features to the target (or its logarithm), in the target's unit, all weights 0."""
-    return line_model(len(data.design.names), settings.seed)
+    model = line_model(len(data.design.names), settings.seed)
+    model.meta = {"kind": "regress"}
+    return model
 
 
 def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence[Callback] = ()) -> Result:
@@ -103,10 +112,11 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     set_weights(model, fit.line)
     found: dict[str, float] = {}
     folds: list[float] = []
+    guesses = np.empty(0)
     if settings.folds:
         folds, guesses = _cross_validate(settings, data, rows)
         with np.errstate(all="ignore"):
-            found |= {"cv_r2": float(np.mean(folds)), "cv_r2_sd": float(np.std(folds))} if folds else {}
+            found |= dict(zip(FOLDS, (float(np.mean(folds)), float(np.std(folds))), strict=True)) if folds else {}
     if len(data.test):
         truth, predicted = data.y[data.test], _predicted(fit.line, data, data.test)
     else:
@@ -114,11 +124,21 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     distance = float(np.sqrt(np.mean((fit.line(X) - best(X)) ** 2)) / t.std())
     found |= _judge(truth, predicted, float(data.y[data.train].mean())) | fit.losses
     _require_finite(found, data)
+    notes = _notes(settings, data, X, exact, fit, distance)
+    if doubt := contradiction(found["test_r2"], found):
+        if len(data.test) and found["test_r2"] < found["cv_r2"]:
+            decisive = _decisive(data, data.test, predicted, "held-out rows")
+        else:
+            decisive = _decisive(data, rows, guesses, "folds")
+        notes.append(f"test R2 {found['test_r2']:.4f}, but {doubt}{decisive}")
     measured: dict[str, str | float] = {"primary": "test_r2", **found}
     model.meta = {
         "kind": "regress",
         **data.design.config(),
-        "target": {"name": data.target, "log": data.log_target},
+        "target": {
+            **{"name": data.target, "log": data.log_target},
+            "notation": asdict(data.table.notation_of(data.target)),
+        },
         "weights": fit.line.weights.tolist(),  # as they were learned; the layer has them in float32
         "intercept": fit.line.intercept,
         "mean": float(data.y[data.train].mean()),
@@ -130,7 +150,8 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         metrics=measured,
         history=fit.history,
         best_epoch=fit.best_epoch,
-        notes=tuple(_notes(settings, data, X, exact, fit, distance)),
+        notes=tuple(notes),
+        doubt=doubt,
         truth=truth,
         predicted=predicted,
         weights=_weights(data.design, fit.line, best),
@@ -162,7 +183,10 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
     truth, predicted = data.y[data.test], predict(model, data.table.take(data.test))
     found = _judge(truth, predicted, model.meta["mean"])
     _require_finite(found, data)
-    return Result(metrics={"primary": "test_r2", **found}, truth=truth, predicted=predicted)
+    doubt = contradiction(found["test_r2"], model.meta["metrics"])
+    notes = (f"test R2 {found['test_r2']:.4f}, but {doubt} of the training",) if doubt else ()
+    measured: dict[str, str | float] = {"primary": "test_r2", **found}
+    return Result(metrics=measured, notes=notes, doubt=doubt, truth=truth, predicted=predicted)
 
 
 def predict(model: Sequential, table: Table) -> np.ndarray:
@@ -187,7 +211,8 @@ def target(model: Sequential) -> str:
 
 def choices(model: Sequential, name: str) -> list[str]:
     """The texts that an input had in training; empty for one of numbers."""
-    return next((column.values for column in Design.from_config(model.meta).texts if column.name == name), [])
+    texts = (column for column in Design.from_config(model.meta).encoder.columns if isinstance(column, TextColumn))
+    return next(([text for text in column.values if text] for column in texts if column.name == name), [])
 
 
 def remarks(model: Sequential, table: Table) -> list[str]:
@@ -215,8 +240,12 @@ def _check(model: Sequential) -> None:
         raise InputError("the model's weights do not fit its features")
     if not isinstance(target, dict) or type(target.get("name")) is not str or type(target.get("log")) is not bool:
         raise InputError("the model does not say what it predicts")
+    measures.notation(target.get("notation"))
     if not all(type(model.meta["data"][name]) is str for name in ("name", "sha256")):
         raise InputError("the model does not say what it was trained on")
+    found = model.meta["metrics"]
+    if not isinstance(found, dict) or ("cv_r2" in found and {type(found[name]) for name in FOLDS} != {float}):
+        raise InputError("the model's folds are no numbers")
     Settings(**{**kept, "log": tuple(kept["log"])})
 
 
@@ -236,6 +265,42 @@ def _cross_validate(settings: Settings, data: Data, rows: np.ndarray) -> tuple[l
             with np.errstate(all="ignore"):
                 scores.append(metrics.r2(truth, guesses[place]))
     return scores, guesses
+
+
+def contradiction(r2: float, found: Mapping[str, Any]) -> str:
+    """What the folds of a training say where that is something else than the main figure, in words.
+
+    It is if one leaves more than twice as much of the variance unexplained as the other, or if the folds differ so much
+    that by their mean the model may be no better than always guessing the mean.
+
+    Args:
+        r2: of the rows that the model is judged by.
+        found: the figures of the training.
+
+    Example:
+        >>> contradiction(0.9, {"cv_r2": 0.85, "cv_r2_sd": 0.1}), contradiction(0.9, {"cv_r2": 0.5, "cv_r2_sd": 0.9})
+        ('', '0.5000 with a deviation of 0.9000 over the folds')
+    """
+    if "cv_r2" not in found:
+        return ""
+    mean, deviation = (found[name] for name in FOLDS)
+    apart = abs(r2 - mean) > MATERIAL and max(1 - r2, 1 - mean) > 2 * min(1 - r2, 1 - mean)
+    if not apart and not mean - deviation < 0 < r2 - MATERIAL:
+        return ""
+    return f"{mean:.4f} with a deviation of {deviation:.4f} over the folds"
+
+
+def _decisive(data: Data, rows: np.ndarray, guesses: np.ndarray, of: str) -> str:
+    """The row that makes up most of the squared error of some rows, in words, if there is one."""
+    truth = data.y[rows]
+    errors = (guesses - truth) ** 2
+    worst = int(errors.argmax())
+    if not errors[worst] > HEAVY * errors.sum():
+        return ""
+    return (
+        f"; line {data.table.lines[rows[worst]]} alone makes {errors[worst] / errors.sum():.0%} of the squared error of"
+        f" the {of}: {guesses[worst]:,.10g} is predicted for {truth[worst]:,.10g}"
+    )
 
 
 def _refitted(data: Data, rows: np.ndarray, degree: int) -> Data | None:
@@ -305,8 +370,9 @@ def _notes(settings: Settings, data: Data, X: np.ndarray, exact: Solution, fit: 
             f"a polynomial of degree {settings.degree} swings between the rows and runs away outside their range;"
             " trust the cross-validation, not the training loss"
         )
-    texts = {name for column in data.design.texts for name in column.features}
-    if data.design.polynomial is None and exact.rank < len(names) - len(data.design.texts):
+    columns = data.design.encoder.columns
+    texts = {name for column in columns if column.dependent for name in column.features}
+    if data.design.polynomial is None and exact.rank < len(names) - sum(column.dependent for column in columns):
         # One value of every text column follows from the others; that is no news.
         mixed = [name for name, share in zip(names, exact.dependent, strict=True) if share > 1e-6]
         mixed = [printable(name, 40) for name in mixed if name not in texts] or [printable(name, 40) for name in mixed]

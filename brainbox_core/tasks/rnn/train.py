@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from brainbox_core import layers
+from brainbox_core.data import fingerprint
 from brainbox_core.errors import ConvergenceError, InputError, check_memory
 from brainbox_core.layers.recurrent import Recurrent, carried, gradient_flow
 from brainbox_core.loss import CrossEntropy
@@ -144,6 +145,7 @@ class _Steps:
 
     def __init__(self, model: Sequential, settings: Settings, data: Data):
         self.model, self.every, self.steps = model, settings.sample_every, settings.steps
+        self.texts = data.train, data.val
         shape = settings.batch_size, settings.seq_len, settings.seed
         self.source: Lines | Streams = (
             Lines(data.train, model.meta["start"], *shape) if data.lines else Streams(data.train, *shape)
@@ -152,9 +154,21 @@ class _Steps:
     def __len__(self) -> int:
         return min(self.every, self.steps)
 
-    def epoch(self, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        start = (number - 1) * self.every
-        for x, y, fresh in islice(self.source.batches(start), min(self.every, self.steps - start)):
+    @property
+    def settings(self) -> dict[str, int]:
+        return {
+            "steps": self.steps,
+            "sample_every": self.every,
+            "batch_size": self.source.batch_size,
+            "seq_len": self.source.window,
+        }
+
+    def fingerprint(self) -> int:
+        return fingerprint(*self.texts)
+
+    def epoch(self, number: int, done: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        start = (number - 1) * self.every + done
+        for x, y, fresh in islice(self.source.batches(start), min(self.every - done, self.steps - start)):
             if fresh:
                 _forget(self.model)
             yield x, y
@@ -166,6 +180,12 @@ class _Watch(Callback):
     def __init__(self, model: Sequential, settings: Settings, size: int):
         self.model, self.settings, self.guessing = model, settings, math.log(size)
         self.norms: list[float] = []
+
+    def state(self) -> Mapping[str, Any]:
+        return {"norms": np.array(self.norms)}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.norms = state["norms"].tolist()
 
     def on_batch_end(self, model: Network, logs: Logs) -> None:
         self.norms.append(logs["gradient_norm"])

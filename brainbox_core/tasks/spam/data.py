@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -167,8 +168,8 @@ def _words(bag: BagOfWords, texts: Sequence[str]) -> np.ndarray:
     """
     counts = []
     for text in texts:
-        words = [token for token in tokenize(text) if is_word(token)]
-        counts.append((len(words), len(set(words)), sum(1 for _ in bag.word_columns(text))))
+        words = {token: count for token, count in Counter(tokenize(text)).items() if is_word(token)}
+        counts.append((sum(words.values()), len(words), len(bag.word_columns(text))))
     return np.array(counts, np.int64).reshape(-1, 3).T
 
 

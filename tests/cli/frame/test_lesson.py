@@ -141,3 +141,28 @@ def test_the_word_after_dashes_is_no_option(tmp_path):
     assert done.returncode == 2
     assert "unexpected extra argument" in done.stderr
     assert not Path(tmp_path, "neuron.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("convolve -o", "mine.png"),
+        ("convolve --plot", "mine.png"),
+        ("neuron --plot", "mine.png"),
+        ("descent --lr 0.5 --gif", "mine.gif"),
+        ("autograd --dot", "mine.dot"),
+        ("export neuron -o", "mine.h"),
+        ("export neuron -o other.h --example", "mine.c"),
+    ],
+)
+def test_a_file_of_somebody_else_is_replaced_only_with_force(words, name, tmp_path):
+    mine = tmp_path / name
+    mine.write_text("what I wrote")
+    refused = brainbox(*words.split(), name, cwd=tmp_path)
+    assert refused.returncode == 3 and "--force" in refused.stderr, refused.stderr
+    assert mine.read_text() == "what I wrote"
+    forced = brainbox(*words.split(), name, "--force", cwd=tmp_path)
+    assert forced.returncode == 0, forced.stderr
+    assert mine.read_bytes() != b"what I wrote"
+    again = brainbox(*words.split(), name, cwd=tmp_path)  # now it is ours
+    assert again.returncode == 0, again.stderr

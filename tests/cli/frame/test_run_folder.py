@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -16,13 +17,19 @@ from brainbox_core.model.sequential import Sequential
 from brainbox_core.optimizers import SGD
 
 
+def open_folder(path) -> run_folder.RunFolder:
+    """That of a training that is told where to write."""
+
+    return run_folder.RunFolder(lambda: lock_folder(path), {"seed": 0})
+
+
 def events(path) -> list[dict]:
     return [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
 
 
 def test_events_are_there_as_soon_as_they_happen(tmp_path):
-    with run_folder.open_folder(tmp_path, ours=False) as folder:
-        folder.record("start", seed=0)
+    with open_folder(tmp_path) as folder:
+        folder.on_train_begin(None, {})
         folder.on_epoch_end(None, {"epoch": 1, "val_loss": float("nan")})
         assert events(tmp_path) == [{"event": "start", "seed": 0}, {"event": "epoch", "epoch": 1, "val_loss": None}]
         folder.record("end", status="ok")
@@ -38,44 +45,24 @@ def test_events_are_there_as_soon_as_they_happen(tmp_path):
     ],
 )
 def test_a_failed_run_says_so(error, status, reason, tmp_path):
-    with pytest.raises(type(error)), run_folder.open_folder(tmp_path, ours=False) as folder:
-        folder.record("start")
+    with pytest.raises(type(error)), open_folder(tmp_path) as folder:
+        folder.begin()
         raise error
     assert events(tmp_path)[1:] == [{"event": "end", "status": status, "error": reason}]
 
 
 def test_a_run_that_is_refused_before_it_starts_changes_nothing(tmp_path):
     (tmp_path / "metrics.jsonl").write_text("old")
-    with pytest.raises(InputError), run_folder.open_folder(tmp_path, ours=False):
+    with pytest.raises(InputError), open_folder(tmp_path):
         raise InputError("no such file")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"metrics.jsonl": "old"}
 
 
-@pytest.mark.parametrize(("argv", "outranked"), [(["cnn"], True), (["cnn", "--quick"], False), (None, True)])
-def test_a_lesser_run_takes_the_place_of_a_lesser_one_only(argv, outranked, tmp_path):
-    def is_lesser(document: dict) -> bool:
-        return "--quick" in document["argv"]
-
-    assert not run_folder.is_outranked(tmp_path, is_lesser)
-    (tmp_path / "model.safetensors").write_bytes(b"")
-    if argv:
-        (tmp_path / "run.json").write_text(json.dumps({"argv": argv}))
-    assert run_folder.is_outranked(tmp_path, is_lesser) == outranked
-
-
-def test_only_a_new_folder_of_ours_is_hidden_from_git(tmp_path):
-    with run_folder.open_folder(tmp_path / "new" / "mnist", ours=True) as folder:
-        folder.record("end")
-    assert (tmp_path / "new" / ".gitignore").read_text() == "*\n"
-    with run_folder.open_folder(tmp_path / "mnist", ours=True) as folder:
-        folder.record("end")
-    assert not (tmp_path / ".gitignore").exists()
-
-
 def test_what_cannot_be_written_is_found_at_once(tmp_path):
     (tmp_path / "run.json").mkdir()
-    with pytest.raises(InputError), run_folder.open_folder(tmp_path, ours=False):
-        pytest.fail("the work began")
+    with pytest.raises(InputError), open_folder(tmp_path) as folder:
+        folder.on_train_begin(None, {})
+    assert {path.name for path in tmp_path.iterdir()} == {"run.json"}
 
 
 @pytest.fixture
@@ -87,11 +74,10 @@ def model():
 
 
 def test_a_training_that_cannot_go_on_leaves_a_checkpoint_if_it_took_a_step(model, tmp_path):
-    with run_folder.open_folder(tmp_path, ours=False) as folder:
+    with open_folder(tmp_path) as folder:
         assert folder.keep(model) is None and not (tmp_path / "checkpoint.safetensors").exists()
         model.optimizer.steps = 1
         assert folder.keep(model) == tmp_path / "checkpoint.safetensors"
-        folder.record("end")
     kept = Sequential.load(tmp_path / "checkpoint.safetensors")
     assert kept.params.values.tobytes() == model.params.values.tobytes()
     assert not (tmp_path / "model.safetensors").exists()
@@ -101,7 +87,7 @@ def test_a_training_that_cannot_go_on_leaves_a_checkpoint_if_it_took_a_step(mode
 
 def test_a_model_that_is_saved_takes_an_old_checkpoint_away(model, tmp_path):
     (tmp_path / "checkpoint.safetensors").write_bytes(b"of an earlier run")
-    with run_folder.open_folder(tmp_path, ours=False) as folder:
+    with open_folder(tmp_path) as folder:
         assert (tmp_path / "checkpoint.safetensors").exists()  # this run may fail as well
         folder.save(model)
         folder.save(model)  # and where there is none
@@ -111,17 +97,26 @@ def test_a_model_that_is_saved_takes_an_old_checkpoint_away(model, tmp_path):
 
 def test_a_checkpoint_that_cannot_be_written_is_found_at_once(tmp_path):
     (tmp_path / "checkpoint.safetensors").mkdir()
-    with pytest.raises(InputError), run_folder.open_folder(tmp_path, ours=False):
-        pytest.fail("the work began")
+    with pytest.raises(InputError), open_folder(tmp_path) as folder:
+        folder.on_train_begin(None, {})
 
 
-def test_what_a_model_may_be_called(tmp_path, monkeypatch):
-    monkeypatch.setenv("BRAINBOX_OUT", str(tmp_path))
-    there = tmp_path / "cnn" / "model.safetensors"
-    assert run_folder.model_path("cnn", None) == (there, True)
-    assert run_folder.model_path("mnist", "cnn") == (there, True)
-    assert run_folder.model_path("mnist", str(tmp_path)) == (tmp_path / "model.safetensors", False)
-    assert run_folder.model_path("mnist", str(there)) == (there, False)
+@pytest.mark.parametrize(
+    ("records", "status"),
+    [
+        (None, None),
+        ("", None),
+        ('{"event": "start"}\n{"event": "epoch", "status": "ok"}\n', None),
+        ('{"event": "start"}\n{"event": "end", "status": "ok"}\n', "ok"),
+        ('{"event": "start"}\n{"event": "end", "status": "stopped"}\n', "stopped"),
+        ('{"event": "start"}\n{"event": "end", "sta', None),
+        ("[]\n", None),
+    ],
+)
+def test_how_a_training_ended(records, status, tmp_path):
+    if records is not None:
+        (tmp_path / "metrics.jsonl").write_text(records)
+    assert run_folder.ending(tmp_path) == status
 
 
 # One run in a folder: the second is refused, and a lock whose process died is none
@@ -149,7 +144,7 @@ def holder(tmp_path):
 def test_w12_the_second_run_is_refused_and_told_who_holds_the_folder(tmp_path, holder):
     with pytest.raises(InputError, match=f"in use by process {holder.pid}") as caught, lock_folder(tmp_path):
         pass
-    assert "--out" in caught.value.fix
+    assert caught.value.fix == "wait until it has ended; a new training can go elsewhere with --out"
 
 
 @locks
@@ -168,6 +163,39 @@ def test_w12_a_lock_file_with_anything_inside_is_no_lock(tmp_path):
         (tmp_path / LOCK_NAME).write_text(text)
         with lock_folder(tmp_path):
             assert (tmp_path / LOCK_NAME).read_text() == str(os.getpid())
+
+
+@locks
+@pytest.mark.parametrize("call", ["write", "ftruncate"])
+def test_a_full_disk_locks_all_the_same(call, tmp_path, monkeypatch):
+    def full(*_) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, call, full)
+    with lock_folder(tmp_path), pytest.raises(InputError, match="in use by another process"), lock_folder(tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+@locks
+def test_a_lock_file_whose_closing_fails_locks_nobody_out(tmp_path, monkeypatch):
+    close = os.close
+
+    def failing(descriptor: int) -> None:
+        close(descriptor)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch, lock_folder(tmp_path):
+        patch.setattr(os, "close", failing)
+    with lock_folder(tmp_path):
+        pass
+
+
+@locks
+def test_who_waits_gets_the_folder_when_it_is_free(tmp_path, holder):
+    threading.Timer(0.3, holder.kill).start()
+    with lock_folder(tmp_path, wait=True):
+        assert holder.wait() == -signal.SIGKILL
 
 
 @locks

@@ -20,7 +20,7 @@ def texts(figure) -> list[str]:
 def test_every_picture_holds_something(noun, trained):
     names = {"loss", "confusion", "filters", "mistakes"} | ({"feature_maps"} if noun == "cnn" else set())
     for name in names:
-        with Image.open(trained / "brainbox-out" / noun / f"{name}.png") as picture:
+        with Image.open(trained / "brainbox-out" / noun / f"runs/1/{name}.png") as picture:
             assert picture.width > 400 and picture.height > 100
             assert len(picture.convert("L").getcolors(256)) > 20
             assert (
@@ -63,7 +63,7 @@ def test_no_mistakes_no_picture():
 @pytest.mark.parametrize(
     ("words", "picture"),
     [
-        (("mnist", "-e", 1, "--limit", 500, "--plot"), "brainbox-out/mnist/loss.png"),
+        (("mnist", "-e", 1, "--limit", 500, "--plot"), "brainbox-out/mnist/runs/1/loss.png"),
         (("autograd", "--plot"), "brainbox-out/autograd/autograd.png"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",

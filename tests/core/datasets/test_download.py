@@ -1,12 +1,16 @@
 """Downloads against a server that misbehaves in every way; the folder never holds a bad file."""
 
+import errno
 import hashlib
 import http.server
 import os
 import socket
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
 
 import pooch
 import pytest
@@ -197,21 +201,20 @@ def test_an_interrupted_download_leaves_nothing_and_the_next_run_recovers(tmp_pa
         assert download(remote(address), tmp_path).read_bytes() == CONTENT
 
 
-def test_two_downloads_at_once_both_get_the_file(tmp_path):
-    both, paths = threading.Barrier(2), []
+@pytest.mark.parametrize(
+    "pool",
+    [ThreadPoolExecutor, partial(ProcessPoolExecutor, mp_context=get_context("spawn"))],
+    ids=["threads", "processes"],
+)
+def test_two_downloads_at_once_both_get_the_file(tmp_path, pool):
+    both = threading.Barrier(2)
 
     def together(handler):
-        both.wait(5)
+        both.wait(60)
         good(handler)
 
-    with serving(together) as (address, _):
-        threads = [
-            threading.Thread(target=lambda: paths.append(download(remote(address), tmp_path / "new"))) for _ in range(2)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    with serving(together) as (address, _), pool(2) as workers:
+        paths = list(workers.map(download, [remote(address)] * 2, [tmp_path / "new"] * 2))
     assert paths == [tmp_path / "new" / "file.gz"] * 2
     assert paths[0].read_bytes() == CONTENT
     assert os.listdir(tmp_path / "new") == ["file.gz"]
@@ -234,6 +237,16 @@ def test_a_full_disk_names_the_variable_and_leaves_nothing(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "BRAINBOX_DATA_DIR" in caught.value.fix
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_disk_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with serving(good) as (address, _), pytest.raises(InputError, match="cannot store the download"):
+        download(remote(address), tmp_path)
     assert os.listdir(tmp_path) == []
 
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import errno
+import io
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -10,12 +12,23 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from brainbox_core.datasets.idx import read_idx, write_idx
 from brainbox_core.errors import InputError
 from brainbox_core.files import writing
 from brainbox_core.files.reading import open_unchanging, printable, read_regular
-from brainbox_core.files.writing import DurabilityWarning, atomic_write, check_writable, make_folder
+from brainbox_core.files.writing import (
+    DurabilityWarning,
+    Journal,
+    atomic_write,
+    check_folder,
+    check_writable,
+    claim_folder,
+    make_folder,
+    require_ours,
+)
 
 posix = pytest.mark.skipif(os.name == "nt", reason="mode bits, links and mounts are POSIX")
 OLD, NEW = b"old " * 10, b"new " * 10
@@ -546,6 +559,19 @@ def test_a_disk_that_fails_while_reading_is_an_input_error(target):
         fail(errno.EIO)()
 
 
+@pytest.mark.parametrize("read", [lambda path: read_regular(path, 100), require_ours, lambda path: read_idx(path, 1)])
+def test_a_disk_that_fails_when_a_file_is_closed_is_an_input_error(read, tmp_path, monkeypatch):
+    class Failing(io.BufferedReader):
+        def close(self):
+            super().close()
+            fail(errno.EIO)()
+
+    write_idx(tmp_path / "labels", np.zeros(3, np.uint8))
+    monkeypatch.setattr(os, "fdopen", lambda descriptor, mode: Failing(io.FileIO(descriptor, mode)))
+    with pytest.raises(InputError, match="input/output"):
+        read(tmp_path / "labels")
+
+
 @posix
 def test_no_file_stays_open(target, tmp_path, monkeypatch):
     status = os.stat(target)
@@ -575,3 +601,90 @@ def test_a_pipe_put_in_place_between_the_look_and_the_opening_does_not_block(tar
 def test_long_text_is_cut():
     assert printable("x" * 20, limit=5) == "xxxxx..."
     assert printable(Path("a\n\x1b[0m\udcff\u202e")) == r"a\n\x1b[0m\udcff\u202e"
+
+
+def test_a_journal_grows_by_whole_lines(tmp_path, monkeypatch):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("of an earlier run")
+    journal = Journal(path)
+    assert path.read_bytes() == b""
+    journal.add("one")
+    assert path.read_text() == "one\n"
+    write, given = os.write, []
+
+    def fills_up(descriptor: int, data) -> int:
+        given.append(len(data))
+        if len(given) > 1:
+            raise OSError(errno.ENOSPC, "")
+        return write(descriptor, data[:2])
+
+    monkeypatch.setattr(os, "write", fills_up)
+    with pytest.raises(InputError, match="disk full"):
+        journal.add("two")
+    monkeypatch.undo()
+    assert path.read_text() == "one\n"
+    journal.add("zwölf", sync=True)
+    journal.close()
+    assert path.read_text(encoding="utf-8") == "one\nzwölf\n"
+
+
+def test_the_last_line_of_a_journal_is_on_the_disk(tmp_path, monkeypatch):
+    journal = Journal(tmp_path / "metrics.jsonl")
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    journal.add("epoch")
+    assert not synced
+    journal.add("end", sync=True)
+    assert len(synced) == 1
+    journal.close()
+
+
+def test_a_journal_that_cannot_be_closed_is_told(tmp_path, monkeypatch):
+    journal = Journal(tmp_path / "metrics.jsonl")
+    monkeypatch.setattr(os, "close", fail(errno.EIO))
+    with pytest.raises(InputError, match="input/output error"):
+        journal.close()
+    monkeypatch.undo()
+    journal.close()
+
+
+def test_one_of_several_gets_a_folder(tmp_path):
+    assert claim_folder(tmp_path / "1") and not claim_folder(tmp_path / "1")
+    (tmp_path / "file").write_text("")
+    assert not claim_folder(tmp_path / "file")
+    with pytest.raises(InputError, match="no such file"):
+        claim_folder(tmp_path / "missing" / "1")
+
+
+@pytest.mark.parametrize(("name", "says"), [("file", "not a folder"), ("file/x/y", "not a folder")])
+def test_a_folder_that_cannot_be_made_is_found_before_the_work(name, says, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=says):
+        check_folder(tmp_path / name)
+    check_folder(tmp_path / "a" / "b")
+    check_folder(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(InputError):
+        check_folder("/proc/brainbox-out/mnist")
+
+
+# The one way
+
+
+SCRATCH = {  # what is written past it, and why that is no output
+    "brainbox_core/export/verify.py": "C files in a temporary folder",
+    "brainbox_core/export/board.py": "C files in a temporary folder",
+    "brainbox_core/datasets/download.py": "pooch's temporary file, which it moves when its checksum is right",
+    "brainbox_cli/streams.py": "where nothing is kept",
+}
+WRITES = re.compile(r"""\.write_(bytes|text)\(|open\([^)\n]*["'][wax]b?\+?["']|FileIO\([^)\n]*"[wax]|O_WRONLY""")
+
+
+def test_everything_that_is_kept_is_written_here():
+    root = Path(writing.__file__).parents[2]
+    found = set()
+    for folder in ("brainbox_core", "brainbox_cli", "datasets"):
+        for path in (root / folder).rglob("*.py"):
+            if WRITES.search(path.read_text()):
+                found.add(path.relative_to(root).as_posix())
+    assert found == {"brainbox_core/files/writing.py", *SCRATCH}

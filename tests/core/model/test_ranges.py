@@ -64,3 +64,33 @@ def test_layers_of_ones_own_are_left_alone():
     assert "ranges" not in trained(np.ones((4, 2), np.float32), Mine(), L.Linear(2)).meta
     ids = trained(np.ones((4, 2), np.float32), L.Embedding(3, 2), L.Flatten(), L.Linear(2))
     assert "ranges" not in ids.meta
+
+
+def test_every_column_of_a_table_has_a_range_of_its_own(tmp_path):
+    X = stream(0, "columns").normal(size=(200, 3)) * [1, 1000, 1e-3] + [0, 5e4, 0]
+    model = trained(X, L.Linear(2))
+    found = np.array(model.meta["ranges"]["columns"])
+    np.testing.assert_array_equal(found, np.stack([X.min(axis=0), X.max(axis=0)], axis=1).astype(np.float32))
+    model.save(tmp_path / "model.safetensors")
+    assert bb.Sequential.load(tmp_path / "model.safetensors").meta["ranges"] == model.meta["ranges"]
+
+
+def test_a_mark_that_few_rows_have_is_no_constant():
+    X = np.zeros((5 * ranges.MOST_ROWS, 3), np.int64)
+    X[:, 0], X[:, 2] = np.arange(len(X)) % 7, 4
+    X[np.arange(len(X)) % 1500 == 7, 1] = 1
+    found = trained(X, L.Linear(2)).meta["ranges"]["columns"]
+    assert found == [[0, 6], [0, 1], [4, 4]]
+
+
+def test_rows_of_one_number_without_an_axis_for_it():
+    model = bb.Sequential([L.Linear(2)])
+    model.build((1,))
+    model.compile(optimizer=bb.optimizers.SGD(0.01), loss=bb.loss.CrossEntropy())
+    model.fit(np.ones(4), np.arange(4) % 2)
+    assert model.meta["ranges"]["columns"] == [[1, 1]]
+
+
+def test_a_model_file_does_not_grow_with_very_many_columns():
+    assert "columns" in trained(np.ones((4, 1024)), L.Linear(2)).meta["ranges"]
+    assert "columns" not in trained(np.ones((4, 1025)), L.Linear(2)).meta["ranges"]

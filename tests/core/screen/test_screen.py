@@ -2,9 +2,11 @@ import io
 import os
 import re
 import time
+from contextlib import suppress
 
 import pytest
 
+from brainbox_core.screen import screen as module
 from brainbox_core.screen.screen import Screen
 from tests.core.screen.terminal import Terminal
 
@@ -52,8 +54,39 @@ def test_other_long_work_shows_where_it_is(monkeypatch):
         for done in range(0, 100, 5):
             report(done, 100)
     lines = file.stream.getvalue().splitlines()
-    assert 1 <= len(lines) <= 3  # one in ten seconds
+    assert 1 <= len(lines) <= 5  # one in four seconds
     assert all(line.startswith("downloading mnist: ") and line.endswith("%") for line in lines)
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_work_that_says_nothing_is_not_silent(stream, monkeypatch):
+    monkeypatch.setattr(module, "TICK", 0.01)
+    monkeypatch.setattr(module, "REPORT", 0.2)
+    shown = Screen(stream())
+    with shown.working("compiling") as work:
+        time.sleep(1.2)
+        work.begin("measuring")
+        time.sleep(0.7)
+    text = shown.stream.getvalue()
+    time.sleep(0.3)
+    assert shown.stream.getvalue() == text  # nothing moves on afterwards
+    if shown.animated:
+        assert "compiling ...  0:00:01" in text.replace("\x1b[1m", "").replace("\x1b[0m", "")
+        assert "measuring" in text.rpartition("compiling")[2]
+        assert text.endswith("\x1b[2K")
+    else:
+        lines = text.splitlines()
+        assert {line.partition(": ")[0] for line in lines} == {"compiling", "measuring"}
+        assert lines == sorted(lines) and len(lines) <= 9  # 0 s, 1 s
+
+
+def test_work_ends_quietly_when_nobody_sees_its_line(monkeypatch):
+    monkeypatch.setattr(module, "TICK", 0.01)
+    monkeypatch.setattr(module, "REPORT", 0.0)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with suppress(BrokenPipeError), os.fdopen(writer, "w") as stream, Screen(stream).working("drawing"):
+        time.sleep(0.1)  # a thread that failed would be reported by pytest
 
 
 def test_the_live_line_goes_when_the_work_fails():

@@ -13,6 +13,7 @@ from brainbox_core.tables.features import FeatureEncoder
 from brainbox_core.tables.table import read_table, table_of
 from tests.realdata import real_data
 
+DATES = ["2014-10-13", "2014-10-18", "2014-05-19", "2014-10-20", "2014-10-27"]
 TRAIN = {
     "sqft": [1000, None, 3000, 2000, 1500],
     "age": [3.0, 5.0, 4.0, 8.0, 1.0],
@@ -107,17 +108,139 @@ def test_values_outside_the_training_range_are_found():
 
 
 def test_constant_and_empty_columns_are_left_out_and_said():
-    encoder = fitted(a=[1, 2], b=[5, 5], c=["x", "x"], d=[None, None], e=[7, None], f=["", " "], g=["x", ""])
+    day = "2014-10-13"
+    encoder = fitted(
+        a=[1, 2, 3],
+        b=[5] * 3,
+        c=["x"] * 3,
+        d=[None] * 3,
+        e=[7, None, 7],
+        f=["", " ", ""],
+        g=["x", "", "x"],
+        h=[day] * 3,
+    )
     assert encoder.names == ["a"]
     assert encoder.notes == [
         "b: always 5, left out",
         'c: always "x", left out',
-        "d: empty in all 2 rows, left out",
+        "d: empty in all 3 rows, left out",
         "e: always 7, missing in 1 row, left out",
-        "f: empty in all 2 rows, left out",
+        "f: empty in all 3 rows, left out",
         'g: always "x", missing in 1 row, left out',
+        "h: always 2014-10-13, left out",
     ]
-    assert encoder.transform({"a": [3]}).tolist() == [[3]]  # the others need not be there
+    assert encoder.transform({"a": [2]}).tolist() == [[0]]  # the others need not be there
+
+
+# missing values that are many
+
+
+def raw(encoder, rows):
+    """The features before they are standardised."""
+    return (encoder.transform(rows) * encoder.scale + encoder.offset).round(9).tolist()
+
+
+def test_where_a_third_is_missing_they_are_filled_and_where_more_is_they_are_a_value():
+    third = fitted(a=[1, None, 3], b=["x", "", "y"], c=["2014-05-01", "", "2014-06-02"])
+    assert not any("missing" in name for name in third.names)
+    data = {"a": [1, None, None, 5], "b": ["x", "", " ", "y"], "c": ["2014-05-01", "NA", "", "2014-05-03"]}
+    encoder = fitted(**data)
+    assert encoder.names == [
+        *("a", "a=(missing)", "b=(missing)", "b=x", "b=y"),
+        *("c", "c=Thursday", "c=Saturday", "c=(missing)"),
+    ]
+    assert encoder.notes == [
+        "a: 2 missing values told apart by a feature of their own",
+        "b: text, one feature for each of its 2 values; 2 missing values told apart by a feature of their own",
+        "c: a date, as its days, months and days of the week; 2 missing values told apart by a feature of their own",
+    ]
+    first = 16191  # 1 May 2014
+    assert raw(encoder, data) == [
+        [1, 0, 0, 1, 0, first, 1, 0, 0],
+        [3, 1, 1, 0, 0, first, 1, 0, 1],
+        [3, 1, 1, 0, 0, first, 1, 0, 1],
+        [5, 0, 0, 0, 1, first + 2, 0, 1, 0],
+    ]
+    np.testing.assert_allclose(encoder.transform(data).std(axis=0), 1)
+    assert encoder.remarks(data) == []  # nothing was guessed
+    assert reloaded(encoder).transform(data).tobytes() == encoder.transform(data).tobytes()
+
+
+def test_a_mark_that_is_there_or_missing_is_a_feature():
+    encoder = fitted(flag=[1, None, None], none=[0, None, None], x=["yes", "", ""])
+    assert raw(encoder, {"flag": [1, ""], "none": ["0", ""], "x": ["yes", ""]}) == [[1, 0, 0, 1], [0, 1, 1, 0]]
+    assert encoder.remarks({"flag": [""], "none": [""], "x": [""]}) == []
+    assert encoder.notes[:2] == [
+        "flag: always 1, missing in 2 rows, where it counts as 0",
+        "none: always 0, missing in 2 rows, where it counts as 1",
+    ]
+
+
+# dates
+
+
+def test_a_date_is_days_with_month_and_day_of_the_week():
+    encoder = fitted(when=DATES)
+    assert encoder.names == ["when", "when=May", "when=October", "when=Monday", "when=Saturday"]
+    assert encoder.notes == ["when: a date, as its days, months and days of the week"]
+    assert raw(encoder, {"when": ["2014-10-13 12:00", "2014-05-24"]}) == [
+        [16356.5, 0, 1, 1, 0],
+        [16214, 1, 0, 0, 1],
+    ]
+    rows = {"when": ["2015-06-19", ""]}
+    assert encoder.remarks(rows) == [
+        "when 2015-06-19 is outside the training range 2014-05-19 to 2014-10-27",
+        "when June, Friday were not in the training data",
+        "when: 1 missing value filled with 2014-10-18, the one in the middle",
+    ]
+    assert raw(encoder, rows) == [[16605, 0, 0, 0, 0], [16361, 0, 1, 0, 1]]
+    assert reloaded(encoder).remarks(rows) == encoder.remarks(rows)
+
+
+def test_day_and_month_are_told_apart_by_the_whole_column():
+    table = read_table(io.BytesIO(b"when,x\n01/02/2014,1\n02/02/2014,2\n13/02/2014,3\n"), "t.csv")
+    encoder = FeatureEncoder.fit(table.take(np.array([0, 1])), ["when"])
+    assert raw(encoder, {"when": ["03/02/2014"]})[0][0] == 16104
+    with pytest.raises(InputError, match='column "when": "02/13/2014" is not a date with the day first'):
+        encoder.transform({"when": ["02/13/2014"]})
+    open_ = read_table(io.BytesIO(b"when,x\n01/02/2014,1\n02/03/2014,2\n"), "t.csv")
+    with pytest.raises(InputError, match=r'^t.csv column "when": day and month cannot be told apart'):
+        FeatureEncoder.fit(open_, ["when", "x"])
+    assert FeatureEncoder.fit(open_, ["x"]).names == ["x"]
+
+
+def test_days_at_hand_are_days_and_numbers_of_a_file_are_not():
+    encoder = fitted(when=DATES)
+    assert raw(encoder, {"when": [16356.0]}) == raw(encoder, {"when": ["2014-10-13"]})
+    table = read_table(io.BytesIO(b"when,x\n20141013,1\n16356,1\n"), "t.csv")
+    assert not table.is_text("when")
+    assert raw(encoder, table.take(np.array([0]))) == raw(encoder, {"when": ["2014-10-13"]})
+    with pytest.raises(InputError, match=r't.csv line 3, column "when": "16356" is not a date'):
+        encoder.transform(table)
+
+
+# numbers in another notation
+
+
+def test_the_notation_of_the_training_reads_all_other_numbers():
+    table = read_table(io.BytesIO(b"sqft;rooms\n1.050;5\n537;2\n812,5;3\n"), "t.csv")
+    encoder = FeatureEncoder.fit(table, ["sqft", "rooms"])
+    for again in (encoder, reloaded(encoder)):
+        assert raw(again, {"sqft": ["1.050", "812,5"], "rooms": ["1.050", "3"]}) == [[1050, 1050], [812.5, 3]]
+        with pytest.raises(InputError, match=r'"1.05" is not a number; write it as 1.234,5 is written'):
+            again.transform({"sqft": ["1.05"], "rooms": ["3"]})
+        with pytest.raises(InputError, match='column "sqft": its marks are'):
+            again.transform(read_table(io.BytesIO(b"sqft,rooms\n1.5,2\n"), "t.csv"))
+    whole = FeatureEncoder.fit(read_table(io.BytesIO(b"a;b\n537;x\n12;y\n"), "t.csv"), ["a"])
+    for again in (whole, reloaded(whole)):
+        assert raw(again, {"a": ["1.5", "0.125", "1050"]}) == [[1.5], [0.125], [1050]]
+        with pytest.raises(InputError, match=r'"1.050" is not a number; it may be 1.05 or 1050: say which'):
+            again.transform({"a": ["1.050"]})
+    assert raw(whole, read_table(io.BytesIO(b"a;b\n1.050;x\n1.5;y\n"), "t.csv")) == [[1.05], [1.5]]
+    english = FeatureEncoder.fit(table_of({"a": [1.0, 2.0]}), ["a"])
+    assert raw(english, {"a": ["1.050"]}) == [[1.05]]
+    with pytest.raises(InputError, match='"1,050" is not a number'):
+        english.transform({"a": ["1,050"]})
 
 
 def test_large_numbers_that_vary_are_no_constants():
@@ -233,12 +356,31 @@ def change(path, value):
         ((0, "fill"), "1"),
         ((0, "fill"), True),
         ((0, "fill"), None),
-        ((0, "offset"), math.nan),
-        ((0, "offset"), [1.0]),
-        ((0, "offset"), 10**400),
-        ((0, "scale"), 0.0),
-        ((0, "scale"), -1.0),
-        ((0, "scale"), math.inf),
+        ((0, "offsets"), 1.0),
+        ((0, "offsets", 0), math.nan),
+        ((0, "offsets", 0), 10**400),
+        ((0, "offsets"), [0.5, 0.5]),
+        ((0, "scales"), []),
+        ((0, "scales"), [1.0, 1.0, 1.0]),
+        ((0, "scales", 0), 0.0),
+        ((0, "scales", 0), -1.0),
+        ((0, "scales", 0), math.inf),
+        ((0, "low"), math.nan),
+        ((0, "notation"), ".,"),
+        ((0, "notation", "decimal"), ";"),
+        ((0, "notation", "decimal"), ".,"),
+        ((0, "notation", "thousands"), "."),
+        ((0, "notation", "thousands"), "x"),
+        ((0, "notation", "thousands"), None),
+        ((0, "notation", "unit"), 5),
+        ((0, "notation", "more"), 5),
+        ((3, "order"), "day or month first"),
+        ((3, "order"), ["year first"]),
+        ((3, "parts"), ["October", "May", "Monday", "Saturday"]),
+        ((3, "parts"), ["May", "October", "Monday", "Sabbath"]),
+        ((3, "parts"), "May"),
+        ((3, "parts"), []),
+        ((3, "fill"), None),
         ((0, "low"), 1e9),
         ((2, "values"), ["north", "south"]),
         ((2, "values"), ["north", "north", "west"]),
@@ -248,6 +390,7 @@ def change(path, value):
         ((2, "values"), []),
         ((2, "fill"), "mars"),
         ((2, "fill"), ["north"]),
+        ((2, "values", 0), ""),
         ((2, "offsets"), [0.5, 0.5]),
         ((2, "offsets", 0), math.nan),
         ((2, "offsets", 0), None),
@@ -259,7 +402,7 @@ def change(path, value):
     ids=repr,
 )
 def test_a_malformed_config_is_refused(path, value):
-    config = copy.deepcopy(fitted().config())
+    config = copy.deepcopy(fitted(**TRAIN, when=DATES).config())
     FeatureEncoder.from_config(config)
     change(path, value)(config)
     with pytest.raises(InputError, match="the model's features are malformed"):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.tables import csv_rows
+from brainbox_core.tables.notation import Notation
 from brainbox_core.tables.table import read_table, table_of
 from tests import memory
 from tests.core.tables.creditcard import NAMES, PUBLISHED_ROWS, write_creditcard
@@ -127,8 +128,7 @@ def test_other_delimiters_are_recognised_and_said(delimiter, name):
 def test_the_separator_line_of_excel():
     table = read("sep=;\r\nsqft;price\r\n1,5;2\r\n3;4\r\n")
     assert table.names == ["sqft", "price"]
-    with pytest.raises(InputError, match=r'houses.csv line 3, column "sqft": "1,5" is not a number; write a decimal'):
-        table.numbers("sqft")
+    assert table.numbers("sqft").tolist() == [1.5, 3]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,9 @@ def test_the_separator_line_of_excel():
         ("a,\n1,2\n", True),
         ("country,name\nChad,1\n", True),
         ("2104,\n,3\n", False),
+        ("3,14;2,71\n1,5;2,5\n", False),
+        ("€ 5;7%\n€ 6;8%\n", False),
+        ("2014-10-13;3,14\n2014-10-14;2,71\n", False),
     ],
 )
 def test_the_header_is_recognised(text, header):
@@ -206,11 +209,9 @@ def test_a_header_longer_than_the_sample(monkeypatch):
     ("cell", "fix"),
     [
         ("n/a", "leave the cell empty"),
-        ("3,14", "decimal point"),
-        ("1,234,567", "commas"),
-        ("1 234", "spaces"),
-        ("$400", "currency"),
-        ("40%", "percent"),
+        ("3,14", "not written as the numbers before it; write all in the same way"),
+        ("1.234.567", "not written as the numbers before it"),
+        ("40%", "some numbers have a percent sign"),
         ("1_000", "underscores"),
         ("١٢٣", "0 to 9"),
         ("0x10", "decimal"),
@@ -219,23 +220,176 @@ def test_a_header_longer_than_the_sample(monkeypatch):
         ("9" * 400, "1.8e308"),
     ],
 )
-@pytest.mark.parametrize("line", [2, 900])
+@pytest.mark.parametrize("line", [4, 900])
 def test_what_is_not_a_number_is_named_by_line_and_column(cell, fix, line, monkeypatch):
     monkeypatch.setattr(csv_rows, "SAMPLE", 100)
     monkeypatch.setattr(csv_rows, "BLOCK", 1000)
     rows = [f"{i},{i}.5" for i in range(1000)]
+    rows[0] = "0,0"
     rows[line - 2] = f'1,"{cell}"'
     table = read("sqft,price\n" + "\n".join(rows))
     assert table.numbers("sqft")[-1] == 999
-    with pytest.raises(InputError, match=rf'^houses.csv line {line}, column "price": ".*" is not a number; .*{fix}'):
+    with pytest.raises(InputError, match=rf'^houses.csv line {line}, column "price": .*{fix}'):
         table.numbers("price")
 
 
-def test_a_column_of_prices_with_signs_is_no_category():
-    table = read("price,x\n$400,1\n$500,2\n")
-    assert not table.is_text("price")
-    with pytest.raises(InputError, match='line 2, column "price": "\\$400" is not a number; remove the currency sign'):
-        table.numbers("price")
+def column(*cells, delimiter=";", **options):
+    """The numbers of a column `x`, and the notes on it."""
+    text = "\n".join([f"x{delimiter}y", *(f'"{cell}"{delimiter}a' for cell in cells)])
+    table = read(text, header=True, **options)
+    return table.numbers("x").tolist(), [note for note in table.notes if note.startswith("x: ")]
+
+
+@pytest.mark.parametrize(
+    ("cells", "values", "note"),
+    [
+        (["1.050", "12", "537"], [1050, 12, 537], '"1.050" is read as 1050'),
+        (["537", "1.050", "", "NA", "12"], [537, 1050, math.nan, math.nan, 12], '"1.050" is read as 1050'),
+        (["2.104", "852"], [2104, 852], '"2.104" is read as 2104'),
+        (["1.050", "5", "1.234.567"], [1050, 5, 1234567], '"1.050" is read as 1050'),
+        (["1,234,567", "5", "1,050"], [1234567, 5, 1050], '"1,234,567" is read as 1234567'),
+        (["12,34,567", "5"], [1234567, 5], '"12,34,567" is read as 1234567'),
+        (["1 234", "5"], [1234, 5], '"1 234" is read as 1234'),
+        (["1\u00a0234", "1\u2009234", "1\u202f234,5"], [1234, 1234, 1234.5], "is read as 1234"),
+        (["1'234", "1’234.5"], [1234, 1234.5], "is read as 1234"),
+        (["3,14", "2", "-0,5", "3,14e2"], [3.14, 2, -0.5, 314], '"3,14" is read as 3.14'),
+        (["3,14", "1.050"], [3.14, 1050], '"3,14" is read as 3.14'),
+        (["1,050", "2,5"], [1.05, 2.5], '"1,050" is read as 1.05'),
+        (["1 234", "1.050"], [1234, 1.05], '"1 234" is read as 1234'),
+        (["1.234,56", "7.000"], [1234.56, 7000], '"1.234,56" is read as 1234.56'),
+        (["1,234.5", "7,000"], [1234.5, 7000], '"1,234.5" is read as 1234.5'),
+        (["$400", "-$1,234.50", "$-5", "7"], [400, -1234.5, -5, 7], '"$400" is read as 400'),
+        (["400 €", "€ 1.234,50", "-7\u00a0€"], [400, 1234.5, -7], '"400 €" is read as 400'),
+        (["EUR 400", "1.5 EUR"], [400, 1.5], '"EUR 400" is read as 400'),
+        (["40%", "4.5 %", "0"], [40, 4.5, 0], '"40%" is read as 40'),
+        (["(123)", "$(1.5)", "5"], [-123, None, 5], None),
+        (["(123)", "($1.50)", "5"], [-123, -1.5, 5], '"(123)" is read as -123'),
+        (["0.123", "1.050", "2.999"], [0.123, 1.05, 2.999], None),
+        (["1.050", "2.999", "1234.567", "900"], [1.05, 2.999, 1234.567, 900], None),
+        (["1.050", "2.999", "3"], [1.05, 2.999, 3], "if that is wrong, say so with `decimal` or `thousands`"),
+        (["1.050", "0", "0"], [1.05, 0, 0], "if that is wrong"),
+    ],
+    ids=repr,
+)
+def test_numbers_are_read_as_they_are_meant_in_their_column(cells, values, note):
+    if None in values:
+        with pytest.raises(InputError):
+            column(*cells)
+        return
+    found, notes = column(*cells)
+    np.testing.assert_array_equal(found, values)
+    assert len(notes) == (note is not None)
+    assert note is None or note in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        (["1,050", "2,999"], 'line 2, column "x": "1,050" may be 1.05 or 1050; say which with `decimal` or'),
+        (["1.050", "12", "37"], '"1.050" may be 1.05 or 1050'),
+        (["1.050", "-999", "-999"], '"1.050" may be 1.05 or 1050'),
+        (["1.050", "1,234", "5"], "may be"),
+        (["12.5", "3,14"], 'line 3, column "x": "3,14" is not written as the numbers before it'),
+        (["3,14", "12.5"], 'line 3, column "x": "12.5" is not written as the numbers before it'),
+        (["1.234.567", "12.5"], '"12.5" is not written as'),
+        (["1.234.567", "1,234,567"], '"1,234,567" is not written as'),
+        (["$400", "€400"], '"€400" is not written as'),
+        (["40%", "0.4"], 'line 3, column "x": some numbers have a percent sign'),
+        (["0.4", "0.5", "40%"], 'line 4, column "x": some numbers have a percent sign'),
+        (["1,23,4", "5"], '"1,23,4" is not a number'),
+        (["0.123.456", "5"], '"0.123.456" is not a number'),
+        (["€ 5 €", "5"], '"€ 5 €" is not a number'),
+        (["(-5)", "5"], r'"\(-5\)" is not a number'),
+        (["1e999 €", "5"], '"1e999 €" is not a number'),
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_told_apart_or_contradicts_itself_is_refused(cells, says):
+    with pytest.raises(InputError, match=says):
+        column(*cells)
+
+
+def test_where_commas_separate_the_cells_one_in_a_number_stands_between_thousands():
+    assert column("1,050", "2,999", delimiter=",")[0] == [1050, 2999]
+    assert column("1,050", "7", delimiter=",")[0] == [1050, 7]
+    assert column("3,14", "1,050", delimiter=",")[0] == [3.14, 1.05]
+
+
+def test_a_file_is_written_in_one_way():
+    table = read("sqft;rooms;price;tax\n1.050;5;140.000;3,5\n537;2;73.700;2,5\n")
+    assert table.numbers("price").tolist() == [140_000, 73_700]
+    assert table.notes[1:] == ['sqft, price: "1.050" is read as 1050', 'tax: "3,5" is read as 3.5']
+    assert [table.notation_of(name) for name in ("rooms", "tax")] == [Notation(",", "."), Notation(",", ".")]
+    english = read("a;b\n1.050;2.5\n2.999;3.5\n")
+    assert english.numbers("a").tolist() == [1.05, 2.999]
+    assert english.notes == ['columns are separated by ";"']
+    with pytest.raises(InputError, match=r'column "b": "140.000" may be 140 or 140000'):
+        read("a;b;c\n1.050;140.000;2.5\n537;73.700;3.5\n12;73.700;3.5\n").numbers("b")
+
+
+def test_a_user_says_which_mark_is_which():
+    cells = ["1.050", "2.999"]
+    assert column(*cells, decimal=".") == ([1.05, 2.999], [])
+    assert column(*cells, thousands=".")[0] == column(*cells, decimal=",")[0] == [1050, 2999]
+    assert column("1,050", "2", thousands=",")[0] == [1050, 2]
+    assert column("1 050", "2,5", thousands=" ", decimal=",")[0] == [1050, 2.5]
+    with pytest.raises(InputError, match=r'"12.5" is not written as `decimal` and `thousands` say'):
+        column("12.5", decimal=",")
+    for options in ({"decimal": ";"}, {"thousands": ""}, {"thousands": "..", "decimal": ","}):
+        with pytest.raises(UsageError, match="is no mark"):
+            column("1", **options)
+    with pytest.raises(UsageError, match="the same mark"):
+        column("1", decimal=".", thousands=".")
+
+
+def test_numbers_are_read_in_a_notation_that_is_known_before():
+    for notation, value in ((Notation(",", "."), 1050), (Notation("."), 1.05)):
+        text = "x,y\n1.050,1\n" + "2,1\n" * 9
+        table = read(text, notations={"x": notation})
+        assert table.numbers("x")[0] == value
+        assert read(text, text=True).written({"x": notation}).numbers("x")[0] == value
+    german = {"x": Notation(",", ".")}
+    with pytest.raises(InputError, match=r'line 2, column "x": "1.05" is not a number; write it as 1.234,5 is written'):
+        read("x,y\n1.05,1\n", notations=german).numbers("x")
+    with pytest.raises(InputError, match=r'column "x": its marks are "." and "".*expected "," before decimals'):
+        read("x,y\n1.05,1\n").written(german)
+    assert read("x,y\n105,1\n").written(german).numbers("x").tolist() == [105]
+    assert table_of({"x": [1.05]}).written(german).numbers("x").tolist() == [1.05]
+
+
+def test_a_point_far_down_in_a_column_of_whole_numbers_is_seen(monkeypatch):
+    monkeypatch.setattr(csv_rows, "SAMPLE", 100)
+    monkeypatch.setattr(csv_rows, "BLOCK", 1000)
+    rows = [f"{i % 1000}\t0.5" for i in range(1000)]
+    rows[800:802] = ["1.050\t0.5", "140.000\t0.5"]
+    table = read("x\ty\n" + "\n".join(rows))
+    assert table.numbers("x")[800:803].tolist() == [1050, 140_000, 802]
+
+
+def test_texts_of_numbers_are_written_as_their_column_is():
+    table = read("x;y\n1.050,25;a\n-3,5;b\n;c\n")
+    assert table.texts("x") == ["1050,25", "-3,5", ""]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(-(10**9), 10**9), min_size=2, max_size=30),
+    st.sampled_from([".,", ",.", " ,", " .", "'.", "\u202f,"]),
+    st.integers(0, 4),
+    st.sampled_from(["", "€", " €", "%"]),
+)
+def test_what_is_written_in_one_way_is_read_back_or_refused(numbers, marks, places, unit):
+    values = [number / 10**places for number in numbers]
+    thousands, decimal = marks
+    form = {",": thousands, ".": decimal}
+    cells = ["".join(form.get(c, c) for c in f"{value:,.{places}f}") + unit for value in values]
+    try:
+        found, notes = column(*cells)
+    except InputError as error:
+        assert "may be" in str(error)
+        return
+    if not any("if that is wrong" in note for note in notes):
+        assert found == values
 
 
 def test_numbers_of_a_text_column_name_the_first_text():

@@ -93,7 +93,7 @@ def test_fast_math_is_refused(tmp_path):
     (tmp_path / "net.h").write_text(text)
     command = [tool("gcc"), "-ffast-math", "-fsyntax-only", "net.h"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
-    assert done.returncode != 0 and b"-ffast-math changes what is computed" in done.stderr
+    assert done.returncode != 0 and b"-ffast-math and its parts change what is computed" in done.stderr
 
 
 @pytest.mark.parametrize("make", [reader, mixed])
@@ -139,7 +139,7 @@ def test_two_files_can_include_it_and_each_other(tmp_path):
 def test_it_needs_nothing_but_memcpy_and_memset(tmp_path):
     for make in (reader, mixed):
         text, _ = float_header(make(), inputs(make(), 1))
-        assert set(re.findall(r"#include (\S+)", text)) == {"<stddef.h>", "<stdint.h>"}
+        assert set(re.findall(r"#include (\S+)", text)) == {"<float.h>", "<stddef.h>", "<stdint.h>"}
         (tmp_path / "net.h").write_text(text)
         (tmp_path / "unit.c").write_text(NETWORK.filled("unit", "net", "net.h"))
         subprocess.run([tool("gcc"), *STRICT, "-O2", "-c", "unit.c"], cwd=tmp_path, check=True)
@@ -168,7 +168,7 @@ def test_the_text_is_plain_and_the_same_every_time():
 def test_weights_in_memory_are_no_constants(tmp_path):
     model = reader()
     text = FloatKernels("net", lower(model), weights="ram").tables()
-    assert "const" not in text and "static float net_conv2d_0_table" in text
+    assert "const" not in text and "static net_TABLE float net_conv2d_0_table" in text
 
 
 def test_the_sizes_to_reach():

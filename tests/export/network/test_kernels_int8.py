@@ -107,6 +107,27 @@ def test_random_networks_agree_in_every_number(tmp_path_factory, model, pixels, 
     np.testing.assert_array_equal(found, outputs)
 
 
+TABLES = {
+    "a linear map": [L.Linear(9), L.Tanh(), L.Linear(2)],
+    "a normalisation": [L.BatchNorm(), L.Linear(6), L.ReLU(), L.Linear(3), L.Softmax()],
+    "a normalisation with a table": [L.BatchNorm(), L.Sigmoid(), L.Linear(3)],
+    "one scale for all": [L.Tanh(), L.Linear(3)],
+}
+
+
+@pytest.mark.parametrize("optimize", OPTIMIZE)
+@pytest.mark.parametrize("name", TABLES)
+def test_rows_of_a_table_agree_in_every_number(tmp_path, name, optimize):
+    model = built([type(layer)(**layer.config()) for layer in TABLES[name]], (6,))
+    X = inputs(model, 64) * np.float32([1, 1000, 1e-6, 50, 0, 1]) + np.float32([0, 5e4, 0, -1.7e9, 3, 1e-45])
+    kernels = IntKernels("net", quantize(lower(model), activation_ranges(model, X)), optimize)
+    rows = np.concatenate([hard(model), X])
+    text, outputs = text_of(model, kernels, rows)
+    assert ("net_input_low[6]" in text) == (name != "one scale for all")
+    flags = [*STRICT, "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    np.testing.assert_array_equal(computed(tmp_path, text, rows, outputs.shape[1], *flags), outputs)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(
     "cc, flags",
@@ -179,7 +200,8 @@ def test_a_header_is_what_a_header_should_be(tmp_path):
         text, _ = text_of(model, kernels_of(model), inputs(model, 1))
         assert text == text_of(model, kernels_of(model), inputs(model, 1))[0]
         assert text.isascii() and "\t" not in text and not text.count("\r") and text.endswith("\n")
-        assert set(re.findall(r"#include (\S+)", text)) == {"<stddef.h>", "<stdint.h>"}
+        included = {"<stddef.h>", "<stdint.h>"} | ({"<float.h>"} if kernels_of(model).floats else set())
+        assert set(re.findall(r"#include (\S+)", text)) == included
         code = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
         for word in ("malloc", "goto", "double", "//", "restrict", "float" if model.meta.get("input") else "malloc"):
             assert word not in code, word
@@ -218,7 +240,7 @@ def test_the_tables_are_as_large_as_is_said(tmp_path):
         for optimize in OPTIMIZE:
             kernels = kernels_of(model, optimize=optimize)
             sizes = {"int8": 1, "uint8": 1, "int32": 4, "uint32": 4}
-            found = re.findall(r"static const (\w+)_t \w+\[(\d+)\]", kernels.tables())
+            found = re.findall(r"const \w+ \w+ (\w+)_t \w+\[(\d+)\]", kernels.tables())
             assert sum(sizes[kind] * int(count) for kind, count in found) == kernels.table_bytes
             assert kernels.table_bytes == sum(kernels.step_bytes(i) for i in range(len(kernels.program.steps)))
     assert "const" not in kernels_of(reader(), weights="ram").tables()
@@ -228,7 +250,7 @@ PINNED = "arm-none-eabi-gcc 12.2.1"
 # What is to be reached (arena, flash, instructions), and what the pinned compiler makes (code, instructions).
 FIGURES = {
     "reader": (2048, 15 * 1024, 2_000_000, (1812, 1_373_136)),
-    "dense": (256, 102.5 * 1024, 600_000, (944, 307_460)),
+    "dense": (256, 102.5 * 1024, 600_000, (956, 307_460)),
 }
 
 

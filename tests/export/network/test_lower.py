@@ -44,7 +44,7 @@ def _map(x: np.ndarray, step: Step) -> np.ndarray:
         return y
     if step.kind == "linear":
         return (x.reshape(len(x), -1) @ step.weight + step.bias)[:, None, None]
-    return x * step.weight + step.bias if step.kind == "scale" else x
+    return (x - (0 if step.offset is None else step.offset)) * step.weight + step.bias if step.kind == "scale" else x
 
 
 def _activate(x: np.ndarray, step: Step) -> np.ndarray:

@@ -228,3 +228,47 @@ def test_a_step_says_what_it_takes():
     _, program = integers((2,), L.Linear(2))
     assert [isinstance(step, IntStep) and step.bytes_in for step in program.steps] == [False, False]
     assert reference.run(program, np.zeros((0, 2), np.float32)).shape == (0, 1, 1, 2)
+
+
+TABLE = np.float32([1, 1000, 1e-3, 50]), np.float32([0, 5e4, 0, -1e6])
+
+
+@pytest.mark.parametrize("first", [L.Linear(9), L.BatchNorm()])
+def test_every_input_of_a_table_has_a_scale_of_its_own(first):
+    """In units of its columns a network of numbers of like size is as close as it was before they had units."""
+    model = bb.Sequential([first, L.Linear(5), L.ReLU(), L.Linear(3)])
+    model.build((4,))
+    X, (unit, middle) = inputs((4,), n=200), TABLE
+    if isinstance(first, L.BatchNorm):
+        first.buffers["mean"][...], first.buffers["variance"][...] = middle, unit**2
+    else:
+        weight = first.weight.data.astype(np.float64)
+        first.weight.data[...] = weight / unit[:, None]
+        first.bias.data[...] -= middle.astype(np.float64) / unit @ weight
+    X = X * unit + middle
+    found = activation_ranges(model, X)
+    program = quantize(lower(model), found)
+    assert program.steps[0].columns is not None and program.steps[1].step == program.program.steps[1]
+    expected = model.predict(X)
+    spread = ((expected - expected.mean(axis=0)) ** 2).sum()
+    assert 10 * math.log10(spread / ((real(program, X) - expected) ** 2).sum()) > 30
+    del found["columns"]
+    assert 10 * math.log10(spread / ((real(quantize(lower(model), found), X) - expected) ** 2).sum()) < 10
+
+
+def test_an_input_that_never_changes_counts_as_what_it_is():
+    model = bb.Sequential([L.Linear(1)])
+    model.build((2,))
+    model.layers[0].weight.data[...] = [[1], [100]]
+    ranges = {"input": [-1.0, 7.0], "linear_0": [600.0, 800.0], "columns": [[-1.0, 1.0], [7.0, 7.0]]}
+    program = quantize(lower(model), ranges)
+    X = np.float32([[-1, 7], [1, 7], [0, 7], [0, 9], [0, -np.inf], [0, np.nan]])
+    assert np.abs(real(program, X).ravel() - [699, 701, 700, 700, 700, 700]).max() <= 800 / 255
+
+
+@pytest.mark.parametrize(
+    "columns", ["wide", None, [[0, 1]], [[0, 1], [1, 0], [2]], [[0, math.inf], [0, 1]], [[0, 1e39], [0, 1]], [0, 1]]
+)
+def test_damaged_ranges_of_inputs_are_told_with_a_way_out(columns):
+    with pytest.raises(InputError, match=r"the ranges of the inputs are not two numbers .* for each.*`calibration`"):
+        integers((2,), L.Linear(2), ranges={"columns": columns})

@@ -10,6 +10,7 @@ import pytest
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import standard_input
 from brainbox_core.tables.features import FeatureEncoder
+from brainbox_core.tables.notation import Notation
 from brainbox_core.tables.table import table_of
 from brainbox_core.tasks.contract import no_pipe
 from brainbox_core.tasks.fraud import train as fraud
@@ -45,7 +46,7 @@ def test_the_features_are_measured_on_the_training_rows_alone(tmp_path):
     assert data.parts.train.max() == 383
     column = next(column for column in data.encoder.columns if column.name == "V2")
     known = values[:384]
-    assert (column.offset, column.scale) == pytest.approx((known.mean(), UNIT * known.std()))
+    assert (column.offsets, column.scales) == ([pytest.approx(known.mean())], [pytest.approx(UNIT * known.std())])
     X, _ = data.part(data.parts.train)
     assert X.mean(axis=0) == pytest.approx(np.zeros(4), abs=1e-5)
     assert X.std(axis=0) == pytest.approx(np.full(4, 1 / UNIT), abs=1e-5)
@@ -55,6 +56,37 @@ def test_text_columns_are_measured_in_the_same_unit(tmp_path):
     data = load(write_transactions(tmp_path / "x.csv", shop=["north", "south", "east"] * 200))
     X, _ = data.part(data.parts.train)
     assert X.std(axis=0) == pytest.approx(np.full(len(data.encoder.names), 1 / UNIT), abs=1e-5)
+
+
+def test_amounts_and_times_are_read_as_they_are_written(tmp_path):
+    plain = load(write_transactions(tmp_path / "x.csv"))
+    table = plain.source
+    moments = np.datetime64("2014-05-01T00:00:00") + table.numbers("Time").astype(int)
+    amounts = [f'"{value:,.2f} €"'.translate(str.maketrans(",.", ".,")) for value in table.numbers("Amount") * 100]
+    scores = [f'"{value}"'.replace(".", ",") for value in table.numbers("V1")]
+    path = write_transactions(tmp_path / "y.csv", Time=moments, Amount=amounts, V1=scores)
+    data = load(path)
+    assert data.split == "time"
+    np.testing.assert_allclose(data.table.numbers("time of day"), plain.table.numbers("time of day"), atol=1e-4)
+    np.testing.assert_array_equal(data.table.numbers("V1"), table.numbers("V1"))
+    np.testing.assert_allclose(data.source.numbers("Amount"), table.numbers("Amount") * 100)
+    model = fraud.build_model(fraud.Settings(data=str(path)), data)
+    assert fraud.written(model)["Amount"] == Notation(",", ".", "€")
+    rows = {"Time": ["2014-05-01 06:00"] * 2, "V1": ["0,5"] * 2, "V2": ["1"] * 2, "Amount": ["1.050", "1050,00 €"]}
+    first, second = fraud.predict(model, table_of(rows)).probabilities
+    assert first == second != fraud.predict(model, table_of({**rows, "Amount": ["1,05"] * 2})).probabilities[0]
+    with pytest.raises(InputError, match=r'column "Amount": "1050\.5" is not a number'):
+        fraud.outside(model, table_of({**rows, "Amount": ["1050.5"] * 2}))
+    again = fraud.load_test_data(model, str(path))
+    np.testing.assert_array_equal(again.source.numbers("Amount"), data.source.numbers("Amount"))
+    fraud.read_as(model, decimal=".", thousands=",")
+    assert fraud.predict(model, table_of({**rows, "V1": [0.5] * 2, "Amount": ["1,050"] * 2})).probabilities[0] == first
+
+
+def test_a_missing_date_is_refused_as_a_missing_number_is(tmp_path):
+    days = ["2014-05-01", "2014-05-02", "NA"] * 200
+    with pytest.raises(InputError, match='line 4, column "seen": is empty'):
+        load(write_transactions(tmp_path / "x.csv", seen=days))
 
 
 def test_rows_out_of_order_are_sorted_by_time_and_it_is_said(tmp_path):
@@ -132,8 +164,51 @@ def test_another_column_can_tell_the_frauds(tmp_path):
     path = write_transactions(tmp_path / "x.csv", Class=None, stolen=np.arange(600) % 10 == 9 * np.ones(600))
     path.write_text(path.read_text().replace("True", "1").replace("False", "0"))
     assert load(path, target="stolen").labels.sum() == 60
+    with pytest.raises(InputError, match=r'no column "Class"; .* with `target`: is it "stolen"\?'):
+        load(path)
+
+
+def test_without_a_header_the_last_column_tells_the_frauds(tmp_path):
+    path = write_transactions(tmp_path / "x.csv", Time=None)
+    path.write_text(path.read_text().partition("\n")[2])
+    data = load(path)
+    assert (data.target, data.labels.sum(), data.classes.names) == ("column_4", 60, ("honest", "fraud"))
+    assert "no header: the last column, column_4, tells the frauds" in data.notes
+    with pytest.raises(InputError, match=r'column "column_1": is no class'):
+        load(path, target="column_1")
+    rows = [line.rpartition(",")[0] for line in path.read_text().splitlines()]
+    path.write_text("\n".join(rows))
+    with pytest.raises(InputError, match=r'column "column_3": is no class'):
+        load(path)
+
+
+def test_a_first_line_of_texts_is_data_if_one_says_so(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(f"{'abc'[row % 3]},{'yes' if row % 10 == 9 else 'no'}" for row in range(600)))
     with pytest.raises(InputError, match='no column "Class"'):
         load(path)
+    assert len(load(path, no_header=True).labels) == 600
+
+
+def test_other_values_than_0_and_1_are_said(tmp_path):
+    classes = np.where(np.arange(600) % 10 == 9, "fraud", "genuine")
+    data = load(write_transactions(tmp_path / "x.csv", Class=classes))
+    assert (data.labels.sum(), data.classes.names) == (60, ("genuine", "fraud"))
+    assert data.notes == ("Class holds genuine and fraud: fraud, the rarer with 60 of 600 rows, counts as fraud",)
+    flipped = load(write_transactions(tmp_path / "x.csv", Class=(np.arange(600) % 10 != 9).astype(int)))
+    assert "Class holds 1 and 0: 0, the rarer with 60 of 600 rows, counts as fraud" in flipped.notes
+
+
+def test_a_time_that_gives_the_frauds_away_is_told(tmp_path):
+    fraud_last = (np.arange(600) >= 540).astype(int)
+    path = write_transactions(tmp_path / "x.csv", Class=fraud_last)
+    with pytest.raises(InputError, match=r"0 frauds in .*`split stratified`"):
+        load(path)
+    notes = load(path, split="stratified").notes
+    assert any("column Time alone tells the frauds apart" in note for note in notes)
+    early = (np.arange(600) < 30) | (np.arange(600) % 100 == 98)
+    (note,) = load(write_transactions(tmp_path / "x.csv", Class=early.astype(int))).notes
+    assert note.startswith("2 of the 120 last rows, which judge, are frauds")
 
 
 def test_a_missing_value_is_refused_with_its_line(tmp_path):

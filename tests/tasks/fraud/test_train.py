@@ -219,6 +219,16 @@ def test_a_copy_of_its_table_is_the_same_table_and_another_is_used_whole(path, t
         fraud.load_test_data(model, str(honest))
 
 
+def test_another_table_is_judged_by_the_same_class_also_where_it_is_the_commoner(tmp_path):
+    classes = np.where(np.arange(600) % 10 == 9, "'1'", "'-1'")
+    _, data, model, result = learn(write_transactions(tmp_path / "x.csv", Class=classes))
+    assert (data.classes.names, result.names, fraud.names(model)) == (("-1", "1"),) * 3
+    kept = fraud.load_model(_kept(model, tmp_path))
+    often = np.where(np.arange(600) % 10 == 9, -1.0, 1.0)
+    other = fraud.load_test_data(kept, str(write_transactions(tmp_path / "y.csv", Class=often)))
+    assert other.labels.sum() == 540
+
+
 def test_a_missing_value_is_refused_or_taken_as_usual(trained):
     _, data, model, _ = trained
     row = {"Time": ["60"], "V1": ["5"], "V2": [""], "Amount": ["20"]}
@@ -309,6 +319,10 @@ def test_patience_ends_a_training_that_gets_no_better(path):
         {"threshold": "0.5"},
         {"settings": {"target": "Class"}},
         {"settings": {"target": 3, "split": "time"}},
+        {"settings": {"target": "Class", "split": "time", "no_header": 1}},
+        {"classes": ["0"]},
+        {"classes": [0, 1]},
+        {"classes": "01"},
         {"settings": {"target": "Class", "split": "auto"}},
         {"settings": None},
         {"data": {"name": "x"}},
@@ -360,6 +374,25 @@ def test_every_row_is_judged_once_by_a_model_that_never_saw_it(path, monkeypatch
     folds = fraud.cross_validate(settings, data)
     assert sorted(judged) == list(range(600))
     assert folds.average_precision == (1.0,) * 5 and folds.precision == 1.0
+
+
+@pytest.mark.parametrize(
+    ("each", "doubt"),
+    [
+        ((0.5, 0.6), "0.5500 with a deviation of 0.0500 over the folds"),
+        ((0.5, 0.9), ""),  # they differ as much among themselves
+        ((0.79, 0.81), ""),  # another choice of test rows explains it
+    ],
+)
+def test_folds_that_contradict_the_main_figure_are_said(each, doubt, path, monkeypatch):
+    monkeypatch.setattr(fraud, "cross_validate", lambda settings, data: fraud.Folds(each, 0.5))
+    monkeypatch.setattr(fraud.metrics, "average_precision", lambda labels, logits: 0.85)
+    monkeypatch.setattr(fraud.threshold, "average_precision_interval", lambda labels, logits, seed: (0.75, 0.95))
+    result = learn(path, split="stratified", folds=2)[-1]
+    assert result.doubt == doubt
+    assert [note for note in result.notes if "over the folds" in note] == (
+        [f"test average precision 0.8500, but {doubt}"] if doubt else []
+    )
 
 
 def test_cross_validation_beside_a_training_changes_nothing_of_it(path):

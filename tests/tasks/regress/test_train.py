@@ -87,6 +87,52 @@ def test_the_mean_predictor_is_what_a_hopeless_table_gets(write):
     assert result.metrics["test_rmse"] == pytest.approx(result.metrics["baseline_rmse"], rel=0.05)
 
 
+def outlier(write, row):
+    """A large house that is cheap, for a reason that no other has: who has not seen it predicts far too much."""
+    size, district = COLUMNS["sqft"].copy(), COLUMNS["district"].astype("U9")
+    price = np.exp(size / 2000 + np.random.default_rng(1).normal(0, 0.1, ROWS)).round(3)
+    size[row], district[row], price[row] = 20_000, "unsold", 2
+    return run(write(sqft=size, district=district, price=price), log=("price",))
+
+
+def test_a_main_figure_that_the_folds_contradict_is_said_with_the_row_that_decides(write, houses):
+    _, data, result = run(houses)
+    assert not result.doubt
+    row = int(data.train[5])
+    model, loaded, result = outlier(write, row)
+    figures = [f"{result.metrics[name]:.4f}" for name in ("test_r2", "cv_r2", "cv_r2_sd")]
+    assert float(figures[0]) > 0.9 > 0 > float(figures[1])
+    assert result.doubt == f"{figures[1]} with a deviation of {figures[2]} over the folds"
+    told = (
+        f"test R2 {figures[0]}, but {result.doubt}; line {row + 2} alone makes 100% of the squared error of the folds: "
+    )
+    assert result.notes[-1].startswith(told) and result.notes[-1].endswith(" is predicted for 2")
+    again = regress.evaluate(model, loaded)
+    assert (again.doubt, again.notes) == (result.doubt, (f"test R2 {figures[0]}, but {result.doubt} of the training",))
+    _, _, result = outlier(write, int(data.test[5]))
+    assert result.metrics["test_r2"] < 0 < 0.9 < result.metrics["cv_r2"]
+    assert f"line {data.test[5] + 2} alone makes 100% of the squared error of the held-out rows" in result.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("r2", "mean", "deviation", "doubted"),
+    [
+        (0.91, -0.02, 1.6, True),
+        (0.9, 0.79, 0.08, True),
+        (0.87, 0.79, 0.08, False),
+        (0.999, 0.9985, 0.0001, False),
+        (0.6, 0.5, 0.55, True),  # the folds reach from nothing to everything
+        (0.6, 0.5, 0.45, False),
+        (0.05, 0.04, 0.03, False),
+        (-0.01, -0.02, 0.03, False),  # hopeless, and both say so
+        (-0.4, 0.8, 0.1, True),
+    ],
+)
+def test_what_contradicts_a_main_figure(r2, mean, deviation, doubted):
+    assert bool(regress.contradiction(r2, {"cv_r2": mean, "cv_r2_sd": deviation})) is doubted
+    assert not regress.contradiction(r2, {})
+
+
 def test_few_rows_are_all_trained_on_and_judged_by_cross_validation(write):
     data = write(**{name: values[:60] for name, values in COLUMNS.items()}, price=PRICE[:60])
     model, loaded, result = run(data)
@@ -190,6 +236,8 @@ def test_scaling_cannot_be_forgotten_because_the_model_carries_it(houses):
         {"mean": None},
         {"target": "price"},
         {"target": {"name": 3, "log": False}},
+        {"target": {"name": "price", "log": False}},
+        {"target": {"name": "price", "log": False, "notation": {"decimal": ";", "thousands": "", "unit": ""}}},
         {"settings": None},
         {"settings": {"log": [], "evil": 1}},
         {"settings": {"log": [], "folds": -1}},
@@ -200,6 +248,9 @@ def test_scaling_cannot_be_forgotten_because_the_model_carries_it(houses):
         {"data": {}},
         {"data": None},
         {"data": {"name": 3, "sha256": ""}},
+        {"metrics": None},
+        {"metrics": {"cv_r2": 0.5}},
+        {"metrics": {"cv_r2": 0.5, "cv_r2_sd": "0"}},
     ],
 )
 def test_a_file_whose_parts_do_not_fit_is_refused(houses, tmp_path, change):
@@ -376,6 +427,19 @@ def test_the_logarithm_of_the_target_comes_back_in_its_own_unit(write):
     assert regress.predict(model, table_of({"x": [2.0]}))[0] == pytest.approx(np.exp(2.6), rel=0.05)
 
 
+def test_what_is_dropped_or_numbers_the_rows_is_not_learned_from(houses, write):
+    path = write(**COLUMNS, Id=RNG.permutation(ROWS), price=PRICE)
+    model, data, _ = run(path, drop=("rooms",))
+    assert regress.inputs(model) == ["sqft", "district"]
+    assert data.notes == ("column Id numbers the rows: left out",)
+    with pytest.raises(UsageError, match="`drop`: price is what is predicted"):
+        run(houses, drop=("price",))
+    with pytest.raises(UsageError, match="`drop`: sqft is in `log`, too"):
+        run(houses, drop=("sqft",), log=("sqft",))
+    with pytest.raises(InputError, match="no column beside the target that is not left out"):
+        run(houses, drop=tuple(COLUMNS))
+
+
 def test_a_misspelt_target_is_guessed(houses):
     with pytest.raises(InputError, match='there is no column "Prise"') as caught:
         run(houses, target="Prise")
@@ -522,3 +586,98 @@ def test_quick_keeps_what_is_small():
 def test_settings_out_of_range(bad):
     with pytest.raises(UsageError, match=next(iter(bad))):
         Settings(**bad)
+
+
+def german(value, places=0):
+    return f"{value:,.{places}f}".translate(str.maketrans(",.", ".,"))
+
+
+@pytest.fixture
+def houses_in_german(tmp_path):
+    path = tmp_path / "haeuser.csv"
+    columns = {"sqft": [*map(german, COLUMNS["sqft"])], "rooms": COLUMNS["rooms"], "price": [*map(german, PRICE)]}
+    lines = [";".join(columns), *(";".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("log", [(), ("sqft", "price")])
+def test_what_the_training_found_of_how_numbers_are_written_is_kept(houses_in_german, write, tmp_path, log):
+    english = run(write(**{name: COLUMNS[name] for name in ("sqft", "rooms")}, price=PRICE), log=log)
+    model, data, result = run(houses_in_german, log=log)
+    assert any('sqft, price: "' in note for note in data.notes)
+    assert result.metrics == english[2].metrics
+    model.save(tmp_path / "m.safetensors")
+    again = regress.load_model(tmp_path / "m.safetensors")
+    assert regress.evaluate(again, regress.load_test_data(again, houses_in_german)).metrics == {
+        name: result.metrics[name] for name in regress.evaluate(again, data).metrics
+    }
+    expected = regress.predict(english[0], table_of({"sqft": [1050], "rooms": [3]}))
+    for sqft in ("1.050", "1050", "1.050,0"):
+        rows = table_of({"sqft": [sqft], "rooms": ["3"]})
+        assert regress.predict(again, rows) == expected
+        assert regress.objection(again, "sqft", sqft) == ""
+    with pytest.raises(InputError, match=r'"1050\.5" is not a number; write it as 1\.234,5 is written'):
+        regress.predict(again, table_of({"sqft": ["1050.5"], "rooms": ["3"]}))
+    assert regress.objection(again, "sqft", "1050.5") == '"1050.5" is not a number'
+    with pytest.raises(InputError, match="is not a number"):
+        regress.load_test_data(again, write("other.csv", sqft=["1050.5", 700], rooms=[3, 2], price=[1, 2]))
+
+
+def test_a_model_is_told_how_other_numbers_are_written(houses_in_german, write):
+    model = run(houses_in_german)[0]
+    other = write("other.csv", sqft=["1050.5", "700"], rooms=[3, 2], price=["200000.5", "150000.5"])
+    regress.read_as(model)
+    with pytest.raises(InputError, match="is not a number"):
+        regress.load_test_data(model, other)
+    regress.read_as(model, decimal=".")
+    data = regress.load_test_data(model, other)
+    assert data.y.tolist() == [200_000.5, 150_000.5]
+    assert data.table.numbers("sqft").tolist() == [1050.5, 700]
+    for options in ({"decimal": "x"}, {"thousands": "x"}, {"decimal": ".", "thousands": "."}):
+        with pytest.raises(UsageError):
+            regress.read_as(model, **options)
+
+
+def test_a_user_says_how_a_table_is_written(write):
+    sizes = [f"{1 + size / 1000:.3f}" for size in COLUMNS["sqft"]]
+    path = write(size=sizes, price=PRICE.astype(int))
+    found, told = run(path)[1], run(path, thousands=".")[1]
+    np.testing.assert_allclose(found.table.numbers("size") * 1000, told.table.numbers("size"))
+    with pytest.raises(UsageError, match="the same mark"):
+        run(path, decimal=".", thousands=".")
+
+
+def test_dates_are_days_months_and_days_of_the_week(write):
+    days = np.datetime64("2014-01-01") + RNG.integers(0, 500, ROWS)
+    months, weekday = days.astype("datetime64[M]").astype(int) % 12, (days.astype(int) + 3) % 7
+    price = 1000.0 + 10 * days.astype(int) + 500 * (months == 5) + 300 * (weekday == 6)
+    cells = [f"{day.day}.{day.month}.{day.year}" for day in days.tolist()]
+    path = write(sold=cells, rooms=COLUMNS["rooms"], price=price)
+    model, data, result = run(path, closed_form=True, folds=3)
+    assert "sold: a date, as its days, months and days of the week" in data.notes
+    assert result.metrics["test_r2"] > 1 - 1e-9
+    assert not any("rank" in note for note in result.notes)  # of the months one follows from the others
+    rows = table_of({"sold": ["15.6.2014", "2014-06-15 00:00"], "rooms": ["3", "3"]})
+    assert regress.predict(model, rows) == pytest.approx([1000 + 10 * 16_236 + 800] * 2)
+    assert regress.objection(model, "sold", "15.6.2014") == ""
+    assert "is not a date" in regress.objection(model, "sold", "6/15/2014")
+    assert not regress.choices(model, "sold")
+    assert regress.evaluate(model, regress.load_test_data(model, path)).metrics["test_r2"] > 1 - 1e-9
+    for settings, says in (({"target": "sold"}, "is a date, and what is predicted"), ({"log": ("sold",)}, "is a date")):
+        with pytest.raises(InputError, match=says):
+            run(path, **settings)
+
+
+def test_what_is_mostly_missing_is_a_value_in_every_prediction(write):
+    deck = [("A", "", "", "B", "")[number % 5] for number in range(ROWS)]
+    year = [(1990, "", 2000, "", "")[number % 5] for number in range(ROWS)]
+    price = [(10, 50, 20, 60, 50)[number % 5] + size for number, size in enumerate(COLUMNS["sqft"])]
+    path = write(sqft=COLUMNS["sqft"], deck=deck, year=year, price=price)
+    model, data, _ = run(path, closed_form=True)
+    assert sum("told apart by a feature of their own" in note for note in data.notes) == 2
+    rows = table_of({"sqft": [1000] * 5, "deck": ["A", "", "", "B", ""], "year": ["1990", "", "2000", "", "NA"]})
+    assert regress.predict(model, rows) == pytest.approx([1010, 1050, 1020, 1060, 1050])
+    assert regress.remarks(model, rows) == []
+    assert regress.choices(model, "deck") == ["A", "B"]
+    assert regress.load_test_data(model, path).held_out.inputs.rows == len(data.test)

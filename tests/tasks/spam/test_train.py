@@ -292,6 +292,20 @@ def test_thousands_of_messages_are_judged_in_little_time(trained):
     assert learning_to_read - begin < 60 * (time.process_time() - learning_to_read)  # no more than reading needs anyway
 
 
+@pytest.mark.parametrize("text", ["ﷺ" * 300, "http://" * 300, "never seen: qzx qxz"])
+def test_a_message_is_taken_apart_once(text, trained, monkeypatch):
+    _, _, model, _ = trained
+    spam_filter = spam.SpamFilter(model)
+    texts = []
+    monkeypatch.setattr(tokens, "_CHUNKS", tokens.Memory(lambda chunk: texts.append(chunk) or ["free"], lambda: 0))
+    tokens._tokens_of_text.cache_clear()
+    spam_filter.predict([text])
+    spam_filter.remarks([text])
+    assert sum(weight for _, weight in spam_filter.why(text))
+    tokens._tokens_of_text.cache_clear()
+    assert texts == text.split()
+
+
 # files
 
 

@@ -18,6 +18,7 @@ from brainbox_core.images.filter import correlate
 from brainbox_core.screen.screen import Screen
 from brainbox_core.tasks.convolve.apply import PICTURES
 from brainbox_core.tasks.convolve.kernels import NAMED
+from tests import memory
 from tests.cli.shell import COMMAND, brainbox, document, environment, in_terminal, python, screen
 from tests.realdata import real_data
 
@@ -365,3 +366,33 @@ def test_previews_of_any_size_fit():
             assert set("".join(texts)) == {"@"}
     beside = side_by_side([("long name", [[("ab", "")]]), ("x", [[("c", "")], [("d", "")]])])
     assert ["".join(text for text, _ in line) for line in beside] == ["long name  x", "ab         c", "           d"]
+
+
+PEAK = """
+import sys
+from brainbox_cli import app
+from tests.memory import peak
+code = app._run(sys.argv[1:])
+print(peak(), file=sys.stderr)
+sys.exit(code)
+"""
+MODES = {"L": 1, "RGB": 3, "RGBA": 4, "LA": 2, "P": 3, "I;16": 2}  # bytes of a pixel
+
+
+@pytest.mark.skipif(not memory.MEASURABLE, reason=memory.REASON)
+@pytest.mark.parametrize("options", [[], ["--plot"], ["--kernel", ";".join([" ".join("12345")] * 4 + ["1 0 2 0 9"])]])
+def test_memory_stays_below_six_times_the_picture(options, tmp_path):
+    """Read, filtered and written, beside what Python, the libraries and a plot of full size take."""
+
+    def taken(size: int, mode: str) -> int:
+        pixels = Image.linear_gradient("L").resize((size, size))
+        picture = Image.fromarray(np.array(pixels, np.uint16) * 257) if mode == "I;16" else pixels.convert(mode)
+        picture.save(tmp_path / "picture.png", compress_level=1)
+        words = ["convolve", "picture.png", "--force", "-q", "-o", "out.bmp", *options]
+        done = python("-c", PEAK, *words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return int(done.stderr.split()[-1])
+
+    small = 700 if options == ["--plot"] else 30  # a plot shows at most 700 pixels of a side
+    for mode, size in MODES.items():
+        assert taken(3000, mode) - taken(small, mode) < 6 * (3000**2 - small**2) * size, mode

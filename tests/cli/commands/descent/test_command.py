@@ -355,3 +355,19 @@ def test_the_command_of_the_help_page_reaches_a_millionth_of_a_millionth(tmp_pat
 
 def test_whole_floats_are_typed_without_a_point():
     assert as_typed((3.0, -0.5)) == "3,-0.5"
+
+
+@pytest.mark.parametrize(
+    ("words", "length"),
+    [
+        (["--func", "x^2*1e200 + y", "--lr", "1e-201"], "3.072e+200"),
+        (["--func", "x^2*1e200", "--start", "3", "--optimizer", "momentum", "--lr", "1e-300"], "6e+200"),
+    ],
+)
+def test_a_gradient_whose_square_overflows_has_a_length(words, length, tmp_path):
+    done = python("-W", "error", "-m", "brainbox_cli", "descent", *words, "--steps", 3, "--json", cwd=tmp_path)
+    fields = document(done)
+    assert (done.returncode, fields["warnings"]) == (4, [])
+    assert fields["history"][-1]["gradient"] == pytest.approx(float(length), rel=1e-3)
+    assert fields["metrics"]["gradient"] == fields["history"][-1]["gradient"]
+    assert "inf" not in done.stderr

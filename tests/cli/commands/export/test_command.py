@@ -41,7 +41,7 @@ def test_the_shape_of_a_run(trained, tmp_path, compiler):
     done = brainbox("export", "cnn", "-o", tmp_path / "digits.h", cwd=trained)
     assert done.returncode == 0 and done.stderr == ""
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("export: brainbox-out/cnn/model.safetensors | 20,522 parameters | ")
+    assert lines[0].startswith("export: cnn@1 | 20,522 parameters | ")
     assert lines[1] == (
         "digits (cnn: conv8-pool-conv16-pool-fc64-fc10)  int8  20,522 parameters  337,024 multiply-adds"
     )
@@ -114,21 +114,25 @@ def test_nothing_is_written_when_trying(tiny, tmp_path, compiler, capfd):
 
 
 def test_the_newest_model_is_taken(tiny, tmp_path, compiler):
-    for age, kind in enumerate(("late", "early")):
-        folder = tmp_path / "brainbox-out" / kind
+    for age, (noun, number, kind) in enumerate((("mnist", 2, "late"), ("cnn", 1, "early"), ("mnist", 3, "no_current"))):
+        folder = tmp_path / "brainbox-out" / noun / "runs" / str(number)
         folder.mkdir(parents=True)
         tiny.meta = {"kind": kind}
         tiny.save(folder / "model.safetensors")
-        os.utime(folder / "model.safetensors", (1e9 - age, 1e9 - age))
+        os.utime(folder / "model.safetensors", (1e9 - age % 2, 1e9 - age % 2))
+    for noun, number in (("mnist", 2), ("cnn", 1)):
+        (tmp_path / "brainbox-out" / noun / "current.json").write_text(json.dumps({"run": number}))
     assert run_here("export", "--verify", "off")[0] == 0
     assert "late.h" in names()
+    assert run_here("export", "mnist@3", "--verify", "off")[0] == 0
+    assert "no_current.h" in names()
 
 
 def test_without_any_model_one_is_trained_first(tmp_path, compiler):
     done = brainbox("export", cwd=tmp_path)
     assert done.returncode == 0 and "CHECK  256/256 vectors" in done.stdout
     assert (
-        "note: there is no model in brainbox-out yet: training one first, as brainbox cnn --quick does" in done.stderr
+        done.stderr.splitlines()[0] == "note: there is no model yet: training one first, as brainbox cnn --quick does"
     )
     assert sorted(os.listdir(tmp_path)) == ["brainbox-out", "cnn.h"]
 
@@ -193,7 +197,7 @@ def test_over_the_budget(tiny, compiler):
 
 def test_over_the_drop(trained, tmp_path, monkeypatch, compiler):
     monkeypatch.chdir(trained)
-    spoiled = bb.Sequential.load("brainbox-out/cnn/model.safetensors")
+    spoiled = bb.Sequential.load("brainbox-out/cnn/runs/1/model.safetensors")
     spoiled.meta["ranges"]["linear_1"] = [0, 1e-6]
     spoiled.save(tmp_path / "spoiled.safetensors")
     monkeypatch.chdir(tmp_path)
@@ -241,7 +245,8 @@ def test_without_a_compiler_it_is_said_loudly(tiny, tmp_path, monkeypatch, capfd
     "words, code, message",
     [
         (["none.safetensors"], 3, "no such file"),
-        (["mnist"], 3, "there is no model yet"),
+        (["descent"], 3, "there is no model yet"),  # nor does it learn one
+        (["mnist@7"], 3, "mnist@7: there is no such run"),
         (["tiny.safetensors", "-m", "cnn"], 2, "one model at a time"),
         (["tiny.safetensors", "--name", "int"], 2, "already means something"),
         (["tiny.safetensors", "--name", "my-net"], 2, "no C identifier"),
@@ -302,3 +307,16 @@ def test_the_help_needs_no_numpy(tmp_path):
     program += "from brainbox_cli.app import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
     program += "sys.exit(17 if 'numpy' in sys.modules else 0)"
     assert python("-c", program, cwd=tmp_path).returncode == 0
+
+
+def test_a_network_of_tables_in_int8_says_that_nobody_judged_it(tmp_path, monkeypatch, compiler, capfd):
+    monkeypatch.chdir(tmp_path)
+    model = bb.Sequential([bb.layers.BatchNorm(), bb.layers.Linear(2)])
+    model.compile(optimizer=bb.optimizers.SGD(0.01), loss=bb.loss.MSE())
+    X = np.random.default_rng(0).normal(size=(64, 3)) * [1, 1000, 1e-3] + [0, 5e4, 0]
+    model.fit(X, X[:, :2] / [1, 1000])
+    model.save("net.safetensors")
+    code, fields = run_here("export", "net.safetensors", "--dtype", "int8", "--json")
+    assert code == 0 and "net_input_low[3]" in (tmp_path / "net.h").read_text()
+    assert "warning: accuracy not checked: int8 has no labels to be judged by" in capfd.readouterr().err
+    assert fields["result"]["notes"] == ["accuracy not checked: int8 has no labels to be judged by"]

@@ -60,7 +60,7 @@ def test_eight_bits_and_other_choices(here):
 
 
 def test_without_its_data_it_says_how_close_it_is_to_the_model(here, capfd):
-    model = bb.Sequential.load("brainbox-out/spam/model.safetensors")
+    model = bb.Sequential.load("brainbox-out/spam/runs/1/model.safetensors")
     model.meta["data"]["name"] = "gone.tsv"
     model.save("m.safetensors")
     code, fields = run_here("export", "m.safetensors", "-o", "net.h", "--verify", "60")

@@ -21,23 +21,28 @@ def tables(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "noun, judged",
+    "noun, judged, rows",
     [
-        ("regress", r"R2 0\.9\d+, RMSE [\d.e+]+ on 100 held-out rows; at most \S+ deviations of the result off"),
-        ("fraud", r"average precision 0\.\d+ on 10,000 held-out rows, all classes as the model; at most \S+ off"),
+        ("regress", r"R2 0\.9\d+, RMSE [\d.e+]+ on 100 held-out rows; at most \S+ deviations of the result off", 356),
+        (
+            "fraud",
+            r"average precision 0\.\d+ on 10,000 held-out rows, all classes as the model; at most \S+ off",
+            "10,256",
+        ),
     ],
 )
-def test_a_noun_of_tables(tables, tmp_path, noun, judged):
+def test_a_noun_of_tables(tables, tmp_path, noun, judged, rows):
     done = brainbox("export", noun, "-o", tmp_path / "net.h", "--example", tmp_path / "main.c", cwd=tables)
     assert done.returncode == 0 and done.stderr == ""
-    assert re.search(rf"CHECK  256/256 vectors bit-exact \(.*, C99\)   {judged} the trained model\n", done.stdout)
+    said = rf"CHECK  256/256 vectors bit-exact \(.*, C99\)   {judged} the trained model on {rows} rows\n"
+    assert re.search(said, done.stdout)
     subprocess.run([tool("gcc"), *STRICT, "main.c", "-o", "t"], cwd=tmp_path, check=True)
     assert subprocess.run([tmp_path / "t"], capture_output=True, check=True).stdout
 
 
 def test_by_file_with_a_document_and_the_same_bytes(tables, tmp_path, monkeypatch):
     monkeypatch.chdir(tables)
-    path = tables / "brainbox-out" / "fraud" / "model.safetensors"
+    path = tables / "brainbox-out/fraud/runs/1/model.safetensors"
     for name in ("a", "b"):
         code, fields = run_here("export", str(path), "--name", "pay", "-o", str(tmp_path / f"{name}.h"), "--json")
         assert code == 0
@@ -68,7 +73,7 @@ def test_data_that_is_gone_is_told_of(tmp_path, monkeypatch, capfd):
 def test_a_damaged_description_is_an_input_error(tables, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     for noun in ("regress", "fraud"):
-        model = Sequential.load(tables / "brainbox-out" / noun / "model.safetensors")
+        model = Sequential.load(tables / "brainbox-out" / noun / "runs/1/model.safetensors")
         model.meta["settings"] = None
         model.save("bad.safetensors")
         assert run_here("export", "bad.safetensors")[0] == 3
@@ -79,13 +84,20 @@ def test_a_neuron_is_learned_on_the_way(tmp_path, monkeypatch):
     tool("gcc")
     done = brainbox("export", "neuron", cwd=tmp_path)
     assert done.returncode == 0 and "neuron (neuron: 2 inputs, right on 4 of 4 rows)" in done.stdout
-    assert "there is no brainbox-out/neuron/model.safetensors yet: learning one first, as brainbox neuron --save" in (
-        done.stderr.replace("\n", " ")
-    )
+    assert "there is no model yet: training one first, as brainbox neuron --save" in (done.stderr.replace("\n", " "))
     assert sorted(os.listdir(tmp_path)) == ["brainbox-out", "neuron.h"]
     assert sorted(os.listdir(tmp_path / "brainbox-out")) == [".gitignore", "neuron"]
     again = brainbox("export", "neuron", cwd=tmp_path)
     assert again.returncode == 0 and again.stderr == ""
+
+
+def test_a_noun_that_has_no_model_is_trained_on_the_way(tmp_path):
+    tool("gcc")
+    done = brainbox("export", "regress", cwd=tmp_path)
+    assert done.returncode == 0 and "export: regress@1 | 9 parameters | regress.h" in done.stdout
+    assert "note: there is no model yet: training one first, as brainbox regress --quick --no-input does" in done.stderr
+    again = brainbox("export", "regress", "-q", cwd=tmp_path)
+    assert again.returncode == 0 and again.stderr == "" and len(again.stdout.splitlines()) == 1
 
 
 def test_a_neuron_that_was_saved(tmp_path, monkeypatch):

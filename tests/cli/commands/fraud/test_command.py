@@ -1,6 +1,8 @@
 """`brainbox fraud` as it is typed: training, prediction, evaluation, the mark of failed epochs, the pictures."""
 
+import dataclasses
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from brainbox_cli.commands.fraud import command as fraud
 from brainbox_cli.commands.fraud.input import typed
 from brainbox_core.errors import UsageError
 from brainbox_core.tables.table import read_table
+from brainbox_core.tasks.fraud.settings import Settings
 from tests.cli.shell import brainbox, document, in_terminal, python, run_here, screen
 from tests.cli.test_start_up import ANNOUNCE_NUMPY, loaded
 from tests.tasks.fraud.transactions import write_transactions
@@ -59,10 +62,10 @@ def test_a_failed_epoch_is_marked_in_its_row_and_in_the_records(trained, tmp_pat
         lines = said.splitlines()
         head = next(index for index, line in enumerate(lines) if line.startswith("epoch"))
         assert [line.endswith("s  failed") for line in lines[head + 1 :][:epochs]] == [fails] * epochs
-        history = document((folder / "brainbox-out/fraud/run.json").read_text())["history"]
+        history = document((folder / "brainbox-out/fraud/runs/1/run.json").read_text())["history"]
         assert [row["failed"] for row in history] == [row["val_recall"] == 0 for row in history] == [fails] * epochs
         assert all(row["val_accuracy"] > 0.89 for row in history)
-        events = map(json.loads, (folder / "brainbox-out/fraud/metrics.jsonl").read_text().splitlines())
+        events = map(json.loads, (folder / "brainbox-out/fraud/runs/1/metrics.jsonl").read_text().splitlines())
         assert [event["failed"] for event in events if event["event"] == "epoch"] == [fails] * epochs
 
 
@@ -82,7 +85,7 @@ def test_the_mark_stands_on_terminals_of_any_width(columns, tmp_path):
 
 
 def test_the_document(trained):
-    run = document((trained / "brainbox-out/fraud/run.json").read_text())
+    run = document((trained / "brainbox-out/fraud/runs/1/run.json").read_text())
     found, metrics = run["result"], run["metrics"]
     assert metrics["primary"] == "test_average_precision"
     assert found["average_precision"] == metrics["test_average_precision"]
@@ -94,7 +97,7 @@ def test_the_document(trained):
 
 
 def test_the_pictures(trained):
-    run = document((trained / "brainbox-out/fraud/run.json").read_text())
+    run = document((trained / "brainbox-out/fraud/runs/1/run.json").read_text())
     names = {"loss", "precision_recall", "scores", "confusion"}
     assert names | {"model", "run", "metrics", "example"} == set(run["artifacts"])
     for name in names:
@@ -108,7 +111,7 @@ def test_the_next_command_scores_the_example_in_columns(trained):
     done = brainbox(*words, cwd=trained)
     assert done.returncode == 0
     cells = [line.split("\t") for line in done.stdout.splitlines()]
-    example = read_table(trained / "brainbox-out/fraud/example.csv")
+    example = read_table(trained / "brainbox-out/fraud/runs/1/example.csv")
     assert [int(line) for _, line, _, _ in cells] == example.lines.tolist() == list(range(2, 14))
     assert all(0 <= float(share) <= 1 for *_, share in cells)
     right = [
@@ -122,23 +125,23 @@ def test_the_example_holds_test_rows_as_they_were_read(trained):
     from brainbox_core.tasks.fraud import train as task
 
     data = task.load_data(task.Settings())
-    example = read_table(trained / "brainbox-out/fraud/example.csv")
+    example = read_table(trained / "brainbox-out/fraud/runs/1/example.csv")
     assert example.names == data.source.names
     rows = [np.flatnonzero(data.source.numbers("V1") == value) for value in example.numbers("V1")]
     assert all(set(found) & set(data.parts.test.tolist()) for found in rows)
 
 
 def test_people_see_all_of_few_and_the_frauds_of_many(here, tmp_path):
-    example = read_table("brainbox-out/fraud/example.csv")
+    example = read_table("brainbox-out/fraud/runs/1/example.csv")
     one = tmp_path / "one.csv"
-    lines = Path("brainbox-out/fraud/example.csv").read_text().splitlines()
+    lines = Path("brainbox-out/fraud/runs/1/example.csv").read_text().splitlines()
     one.write_text("\n".join([lines[0], *lines[1:] * 50]) + "\n")
     code, written = in_terminal("fraud", "predict", one, cwd=".", columns=200)
     assert code == 0
     rows = [line for line in screen(written) if f"{one} line " in line]
     assert len(rows) == fraud.MOST and all(": fraud (probability of fraud " in line for line in rows)
     assert "of 600 look like fraud (probability" in written and f"the first {fraud.MOST} shown" in written
-    code, written = in_terminal("fraud", "predict", "brainbox-out/fraud/example.csv", cwd=".", columns=200)
+    code, written = in_terminal("fraud", "predict", "brainbox-out/fraud/runs/1/example.csv", cwd=".", columns=200)
     assert sum(" line " in line for line in screen(written)) == example.rows
     assert "honest" in written
 
@@ -156,17 +159,34 @@ def test_one_transaction_is_typed_and_what_is_missing_is_said(here):
 
 
 def test_several_inputs_are_scored_in_order(here):
-    example = "brainbox-out/fraud/example.csv"
+    example = "brainbox-out/fraud/runs/1/example.csv"
     code, run = run_here("fraud", "predict", "V1=0", example, "--data", example, "--json")
     assert code == 0
     assert [found["input"] for found in run["result"]["predictions"]] == ["V1=0"] + [example] * 24
 
 
 def test_rows_from_standard_input(trained):
-    content = (trained / "brainbox-out/fraud/example.csv").read_bytes()
+    content = (trained / "brainbox-out/fraud/runs/1/example.csv").read_bytes()
     done = brainbox("fraud", "predict", "-", cwd=trained, stdin=content)
     assert done.returncode == 0
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["-"] * 12
+
+
+def test_answers_are_called_as_the_data_calls_them(tmp_path):
+    """In words, columns, the document and the header; a class of -1 is a number and no formula of a spreadsheet."""
+    classes = np.where(np.arange(600) % 10 == 9, "'1'", "'-1'")
+    path = write_transactions(tmp_path / "x.csv", Class=classes)
+    done = brainbox("fraud", "--data", path, "--epochs", 15, cwd=tmp_path)
+    assert "always answering -1 has 90.00%" in done.stdout and "called -1  called 1" in done.stdout
+    assert "Class holds -1 and 1: 1, the rarer with 60 of 600 rows, counts as fraud" in done.stderr
+    done = brainbox("fraud", "predict", path, cwd=tmp_path)
+    called = [line.split("\t")[2] for line in done.stdout.splitlines()]
+    assert np.mean([one == cell.strip("'") for one, cell in zip(called, classes, strict=True)]) > 0.95
+    assert "look like 1 (probability" in done.stderr
+    run = document(brainbox("fraud", "predict", path, "--json", cwd=tmp_path).stdout)
+    assert [found["label"] for found in run["result"]["predictions"]] == called
+    done = brainbox("export", "fraud", "-o", "-", "--verify", "off", cwd=tmp_path)
+    assert re.search(r'#define FRAUD_CLASS_NAMES \{ \\\s+"-1", \\\s+"1" \\\s+\}', done.stdout), done.stdout[:9000]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +215,7 @@ def test_errors_of_predict(here, tmp_path):
     lacking = write_transactions(tmp_path / "x.csv")
     code, run = run_here("fraud", "predict", str(lacking))
     assert code == 3 and 'there is no column "V3"' in run["error"]["message"]
-    text = Path("brainbox-out/fraud/example.csv").read_text().splitlines()
+    text = Path("brainbox-out/fraud/runs/1/example.csv").read_text().splitlines()
     hole = tmp_path / "hole.csv"
     cells = text[2].split(",")
     cells[5] = ""
@@ -208,7 +228,7 @@ def test_errors_of_predict(here, tmp_path):
 
 
 def test_evaluate_gives_the_figures_of_the_training(here):
-    run = document(Path("brainbox-out/fraud/run.json").read_text())
+    run = document(Path("brainbox-out/fraud/runs/1/run.json").read_text())
     code, again = run_here("fraud", "evaluate")
     assert code == 0
     assert {**run["result"], "best_epoch": 0} == {**again["result"], "best_epoch": 0}
@@ -230,7 +250,7 @@ def test_a_dead_network_is_told_by_evaluate_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_transactions(tmp_path / "x.csv")
     assert run_here("fraud", "--data", "x.csv", "--epochs", "2")[0] == 0
-    place = "brainbox-out/fraud/model.safetensors"
+    place = "brainbox-out/fraud/runs/1/model.safetensors"
     model = Sequential.load(place)
     model.params.values[:] = 0
     model.params.touched()
@@ -298,3 +318,10 @@ def test_help_needs_no_numpy_and_the_header_comes_before_it(tmp_path):
     write_transactions(tmp_path / "x.csv")
     done = python("-c", ANNOUNCE_NUMPY, "fraud", "--data", "x.csv", "--epochs", 1, cwd=tmp_path)
     assert done.stdout.index("fraud: 16-16-1 MLP | x.csv") < done.stdout.index("NUMPY IS IMPORTED")
+
+
+def test_full_batches_without_weights_are_a_lesson_only_together():
+    lesson = Settings.suited(batch_size="full", class_weight="none")
+    assert fraud.TRAINER.is_lesson(lesson)
+    assert not fraud.TRAINER.is_lesson(dataclasses.replace(lesson, batch_size=64))
+    assert not fraud.TRAINER.is_lesson(dataclasses.replace(lesson, class_weight="balanced"))

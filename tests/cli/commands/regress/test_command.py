@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def test_the_next_command_and_the_reproduction_work_as_printed(trained, tmp_path
     )  # fmt: skip
     assert done.returncode == 0 and 50_000 < float(done.stdout) < 1_000_000, done.stderr
     brainbox(*told["reproduce"].split()[1:], "-q", cwd=tmp_path)
-    name = "brainbox-out/regress/model.safetensors"
+    name = "brainbox-out/regress/runs/1/model.safetensors"
     assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
 
 
@@ -94,7 +95,7 @@ def test_the_next_command_works_whatever_the_row_holds(sqft, neighborhood, told,
 
 
 def test_the_record_of_a_run(trained):
-    fields = document((trained / "brainbox-out/regress/run.json").read_text())
+    fields = document((trained / "brainbox-out/regress/runs/1/run.json").read_text())
     result = fields["result"]
     assert result["converged"] and result["closed_form"]["rank"] == 7
     assert result["weights"]["sqft"] == pytest.approx(result["closed_form"]["weights"]["sqft"], rel=1e-8)
@@ -103,9 +104,23 @@ def test_the_record_of_a_run(trained):
     assert set(fields["artifacts"]) == {"model", "run", "metrics", "predictions", "residuals", "features", "loss"}
 
 
+def test_a_main_figure_that_the_folds_contradict_is_said_in_its_line(tmp_path):
+    sqft = np.random.default_rng(0).uniform(500, 4000, 200).round()
+    price, district = np.exp(sqft / 2000).round(3), np.where(sqft > 2000, "a", "b").astype("U6")
+    sqft[0], price[0], district[0] = 20_000, 2, "unsold"
+    rows = [",".join(map(str, row)) for row in zip(sqft, district, price, strict=True)]
+    (tmp_path / "x.csv").write_text("\n".join(["sqft,district,price", *rows]))
+    for verb in ("train", "evaluate"):
+        options = ("--log", "price", "--closed-form", "--no-input") if verb == "train" else ()
+        done = brainbox("regress", verb, "--data", "x.csv", *options, cwd=tmp_path)
+        said = next(line for line in done.stdout.splitlines() if line.startswith("test r2 "))
+        assert re.match(r"test r2 1\.0000, but -\d.* over the folds", said)
+        assert "warning: test R2 1.0000, but -" in done.stderr
+
+
 def test_every_picture_holds_something(trained):
     for name in ("predictions", "residuals", "features", "loss"):
-        with Image.open(trained / f"brainbox-out/regress/{name}.png") as picture:
+        with Image.open(trained / f"brainbox-out/regress/runs/1/{name}.png") as picture:
             assert picture.width > 400 and len(picture.convert("L").getcolors(256)) > 20
 
 
@@ -114,7 +129,7 @@ def test_hostile_names_are_drawn_as_they_are(tmp_path):
     (tmp_path / "t.csv").write_text(f"$x^2$,\\frac{{,a_b^c,<b>$price\n{rows}\n")
     done = brainbox("regress", "--data", "t.csv", "--plot", "--degree", "2", "--closed-form", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert {path.name for path in (tmp_path / "brainbox-out/regress").glob("*.png")} == {
+    assert {path.name for path in (tmp_path / "brainbox-out/regress/runs/1").glob("*.png")} == {
         "predictions.png", "residuals.png", "features.png",
     }  # fmt: skip
 
@@ -143,7 +158,7 @@ def test_a_table_from_standard_input(tmp_path):
 
 def test_values_in_order(trained):
     done = brainbox("regress", "predict", 1650, 3, 20, "harbor", cwd=trained)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "model      regress@1\n")
     assert float(done.stdout) == pytest.approx(344_228.3, abs=1)
 
 
@@ -181,14 +196,32 @@ ROWS = "sqft,age,bedrooms,neighborhood,note\n1650,20,3,harbor,a\n2000,5,4,hillsi
 def test_rows_from_standard_input(rows, trained):
     done = brainbox("regress", "predict", "-", cwd=trained, stdin=rows.encode())
     assert done.returncode == 0, done.stderr
-    assert [round(float(line)) for line in done.stdout.splitlines()] == [344_228, 485_990]
+    cells = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [(source, round(float(value))) for source, _, value in cells] == [("-", 344_228), ("-", 485_990)]
+    first = 1 + (rows == ROWS)
+    assert [int(line) for _, line, _ in cells] == [first, first + 1]
 
 
 def test_rows_from_a_file_in_words(trained, tmp_path):
     (tmp_path / "rows.csv").write_text(ROWS)
     done = brainbox("regress", "predict", "--data", tmp_path / "rows.csv", "--json", cwd=trained)
-    assert "1650, 3, 20, harbor: Predicted price: $344,228" in done.stderr
-    assert len(document(done.stdout)["result"]["predictions"]) == 2
+    assert f"{tmp_path / 'rows.csv'} line 2: Predicted price: $344,228" in done.stderr
+    first, second = document(done.stdout)["result"]["predictions"]
+    assert (first["source"], first["line"], second["line"]) == (str(tmp_path / "rows.csv"), 2, 3)
+    assert first["input"] == {"sqft": "1650", "bedrooms": "3", "age": "20", "neighborhood": "harbor"}
+
+
+def test_tables_are_named_as_words_and_several_of_them(trained, tmp_path):
+    rows, other = tmp_path / "rows.csv", tmp_path / "other"
+    rows.write_text(ROWS)
+    other.write_text("1650,3,20,harbor\n")
+    model = ("-m", trained / "brainbox-out/regress")
+    done = brainbox("regress", "predict", "other", "-", "gone.csv", rows, *model, cwd=tmp_path, stdin=ROWS.encode())
+    assert done.returncode == 3 and "gone.csv: no such file" in done.stderr
+    places = [line.split("\t")[:2] for line in done.stdout.splitlines()]
+    assert places == [["other", "1"], ["-", "2"], ["-", "3"], [str(rows), "2"], [str(rows), "3"]]
+    done = brainbox("regress", "predict", rows, "3", *model, cwd=tmp_path)
+    assert done.returncode == 2 and "needs 4 values" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -272,7 +305,7 @@ def test_the_hint_of_a_misspelt_target(tmp_path):
 def test_evaluate_is_of_the_rows_that_were_held_out(trained):
     done = brainbox("regress", "evaluate", "--json", "--fail-under", "0.9", cwd=trained)
     fields = document(done.stdout)
-    before = json.loads((trained / "brainbox-out/regress/run.json").read_text())
+    before = json.loads((trained / "brainbox-out/regress/runs/1/run.json").read_text())
     assert fields["metrics"]["test_r2"] == before["metrics"]["test_r2"]
     assert fields["data"]["test"] == 100 and fields["threshold"]["passed"]
 
@@ -289,7 +322,7 @@ def test_the_settings_of_the_model_hold_for_evaluate_too(tmp_path):
 
 def test_the_reproduction_names_what_differs():
     settings = Settings(data="t.csv", log=("a", "b"), batch_size=16, closed_form=True, test_split="none", val_split=0.2)
-    assert _reproduce(regress.TRAINER, settings) == (
+    assert _reproduce(regress.TRAINER, settings, {"quick": False}, set()) == (
         "brainbox regress --data t.csv --test-split none --val-split 0.2 --log a,b --closed-form --epochs 1000"
         " --batch-size 16 --seed 0"
     )
@@ -355,3 +388,36 @@ def test_predict_without_values_asks_too_and_control_d_ends_it(trained):
 def test_nothing_is_asked_where_it_is_not_wanted(option, tmp_path):
     code, written = in_terminal("regress", option, cwd=tmp_path)
     assert code == 0 and "Enter" not in written
+
+
+def test_numbers_and_dates_as_they_are_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    sizes, days = random.integers(500, 4000, 120).tolist(), random.integers(0, 365, 120)
+    rows = [
+        (f"{size:,}", (np.datetime64("2014-01-01") + day).item().strftime("%d.%m.%Y"), f"{100 * size + day:,}")
+        for size, day in zip(sizes, days.tolist(), strict=True)
+    ]
+    lines = ["size;sold;price", *(";".join(row).replace(",", ".") for row in rows)]
+    (tmp_path / "e.csv").write_text("\n".join(lines) + "\n")
+    code, found = run_here("regress", "--data", "e.csv", "--closed-form", "--no-input", "--json")
+    assert code == 0 and any(note.startswith('size, price: "') for note in found["warnings"])
+    expected = pytest.approx(105_089)  # 31 March is day 89
+    for size, sold in (("1.050", "31.3.2014"), ("1050", "2014-03-31"), ("1.050,00", "31.03.2014")):
+        code, found = run_here("regress", "predict", size, sold, "--json")
+        assert code == 0 and found["result"]["predictions"][0]["predicted"] == expected
+    code, found = run_here("regress", "predict", "1050.0", "31.3.2014", "--json")
+    assert code == 3 and "write it as 1.234,5 is written, or say which with --decimal" in found["error"]["hint"]
+    code, found = run_here("regress", "predict", "1,050.0", "31.3.2014", "--decimal", "point", "--json")
+    assert code == 0 and found["result"]["predictions"][0]["predicted"] == expected
+    (tmp_path / "us.csv").write_text('size,sold,price\n"1,050.0",2014-03-31,105089.0\n2000.0,2014-01-01,200000.5\n')
+    assert run_here("regress", "evaluate", "--data", "us.csv", "--json")[0] == 3
+    code, found = run_here("regress", "evaluate", "--data", "us.csv", "--thousands", "comma", "--json")
+    assert code == 0 and found["metrics"]["test_r2"] > 0.999
+    code, found = run_here("regress", "predict", "--data", "us.csv", "--decimal", ".", "--json")
+    assert code == 0 and found["result"]["predictions"][0]["predicted"] == expected
+
+
+def test_the_command_to_reproduce_names_the_marks():
+    settings = Settings(data="e.csv", decimal=",", thousands=" ")
+    assert "--decimal , --thousands ' '" in _reproduce(regress.TRAINER, settings, {"quick": False}, set())

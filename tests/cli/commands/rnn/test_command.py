@@ -89,7 +89,7 @@ def test_no_escape_and_no_carriage_return_in_a_pipe(shown):
 
 
 def test_what_is_written(folder):
-    out = folder / "brainbox-out" / "rnn"
+    out = folder / "brainbox-out/rnn/runs/1"
     pictures = {"loss.png", "gradient.png", "characters.png", "units.png"}
     assert {path.name for path in out.iterdir()} == {"model.safetensors", "run.json", "metrics.jsonl", *pictures}
     events = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
@@ -165,14 +165,16 @@ def test_the_next_command_and_the_reproduction_work_as_printed(shown, folder, tm
     assert done.stdout.startswith("LORIN:")
     again = brainbox(*told["reproduce"][1:], "-q", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    name = "brainbox-out/rnn/model.safetensors"
+    name = "brainbox-out/rnn/runs/1/model.safetensors"
     assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_the_reproduction_names_what_differs_and_no_more():
-    trainer = command.TRAINER
-    assert trainer_run._reproduce(trainer, Settings.suited()) == "brainbox rnn --seed 0"
-    assert trainer_run._reproduce(trainer, Settings.suited(cell="gru", lines=True, steps=500, seed=3)) == (
+    def reproduction(**changes: object) -> str:
+        return trainer_run._reproduce(command.TRAINER, Settings.suited(**changes), {"quick": False}, set())
+
+    assert reproduction() == "brainbox rnn --seed 0"
+    assert reproduction(cell="gru", lines=True, steps=500, seed=3) == (
         "brainbox rnn --lines --cell gru --steps 500 --seed 3"
     )
 
@@ -196,7 +198,7 @@ def test_gates_count_bits(folder):
 
 def test_nothing_but_the_text_is_printed(folder):
     done = brainbox("rnn", "sample", "--length", 300, "--prime", "WENNA:\n", cwd=folder)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "model      rnn@1\n")  # beside the text
     assert done.stdout.startswith("WENNA:\n") and len(done.stdout) == 307
     assert len(brainbox("rnn", "sample", cwd=folder).stdout) == 500
 
@@ -214,7 +216,8 @@ def test_the_document_of_a_sample(folder):
     fields = document(done.stdout)
     assert (fields["verb"], fields["seed"], fields["config"]["temperature"]) == ("sample", 5, 0.7)
     plain = brainbox("rnn", "sample", "--length", 50, "--prime", "My", "--seed", 5, cwd=folder)
-    assert fields["result"] == {"text": plain.stdout} and plain.stdout == done.stderr
+    assert fields["result"] == {"text": plain.stdout}
+    assert done.stderr == plain.stdout + plain.stderr
 
 
 def test_a_model_of_lines_writes_lines(names):
@@ -282,7 +285,7 @@ def test_a_closed_pipe_ends_a_long_text_quietly(folder):
 def test_evaluate_finds_what_the_training_found(folder):
     done = brainbox("rnn", "evaluate", "--json", cwd=folder)
     fields = document(done.stdout)
-    trained = document((folder / "brainbox-out/rnn/run.json").read_text())
+    trained = document((folder / "brainbox-out/rnn/runs/1/run.json").read_text())
     assert fields["result"] == {name: trained["result"][name] for name in fields["result"]}
     assert "(6,438 characters of play)" in done.stderr
     assert fields["warnings"] == []
@@ -335,7 +338,7 @@ def test_line_ends_and_marks_make_no_difference_to_what_is_learned(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "text").write_bytes(start + (b"to be or not to be" + end) * 60)
         assert brainbox("rnn", "--text", "text", *SMALL, cwd=tmp_path / name).returncode == 0
-        models.append(rnn.load_model(tmp_path / name / "brainbox-out/rnn/model.safetensors").params.values)
+        models.append(rnn.load_model(tmp_path / name / "brainbox-out/rnn/runs/1/model.safetensors").params.values)
     assert (models[0] == models[1]).all()
 
 
@@ -358,14 +361,14 @@ def test_an_alphabet_that_is_too_large_is_cut_and_said(tmp_path):
 def test_a_training_that_blows_up_keeps_the_model_that_was_there(folder, tmp_path):
     out = tmp_path / "brainbox-out" / "rnn"
     out.mkdir(parents=True)
-    before = (folder / "brainbox-out/rnn/model.safetensors").read_bytes()
+    before = (folder / "brainbox-out/rnn/runs/1/model.safetensors").read_bytes()
     (out / "model.safetensors").write_bytes(before)
     done = brainbox("rnn", "--cell", "rnn", "--lr", 10, "--clip", 0, "--steps", 200, "--json", cwd=tmp_path)
     fields = document(done.stdout)
     assert (done.returncode, fields["error"]["kind"]) == (4, "not_converged")
     assert "step" in fields["error"]["message"] and "--clip 1" in fields["error"]["hint"]
     assert (out / "model.safetensors").read_bytes() == before
-    assert json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["status"] == "error"
+    assert json.loads((out / "runs/1/metrics.jsonl").read_text().splitlines()[-1])["status"] == "error"
 
 
 def test_windows_that_do_not_fit_into_memory(tmp_path):
@@ -414,7 +417,7 @@ def test_nothing_heavy_is_loaded_for_a_sample(folder):
 
 def test_every_picture_holds_something(folder):
     for name in ("loss", "gradient", "characters", "units"):
-        with Image.open(folder / "brainbox-out" / "rnn" / f"{name}.png") as picture:
+        with Image.open(folder / "brainbox-out/rnn/runs/1" / f"{name}.png") as picture:
             assert picture.width > 400 and picture.height > 100
             assert len(picture.convert("L").getcolors(256)) > 20
             assert picture.info["Software"] == "made by brainbox"
@@ -445,7 +448,7 @@ def test_characters_of_which_nothing_was_learned_are_drawn_in_one_place(tmp_path
 
 
 def test_units_are_shown_over_lines(names):
-    model = rnn.load_model(names / "brainbox-out/rnn/model.safetensors")
+    model = rnn.load_model(names / "brainbox-out/rnn/runs/1/model.safetensors")
     settings = Settings(data=str(names / "names.txt"), lines=True)
     figure = rnn_picture.units_over_text(model, rnn.load_data(settings))
     assert [axes.get_title(loc="left").partition(": ")[2].partition(" (")[0] for axes in figure.axes] == [

@@ -46,9 +46,9 @@ def test_the_filter_trained_first_is_kept_and_the_same_as_that_of_a_training(fil
     assert "training one on messages (built in) first" in first.stderr
     assert "training" not in second.stderr
     assert first.stdout == second.stdout
-    name = "brainbox-out/spam/model.safetensors"
+    name = "brainbox-out/spam/runs/1/model.safetensors"
     assert (tmp_path / name).read_bytes() == (filtered / name).read_bytes()
-    lines = (tmp_path / "brainbox-out/spam/metrics.jsonl").read_text().splitlines()
+    lines = (tmp_path / "brainbox-out/spam/runs/1/metrics.jsonl").read_text().splitlines()
     events = [json.loads(line)["event"] for line in lines]
     assert (events[0], events[-1]) == ("start", "end")
 
@@ -177,7 +177,7 @@ def test_standard_input_one_message_a_line(filtered):
         done = brainbox("spam", *words, cwd=filtered, stdin=sent)
         rows = [line.split("\t") for line in done.stdout.splitlines()]
         assert [(row[0], row[2]) for row in rows] == [("spam", SPAM), ("ham", ""), ("ham", HAM), ("ham", "qzxv")]
-        assert done.stderr == ""
+        assert done.stderr == "model      spam@1\n"
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_what_a_training_shows(filtered):
 
 
 def test_what_a_training_writes(filtered):
-    folder = filtered / "brainbox-out/spam"
+    folder = filtered / "brainbox-out/spam/runs/1"
     pictures = {"loss.png", "scores.png", "words.png"}
     assert {path.name for path in folder.iterdir()} == {"model.safetensors", "run.json", "metrics.jsonl", *pictures}
     assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
@@ -283,7 +283,7 @@ def test_the_next_command_works_as_printed(filtered):
 
 def test_evaluate_measures_the_test_part_of_its_own_data(filtered):
     fields = document(brainbox("spam", "evaluate", "--json", cwd=filtered).stdout)
-    kept = document((filtered / "brainbox-out/spam/run.json").read_text())
+    kept = document((filtered / "brainbox-out/spam/runs/1/run.json").read_text())
     assert fields["metrics"]["test_f1"] == kept["metrics"]["test_f1"]
     assert fields["data"]["test"] == 920
 
@@ -302,11 +302,14 @@ def test_evaluate_measures_all_of_other_data_at_any_threshold(filtered, tmp_path
 
 def test_the_squared_error_shows_why_it_is_wrong(tmp_path):
     done = brainbox("spam", "--loss", "mse", "--quick", cwd=tmp_path)
+    assert (
+        "note: this run is a lesson in what goes wrong: spam@1 is current only because there is no other" in done.stderr
+    )
     assert done.returncode == 0, done.stderr
     assert "the gradient vanishes" in done.stdout
     row = next(line.split() for line in done.stdout.splitlines() if line.strip().startswith("0.001 "))
     assert row == ["0.001", "-0.999000", "-0.001996"]
-    mistake = document((tmp_path / "brainbox-out/spam/run.json").read_text())["result"]["mistake"]
+    mistake = document((tmp_path / "brainbox-out/spam/runs/1/run.json").read_text())["result"]["mistake"]
     assert abs(mistake["gradient_mse"]) < abs(mistake["gradient_log"])
 
 
