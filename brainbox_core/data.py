@@ -112,8 +112,10 @@ def fingerprint(*arrays: Any) -> int:
     """
     value = 0
     for array in arrays:
-        sparse = isinstance(array, SparseRows)
-        parts: list[np.ndarray] = [array.indptr, array.indices, array.data] if sparse else [np.atleast_1d(array)]
+        if isinstance(array, SparseRows):
+            parts: list[np.ndarray] = [array.indptr, array.indices, array.data]
+        else:
+            parts = list(array) if isinstance(array, Together) else [np.atleast_1d(array)]
         for part in parts:
             value = zlib.crc32(repr((part.dtype.str, part.shape)).encode(), value)
             for start in range(0, len(part), _BLOCK):  # what has to be copied for it is never copied whole

@@ -1,42 +1,32 @@
-"""`Model`: layers joined in a graph, with what it takes to train, use and keep them."""
+"""`Model`: a network with what it takes to train, use and keep it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from brainbox_core.data import Augment, DataLoader, stratified_split
-from brainbox_core.errors import ConvergenceError, InputError, UsageError, whole
+from brainbox_core.errors import InputError, UsageError, whole
 from brainbox_core.kernels.rows import Rows, Together
 from brainbox_core.layers import Layer, initializers
-from brainbox_core.layers.base import Shape, Shapes, adopt, held, join, learned
-from brainbox_core.layers.calls import Symbol, observed
+from brainbox_core.layers.base import Shape, adopt
+from brainbox_core.layers.calls import Symbol
 from brainbox_core.loss import Loss, Several
-from brainbox_core.model import building, description, feeding, heads, saving, training
-from brainbox_core.model.building import Placed
-from brainbox_core.model.callbacks import Callback
-from brainbox_core.model.graph import Graph, Step, run
-from brainbox_core.model.network import History
-from brainbox_core.model.summary import Summary, summarize
+from brainbox_core.network import description, feeding, heads, saving, sharing
+from brainbox_core.network.building import Placed
+from brainbox_core.network.graph import Graph
+from brainbox_core.network.learner import History
+from brainbox_core.network.network import Network
 from brainbox_core.optimizers import Optimizer
 from brainbox_core.parameters import Parameters
-from brainbox_core.tensor import Tensor, no_grad
+from brainbox_core.training import checkpoint as checkpoints
+from brainbox_core.training import loop
+from brainbox_core.training.callbacks import Callback
 
 Part = TypeVar("Part")
-
-
-class _Built(NamedTuple):
-    """What a model has once it knows the shape of its inputs."""
-
-    layers: list[Layer]  # as they were then
-    placed: list[Placed]
-    inputs: list[Shape]
-    outputs: list[Shape]
-    params: Parameters
-    steps: list[Step]
 
 
 def Input(shape: Shape | None = None) -> Symbol:  # noqa: N802  # as everybody calls it
@@ -49,7 +39,7 @@ def Input(shape: Shape | None = None) -> Symbol:  # noqa: N802  # as everybody c
     return Symbol(shape=None if shape is None else tuple(shape))
 
 
-class Model:
+class Model(Network):
     """Layers joined in a graph: paths that part and meet, several inputs and outputs.
 
     Args:
@@ -69,6 +59,8 @@ class Model:
         history: the logs of every epoch so far.
         epoch: epochs trained so far.
         meta: whatever else the model file should hold, in JSON types (class names, where the data came from).
+        training: the one that is under way, or the last one; None before the first.
+        unfinished: of a loaded checkpoint, the training that `fit` goes on with; None has it begin anew.
 
     Example:
         >>> import braininabox as bb
@@ -97,53 +89,18 @@ class Model:
         adopt(self.layers)
         shapes = [symbol.shape for symbol in ends[0] if symbol.shape is not None]
         if shapes and len(shapes) == self._inputs:
-            self.build(shapes)
+            self.build(feeding.one_or_all(shapes))
 
     def _begin(self, graph: Graph | None, seed: int) -> None:
-        self.graph = graph
-        self.layers = graph.layers if graph else []
-        self.seed = whole("seed", seed, 0)
-        if self.seed >= 2**64:  # found now and not when the trained model is saved: its file holds 64 bits
-            raise UsageError("seed", expected="a whole number below 2**64", got=seed)
-        self._built: _Built | None = None
+        super().__init__(graph, seed)
         self._optimizer: Optimizer | None = None
         self._loss: Loss | None = None
         self.history: History = []
-        self.epoch = 0
         self.stop_training = False
-        self.meta: dict[str, Any] = {}
+        self.training: checkpoints.Training | None = None
+        self.unfinished: checkpoints.Saved | None = None
 
-    # --- getting ready -------------------------------------------------------------------------------------------
-
-    def build(self, input_shape: Shapes) -> Shapes:
-        """Make the parameters for inputs of a shape (without the batch axis); returns the shape of one output.
-
-        Args:
-            input_shape: a list of shapes for several inputs.
-
-        Raises:
-            UsageError: the layers do not fit the inputs or each other, or the parameters do not fit into memory.
-        """
-        if self.built:
-            raise UsageError("the model is already built", where=f"inputs of shape {self.input_shape}")
-        shapes = feeding.shapes_of(input_shape, self._inputs)
-        if self.graph is None:
-            own = dict(held(self, Layer, beside=("layers",)))
-            self.layers = list(own.values())
-            adopt(self.layers, list(own))
-            placed, outputs = building.build_by_trying(self.forward, shapes, self.seed)
-        else:
-            if any(layer.position != position for position, layer in enumerate(self.layers)):
-                raise self._changed()
-            placed, outputs = building.build(self.graph, shapes, self.seed)
-        params = Parameters(learned(self.layers))
-        if self._optimizer is not None:
-            heads.check_heads(self.graph, placed, self.loss)
-            self._optimizer.build(params)
-        join(self.layers, self.seed)
-        steps = self.graph.steps(fused=True) if self.graph else []
-        self._built = _Built(list(self.layers), placed, shapes, outputs, params, steps)
-        return self.output_shape
+    # --- training ------------------------------------------------------------------------------------------------
 
     def compile(
         self, optimizer: Optimizer, loss: Loss | Sequence[Loss], loss_weights: Sequence[float] | None = None
@@ -166,36 +123,10 @@ class Model:
             optimizer.build(self._built.params)
         self._optimizer, self._loss = optimizer, loss
 
-    @property
-    def built(self) -> bool:
-        return self._built is not None
-
-    @property
-    def trainable(self) -> bool:
-        """Whether any layer learns; setting it freezes all of them, or none."""
-        return any(layer.trainable for layer in self.layers)
-
-    @trainable.setter
-    def trainable(self, trainable: bool) -> None:
-        for layer in self.layers:
-            layer.trainable = trainable
-
-    @property
-    def params(self) -> Parameters:
-        return self._parts("params").params
-
-    @property
-    def input_shape(self) -> Any:
-        return feeding.one_or_all(self._parts("input_shape").inputs)
-
-    @property
-    def output_shape(self) -> Any:
-        return feeding.one_or_all(self._parts("output_shape").outputs)
-
-    @property
-    def placed(self) -> list[Placed]:
-        """Every layer at work, with the shapes of what goes in and comes out."""
-        return self._parts("placed").placed
+    def _ready(self, placed: Sequence[Placed], params: Parameters) -> None:
+        if self._optimizer is not None:
+            heads.check_heads(self.graph, placed, self.loss)
+            self._optimizer.build(params)
 
     @property
     def compiled(self) -> bool:
@@ -212,8 +143,6 @@ class Model:
     @loss.setter
     def loss(self, loss: Loss) -> None:
         self._loss = loss
-
-    # --- training and using --------------------------------------------------------------------------------------
 
     def fit(
         self,
@@ -250,10 +179,10 @@ class Model:
             ConvergenceError: a loss, gradient or update is not finite; raised before it reaches the weights.
         """
         _given("fit()", self._optimizer)
-        training.check_given(callbacks, augment, validation_split, validation_data)
+        loop.check_given(callbacks, augment, validation_split, validation_data)
         if not self.built:
             X = feeding.gathered(X, self._inputs)
-            self.build([part.shape[1:] for part in X] if isinstance(X, Together) else X.shape[1:])
+            self.build(feeding.shapes_in(X))
         if not len(self.params):
             raise UsageError("no layer of the model learns anything", fix="add one that does: bb.layers.Linear(units)")
         X, y = self._check(X), self.loss.targets(y, self.output_shape)
@@ -265,137 +194,52 @@ class Model:
             validation_data = X.take(held_rows, axis=0), y[held_rows]
         elif validation_data is not None:  # found out now and not after the first epoch
             held_out = self._check(validation_data[0])
-            validation_data = held_out, self._targets(held_out, validation_data[1])
+            validation_data = held_out, loop.targets(self, held_out, validation_data[1])
         loader = DataLoader(X, y, batch_size, self.seed, indices=rows, augment=augment, drop_last=drop_last)
-        training.check_smallest(self.placed, loader)
-        return training.train(self, loader, epochs, validation_data, callbacks)
+        loop.check_smallest(self.placed, loader)
+        told = {"validation_split": validation_split}
+        return loop.train(self, loader, epochs, validation_data, callbacks, told)
 
     def evaluate(self, X: Rows, y: np.ndarray, batch_size: int = 256) -> dict[str, float]:
         """The mean loss, and what else the loss shows beside it, such as accuracy; refused where `predict` refuses."""
         loss = _given("evaluate()", self._loss)
         self._parts("evaluate()")
         X = self._check(X)
-        y = self._targets(X, y)
+        y = loop.targets(self, X, y)
         outputs = self._outputs(X, batch_size)
         with np.errstate(all="ignore"):
             value = loss.measure(feeding.tensors(outputs), y).item()
-        training.require_finite(value, outputs)
+        loop.require_finite(value, outputs)
         return {"loss": value, **loss.metrics(y, outputs)}
-
-    def predict(self, X: Rows, batch_size: int = 256) -> Any:
-        """The outputs for a batch of inputs: logits for a classifier, (n, ...); a list of them for several outputs.
-
-        Raises:
-            UsageError: the model is not built, or one input came without the batch axis.
-            ConvergenceError: an output is not a finite number.
-        """
-        outputs = self._outputs(X, batch_size)
-        if not feeding.are_finite(outputs):
-            what, fix = "the prediction is not a finite number", "train again with a smaller learning rate"
-            raise ConvergenceError(what, fix=fix)
-        return list(outputs) if isinstance(outputs, Together) else outputs
-
-    def forward(self, x: Any, training: bool = False) -> Any:
-        """The outputs for a batch as a tensor, with the graph that leads back to the parameters.
-
-        Args:
-            x: a tensor, or sparse rows; a list of them for several inputs.
-            training: whether layers such as Dropout are to do what they do in training.
-
-        Returns:
-            A tensor; a list for several outputs.
-        """
-        parts = self._parts("forward()")
-        return run(parts.steps, self.graph.outputs, x, training)  # type: ignore[union-attr]  # else it is overridden
-
-    def watched(self, x: Any, training: bool = False) -> list[tuple[Layer, Tensor]]:
-        """What every layer makes of a batch, those inside others too, in the order in which they end."""
-        seen = []
-
-        def look(call: Any, layer: Layer, *given: Any, **named: Any) -> Any:
-            y = call(layer, *given, **named)
-            seen.append((layer, y))
-            return y
-
-        with no_grad(), observed(look):
-            if self.graph is None:
-                self.forward(x, training)
-            else:
-                run(self.graph.steps(fused=False), self.graph.outputs, x, training)
-        return seen
-
-    def activations(self, X: Rows) -> dict[str, np.ndarray]:
-        """What every layer makes of a batch, by the layer's name."""
-        seen = self.watched(self.inputs(self._check(X)))
-        return {layer.name: y.data for layer, y in seen if layer.position is not None}
-
-    def inputs(self, X: Rows) -> Any:
-        """A batch as the first layers take it: float32, and pixels from 0 to 1, as X / 255 has them.
-
-        Pixels are uint8 in the shape of pictures, or uint8 where `meta["input"]` is "uint8".
-        """
-        shapes, said = self._parts("inputs()").inputs, self.meta.get("input") == "uint8"
-        arrays = X if isinstance(X, Together) else [X]
-        converted = [
-            feeding.converted(part, shape, self._takes_ids(place), said)
-            for place, (part, shape) in enumerate(zip(arrays, shapes, strict=True))
-        ]
-        return feeding.one_or_all(converted)
-
-    @property
-    def _inputs(self) -> int | None:
-        return None if self.graph is None else self.graph.inputs
-
-    def _takes_ids(self, place: int) -> bool:
-        return self.graph.takes_ids(place) if self.graph else any(layer.takes_ids for layer in self.layers)
-
-    def config(self) -> list[dict]:
-        """The layers by kind and arguments, in JSON types: what a model file says of them."""
-        return [description.of_layer(layer) for layer in self.layers]
-
-    def summary(self) -> Summary:
-        """The layers as a table: output shapes, parameters, multiply-adds, activation bytes, totals."""
-        placed = self._parts("summary()").placed
-        return summarize(self.input_shape, placed)
 
     # --- keeping -------------------------------------------------------------------------------------------------
 
-    def state(self) -> dict[str, np.ndarray]:
-        """A copy of everything that was learned: parameters and buffers by name."""
-        return {name: array.copy() for name, array in self._arrays("state()").items()}
-
-    def load_state(self, state: dict[str, np.ndarray]) -> None:
-        """Put back what `state()` gave.
-
-        Raises:
-            UsageError: the names, shapes or dtypes are not those of this model.
-        """
-        arrays = self._arrays("load_state()")
-        if odd := sorted(set(arrays) ^ set(state)):
-            raise UsageError(f"the arrays and the model's layers differ in '{odd[0]}'")
-        for name, array in arrays.items():
-            if (state[name].shape, state[name].dtype) != (array.shape, array.dtype):
-                got = f"{state[name].dtype} {state[name].shape}"
-                raise UsageError(f"'{name}' does not fit", expected=f"{array.dtype} {array.shape}", got=got)
-        for name, array in arrays.items():
-            array[...] = state[name]
-        self.params.touched()
-
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, checkpoint: bool = False) -> None:
         """Write the model as one .safetensors file, replaced as a whole. A loss of your own is left out.
 
+        Args:
+            path: the file.
+            checkpoint: write also what the training needs to go on after a stop as if there had been none; see `load`.
+
         Raises:
-            UsageError: the model is not built, or the arguments of a layer of your own are no JSON.
+            UsageError: the model is not built, the arguments of a layer of your own are no JSON, or there is no
+                training that can go on.
             InputError: the file cannot be written.
         """
-        arrays = self._arrays("save()")
-        saving.save_model(path, arrays, description.describe(self, self._loss, self.graph))
+        with sharing.reading(self):
+            arrays, meta = self._arrays("save()"), description.describe(self, self._loss, self.graph)
+            if checkpoint:
+                meta["checkpoint"], more = _given("checkpoint", self.training).state()
+                arrays |= more
+            saving.save_model(path, arrays, meta)
 
     @classmethod
     def load(cls, path: str | Path, kind: str | None = None, layers: Sequence[type[Layer]] = ()) -> Self:
         """A model from a file, ready to predict; its `meta` is what the file says beside the weights.
 
-        To train it further, `compile` it: the optimizer begins anew, and epochs and orders of rows go on.
+        To train it further, `compile` it: the optimizer begins anew, and epochs and orders of rows go on. The next
+        `fit` of a checkpoint goes on with its training if it is given the same; `epochs`, of the whole training, may be
+        more. Of one saved after `fit` it begins as a second `fit` would.
 
         Args:
             path: the file.
@@ -405,17 +249,23 @@ class Model:
         Raises:
             InputError: the file is missing, damaged, foreign, of another kind, or holds layers that do not fit.
         """
-        arrays, meta = saving.load_model(path, kind)
+        return cls._from_file(path, *saving.load_model(path, kind), layers)
+
+    @classmethod
+    def _from_file(
+        cls, path: str | Path, arrays: dict[str, np.ndarray], meta: dict[str, Any], layers: Sequence[type[Layer]]
+    ) -> Self:
         with description.reading_description(path):
-            model = cls._described(meta, layers)
+            model, saved = cls._described(meta, layers), checkpoints.separated(path, arrays, meta)
             shapes = feeding.shapes_of(meta["input_shape"], model._inputs)
             if model.graph is not None:
                 description.expect(model.graph, shapes, arrays)
             with initializers.left_out():
-                model.build(shapes)
+                model.build(feeding.one_or_all(shapes))
             model.load_state(arrays)
             model._loss = description.loss_of(meta)
             model.epoch = whole("epoch", meta.get("epoch", 0), 0)
+            checkpoints.compile_again(model, saved)
         model.meta = meta
         return model
 
@@ -434,49 +284,6 @@ class Model:
         model._begin(description.graph_of(meta, layers), meta["seed"])
         adopt(model.layers)
         return model
-
-    def _arrays(self, what: str) -> dict[str, np.ndarray]:
-        arrays = {name: parameter.data for name, parameter in self._parts(what).params.named.items()}
-        for layer in self.layers:
-            for part in layer.parts:
-                arrays |= {f"{part.name}/{name}": array for name, array in part.buffers.items()}
-        return arrays
-
-    # --- checks --------------------------------------------------------------------------------------------------
-
-    def _outputs(self, X: Rows, batch_size: int) -> Any:
-        X = self._check(X)
-        whole("batch_size", batch_size)
-        with no_grad(), np.errstate(all="ignore"):
-            parts = [self.forward(self.inputs(X[i : i + batch_size])) for i in range(0, len(X), batch_size)]
-        return feeding.joined(parts, self._parts("predict()").outputs)
-
-    def _check(self, X: Rows) -> Rows:
-        """Inputs whose shape fits the model; a last axis of 1 may be there or not."""
-        shapes = self._parts("predict()").inputs
-        X = feeding.gathered(X, len(shapes))
-        for part, shape in zip(X if isinstance(X, Together) else [X], shapes, strict=True):
-            feeding.check(part, shape)
-        return X
-
-    def _targets(self, X: Rows, y: np.ndarray) -> np.ndarray:
-        """Targets to evaluate on: as many as there are inputs, and at least one."""
-        y = self.loss.targets(y, self.output_shape)
-        if len(X) != len(y) or not len(y):
-            raise UsageError("X and y need one row for each other, and at least one", got=f"{len(X)} and {len(y)}")
-        if not self.loss.counted(y, self.output_shape):
-            raise UsageError("none of the targets counts", fix="look at what the loss is to ignore")
-        return y
-
-    def _parts(self, what: str) -> _Built:
-        if self._built is None:
-            raise UsageError(f"{what} before the model is built", fix="fit() it, or build(input_shape)")
-        if self._built.layers != self.layers:
-            raise self._changed()
-        return self._built
-
-    def _changed(self) -> UsageError:
-        return UsageError("the list of layers was changed", fix="make a new bb.Sequential() of new layers")
 
 
 def _given(what: str, part: Part | None) -> Part:

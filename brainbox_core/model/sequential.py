@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.layers import Layer
 from brainbox_core.layers.base import adopt
-from brainbox_core.model.graph import Graph
 from brainbox_core.model.model import Model
+from brainbox_core.network import saving
+from brainbox_core.network.graph import Graph
 
 
 class Sequential(Model):
@@ -43,3 +45,9 @@ class Sequential(Model):
         if model.graph is None or not model.graph.is_chain:
             raise InputError("the file holds a graph of layers, which is no chain", fix="load it with bb.load()")
         return model
+
+
+def load(path: str | Path, kind: str | None = None, layers: Sequence[type[Layer]] = ()) -> Model:
+    """A model from a file, a `Sequential` if it is a chain; see `Model.load`."""
+    arrays, meta = saving.load_model(path, kind)
+    return (Model if "graph" in meta else Sequential)._from_file(path, arrays, meta, layers)

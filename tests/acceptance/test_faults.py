@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brainbox_core.model import saving
+from brainbox_core.network import saving
 from tests.cli.shell import brainbox, start
-from tests.core.model.test_saving import signed
+from tests.core.network.test_saving import signed
 from tests.fuzz import command, seeds
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import pytest
 import braininabox as bb
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.gradcheck import check_gradients
-from brainbox_core.model import saving
+from brainbox_core.network import saving
 from brainbox_core.rng import stream
 from brainbox_core.tensor import Tensor
 

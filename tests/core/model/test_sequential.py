@@ -11,7 +11,7 @@ import pytest
 
 import braininabox as bb
 from brainbox_core.errors import BrainboxError, ConvergenceError, InputError, UsageError
-from brainbox_core.model import saving
+from brainbox_core.network import saving
 
 L = bb.layers
 RNG = np.random.default_rng(4)

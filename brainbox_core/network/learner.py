@@ -18,7 +18,7 @@ Logs = dict[str, Any]  # what a callback is told: numbers by name, at the end al
 History = list[Logs]  # the logs of every epoch
 
 
-class Network(Protocol):
+class Learner(Protocol):
     """A network that can be trained and asked; `Model` is one.
 
     Attributes:

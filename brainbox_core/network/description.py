@@ -15,14 +15,14 @@ from brainbox_core.files.reading import printable
 from brainbox_core.layers import Layer
 from brainbox_core.layers.base import Shape
 from brainbox_core.loss import KINDS, Loss, Several
-from brainbox_core.model.feeding import one_or_all
-from brainbox_core.model.graph import Graph
-from brainbox_core.model.network import Network
+from brainbox_core.network.feeding import one_or_all
+from brainbox_core.network.graph import Graph
+from brainbox_core.network.learner import Learner
 
 Part = TypeVar("Part")
 
 
-def describe(network: Network, loss: Loss | None, graph: Graph | None) -> dict[str, Any]:
+def describe(network: Learner, loss: Loss | None, graph: Graph | None) -> dict[str, Any]:
     """What a model file says of a network beside its weights, in JSON types.
 
     Args:

@@ -13,8 +13,8 @@ from brainbox_core.errors import UsageError
 from brainbox_core.layers import Layer
 from brainbox_core.layers.base import Shape
 from brainbox_core.loss import MSE, BinaryCrossEntropy, CrossEntropy, Loss, Several
-from brainbox_core.model.building import Placed
-from brainbox_core.model.graph import Graph
+from brainbox_core.network.building import Placed
+from brainbox_core.network.graph import Graph
 
 Range = tuple[float, float]
 

@@ -9,8 +9,8 @@ from brainbox_core.errors import UsageError, check_memory
 from brainbox_core.layers import Layer
 from brainbox_core.layers.base import Shape, Shapes, found, growing, nothing
 from brainbox_core.layers.calls import observed
-from brainbox_core.model.feeding import one_or_all
-from brainbox_core.model.graph import Graph
+from brainbox_core.network.feeding import one_or_all
+from brainbox_core.network.graph import Graph
 from brainbox_core.rng import stream
 from brainbox_core.tensor import no_grad
 

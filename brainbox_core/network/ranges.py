@@ -8,8 +8,8 @@ import numpy as np
 
 from brainbox_core import layers
 from brainbox_core.data import DataLoader
-from brainbox_core.model.feeding import are_pixels
-from brainbox_core.model.network import Network
+from brainbox_core.network.feeding import are_pixels
+from brainbox_core.network.learner import Learner
 from brainbox_core.rng import stream
 
 MOST_ROWS = 1024
@@ -17,7 +17,7 @@ _MOST_COLUMNS = 1024  # of a table; a model file with more ranges would grow too
 _CHUNK = 64  # rows at a time, which bounds the memory
 
 
-def activation_ranges(model: Network, X: np.ndarray) -> dict[str, Any]:
+def activation_ranges(model: Learner, X: np.ndarray) -> dict[str, Any]:
     """The least and the largest number of the inputs (under "input") and of every layer's outputs, by its name.
 
     Args:
@@ -53,7 +53,7 @@ def activation_ranges(model: Network, X: np.ndarray) -> dict[str, Any]:
     return found
 
 
-def record(model: Network, loader: DataLoader) -> None:
+def record(model: Learner, loader: DataLoader) -> None:
     """Write the ranges over some of the training rows, and what the inputs are, into the model's description.
 
     `meta["ranges"]` is what `activation_ranges` finds; `meta["input"]` is "uint8" for pixels, else "float32". Networks

@@ -16,15 +16,16 @@ from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.kernels.rows import Rows, Together
 from brainbox_core.layers import BatchNorm
 from brainbox_core.layers.base import at_step
-from brainbox_core.model import checkpoint, ranges, sharing
-from brainbox_core.model.building import Placed
-from brainbox_core.model.callbacks import Callback
-from brainbox_core.model.checkpoint import Part, Training
-from brainbox_core.model.feeding import are_finite
-from brainbox_core.model.interrupts import Interrupts
-from brainbox_core.model.network import History, Logs, Network
+from brainbox_core.network import ranges, sharing
+from brainbox_core.network.building import Placed
+from brainbox_core.network.feeding import are_finite
+from brainbox_core.network.learner import History, Learner, Logs
 from brainbox_core.tape import leaves
 from brainbox_core.tensor import Tensor
+from brainbox_core.training import checkpoint
+from brainbox_core.training.callbacks import Callback
+from brainbox_core.training.checkpoint import Part, Training
+from brainbox_core.training.interrupts import Interrupts
 
 Validation = tuple[Rows, np.ndarray] | Callable[[], dict[str, float]]
 
@@ -40,7 +41,7 @@ class Batches(Protocol):
 
 
 def train(
-    model: Network,
+    model: Learner,
     loader: Batches,
     epochs: int,
     validation: Validation | None,
@@ -113,7 +114,7 @@ class _Loop:
         ended: whether `fit` has returned.
     """
 
-    def __init__(self, model: Network, batches: int, callbacks: Sequence[Callback]):
+    def __init__(self, model: Learner, batches: int, callbacks: Sequence[Callback]):
         self._model, self._batches, self._callbacks = model, batches, callbacks
         self.history: History = []
         self.batch, self.total, self.targets, self.lr = 0, 0.0, 0, 0.0
@@ -180,7 +181,7 @@ class _Loop:
         self.told = "on_epoch_end" if is_epoch else "on_batch_end", logs, known
 
 
-def _validated(model: Network, validation: Validation) -> dict[str, float]:
+def _validated(model: Learner, validation: Validation) -> dict[str, float]:
     """What the validation finds, with a loss that is finite."""
     refused = None
     try:
@@ -198,7 +199,7 @@ def _validated(model: Network, validation: Validation) -> dict[str, float]:
     return measured
 
 
-def _epoch(model: Network, loader: Batches, validation: Validation | None, loop: _Loop, interrupts: Interrupts) -> None:
+def _epoch(model: Learner, loader: Batches, validation: Validation | None, loop: _Loop, interrupts: Interrupts) -> None:
     """One pass over the training data, or what is left of it, and a look at the validation data.
 
     The mean of the loss counts a batch by the targets that it has.
@@ -234,7 +235,7 @@ def _epoch(model: Network, loader: Batches, validation: Validation | None, loop:
         loop.tell("on_epoch_end", logs)
 
 
-def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[float, float]:
+def _step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[float, float]:
     """One update of the weights, or an error before it if the loss, a gradient or the update is not finite.
 
     Args:
@@ -277,7 +278,7 @@ def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
     return value, model.optimizer.norm
 
 
-def _refuse_strangers(model: Network, loss: Tensor) -> None:
+def _refuse_strangers(model: Learner, loss: Tensor) -> None:
     """Refuse what wants a gradient and would not be trained, because no layer holds it where it can be found."""
     known = {id(parameter) for parameter in model.params.named.values()}
     for tensor in leaves(loss):
@@ -287,7 +288,7 @@ def _refuse_strangers(model: Network, loss: Tensor) -> None:
             raise UsageError("a tensor that wants a gradient is none of the model's parameters", got=got, fix=fix)
 
 
-def _diverged(model: Network, what: str, fault: str, inputs: Any, besides: str = "") -> ConvergenceError:
+def _diverged(model: Learner, what: str, fault: str, inputs: Any, besides: str = "") -> ConvergenceError:
     """The error that names the first layer whose output or gradient is not finite; `fault` if all are finite."""
     where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
     fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient"
@@ -308,7 +309,7 @@ def _diverged(model: Network, what: str, fault: str, inputs: Any, besides: str =
 
 
 @contextlib.contextmanager
-def _told(callbacks: Sequence[Callback], model: Network, training: Training, history: History) -> Iterator[Logs]:
+def _told(callbacks: Sequence[Callback], model: Learner, training: Training, history: History) -> Iterator[Logs]:
     """Tells every callback that training ended, also when it failed: a progress line has to be taken away."""
     end: Logs = {"best_epoch": None, "history": history}
     model.training, model.unfinished, model.stop_training = training, None, False
@@ -338,7 +339,7 @@ def check_smallest(placed: Sequence[Placed], loader: DataLoader) -> None:
             raise UsageError(f"{what} in batches of {loader.batch_size} is left alone", fix=fix)
 
 
-def targets(model: Network, X: Rows, y: Any) -> Any:
+def targets(model: Learner, X: Rows, y: Any) -> Any:
     """Targets to evaluate on: as many as there are inputs, and at least one."""
     y = model.loss.targets(y, model.output_shape)
     if len(X) != len(y) or not len(y):

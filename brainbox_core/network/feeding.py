@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from brainbox_core.data import real_array
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, sizes
 from brainbox_core.kernels.rows import Rows, Together
 from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.layers.base import Shape, Shapes
@@ -26,12 +26,17 @@ def shapes_of(input_shape: Shapes, inputs: int | None) -> list[Shape]:
     Args:
         inputs: how many the network has; None if nobody knows.
     """
-    several = isinstance(input_shape, list) and input_shape and isinstance(input_shape[0], tuple | list)
+    several = inputs != 1 and isinstance(input_shape, list) and input_shape and isinstance(input_shape[0], tuple | list)
     given: Any = input_shape if several else [input_shape]
-    shapes = [tuple(shape) for shape in given]
+    shapes = [sizes("input_shape", shape) for shape in given]
     if inputs is not None and len(shapes) != inputs:
         raise UsageError("each input needs a shape", expected=f"{inputs} in a list", got=input_shape)
     return shapes
+
+
+def shapes_in(X: Rows) -> Shapes:
+    """The shape of one input, or a list of them, as `gathered` inputs have it."""
+    return [part.shape[1:] for part in X] if isinstance(X, Together) else X.shape[1:]
 
 
 def gathered(X: Any, inputs: int | None) -> Rows:

@@ -24,9 +24,9 @@ from brainbox_core import optimizers, schedules
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.layers import Layer
 from brainbox_core.loss import Loss
-from brainbox_core.model import saving
-from brainbox_core.model.description import reading_description, rebuild
-from brainbox_core.model.network import Network
+from brainbox_core.network import saving
+from brainbox_core.network.description import reading_description, rebuild
+from brainbox_core.network.learner import Learner
 from brainbox_core.optimizers import Optimizer
 from brainbox_core.scalar.update_rules import RULES
 
@@ -94,7 +94,7 @@ class Training:
         self,
         settings: Mapping[str, Any],
         fingerprint: Callable[[], int],
-        model: Network,
+        model: Learner,
         parts: Mapping[str, Part],
         callbacks: Mapping[str, Part],
     ):
@@ -223,7 +223,7 @@ def compile_again(model: Any, saved: Saved | None) -> None:
         model.optimizer.load_state(saved.part("optimizer"))
 
 
-def frozen(model: Network) -> list[str]:
+def frozen(model: Learner) -> list[str]:
     """The layers and the parameters that no optimizer moves."""
     layers = [part.name for layer in model.layers for part in layer.parts if not part.trainable]
     return layers + [name for name, parameter in model.params.named.items() if not parameter.requires_grad]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from brainbox_core.layers.base import Shape, Shapes
-from brainbox_core.model.building import Placed
+from brainbox_core.network.building import Placed
 from brainbox_core.screen.display import fitted
 
 
