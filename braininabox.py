@@ -54,7 +54,7 @@ callbacks.Progress = _Progress  # a callback like the others, but the model know
 
 def _offer(module):
     """Have dir() show what a module offers, and not what it imports."""
-    homes = module.__name__, _Progress.__module__
+    homes = module.__name__, _Progress.__module__, data.Padded.__module__
     names = [name for name, value in vars(module).items() if callable(value) and value.__module__.startswith(homes)]
     module.__dir__ = sorted(name for name in names if not name.startswith("_")).copy
 

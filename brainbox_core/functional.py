@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from brainbox_core.errors import UsageError
-from brainbox_core.kernels import convolution, dense
+from brainbox_core.kernels import convolution, dense, padded
 from brainbox_core.kernels import recurrent as recurrence
 from brainbox_core.kernels.convolution import Padding, Pair
 from brainbox_core.kernels.sparse import SparseRows
@@ -294,6 +294,11 @@ def _unroll(
         return tuple(rest) if ids else (None if dx is None else dx.swapaxes(0, 1), *rest)
 
     return record(cell, y, tensors, gradients), final
+
+
+def reverse(x: Tensor, lengths: np.ndarray | None = None) -> Tensor:
+    """Every sequence of (N, T, ...) from its end to its start; of `lengths` (N,), those of the steps that count."""
+    return record("reverse", padded.reverse(x.data, lengths), (x,), lambda g: (padded.reverse(g, lengths),))
 
 
 # --- activations and losses ------------------------------------------------------------------------------------------

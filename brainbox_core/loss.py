@@ -13,6 +13,7 @@ import numpy as np
 
 from brainbox_core import functional, metrics
 from brainbox_core.errors import UsageError, between
+from brainbox_core.kernels import padded
 from brainbox_core.kernels.rows import Together
 from brainbox_core.parameters import Parameter
 from brainbox_core.tensor import Tensor
@@ -323,8 +324,9 @@ class Several(Loss):
         return Together([loss.targets(*pair) for loss, *pair in zip(self.losses, parts, output_shape, strict=True)])
 
     def measure(self, outputs: Any, y: Any) -> Tensor:
-        parts = zip(self.losses, self.weights, outputs, y, strict=True)
-        total, *others = [loss.measure(output, target) * weight for loss, weight, output, target in parts]
+        pairs = map(padded.counting, outputs, y)
+        parts = zip(self.losses, self.weights, pairs, strict=True)
+        total, *others = [loss.measure(*pair) * weight for loss, weight, pair in parts]
         for other in others:
             total = total + other
         return total
@@ -334,7 +336,8 @@ class Several(Loss):
         return self.measure(outputs, self.targets(y, [output.shape[1:] for output in outputs]))
 
     def metrics(self, y: Any, outputs: Any) -> dict[str, float]:
-        named = [loss.metrics(*pair) for loss, *pair in zip(self.losses, y, outputs, strict=True)]
+        pairs = map(padded.counting, outputs, y)
+        named = [loss.metrics(target, output) for loss, (output, target) in zip(self.losses, pairs, strict=True)]
         return {f"{name}_{place}": value for place, each in enumerate(named) for name, value in each.items()}
 
 

@@ -284,7 +284,7 @@ class Tensor(Recorded):
 
         def backward(g):
             dx = np.zeros_like(x)
-            if _is_basic(index):
+            if _picks_once(index):
                 dx[index] = g
             else:
                 np.add.at(dx, index, g)  # an index may pick an element twice
@@ -395,6 +395,7 @@ def _from_the_front(axes: Sequence[int], ndim: int) -> list[int]:
     return [axis % ndim for axis in axes]
 
 
-def _is_basic(index) -> bool:
+def _picks_once(index) -> bool:
     parts: Sequence = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is Ellipsis or isinstance(part, int | np.integer | slice) for part in parts)
+    once = int | np.integer | slice | None | type(...)
+    return all(isinstance(part, once) or (isinstance(part, np.ndarray) and part.dtype.kind == "b") for part in parts)

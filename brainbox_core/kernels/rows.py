@@ -1,4 +1,4 @@
-"""What a network takes and gives, one row for each example: an array, several side by side, or sparse rows."""
+"""What a network takes and gives, one row for each example: an array, sequences, several side by side, sparse rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from brainbox_core.errors import UsageError
+from brainbox_core.kernels.padded import Padded
 from brainbox_core.kernels.sparse import SparseRows
 
 
@@ -42,4 +43,4 @@ class Together:
         return Together([array.take(rows, axis=axis) for array in self.arrays])
 
 
-Rows = np.ndarray | SparseRows | Together
+Rows = np.ndarray | SparseRows | Padded | Together

@@ -1,4 +1,7 @@
-"""What happens when a layer is called: usually it computes; it may also be placed in a graph, built, or watched."""
+"""What happens when a layer is called: usually it computes; it may also be placed in a graph, built, or watched.
+
+Sequences of different lengths, `Padded`, keep their lengths on the way, as far as layers keep their steps apart.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,11 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
+
+import numpy as np
+
+from brainbox_core.errors import UsageError
+from brainbox_core.kernels.padded import Padded
 
 Layer = Any  # one of `base`, which stands above
 Onlooker = Callable[..., Any]
@@ -35,16 +43,41 @@ class Symbol:
 
 
 def observable(call: Callable[..., Any]) -> Callable[..., Any]:
-    """A layer's `__call__` that takes symbols, too, and tells who looks on."""
+    """A layer's `__call__` that takes symbols and `Padded`, too, and tells who looks on."""
 
     @functools.wraps(call)
     def called(self: Layer, x: Any, *rest: Any, **named: Any) -> Any:
         if isinstance(x, Symbol) or (isinstance(x, list | tuple) and x and isinstance(x[0], Symbol)):
             return Symbol(self, [x] if isinstance(x, Symbol) else x)
+        if isinstance(x, Padded) or (isinstance(x, list) and any(isinstance(part, Padded) for part in x)):
+            return _along(called, self, x, *rest, **named)
         look = _onlooker.get()
         return call(self, x, *rest, **named) if look is None else look(call, self, x, *rest, **named)
 
     return called
+
+
+def _along(call: Callable[..., Any], layer: Layer, x: Any, *rest: Any, **named: Any) -> Any:
+    """What a layer makes of sequences of different lengths: `Padded` again, unless that is the end of their steps."""
+    parts = x if isinstance(x, list) else [x]
+    first = next(part for part in parts if isinstance(part, Padded))
+    if not all(isinstance(part, Padded) and np.array_equal(part.lengths, first.lengths) for part in parts):
+        what = f"{layer.label} joins sequences with what has other lengths, or none"
+        raise UsageError(what, fix="give the same lengths for all of its inputs, or end the sequences before it")
+    if not follows(layer, first.ndim - 1):
+        what = f"{layer.label} needs sequences of one length, because it does not keep their steps apart"
+        fix = "end the sequences before it, as a recurrent layer with last=True does"
+        raise UsageError(what, fix=f"{fix}; a layer of your own says stepwise = True, or takes `lengths`")
+    if layer.takes_lengths:
+        named["lengths"] = first.lengths
+    arrays = [part.array for part in parts]
+    y = call(layer, arrays if isinstance(x, list) else arrays[0], *rest, **named)
+    return first.holding(y) if layer.stepwise else y
+
+
+def follows(layer, axes: int) -> bool:
+    """Whether a layer can be given sequences of different lengths, of (time,) or (time, features)."""
+    return layer.takes_lengths or (layer.stepwise and (axes > 1 or layer.takes_ids))  # or the steps pass for features
 
 
 @contextlib.contextmanager

@@ -33,6 +33,8 @@ class Linear(Layer):
         (1, 2)
     """
 
+    stepwise = True
+
     def __init__(self, units: int, initializer: str = "he"):
         self.units = whole("units", units)
         self.initializer = initializer
@@ -99,7 +101,7 @@ class Embedding(Layer):
         (1, 3, 2)
     """
 
-    takes_ids = True
+    takes_ids = stepwise = True
 
     def __init__(self, ids: int, dim: int):
         self.ids, self.dim = whole("ids", ids), whole("dim", dim)

@@ -10,7 +10,8 @@ import numpy as np
 
 from brainbox_core.data import Augment, DataLoader, stratified_split
 from brainbox_core.errors import InputError, UsageError, whole
-from brainbox_core.kernels.rows import Rows, Together
+from brainbox_core.kernels.padded import counting
+from brainbox_core.kernels.rows import Rows
 from brainbox_core.layers import Layer, initializers
 from brainbox_core.layers.base import Shape, adopt
 from brainbox_core.layers.calls import Symbol
@@ -23,7 +24,7 @@ from brainbox_core.network.network import Network
 from brainbox_core.optimizers import Optimizer
 from brainbox_core.parameters import Parameters
 from brainbox_core.training import checkpoint as checkpoints
-from brainbox_core.training import loop
+from brainbox_core.training import loop, steps
 from brainbox_core.training.callbacks import Callback
 
 Part = TypeVar("Part")
@@ -155,6 +156,7 @@ class Model(Network):
         callbacks: Sequence[Callback] = (),
         augment: Augment | None = None,
         drop_last: bool = False,
+        lengths: Any = None,
     ) -> History:
         """Train, and end with the weights of the epoch with the lowest validation loss (the last, without validation).
 
@@ -170,6 +172,9 @@ class Model(Network):
             callbacks: see `bb.callbacks`; `bb.callbacks.Progress()` shows the training.
             augment: changes each batch of inputs before it is trained on, such as `bb.augment.Warp(shift=2)`.
             drop_last: leave out the rows that are left at the end of each epoch and are too few for a batch.
+            lengths: of sequences (n, time, ...) that are padded to one length, how many steps of each row count, (n,),
+                from 1 to time; nothing looks at the others. A list of such, or None, for each of several inputs. A list
+                of arrays of different lengths as X, and as y, says it by itself.
 
         Returns:
             The logs of every epoch: epoch, train_loss, val_loss and other metrics, lr, time_s.
@@ -181,16 +186,16 @@ class Model(Network):
         _given("fit()", self._optimizer)
         loop.check_given(callbacks, augment, validation_split, validation_data)
         if not self.built:
-            X = feeding.gathered(X, self._inputs)
+            X, lengths = feeding.gathered(X, self._inputs, lengths), None
             self.build(feeding.shapes_in(X))
         if not len(self.params):
             raise UsageError("no layer of the model learns anything", fix="add one that does: bb.layers.Linear(units)")
-        X, y = self._check(X), self.loss.targets(y, self.output_shape)
+        X = self._check(X, lengths)
+        y = steps.targets(self, X, y)
         heads.check_reach(self.graph, self.loss, y)
         rows = None
         if validation_split:
-            first = y.arrays[0] if isinstance(y, Together) else y
-            rows, held_rows = stratified_split(first, validation_split, self.seed)
+            rows, held_rows = stratified_split(y, validation_split, self.seed)
             validation_data = X.take(held_rows, axis=0), y[held_rows]
         elif validation_data is not None:  # found out now and not after the first epoch
             held_out = self._check(validation_data[0])
@@ -200,13 +205,13 @@ class Model(Network):
         told = {"validation_split": validation_split}
         return loop.train(self, loader, epochs, validation_data, callbacks, told)
 
-    def evaluate(self, X: Rows, y: np.ndarray, batch_size: int = 256) -> dict[str, float]:
+    def evaluate(self, X: Rows, y: np.ndarray, batch_size: int = 256, lengths: Any = None) -> dict[str, float]:
         """The mean loss, and what else the loss shows beside it, such as accuracy; refused where `predict` refuses."""
         loss = _given("evaluate()", self._loss)
         self._parts("evaluate()")
-        X = self._check(X)
+        X = self._check(X, lengths)
         y = loop.targets(self, X, y)
-        outputs = self._outputs(X, batch_size)
+        outputs, y = counting(self._outputs(X, batch_size), y)
         with np.errstate(all="ignore"):
             value = loss.measure(feeding.tensors(outputs), y).item()
         loop.require_finite(value, outputs)

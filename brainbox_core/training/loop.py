@@ -13,6 +13,7 @@ import numpy as np
 
 from brainbox_core.data import DataLoader, fingerprint
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
+from brainbox_core.kernels.padded import Padded, counting
 from brainbox_core.kernels.rows import Rows, Together
 from brainbox_core.layers import BatchNorm
 from brainbox_core.layers.base import at_step
@@ -22,7 +23,7 @@ from brainbox_core.network.feeding import are_finite
 from brainbox_core.network.learner import History, Learner, Logs
 from brainbox_core.tape import leaves
 from brainbox_core.tensor import Tensor
-from brainbox_core.training import checkpoint
+from brainbox_core.training import checkpoint, steps
 from brainbox_core.training.callbacks import Callback
 from brainbox_core.training.checkpoint import Part, Training
 from brainbox_core.training.interrupts import Interrupts
@@ -208,7 +209,7 @@ def _epoch(model: Learner, loader: Batches, validation: Validation | None, loop:
     if not loop.batch:
         loop.total, loop.targets, loop.lr, loop.begun = 0.0, 0, model.optimizer.lr, time.monotonic()
     for number, (x, y) in enumerate(loader.epoch(model.epoch + 1, loop.batch), start=loop.batch + 1):
-        count = model.loss.counted(y, model.output_shape)
+        count = steps.counted(model.loss, y, model.output_shape)
         if not count:  # nothing to learn from, as in a batch of padding
             continue
         lr = model.optimizer.lr
@@ -252,8 +253,8 @@ def _step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
     with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
         outputs = model.forward(inputs, training=True)
         # The targets fit the shape that the layers promised; if a user's own layer broke its promise, the loss says so.
-        measure = model.loss.measure if _fits(outputs, len(y), model.output_shape) else model.loss
-        loss = measure(outputs, y)
+        measure = model.loss.measure if steps.fits(outputs, y, model.output_shape) else model.loss
+        loss = measure(*counting(outputs, y))
         value = loss.item()
         if not math.isfinite(value):
             error = _diverged(model, f"loss is {value}", "the loss itself overflows", inputs)
@@ -292,7 +293,8 @@ def _diverged(model: Learner, what: str, fault: str, inputs: Any, besides: str =
     """The error that names the first layer whose output or gradient is not finite; `fault` if all are finite."""
     where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
     fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient"
-    if not all(np.isfinite(part.data).all() for part in (inputs if isinstance(inputs, list) else [inputs])):
+    given = [part.array if isinstance(part, Padded) else part for part in steps.listed(inputs)]
+    if not all(np.isfinite(part.data).all() for part in given):
         return ConvergenceError(
             f"{what}: the inputs hold numbers that are not finite", where=where, fix="clean the data"
         )
@@ -323,13 +325,6 @@ def _told(callbacks: Sequence[Callback], model: Learner, training: Training, his
             callback.on_train_end(model, end)
 
 
-def _fits(outputs: Any, count: int, shape: Any) -> bool:
-    """Whether outputs have the shapes that the layers promised."""
-    if isinstance(shape, list):
-        return [part.shape for part in outputs] == [(count, *part) for part in shape]
-    return outputs.shape == (count, *shape)
-
-
 def check_smallest(placed: Sequence[Placed], loader: DataLoader) -> None:
     """Refuse a last batch of one row where a BatchNorm would have nothing to compare it with."""
     for layer, shape, _ in placed:
@@ -341,10 +336,10 @@ def check_smallest(placed: Sequence[Placed], loader: DataLoader) -> None:
 
 def targets(model: Learner, X: Rows, y: Any) -> Any:
     """Targets to evaluate on: as many as there are inputs, and at least one."""
-    y = model.loss.targets(y, model.output_shape)
+    y = steps.targets(model, X, y)
     if len(X) != len(y) or not len(y):
         raise UsageError("X and y need one row for each other, and at least one", got=f"{len(X)} and {len(y)}")
-    if not model.loss.counted(y, model.output_shape):
+    if not steps.counted(model.loss, y, model.output_shape):
         raise UsageError("none of the targets counts", fix="look at what the loss is to ignore")
     return y
 

@@ -1,0 +1,81 @@
+"""Which targets count: those of a row, or of the steps of a sequence up to its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from brainbox_core.data import real_array
+from brainbox_core.errors import UsageError
+from brainbox_core.kernels.padded import Padded
+from brainbox_core.kernels.rows import Rows, Together
+from brainbox_core.loss import Loss, Several
+from brainbox_core.network.learner import Learner
+from brainbox_core.tensor import no_grad
+
+
+def targets(model: Learner, X: Rows, y: Any) -> Any:
+    """Targets that fit the loss; of outputs that are sequences of different lengths, with those lengths.
+
+    Args:
+        model: built and compiled.
+        X: its inputs, checked.
+        y: for each output.
+
+    Raises:
+        UsageError: the loss does not take them, or a layer does not keep the steps of sequences apart.
+    """
+    inputs: list[Any] = list(X) if isinstance(X, Together) else [X]
+    if not len(X) or not any(isinstance(part, Padded) for part in inputs):
+        return model.loss.targets(y, model.output_shape)
+    with no_grad():  # which of the outputs are sequences is seen by what becomes of a row
+        row = model.inputs(X[:1])
+        outputs = listed(model.forward(row))
+    pairs = zip(listed(row), inputs, strict=True)
+    ends = {id(part.lengths): sequences for part, sequences in pairs if isinstance(part, Padded)}
+    each = [ends[id(part.lengths)] if isinstance(part, Padded) else None for part in outputs]
+    if not isinstance(model.loss, Several):
+        return _of_steps(model.loss, y, each[0], model.output_shape)
+    if not isinstance(y, list | tuple | Together) or len(parts := list(y)) != len(each):
+        return model.loss.targets(y, model.output_shape)  # which refuses them
+    return Together(list(map(_of_steps, model.loss.losses, parts, each, model.output_shape)))
+
+
+def counted(loss: Loss, y: Any, output_shape: Any) -> int:
+    """How many targets the mean of a batch is over."""
+    return loss.counted(y.steps, output_shape[1:]) if isinstance(y, Padded) else loss.counted(y, output_shape)
+
+
+def fits(outputs: Any, y: Any, shape: Any) -> bool:
+    """Whether the outputs for some targets have the shapes that the layers promised."""
+    if isinstance(shape, list):
+        return len(outputs) == len(shape) and all(map(fits, outputs, y, shape))
+    shape = (outputs.shape[1], *shape[1:]) if isinstance(y, Padded) else shape  # cut to the longest sequence
+    return outputs.shape == (len(y), *shape)
+
+
+def listed(parts: Any) -> list:
+    """Parts as a list, also where there is only one."""
+    return list(parts) if isinstance(parts, list | tuple) else [parts]
+
+
+def _of_steps(loss: Loss, y: Any, sequences: Padded | None, shape: tuple[int, ...]) -> Any:
+    """Targets of one output that fit the loss; nothing looks at those after the end of a sequence."""
+    if sequences is None:
+        return loss.targets(y, shape)
+    if not isinstance(y, Padded):
+        y = real_array(y, "y")
+    if len(y) != len(sequences):
+        raise UsageError("X and y need one row for each other", got=f"{len(sequences)} and {len(y)}")
+    if isinstance(y, Padded):
+        if (y.lengths != sequences.lengths).any():
+            row = int(np.flatnonzero(y.lengths != sequences.lengths)[0])
+            expected, got = f"{sequences.lengths[row]}, as X has", y.lengths[row]
+            raise UsageError("every step needs a target", where=f"row {row} of y", expected=expected, got=got)
+        y = y.array
+    shape = sequences.time, *shape[1:]
+    if y.shape[1:2] == shape[:1]:
+        counted = sequences.counted.reshape(*y.shape[:2], *[1] * (y.ndim - 2))
+        y = np.where(counted, y, y[:, :1])  # the first step of a row always counts
+    return sequences.holding(loss.targets(y, shape))
