@@ -284,7 +284,7 @@ class Tensor(Recorded):
 
         def backward(g):
             dx = np.zeros_like(x)
-            if _picks_once(index):
+            if _is_basic(index) or (isinstance(index, np.ndarray) and index.dtype.kind == "b"):
                 dx[index] = g
             else:
                 np.add.at(dx, index, g)  # an index may pick an element twice
@@ -395,7 +395,6 @@ def _from_the_front(axes: Sequence[int], ndim: int) -> list[int]:
     return [axis % ndim for axis in axes]
 
 
-def _picks_once(index) -> bool:
+def _is_basic(index) -> bool:
     parts: Sequence = index if isinstance(index, tuple) else (index,)
-    once = int | np.integer | slice | None | type(...)
-    return all(isinstance(part, once) or (isinstance(part, np.ndarray) and part.dtype.kind == "b") for part in parts)
+    return all(part is None or part is Ellipsis or isinstance(part, int | np.integer | slice) for part in parts)

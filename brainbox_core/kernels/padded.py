@@ -154,17 +154,3 @@ def reverse(x: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
     steps = np.arange(x.shape[1])
     back = lengths[:, None] - 1 - steps  # (n, time)
     return x[np.arange(len(x))[:, None], np.where(back >= 0, back, steps)]
-
-
-def counting(outputs: Any, y: Any) -> tuple[Any, Any]:
-    """Outputs and targets of the steps that count, one below the other; both as they are where all count.
-
-    Args:
-        outputs: (n, steps, ...), a tensor or an array.
-        y: their targets, `Padded` where some of the steps are padding; they may have more steps than the outputs.
-    """
-    if not isinstance(y, Padded):
-        return outputs, y
-    outputs = outputs.array if isinstance(outputs, Padded) else outputs
-    y = y.holding(y.array[:, : outputs.shape[1]])
-    return outputs[y.counted], y.steps

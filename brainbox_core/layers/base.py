@@ -78,6 +78,7 @@ class Layer:
     parts: tuple[Layer, ...]
     stepwise: bool = False
     takes_lengths: bool = False
+    _ending: Layer | None = None  # its activation, if it has one
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -312,7 +313,9 @@ def join(chain: Sequence[Layer], seed: int) -> None:
         layer._joined = True
 
 
-def held(owner: object, kind: type, beside: Sequence[str] = ("parameters", "parts")) -> Iterator[tuple[str, Any]]:
+def held(
+    owner: object, kind: type, beside: Sequence[str] = ("parameters", "parts", "_ending")
+) -> Iterator[tuple[str, Any]]:
     """Objects of a kind that the attributes of a layer hold, also in lists, tuples and dictionaries, by attribute.
 
     Args:

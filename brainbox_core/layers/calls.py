@@ -48,11 +48,13 @@ def observable(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def called(self: Layer, x: Any, *rest: Any, **named: Any) -> Any:
         if isinstance(x, Symbol) or (isinstance(x, list | tuple) and x and isinstance(x[0], Symbol)):
-            return Symbol(self, [x] if isinstance(x, Symbol) else x)
+            symbol, ending = Symbol(self, [x] if isinstance(x, Symbol) else x), set_apart(self)
+            return symbol if ending is None else ending(symbol)
         if isinstance(x, Padded) or (isinstance(x, list) and any(isinstance(part, Padded) for part in x)):
             return _along(called, self, x, *rest, **named)
         look = _onlooker.get()
-        return call(self, x, *rest, **named) if look is None else look(call, self, x, *rest, **named)
+        y = call(self, x, *rest, **named) if look is None else look(call, self, x, *rest, **named)
+        return y if self._ending is None or self.activation is None else self._ending(y)
 
     return called
 
@@ -78,6 +80,14 @@ def _along(call: Callable[..., Any], layer: Layer, x: Any, *rest: Any, **named: 
 def follows(layer, axes: int) -> bool:
     """Whether a layer can be given sequences of different lengths, of (time,) or (time, features)."""
     return layer.takes_lengths or (layer.stepwise and (axes > 1 or layer.takes_ids))  # or the steps pass for features
+
+
+def set_apart(layer: Layer) -> Layer | None:
+    """Make the activation of a layer, if it has one, a layer behind it, as a graph has it; returns that."""
+    ending = getattr(layer, "_ending", None)
+    if ending is not None:
+        layer.activation = None
+    return ending
 
 
 @contextlib.contextmanager

@@ -9,10 +9,10 @@ import numpy as np
 from brainbox_core.data import real_array
 from brainbox_core.errors import UsageError
 from brainbox_core.kernels.padded import Padded
-from brainbox_core.kernels.rows import Rows, Together
+from brainbox_core.kernels.rows import Rows, Together, Weighted, counting, steps_of
 from brainbox_core.loss import Loss, Several
 from brainbox_core.network.learner import Learner
-from brainbox_core.tensor import no_grad
+from brainbox_core.tensor import Tensor, no_grad
 
 
 def targets(model: Learner, X: Rows, y: Any) -> Any:
@@ -42,17 +42,38 @@ def targets(model: Learner, X: Rows, y: Any) -> Any:
     return Together(list(map(_of_steps, model.loss.losses, parts, each, model.output_shape)))
 
 
-def counted(loss: Loss, y: Any, output_shape: Any) -> int:
-    """How many targets the mean of a batch is over."""
-    return loss.counted(y.steps, output_shape[1:]) if isinstance(y, Padded) else loss.counted(y, output_shape)
+def counted(model: Learner, y: Any) -> float:
+    """How much a batch counts in the mean of an epoch: by its targets, or by their weights."""
+    each, shape = steps_of(y), _shape_of_target(y, model.output_shape)
+    if not isinstance(each, Weighted):
+        return model.loss.counted(each, shape)
+    counts = model.loss.counted(each.targets[each.weights > 0], shape)
+    return float(each.weights.sum()) if counts else 0.0
 
 
-def fits(outputs: Any, y: Any, shape: Any) -> bool:
+def measure(model: Learner, outputs: Any, y: Any) -> Tensor:
+    """The loss of a batch."""
+    as_promised = _fits(outputs, y, model.output_shape)
+    outputs, y = counting(outputs, y)
+    if not as_promised:  # a user's own layer broke its promise, and the loss says so
+        return model.loss(outputs, y.targets if isinstance(y, Weighted) else y)
+    if isinstance(y, Weighted):
+        return model.loss.weighted(outputs, y.targets, y.weights)
+    return model.loss.measure(outputs, y)
+
+
+def _fits(outputs: Any, y: Any, shape: Any) -> bool:
     """Whether the outputs for some targets have the shapes that the layers promised."""
     if isinstance(shape, list):
-        return len(outputs) == len(shape) and all(map(fits, outputs, y, shape))
-    shape = (outputs.shape[1], *shape[1:]) if isinstance(y, Padded) else shape  # cut to the longest sequence
+        return len(outputs) == len(shape) and all(map(_fits, outputs, y, shape))
+    if len(_shape_of_target(y, shape)) < len(shape):
+        shape = outputs.shape[1], *shape[1:]  # it was cut to its longest sequence
     return outputs.shape == (len(y), *shape)
+
+
+def _shape_of_target(y: Any, shape: Any) -> Any:
+    """The shape of the output for one target: of a step where targets are those of sequences of different lengths."""
+    return shape[1:] if isinstance(y.targets if isinstance(y, Weighted) else y, Padded) else shape
 
 
 def listed(parts: Any) -> list:
