@@ -15,6 +15,7 @@ import numpy as np
 
 from brainbox_core.errors import UsageError
 from brainbox_core.kernels.padded import Padded
+from brainbox_core.tensor import Tensor
 
 Layer = Any  # one of `base`, which stands above
 Onlooker = Callable[..., Any]
@@ -47,11 +48,13 @@ def observable(call: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(call)
     def called(self: Layer, x: Any, *rest: Any, **named: Any) -> Any:
-        if isinstance(x, Symbol) or (isinstance(x, list | tuple) and x and isinstance(x[0], Symbol)):
-            symbol, ending = Symbol(self, [x] if isinstance(x, Symbol) else x), set_apart(self)
-            return symbol if ending is None else ending(symbol)
-        if isinstance(x, Padded) or (isinstance(x, list) and any(isinstance(part, Padded) for part in x)):
-            return _along(called, self, x, *rest, **named)
+        if not isinstance(x, Tensor):
+            parts = x if isinstance(x, list | tuple) else [x]
+            if parts and isinstance(parts[0], Symbol):
+                symbol, ending = Symbol(self, parts), set_apart(self)
+                return symbol if ending is None else ending(symbol)
+            if any(isinstance(part, Padded) for part in parts):
+                return _along(called, self, x, *rest, **named)
         look = _onlooker.get()
         y = call(self, x, *rest, **named) if look is None else look(call, self, x, *rest, **named)
         return y if self._ending is None or self.activation is None else self._ending(y)
@@ -61,7 +64,7 @@ def observable(call: Callable[..., Any]) -> Callable[..., Any]:
 
 def _along(call: Callable[..., Any], layer: Layer, x: Any, *rest: Any, **named: Any) -> Any:
     """What a layer makes of sequences of different lengths: `Padded` again, unless that is the end of their steps."""
-    parts = x if isinstance(x, list) else [x]
+    parts = x if isinstance(x, list | tuple) else [x]
     first = next(part for part in parts if isinstance(part, Padded))
     if not all(isinstance(part, Padded) and np.array_equal(part.lengths, first.lengths) for part in parts):
         what = f"{layer.label} joins sequences with what has other lengths, or none"
@@ -73,7 +76,7 @@ def _along(call: Callable[..., Any], layer: Layer, x: Any, *rest: Any, **named: 
     if layer.takes_lengths:
         named["lengths"] = first.lengths
     arrays = [part.array for part in parts]
-    y = call(layer, arrays if isinstance(x, list) else arrays[0], *rest, **named)
+    y = call(layer, arrays[0] if isinstance(x, Padded) else arrays, *rest, **named)
     return first.holding(y) if layer.stepwise else y
 
 

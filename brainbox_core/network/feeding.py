@@ -56,7 +56,7 @@ def gathered(X: Any, inputs: int | None, lengths: Any = None) -> Rows:
     elif inputs is not None and inputs > 1:
         several = list(X) if isinstance(X, list | tuple) else [X]
     else:
-        return _sequences(X, lengths)
+        return real_array(X) if lengths is None else _sequences(X, lengths)
     if inputs is not None and len(several) != inputs:
         raise UsageError("X holds an array for each input", expected=f"a list of {inputs}", got=len(several))
     each = [None] * len(several) if lengths is None else lengths
@@ -76,18 +76,20 @@ def _sequences(X: Any, lengths: Any) -> Any:
     return Padded(X, lengths)
 
 
-def check(X: Any, want: Shape, steps: bool) -> Any:
-    """Inputs whose shape fits; a last axis of 1 may be there or not, and sequences may have any number of steps.
+def fits(X: Any, want: Shape) -> bool:
+    """Whether rows of one input have a shape; a last axis of 1 may be there or not."""
+    shape = X.shape[1:]
+    return shape in (want, (*want, 1)) or (*shape, 1) == want
+
+
+def of_other_lengths(X: Any, want: Shape, sequences: bool) -> Padded:
+    """Rows of one input that have another shape than the model was built for: another number of steps, or refused.
 
     Args:
-        X: of one input.
-        want: the shape of one row.
-        steps: whether they are sequences; if they have another number of steps, they come back as `Padded`.
+        sequences: whether the input holds sequences, of any number of steps.
     """
     shape = X.shape
-    if shape[1:] in (want, (*want, 1)) or (*shape[1:], 1) == want:
-        return X
-    if (steps or isinstance(X, Padded)) and len(shape) > 1 and shape[1] and shape[2:] == want[1:]:
+    if len(shape) > 1 and shape[1] and shape[2:] == want[1:] and (sequences or isinstance(X, Padded)):
         return X if isinstance(X, Padded) else Padded(X, np.full(len(X), shape[1]))
     if shape in (want, (*want, 1)) or (*shape, 1) == want:
         fix = "X[None] makes it a batch of one"

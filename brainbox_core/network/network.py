@@ -222,10 +222,11 @@ class Network:
         """Inputs whose shape fits the model."""
         shapes = self._parts("predict()").inputs
         X = feeding.gathered(X, len(shapes), lengths)
-        parts = [
-            feeding.check(part, shape, self.graph is not None and self.graph.takes_steps(place, len(shape)))
-            for place, (part, shape) in enumerate(zip(X if isinstance(X, Together) else [X], shapes, strict=True))
-        ]
+        parts: list[Any] = list(X) if isinstance(X, Together) else [X]
+        for place, (part, shape) in enumerate(zip(parts, shapes, strict=True)):
+            if not feeding.fits(part, shape):
+                sequences = self.graph is not None and self.graph.takes_steps(place, len(shape))
+                parts[place] = feeding.of_other_lengths(part, shape, sequences)
         return Together(parts) if isinstance(X, Together) else parts[0]
 
     # --- describing ----------------------------------------------------------------------------------------------

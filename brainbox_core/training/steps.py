@@ -67,7 +67,7 @@ def _fits(outputs: Any, y: Any, shape: Any) -> bool:
     if isinstance(shape, list):
         return len(outputs) == len(shape) and all(map(_fits, outputs, y, shape))
     if len(_shape_of_target(y, shape)) < len(shape):
-        shape = outputs.shape[1], *shape[1:]  # it was cut to its longest sequence
+        shape = *outputs.shape[1:2], *shape[1:]  # it was cut to its longest sequence
     return outputs.shape == (len(y), *shape)
 
 

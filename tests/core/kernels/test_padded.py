@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from brainbox_core.errors import UsageError
-from brainbox_core.kernels.padded import Padded, counting, pad, reverse
-from brainbox_core.tensor import Tensor
+from brainbox_core.kernels.padded import Padded, pad, reverse
 
 
 def test_padding_and_lengths_give_the_sequences_back():
@@ -80,13 +79,3 @@ def test_reversing_begins_at_each_end_and_twice_is_nothing():
     for row, before, length in zip(back, x, lengths, strict=True):
         assert np.array_equal(row[:length], before[:length][::-1]) and np.array_equal(row[length:], before[length:])
     assert np.array_equal(reverse(back, lengths), x) and np.array_equal(reverse(x), x[:, ::-1])
-
-
-def test_only_steps_that_count_reach_a_loss():
-    outputs = Tensor(np.arange(12.0).reshape(2, 3, 2), requires_grad=True)
-    y = Padded(np.array([[1, 2, 9, 9], [3, 9, 9, 9]]), [2, 1])  # its padding may be longer than that of the outputs
-    rows, targets = counting(outputs, y)
-    assert rows.data.tolist() == [[0, 1], [2, 3], [6, 7]] and targets.tolist() == [1, 2, 3]
-    rows.sum().backward()
-    assert outputs.grad[..., 0].tolist() == [[1, 1, 0], [1, 0, 0]]
-    assert counting(outputs, targets) == (outputs, targets)

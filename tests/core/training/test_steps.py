@@ -8,12 +8,13 @@ from brainbox_core import layers
 from brainbox_core.data import Padded, pad
 from brainbox_core.errors import UsageError
 from brainbox_core.loss import MSE, BinaryCrossEntropy, CrossEntropy, Loss
-from brainbox_core.model.model import Input, Model
+from brainbox_core.model.model import Model
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.optimizers import SGD, Adam
 from brainbox_core.tensor import Tensor
 
 L = layers
+Input = bb.Input
 RNG = np.random.default_rng(6)
 LENGTHS = [3, 7, 1, 5, 5, 2, 4, 6]
 IDS = [RNG.integers(0, 6, length) for length in LENGTHS]
@@ -153,6 +154,34 @@ def test_a_table_of_lists_is_read_as_sequences_too():
     column[:] = [[1, 2, 3], [4]]
     model = compiled([L.LSTM(4, ids=6, last=True), L.Linear(3)], CrossEntropy(), input_shape=(3,))
     assert np.array_equal(model.predict(column), model.predict([[1, 2, 3], [4]]))
+
+
+def test_weights_of_rows_are_those_of_their_steps():
+    """A sequence of weight 2 counts as if it were there twice."""
+    y, weights = [ids % 3 for ids in IDS], np.array([1, 2, 1, 1, 0, 1, 2, 1])
+    rows = np.repeat(np.arange(8), weights)
+    trained = []
+    for X, targets, weighed in ((IDS, y, weights), ([IDS[row] for row in rows], [y[row] for row in rows], None)):
+        model = compiled(stack("gru", 3), CrossEntropy())
+        history = model.fit(X, targets, batch_size=16, sample_weight=weighed)
+        trained.append((history[0]["train_loss"], model.params.values.copy()))
+    assert trained[0][0] == pytest.approx(trained[1][0], rel=1e-6)
+    assert np.allclose(trained[0][1], trained[1][1], atol=1e-6)
+    for labels in (y, pad(y)[0]):
+        with pytest.raises(UsageError, match="class_weight needs one label a row"):
+            model.fit(IDS, labels, class_weight="balanced")
+
+
+def test_batches_of_ones_own_may_each_have_their_lengths():
+    batches = [(IDS[:4], [ids % 3 for ids in IDS[:4]]), (IDS[4:], [ids % 3 for ids in IDS[4:]])]
+    given = compiled(stack("gru", 3), CrossEntropy(), input_shape=(7,))
+    whole = compiled(stack("gru", 3), CrossEntropy(), input_shape=(7,))
+    X, lengths = pad(IDS)
+    loader = bb.data.DataLoader(Padded(X, lengths), Padded(pad([ids % 3 for ids in IDS])[0], lengths), 4, shuffle=False)
+    losses = [given.fit(batches)[0]["train_loss"], whole.fit(loader)[0]["train_loss"]]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    with pytest.raises(UsageError, match="says itself how long its sequences are"):
+        given.fit(batches, lengths=lengths)
 
 
 # --- what mixes steps ------------------------------------------------------------------------------------------------
