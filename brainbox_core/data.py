@@ -90,7 +90,8 @@ class DataLoader:
             rows = order[start : start + self.batch_size]
             x: Any = self.X.take(rows, axis=0)
             if self.augment is not None:
-                x = self.augment(x, stream(self.seed, "augment", number, start))
+                rng = stream(self.seed, "augment", number, start)
+                x = x.holding(self.augment(x.array, rng)) if isinstance(x, Padded) else self.augment(x, rng)
             yield x, self.y.take(rows, axis=0)
 
     @property

@@ -47,7 +47,8 @@ class Bidirectional(Layer):
     def __init__(self, layer: Recurrent | Mapping[str, Any], merge: str = "concat"):
         if isinstance(layer, Mapping):  # as a model file has it
             if layer["kind"] not in _CELLS:
-                raise UsageError("Bidirectional holds no such layer", expected=", ".join(_CELLS), got=layer["kind"])
+                got = repr(layer["kind"])[:40]
+                raise UsageError("Bidirectional holds no such layer", expected=", ".join(_CELLS), got=got)
             layer = _CELLS[layer["kind"]](**layer["config"])
         if type(layer) not in _CELLS.values():
             fix = "bb.layers.Bidirectional(bb.layers.LSTM(32))"

@@ -136,6 +136,15 @@ def test_a_state_is_not_carried_by_what_reads_from_the_end():
         model.forward(Tensor(np.zeros((1, 4, 2))))
 
 
+def test_the_gradient_is_seen_on_both_ways():
+    model = Sequential([L.Bidirectional(L.LSTM(3, last=True)), L.Linear(1)])
+    model.build((4, 2))
+    with L.gradient_flow(model.layers) as flow:
+        model.forward(Tensor(RNG.normal(size=(2, 4, 2)))).sum().backward()
+    assert list(flow) == ["bidirectional_0/forward", "bidirectional_0/backward"]
+    assert all(len(norms) == 1 and norms[0].all() for norms in flow.values())
+
+
 @pytest.mark.parametrize("first", [[], [L.LSTM(3)]], ids=["alone", "behind an LSTM"])
 def test_the_export_refuses_it_by_name(first):
     model = Sequential([*first, L.Bidirectional(L.LSTM(3)), L.Linear(1)])
