@@ -53,7 +53,7 @@ def conv2d_backward(
     if stride[1] > 1:  # what no result was taken from gets nothing
         wide = np.zeros((n, g.shape[1], w - right, c), g.dtype)
         wide[:, :, :: stride[1]] = g
-    rows = wide.reshape(n, g.shape[1], -1)  # (N, OH, OW*C)
+    rows = wide.reshape(n, g.shape[1], (w - right) * c)  # (N, OH, OW*C)
     windows = _windows(x, (kh, kw), stride[0], dilation)
     dkernel = np.empty((kh, kw, c), g.dtype)
     for i, j in np.ndindex(kh, kw):  # one after the other: their sums then stay in the processor's cache
@@ -68,7 +68,9 @@ def conv2d_backward(
     spare.give_back(around)
     (above, below), (before, after) = padding
     dx = dx[:, above : h - below, before : w - after]
-    return (dx if times == 1 else dx.reshape(*dx.shape[:3], -1, times).sum(axis=-1)), dkernel.reshape(kernel.shape)
+    if times > 1:
+        dx = dx.reshape(*dx.shape[:3], c // times, times).sum(axis=-1)
+    return dx, dkernel.reshape(kernel.shape)
 
 
 def _correlate(x: np.ndarray, kernel: np.ndarray, step: int, dilation: Pair) -> np.ndarray:

@@ -12,6 +12,7 @@ from brainbox_core import functional
 from brainbox_core.errors import UsageError, pair, whole
 from brainbox_core.kernels.convolution import Pair, kernel_span, same_padding, window_count
 from brainbox_core.layers import initializers
+from brainbox_core.layers.activation import Activated
 from brainbox_core.layers.base import Layer, Shape
 from brainbox_core.tensor import Tensor
 
@@ -23,7 +24,7 @@ _PADDINGS: dict[str, Callable[[int, int, int], Pair]] = {
 }
 
 
-class Convolution(Layer):
+class Convolution(Activated):
     """What convolutions have in common: where their kernels lie on the inputs, and so the shape of the result.
 
     Args:
@@ -31,13 +32,23 @@ class Convolution(Layer):
         stride: steps from one place to the next.
         padding: "valid", "same" or, for sequences, "causal".
         initializer: how the kernels start.
+        activation: what comes behind.
         dilation: steps between the numbers that a kernel meets.
     """
 
     axes = 2  # that the kernels slide along
     needs = "images: (batch, height, width, channels) or (batch, height, width)"
 
-    def __init__(self, kernel: int | Pair, stride: int | Pair, padding: str, initializer: str, dilation: int | Pair):
+    def __init__(
+        self,
+        kernel: int | Pair,
+        stride: int | Pair,
+        padding: str,
+        initializer: str,
+        activation: Any,
+        dilation: int | Pair,
+    ):
+        super().__init__(activation)
         number: Callable[[str, object], Any] = pair if self.axes == 2 else whole
         self.kernel, self.stride = number("kernel", kernel), number("stride", stride)
         self.dilation = number("dilation", dilation)
@@ -106,6 +117,7 @@ class Conv2D(Convolution):
         stride: steps down and across.
         padding: "valid" (windows stay inside) or "same" (zeros around, so that stride 1 keeps the size).
         initializer: how the kernels start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0.
+        activation: what comes behind, a name such as "relu" or a layer; None for nothing.
         dilation: rows and columns from one number that a kernel meets to the next; above 1 it reaches further with as
             many weights (Yu and Koltun 2016).
 
@@ -128,9 +140,10 @@ class Conv2D(Convolution):
         stride: int | Pair = 1,
         padding: str = "valid",
         initializer: str = "he",
+        activation: Any = None,
         dilation: int | Pair = 1,
     ):
-        super().__init__(kernel, stride, padding, initializer, dilation)
+        super().__init__(kernel, stride, padding, initializer, activation, dilation)
         self.filters = whole("filters", filters)
 
     def config(self) -> dict[str, Any]:
@@ -158,6 +171,7 @@ class Conv1D(Convolution):
         padding: "valid" (windows stay inside), "same" (zeros around, so that stride 1 keeps the length) or "causal"
             (all zeros before the sequence, so that no result looks ahead; van den Oord et al. 2016).
         initializer: how the kernels start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0.
+        activation: what comes behind, a name such as "relu" or a layer; None for nothing.
         dilation: steps from one number that a kernel meets to the next.
 
     Shape:
@@ -182,9 +196,10 @@ class Conv1D(Convolution):
         stride: int = 1,
         padding: str = "valid",
         initializer: str = "he",
+        activation: Any = None,
         dilation: int = 1,
     ):
-        super().__init__(kernel, stride, padding, initializer, dilation)
+        super().__init__(kernel, stride, padding, initializer, activation, dilation)
         self.filters = whole("filters", filters)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
@@ -204,6 +219,7 @@ class DepthwiseConv2D(Convolution):
         stride: steps down and across.
         padding: "valid" (windows stay inside) or "same" (zeros around, so that stride 1 keeps the size).
         initializer: how the kernels start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0.
+        activation: what comes behind, a name such as "relu" or a layer; None for nothing.
         dilation: rows and columns from one number that a kernel meets to the next.
         depth_multiplier: how many kernels each channel has. Their results lie side by side.
 
@@ -226,10 +242,11 @@ class DepthwiseConv2D(Convolution):
         stride: int | Pair = 1,
         padding: str = "valid",
         initializer: str = "he",
+        activation: Any = None,
         dilation: int | Pair = 1,
         depth_multiplier: int = 1,
     ):
-        super().__init__(kernel, stride, padding, initializer, dilation)
+        super().__init__(kernel, stride, padding, initializer, activation, dilation)
         self.depth_multiplier = whole("depth_multiplier", depth_multiplier)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
@@ -253,6 +270,7 @@ class SeparableConv2D(Convolution):
         padding: "valid" (windows stay inside) or "same" (zeros around, so that stride 1 keeps the size).
         initializer: how the weights of the sums start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0. The
             kernels start by "lecun", as no activation comes between.
+        activation: what comes behind, a name such as "relu" or a layer; None for nothing.
         dilation: rows and columns from one number that a kernel meets to the next.
         depth_multiplier: how many kernels each channel has.
 
@@ -276,10 +294,11 @@ class SeparableConv2D(Convolution):
         stride: int | Pair = 1,
         padding: str = "valid",
         initializer: str = "he",
+        activation: Any = None,
         dilation: int | Pair = 1,
         depth_multiplier: int = 1,
     ):
-        super().__init__(kernel, stride, padding, initializer, dilation)
+        super().__init__(kernel, stride, padding, initializer, activation, dilation)
         self.filters, self.depth_multiplier = whole("filters", filters), whole("depth_multiplier", depth_multiplier)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:

@@ -68,3 +68,10 @@ def test_depthwise_convolution_takes_images_in_any_memory_order():
     for strange in (np.asfortranarray(x), np.repeat(x, 2, axis=2)[:, :, ::2], x[::-1].copy()[::-1]):
         for one, other in zip(ours(np.ones, strange, k, (1, 2), ZEROS, (1, 1)), wanted, strict=True):
             assert np.allclose(one, other, atol=1e-12)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_no_images_give_no_results_and_no_gradient(times):
+    x, k = np.zeros((0, 5, 5, 2)), np.ones((3, 3, 1, 2 * times))
+    y, dx, dk = ours(np.ones, x, k, (2, 2), AROUND, (1, 1))
+    assert y.shape == (0, 3, 2, 2 * times) and dx.shape == x.shape and not dk.any() and dk.shape == k.shape
