@@ -12,7 +12,7 @@ from brainbox_core import layers
 from brainbox_core.errors import UsageError
 from brainbox_core.layers import Layer
 from brainbox_core.layers.base import Shape
-from brainbox_core.loss import MSE, BinaryCrossEntropy, CrossEntropy, Loss
+from brainbox_core.loss import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss
 
 Range = tuple[float, float]
 
@@ -84,7 +84,7 @@ def check_head(chain: Sequence[Layer], shapes: Sequence[Shape] | None, loss: Los
 def check_reach(chain: Sequence[Layer], loss: Loss, y: np.ndarray) -> None:
     """Refuse quantities as targets that the model's last layer cannot give."""
     (low, high), at, _ = _reach(chain)
-    if at is None or not isinstance(loss, MSE) or not y.size:
+    if at is None or not isinstance(loss, MSE | MAE | Huber) or not y.size:
         return
     least, most = float(y.min()), float(y.max())
     slack = 1e-6  # a scaler that brings targets to 1 may end a rounding error above it

@@ -21,6 +21,12 @@ CASES = {
     "mse": (loss.MSE(), RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))),
     "mse, images": (loss.MSE(), RNG.normal(size=(2, 3, 2)), RNG.normal(size=(2, 3, 2))),
     "mse, one axis": (loss.MSE(), RNG.normal(size=5), RNG.normal(size=5)),
+    "mae": (loss.MAE(), RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))),
+    "mae, one axis": (loss.MAE(), RNG.normal(size=5), RNG.normal(size=5)),
+    "mae, sequences": (loss.MAE(), RNG.normal(size=(2, 4, 3)), RNG.normal(size=(2, 4, 3))),
+    "huber": (loss.Huber(), 2 * RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))),
+    "huber, one axis": (loss.Huber(0.5), RNG.normal(size=5), RNG.normal(size=5)),
+    "huber, sequences": (loss.Huber(2.5), 3 * RNG.normal(size=(2, 4, 3)), RNG.normal(size=(2, 4, 3))),
     "binary": (loss.BinaryCrossEntropy(), 3 * RNG.normal(size=(5, 1)), BITS),
     "binary, weights": (loss.BinaryCrossEntropy(class_weights=(0.5, 4)), 3 * RNG.normal(size=(5, 1)), BITS),
     "binary, soft": (loss.BinaryCrossEntropy(), RNG.normal(size=(5, 2)), RNG.random((5, 2))),
@@ -67,7 +73,7 @@ def test_rows_are_never_repeated_to_fit(name):
         function(Tensor(outputs[:0]), y[:0])
 
 
-@pytest.mark.parametrize("kind", [loss.MSE, loss.BinaryCrossEntropy])
+@pytest.mark.parametrize("kind", [loss.MSE, loss.MAE, loss.Huber, loss.BinaryCrossEntropy])
 @pytest.mark.parametrize(
     ("outputs", "y", "fix"),
     [((4, 1), (4,), r"y\.reshape\(-1, 1\)"), ((4,), (4, 1), "make the last"), ((4, 3), (4, 1), "make the last")],
@@ -79,7 +85,7 @@ def test_columns_are_never_repeated_to_fit(kind, outputs, y, fix):
         kind().targets(np.float64(3), ())
 
 
-@pytest.mark.parametrize("kind", [loss.MSE, loss.BinaryCrossEntropy, loss.CrossEntropy])
+@pytest.mark.parametrize("kind", [loss.MSE, loss.MAE, loss.Huber, loss.BinaryCrossEntropy, loss.CrossEntropy])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, None, "a", 1j], ids=str)
 def test_targets_are_finite_numbers(kind, bad):
     y = np.array([[0, 1], [bad, 0]])
@@ -192,6 +198,20 @@ def test_accuracy_counts_right_rows():
     assert yes_no == {"accuracy": 0.75} and loss.MSE().metrics(outputs, outputs) == {}
 
 
+@pytest.mark.parametrize("kind", [loss.MAE, loss.Huber])
+def test_a_row_that_is_far_off_pulls_no_harder_than_others(kind):
+    x = Tensor(np.array([0.0, 5.0, 1e6, -1e30]), requires_grad=True)
+    kind()(x, np.zeros(4)).backward()
+    assert x.grad.tolist() == [0, 0.25, 0.25, -0.25]
+
+
+def test_huber_is_half_the_squared_error_up_to_delta_and_straight_from_there():
+    for delta in (0.5, 1.0, 3.0):
+        for error in (0.0, 0.3, -0.5, 1.0, -2.9, 3.0, 40.0):
+            by_hand = error**2 / 2 if abs(error) <= delta else delta * (abs(error) - delta / 2)
+            assert loss.Huber(delta)(Tensor(np.array([error])), np.zeros(1)).item() == pytest.approx(by_hand, rel=1e-14)
+
+
 # --- PyTorch, and settings -------------------------------------------------------------------------------------------
 
 
@@ -202,6 +222,11 @@ def test_beside_pytorch():
     steps = torch.tensor(STEPS)
     theirs = {
         "mse": lambda x, y: nn.mse_loss(x, torch.tensor(y)),
+        "mae": lambda x, y: nn.l1_loss(x, torch.tensor(y)),
+        "mae, one axis": lambda x, y: nn.l1_loss(x, torch.tensor(y)),
+        "huber": lambda x, y: nn.huber_loss(x, torch.tensor(y)),
+        "huber, one axis": lambda x, y: nn.huber_loss(x, torch.tensor(y), delta=0.5),
+        "huber, sequences": lambda x, y: nn.huber_loss(x, torch.tensor(y), delta=2.5),
         "binary": lambda x, y: nn.binary_cross_entropy_with_logits(x, bits),
         "binary, weights": lambda x, y: nn.binary_cross_entropy_with_logits(x, bits, weight=0.5 + 3.5 * bits),
         "classes": lambda x, y: nn.cross_entropy(x, labels),
@@ -230,7 +255,7 @@ def test_settings_are_checked():
     for make in (
         lambda: loss.CrossEntropy(ignore=0.5), lambda: loss.CrossEntropy(ignore=True), lambda: loss.CrossEntropy(1),
         lambda: loss.CrossEntropy(-0.1), lambda: loss.BinaryCrossEntropy((0, 1)),
-        lambda: loss.BinaryCrossEntropy((1, float("inf"))),
+        lambda: loss.BinaryCrossEntropy((1, float("inf"))), lambda: loss.Huber(0), lambda: loss.Huber(float("inf")),
     ):  # fmt: skip
         with pytest.raises(UsageError):
             make()
@@ -273,7 +298,7 @@ def test_the_best_constant_answer_is_found():
     rng = np.random.default_rng(0)
     few, odd = rng.integers(0, 2, (50, 1)), rng.normal(size=(50, 1))
     tries = np.linspace(-6, 6, 4001)
-    cases = [(loss.MSE(), odd), (BinaryCrossEntropy((1, 5)), few), (SquaredError(), few)]
+    cases = [(loss.MSE(), odd), (loss.MAE(), odd), (BinaryCrossEntropy((1, 5)), few), (SquaredError(), few)]
     for kind, y in cases:
         best = min(kind(Tensor(np.full((50, 1), c)), y).item() for c in tries)
         assert kind.of_constant(y, (1,)) == pytest.approx(best, rel=1e-4) and kind.of_constant(y, (1,)) <= best + 1e-12
@@ -281,4 +306,4 @@ def test_the_best_constant_answer_is_found():
         labels = few[:, 0]
         best = min(kind(Tensor(np.tile([0.0, c], (50, 1))), labels).item() for c in tries)
         assert kind.of_constant(labels, (2,)) == pytest.approx(best, rel=1e-3, abs=3e-3)
-    assert loss.Loss().of_constant(odd, (1,)) is None
+    assert loss.Loss().of_constant(odd, (1,)) is loss.Huber().of_constant(odd, (1,)) is None

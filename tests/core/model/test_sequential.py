@@ -440,6 +440,18 @@ def test_saved_and_loaded_bit_for_bit(tmp_path):
     assert again.read_bytes() == path.read_bytes()
 
 
+@pytest.mark.parametrize("loss", [bb.loss.MAE(), bb.loss.Huber(0.25)])
+def test_quantities_at_every_step_of_a_sequence_are_learned_by_losses_that_a_file_keeps(loss, tmp_path):
+    X = RNG.normal(size=(12, 5, 2)).astype(np.float32)
+    y = X.sum(axis=2, keepdims=True)
+    model = ready([L.RNN(4), L.Linear(1)], X, y, loss, epochs=30, batch_size=4)
+    assert model.history[-1]["train_loss"] < 0.9 * model.history[0]["train_loss"]
+    model.save(tmp_path / "m")
+    loaded = bb.load(tmp_path / "m")
+    assert type(loaded.loss) is type(loss) and loaded.loss.config() == loss.config()
+    assert loaded.evaluate(X, y) == model.evaluate(X, y)
+
+
 def test_a_loaded_model_can_be_trained_further(tmp_path):
     model = ready([L.Linear(3)], NARROW, FEW)
     model.save(tmp_path / "m")
