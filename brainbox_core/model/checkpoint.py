@@ -31,9 +31,6 @@ from brainbox_core.scalar.update_rules import RULES
 
 State = Mapping[str, Any]  # by name: arrays, and values in JSON types
 _PREFIX = "checkpoint/"
-_SCHEDULES = {
-    kind.__name__: kind for kind in (schedules.Constant, schedules.Step, schedules.Cosine, schedules.OneCycle)
-}
 _OPTIMIZERS = {rule.kind: getattr(optimizers, rule.kind) for rule in RULES.values()}
 _SIMPLE = (bool, int, float, str)
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -205,8 +202,8 @@ def compile_again(model: Any, saved: Saved | None) -> None:
         return
     entry = saved.document["settings"].get("optimizer", {})
     schedule = entry["config"]["lr"] if entry.get("kind") in _OPTIMIZERS else {}
-    if schedule.get("kind") in _SCHEDULES and model._loss is not None:
-        config = {**entry["config"], "lr": saving.rebuild(schedule, _SCHEDULES, "schedule")}
+    if schedule.get("kind") in schedules.KINDS and model._loss is not None:
+        config = {**entry["config"], "lr": saving.rebuild(schedule, schedules.KINDS, "schedule")}
         model.compile(saving.rebuild({"kind": entry["kind"], "config": config}, _OPTIMIZERS, "optimizer"), model.loss)
     frozen = set(saved.document["settings"]["frozen"])
     for name, parameter in model.params.named.items():

@@ -56,6 +56,15 @@ def recurrent():
     return model
 
 
+class SetRate(Callback):
+    """Sets the learning rate at given steps, in place of the schedule."""
+
+    def on_batch_end(self, model, logs):
+        rate = {4: 0.02, 9: bb.schedules.Cosine(0.03, steps=30)}.get(logs["step"])
+        if rate is not None:
+            model.optimizer.lr = rate
+
+
 # What to build, what to fit, and with which arguments; callbacks are made anew every time.
 CASES = {
     "cnn": (
@@ -68,6 +77,10 @@ CASES = {
         partial(dense, lambda: bb.optimizers.AdamW(bb.schedules.Step(0.02, every=5))), TABLE, NUMBERS,
         {"epochs": 4, "batch_size": 16, "validation_data": (TABLE[:9] + 1, NUMBERS[:9])},
         lambda path: [EarlyStopping("train_loss", 1)],
+    ),
+    "a rate that is set": (
+        partial(dense, lambda: bb.optimizers.SGD(bb.schedules.Step(0.02, every=3), 0.9, weight_decay=0.01)),
+        TABLE, NUMBERS, {"epochs": 4, "batch_size": 10}, lambda path: [SetRate()],
     ),
     "one batch": (
         partial(dense, lambda: bb.optimizers.Adagrad(bb.schedules.Cosine(0.1, steps=4, warmup=2))), TABLE, NUMBERS,
