@@ -13,7 +13,7 @@ import braininabox as bb
 from brainbox_core.errors import BrainboxError, InputError, UsageError
 from brainbox_core.layers.recurrent import carried
 from brainbox_core.model import checkpoint, saving, training
-from brainbox_core.model.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint
+from brainbox_core.model.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
 
 L = bb.layers
 RNG = np.random.default_rng(5)
@@ -81,6 +81,11 @@ CASES = {
     "a rate that is set": (
         partial(dense, lambda: bb.optimizers.SGD(bb.schedules.Step(0.02, every=3), 0.9, weight_decay=0.01)),
         TABLE, NUMBERS, {"epochs": 4, "batch_size": 10}, lambda path: [SetRate()],
+    ),
+    "smaller steps on a plateau": (
+        partial(dense, lambda: bb.optimizers.Adam(0.2)), TABLE, NUMBERS,
+        {"epochs": 9, "batch_size": 16, "validation_split": 0.3},
+        lambda path: [ReduceLROnPlateau(factor=0.4, patience=1, cooldown=1, min_delta=1e-3)],
     ),
     "one batch": (
         partial(dense, lambda: bb.optimizers.Adagrad(bb.schedules.Cosine(0.1, steps=4, warmup=2))), TABLE, NUMBERS,
@@ -260,6 +265,7 @@ CHANGES = {
     "shift": {"augment": bb.augment.Warp(shift=2, rotation=9)},
     "epochs": {"epochs": 4},
     "patience": {"callbacks": [EarlyStopping(patience=4)]},
+    "min_delta": {"callbacks": [EarlyStopping(patience=3, min_delta=0.1)]},
     "monitor": {"callbacks": [EarlyStopping("train_loss", patience=3)]},
     "earlystopping_0": {"callbacks": []},
     "modelcheckpoint_0": {"callbacks": [EarlyStopping(patience=3), ModelCheckpoint("best")]},
