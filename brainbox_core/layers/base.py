@@ -40,7 +40,10 @@ class Layer:
 
     Attributes:
         parameters: what training changes, by name, made in `build` with `self.parameter(...)`.
-        trainable: False freezes the layer and those inside it: no optimizer moves their parameters.
+        trainable: False freezes the layer and those inside it, at any time, before it is built or in the middle of a
+            training: no optimizer moves or shrinks their parameters, and their gradients do not count in the length
+            that is clipped. As in Keras a frozen BatchNorm uses its running averages, also in training, and leaves
+            them as they are; a frozen Dropout, which learns nothing, still drops. A model file keeps it.
         buffers: other arrays that belong to the trained layer, such as running means.
         name: `linear_0` once part of a model, the layer's kind before.
         position: its place in the model, from 0; None while it is part of none.
@@ -273,6 +276,20 @@ def join(chain: Sequence[Layer], seed: int) -> None:
             layer.trainable = False  # also for layers inside that were made since
     for layer in everything.values():
         layer._joined = True
+
+
+def frozen(chain: Sequence[Layer]) -> list[str]:
+    """The layers of a chain and inside, and the parameters, that no optimizer moves, by path."""
+    layers = [path for path, layer in found(chain) if not layer.trainable]
+    return layers + [name for name, parameter in learned(chain).items() if not parameter.requires_grad]
+
+
+def freeze(chain: Sequence[Layer], names: Sequence[str]) -> None:
+    """Freeze what `frozen` named, and nothing else."""
+    for path, layer in found(chain):  # the outer ones first: those inside follow them, and then have their own say
+        layer.trainable = path not in names
+    for name, parameter in learned(chain).items():
+        parameter.requires_grad = name not in names
 
 
 def _held(layer: Layer, kind: type) -> Iterator[tuple[str, Any]]:

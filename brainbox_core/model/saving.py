@@ -29,7 +29,7 @@ from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import kind_of, open_unchanging, printable
 from brainbox_core.files.writing import atomic_write
 from brainbox_core.layers import Layer
-from brainbox_core.layers.base import Shape
+from brainbox_core.layers.base import Shape, frozen
 from brainbox_core.loss import KINDS, Loss
 from brainbox_core.model.network import Network
 
@@ -122,9 +122,8 @@ def load_model(path: str | os.PathLike, kind: str | None = None) -> tuple[dict[s
     if kind is not None and meta.get("kind") != kind:
         found = printable(str(meta.get("kind")), limit=40)
         article = "an" if found in ("rnn", "mnist") else "a"
-        raise InputError(
-            f"this is {article} {found} model", where=where, expected=kind, fix=f"train one with: brainbox {kind}"
-        )
+        what, fix = f"this is {article} {found} model", f"train one with: brainbox {kind}"
+        raise InputError(what, where=where, expected=kind, fix=fix)
     return tensors, meta
 
 
@@ -282,6 +281,7 @@ def describe(network: Network, loss: Loss | None) -> dict[str, Any]:
         "epoch": network.epoch,
         "input_shape": list(network.input_shape),
         "layers": network.config(),
+        **({"frozen": names} if (names := frozen(network.layers)) else {}),
         "versions": {"brainbox": __version__, "numpy": np.__version__},
     }
     if loss is None:

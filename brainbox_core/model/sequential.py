@@ -13,7 +13,7 @@ from brainbox_core.data import Augment, DataLoader, real_array, stratified_split
 from brainbox_core.errors import ConvergenceError, UsageError, check_memory, sizes, whole
 from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.layers import Layer, initializers
-from brainbox_core.layers.base import Shape, adopt, join, learned
+from brainbox_core.layers.base import Shape, adopt, freeze, join, learned
 from brainbox_core.layers.fusion import fast_plan
 from brainbox_core.loss import Loss
 from brainbox_core.model import checkpoint as checkpoints
@@ -350,8 +350,8 @@ class Sequential:
             with initializers.left_out():
                 model.build(shape)
             model.load_state(arrays)
-            model._loss = saving.loss_of(meta)
-            model.epoch = whole("epoch", meta.get("epoch", 0), 0)
+            freeze(model.layers, meta.pop("frozen", []))
+            model._loss, model.epoch = saving.loss_of(meta), whole("epoch", meta.get("epoch", 0), 0)
             checkpoints.compile_again(model, saved)
         model.meta = meta
         return model

@@ -6,13 +6,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from brainbox_core.layers.base import Layer, Shape
+from brainbox_core.layers.base import Layer, Shape, learned
 from brainbox_core.screen.display import fitted
 
 
 @dataclass(frozen=True)
 class Row:
-    """One layer, for one input: its name, kind, output shape, parameters, multiply-adds, bytes of output (float32)."""
+    """One layer, for one input.
+
+    Its name, kind, output shape, parameters, multiply-adds, bytes of output (float32), and how many of the parameters
+    are frozen.
+    """
 
     name: str
     kind: str
@@ -20,6 +24,7 @@ class Row:
     parameters: int
     multiply_adds: int
     activation_bytes: int
+    not_trained: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,10 @@ class Summary:
         return sum(row.parameters for row in self.rows)
 
     @property
+    def not_trained(self) -> int:
+        return sum(row.not_trained for row in self.rows)
+
+    @property
     def multiply_adds(self) -> int:
         return sum(row.multiply_adds for row in self.rows)
 
@@ -52,6 +61,8 @@ class Summary:
             cells.append((row.name, _size(row.output_shape), *numbers))
         lines, total = fitted(cells, sys.maxsize, left=2), self.parameters
         lines.append(f"{total:,} parameters: {4 * total:,} B in float32, {total:,} B in int8")
+        if self.not_trained:
+            lines.append(f"{self.not_trained:,} of them not trained")
         lines.append(f"{self.multiply_adds:,} multiply-adds an input")
         return "\n".join(lines)
 
@@ -64,8 +75,9 @@ def summarize(layers: Sequence[Layer], shapes: Sequence[Shape]) -> Summary:
     rows = []
     for layer, before, after in zip(layers, shapes, shapes[1:], strict=False):
         cost = layer.cost(before)
-        row = Row(layer.name, type(layer).__name__, after, cost.parameters, cost.multiply_adds, 4 * cost.outputs)
-        rows.append(row)
+        frozen = sum(parameter.size for parameter in learned([layer]).values() if not parameter.requires_grad)
+        numbers = cost.parameters, cost.multiply_adds, 4 * cost.outputs, frozen
+        rows.append(Row(layer.name, type(layer).__name__, after, *numbers))
     return Summary(shapes[0], rows)
 
 

@@ -330,7 +330,8 @@ def _told(callbacks: Sequence[Callback], model: Network, training: Training, his
 def check_smallest(shapes: Sequence[Shape], chain: Sequence[Layer], loader: DataLoader) -> None:
     """Refuse a last batch of one row where a BatchNorm would have nothing to compare it with."""
     for layer, shape in zip(chain, shapes, strict=False):
-        if isinstance(layer, BatchNorm) and math.prod(shape[:-1]) == 1 and loader.smallest == 1:
+        compares = isinstance(layer, BatchNorm) and layer.trainable
+        if compares and math.prod(shape[:-1]) == 1 and loader.smallest == 1:
             what = f"{layer.label} compares the rows of a batch, and one of {len(loader.indices):,} rows"
             fix = "use another `batch_size`, or drop_last=True"
             raise UsageError(f"{what} in batches of {loader.batch_size} is left alone", fix=fix)

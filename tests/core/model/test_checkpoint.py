@@ -44,6 +44,12 @@ def convolutional():
     return model
 
 
+def frozen():
+    model = convolutional()
+    model.layers[0].trainable = model.layers[1].trainable = False
+    return model
+
+
 def dense(optimizer=lambda: bb.optimizers.SGD(0.05, momentum=0.9, nesterov=True)):
     model = bb.Sequential([L.Linear(5), L.Tanh(), L.Dropout(0.2), L.Linear(1)], seed=1)
     model.compile(optimizer(), bb.loss.MSE())
@@ -65,12 +71,24 @@ class SetRate(Callback):
             model.optimizer.lr = rate
 
 
+class Thaw(Callback):
+    """Trains the norm from the second epoch on, the convolution from the third, and the bias of the last until then."""
+
+    def on_epoch_end(self, model, logs):
+        convolution, norm, *_, last = model.layers
+        norm.trainable, convolution.trainable = True, logs["epoch"] > 1
+        last.bias.requires_grad = logs["epoch"] < 2
+
+
 # What to build, what to fit, and with which arguments; callbacks are made anew every time.
 CASES = {
     "cnn": (
         convolutional, IMAGES, LABELS,
         {"epochs": 5, "batch_size": 8, "validation_split": 0.2, "augment": bb.augment.Warp(shift=1, rotation=9)},
         lambda path: [EarlyStopping(patience=2), ModelCheckpoint(path)],
+    ),
+    "layers that thaw": (
+        frozen, IMAGES, LABELS, {"epochs": 4, "batch_size": 8}, lambda path: [Thaw()],
     ),
     "drop last": (dense, TABLE, NUMBERS, {"epochs": 3, "batch_size": 10, "drop_last": True}, lambda path: []),
     "validation data": (
@@ -327,16 +345,11 @@ def test_another_seed_layer_or_frozen_layer_is_refused(tmp_path):
 
 
 def test_frozen_layers_stay_frozen(tmp_path):
-    def build():
-        model = convolutional()
-        model.layers[0].trainable = model.layers[1].trainable = False
-        return model
-
     _, X, y, arguments, _ = CASES["cnn"]
-    whole = build()
+    whole = frozen()
     expected = bits(whole, whole.fit(X, y, **arguments))
     with pytest.raises(Stop):
-        build().fit(X, y, callbacks=[Checkpoint(tmp_path / "c"), StopAt(6)], **arguments)
+        frozen().fit(X, y, callbacks=[Checkpoint(tmp_path / "c"), StopAt(6)], **arguments)
     model = bb.load(tmp_path / "c")
     assert bits(model, model.fit(X, y, **arguments))[:-1] == expected[:-1]
 

@@ -452,6 +452,28 @@ def test_quantities_at_every_step_of_a_sequence_are_learned_by_losses_that_a_fil
     assert loaded.evaluate(X, y) == model.evaluate(X, y)
 
 
+def test_what_is_frozen_is_counted_and_kept_in_the_file(tmp_path):
+    chain = [L.Conv2D(2), L.BatchNorm(), L.Flatten(), L.Linear(3)]
+    model = ready(chain, PIXELS, LABELS % 3)
+    assert "not trained" not in str(model.summary())
+    model.save(tmp_path / "free")
+    assert "frozen" not in saving.load_model(tmp_path / "free")[1]
+    model.layers[0].trainable = model.layers[1].trainable = model.layers[3].bias.requires_grad = False
+    assert [row.not_trained for row in model.summary().rows] == [20, 4, 0, 3]
+    assert "27 of them not trained" in str(model.summary()).splitlines()
+    model.save(tmp_path / "m")
+    loaded = bb.load(tmp_path / "m")
+    assert [layer.trainable for layer in loaded.layers] == [False, False, True, True]
+    assert loaded.summary() == model.summary()
+    loaded.compile(bb.optimizers.AdamW(0.1, weight_decay=0.1), bb.loss.CrossEntropy())
+    loaded.fit(PIXELS, LABELS % 3)
+    moved = [name for name, array in loaded.state().items() if (array != model.state()[name]).any()]
+    assert moved == ["linear_0/weight"]
+    loaded.trainable = True
+    loaded.save(tmp_path / "m")
+    assert bb.load(tmp_path / "m").summary().not_trained == 0
+
+
 def test_a_loaded_model_can_be_trained_further(tmp_path):
     model = ready([L.Linear(3)], NARROW, FEW)
     model.save(tmp_path / "m")
