@@ -12,7 +12,6 @@ import numpy as np
 
 from brainbox_core import functional, metrics
 from brainbox_core.errors import UsageError, between
-from brainbox_core.parameters import Parameter
 from brainbox_core.tensor import Tensor
 
 _SURE = 100.0  # a logit whose probability no float64 tells from 0 or 1
@@ -297,42 +296,6 @@ class CrossEntropy(Loss):
         if counted.min() >= 0:
             fix += f", or give the last layer {int(wrong) + 1} outputs"
         raise UsageError("label out of range", where=where, expected=f"0 to {classes - 1}", got=wrong, fix=fix)
-
-
-class Penalised(Loss):
-    """A loss and a penalty on large weights, l2 / 2 * sum of their squares, which counts while the model is trained.
-
-    Args:
-        loss: what is measured.
-        weight: the weights, not the bias.
-        l2: the penalty's factor; with n rows it is 1 / (n C) in the terms of a support vector machine.
-    """
-
-    def __init__(self, loss: Loss, weight: Parameter, l2: float):
-        self._loss, self._weight = loss, weight
-        self.takes_logits = loss.takes_logits
-        self._half = between("l2", l2, 0) / 2
-
-    def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
-        return self._loss.targets(y, output_shape)
-
-    def measure(self, outputs: Tensor, y: np.ndarray) -> Tensor:
-        value = self._loss.measure(outputs, y)
-        if outputs.requires_grad and self._half:  # not where held-out rows are measured
-            value = value + (self._weight * self._weight).sum() * self._half
-        return value
-
-    def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
-        return self._loss.metrics(y, outputs)
-
-    def counted(self, y: np.ndarray, output_shape: tuple[int, ...]) -> int:
-        return self._loss.counted(y, output_shape)
-
-    def of_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float | None:
-        return self._loss.of_constant(y, output_shape)
-
-    def config(self) -> dict[str, Any]:
-        return {"loss": type(self._loss).__name__, "l2": 2 * self._half}
 
 
 def _labels(y: np.ndarray, ndim: int) -> np.ndarray | None:

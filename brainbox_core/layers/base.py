@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -44,6 +46,7 @@ class Layer:
             training: no optimizer moves or shrinks their parameters, and their gradients do not count in the length
             that is clipped. As in Keras a frozen BatchNorm uses its running averages, also in training, and leaves
             them as they are; a frozen Dropout, which learns nothing, still drops. A model file keeps it.
+        l2: the penalty on large weights while the layer is trained, 0 for none; see `penalty`.
         buffers: other arrays that belong to the trained layer, such as running means.
         name: `linear_0` once part of a model, the layer's kind before.
         position: its place in the model, from 0; None while it is part of none.
@@ -66,6 +69,7 @@ class Layer:
         array([[1., 2., 3.]], dtype=float32)
     """
 
+    l2: float = 0.0
     parameters: dict[str, Parameter]
     buffers: dict[str, np.ndarray]
     name: str
@@ -240,6 +244,26 @@ def learned(chain: Sequence[Layer]) -> dict[str, Parameter]:
         for name, parameter in layer.learned().items():
             named.setdefault(id(parameter), (f"{path}/{name}", parameter))
     return dict(named.values())
+
+
+def penalty(chain: Sequence[Layer]) -> Tensor | None:
+    """What the layers of a built chain, and those inside, add to the loss: l2 * sum(W²) for each weight W of a layer.
+
+    The formula is that of Keras; `fit` adds it to every batch's loss. A weight has two axes or more: biases, gains and
+    shifts are free, and so is what is frozen. None where nothing is added.
+
+    Example:
+        >>> from brainbox_core.layers import Linear
+        >>> layer = Linear(1, l2=0.5)
+        >>> shape = layer.build((2,), np.random.default_rng(0))
+        >>> layer.weight[:], layer.bias[:] = [[1.0], [2.0]], 9.0
+        >>> penalty([layer]).item()  # 0.5 * (1 + 4)
+        2.5
+    """
+    penalised = [part for layer in chain for part in layer.parts if part.l2]
+    weights = [(weight, part.l2) for part in penalised for weight in part.parameters.values() if weight.ndim > 1]
+    terms = [(weight * weight).sum() * l2 for weight, l2 in weights if weight.requires_grad]
+    return functools.reduce(operator.add, terms) if terms else None
 
 
 def adopt(chain: Sequence[Layer]) -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from brainbox_core import functional
-from brainbox_core.errors import UsageError, pair, whole
+from brainbox_core.errors import UsageError, between, pair, whole
 from brainbox_core.kernels.convolution import Pair, same_padding, window_count
 from brainbox_core.layers import initializers
 from brainbox_core.layers.base import Layer, Shape
@@ -23,6 +23,7 @@ class Conv2D(Layer):
         stride: steps down and across.
         padding: "valid" (windows stay inside) or "same" (zeros around, so that stride 1 keeps the size).
         initializer: how the kernels start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0.
+        l2: the penalty l2 * sum(kernel²) in the loss of a training, from 0; none by default.
 
     Shape:
         (batch, height, width, channels) or (batch, height, width) -> (batch, new height, new width, filters);
@@ -43,12 +44,13 @@ class Conv2D(Layer):
         stride: int | Pair = 1,
         padding: str = "valid",
         initializer: str = "he",
+        l2: float = 0.0,
     ):
         self.filters = whole("filters", filters)
         self.kernel, self.stride = pair("kernel", kernel), pair("stride", stride)
         if padding not in ("valid", "same"):
             raise UsageError("padding", expected="'valid' or 'same'", got=repr(padding))
-        self.padding, self.initializer = padding, initializer
+        self.padding, self.initializer, self.l2 = padding, initializer, between("l2", l2, 0)
         initializers.named(initializer)
 
     def output_shape(self, input_shape: Shape) -> Shape:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from brainbox_core import functional
-from brainbox_core.errors import UsageError, whole
+from brainbox_core.errors import UsageError, between, whole
 from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.layers import initializers
 from brainbox_core.layers.base import Layer, Shape
@@ -20,6 +20,7 @@ class Linear(Layer):
     Args:
         units: how many outputs.
         initializer: how the weights start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0.
+        l2: the penalty l2 * sum(weight²) in the loss of a training, from 0; none by default.
 
     Shape:
         (batch, inputs) -> (batch, units), and (batch, time, inputs) -> (batch, time, units), every step alike;
@@ -33,9 +34,9 @@ class Linear(Layer):
         (1, 2)
     """
 
-    def __init__(self, units: int, initializer: str = "he"):
+    def __init__(self, units: int, initializer: str = "he", l2: float = 0.0):
         self.units = whole("units", units)
-        self.initializer = initializer
+        self.initializer, self.l2 = initializer, between("l2", l2, 0)
         initializers.named(initializer)
 
     def output_shape(self, input_shape: Shape) -> Shape:

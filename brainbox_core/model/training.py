@@ -15,7 +15,7 @@ from brainbox_core.data import DataLoader, fingerprint
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.layers import BatchNorm, Layer
-from brainbox_core.layers.base import Shape, at_step
+from brainbox_core.layers.base import Shape, at_step, penalty
 from brainbox_core.model import checkpoint, ranges, sharing
 from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.checkpoint import Part, Training
@@ -251,6 +251,8 @@ def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
         # The targets fit the shape that the layers promised; if a user's own layer broke its promise, the loss says so.
         measure = model.loss.measure if outputs.shape == (len(y), *model.output_shape) else model.loss
         loss = measure(outputs, y)
+        if (extra := penalty(model.layers)) is not None:
+            loss = loss + extra
         value = loss.item()
         if not math.isfinite(value):
             error = _diverged(model, f"loss is {value}", "the loss itself overflows", inputs)

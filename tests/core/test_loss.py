@@ -5,12 +5,11 @@ import json
 import numpy as np
 import pytest
 
-import braininabox as bb
 from brainbox_core import loss
 from brainbox_core.errors import UsageError
 from brainbox_core.gradcheck import check_gradients
-from brainbox_core.loss import BinaryCrossEntropy, Penalised, SquaredError
-from brainbox_core.tensor import Tensor, no_grad
+from brainbox_core.loss import BinaryCrossEntropy, SquaredError
+from brainbox_core.tensor import Tensor
 
 RNG = np.random.default_rng(7)
 LABELS = np.array([2, 0, 1, 2, 2])
@@ -274,23 +273,6 @@ YES = np.array([[1.0], [0.0], [1.0]])
 def test_the_gradient_of_the_squared_error():
     check = check_gradients(lambda z: SquaredError()(z, YES), np.array([[0.3], [-2.0], [1.5]]))
     assert check.max_error < 1e-10
-
-
-def test_the_penalty_counts_in_training_and_its_gradient_is_l2_times_the_weights():
-    layer = bb.layers.Linear(1)
-    layer.build((4,), np.random.default_rng(0))
-    x = Tensor(np.ones((3, 4), np.float32))
-    plain, penalised = BinaryCrossEntropy(), Penalised(BinaryCrossEntropy(), layer.weight, 0.5)
-    gradients = []
-    for measured in (plain, penalised):
-        layer.weight.grad = layer.bias.grad = None
-        measured(layer(x), YES).backward()
-        gradients.append((layer.weight.grad.copy(), layer.bias.grad.copy()))
-    np.testing.assert_allclose(gradients[1][0] - gradients[0][0], 0.5 * layer.weight.data, rtol=1e-4, atol=1e-6)
-    np.testing.assert_array_equal(gradients[1][1], gradients[0][1])
-    with no_grad():  # as held-out rows are measured
-        assert penalised(layer(x), YES).item() == plain(layer(x), YES).item()
-    assert penalised.metrics(YES, np.array([[1.0], [1.0], [1.0]])) == {"accuracy": pytest.approx(2 / 3)}
 
 
 def test_the_best_constant_answer_is_found():
