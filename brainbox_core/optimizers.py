@@ -125,16 +125,12 @@ class Optimizer:
             if check and not math.isfinite(self.norm):
                 raise self._refused("the gradient is not finite", lr)
             arrays = (values, *self.moments.values())
-            kept = [(array, here, array[here].copy()) for here in self._parameters.frozen() for array in arrays]
             safe = self._is_safe(lr) and lr * self.weight_decay <= 2  # above 2 the weights grow
             watched = () if not check or safe else arrays
             before = [array.copy() for array in watched]
             self.steps += 1
-            if self.weight_decay:
-                values *= 1 - lr * self.weight_decay
-            self._update(values, gradients, lr)
-            for array, here, frozen in kept:
-                array[here] = frozen
+            for here in self._parameters.trained():
+                self._update_part(here, values[here], gradients[here], lr)
             if watched and not (math.isfinite(np.dot(values, values)) and all(np.isfinite(a).all() for a in watched)):
                 self.steps -= 1
                 for array, good in zip(watched, before, strict=True):
@@ -168,6 +164,17 @@ class Optimizer:
     def _is_safe(self, lr: float) -> bool:
         """Whether a gradient of finite length cannot become an update that is not finite."""
         return False
+
+    def _update_part(self, here: slice, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
+        """Decay and update a stretch of the vectors; meanwhile the moments are those of the stretch."""
+        moments, scratch = self.moments, self._scratch
+        self.moments, self._scratch = {name: moment[here] for name, moment in moments.items()}, scratch[here]
+        try:
+            if self.weight_decay:
+                values *= 1 - lr * self.weight_decay
+            self._update(values, gradients, lr)
+        finally:
+            self.moments, self._scratch = moments, scratch
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
         raise UsageError(f"{type(self).__name__} does not say how to change the parameters", fix="define _update()")
