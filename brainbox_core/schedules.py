@@ -126,7 +126,12 @@ def to_config(schedule: Schedule) -> dict[str, Any] | None:
 
 
 def from_config(entry: Mapping[str, Any]) -> Schedule:
-    """The schedule that `to_config` described."""
+    """The schedule that `to_config` described.
+
+    Example:
+        >>> from_config({"kind": "Step", "config": {"lr": 1.0, "every": 10}})(25)
+        0.010000000000000002
+    """
     return KINDS[entry["kind"]](**entry["config"])
 
 

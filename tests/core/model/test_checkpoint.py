@@ -536,6 +536,10 @@ DAMAGES = {
     "total": put("parts", "loop", "total", value="x"),
     "known": put("parts", "loop", "known", value=7),
     "steps": put("parts", "optimizer", "steps", value=1.5),
+    "a schedule of os": put("parts", "optimizer", "lr", "kind", value="os.system"),
+    "a rate of 0": put("parts", "optimizer", "lr", value={"kind": "Constant", "config": {"lr": 0}}),
+    "a schedule of the user's own": put("parts", "optimizer", "lr", value=None),
+    "frozen": put("parts", "frozen", "names", value=7),
     "names": put("parts", "history", "names", value=["epoch", "gone"]),
     "no moment": lambda document, arrays: arrays.pop("checkpoint/optimizer/mean"),
     "a moment of another size": lambda document, arrays: arrays.update(

@@ -594,6 +594,8 @@ FORGERIES = {
         lambda t, m: m["layers"].insert(0, {"kind": "Embedding", "config": {"ids": 2**40, "dim": 8}}),
         "layer 0 'embedding_0' expects its table to be",
     ),
+    "a number for what is frozen": (lambda t, m: m.update(frozen=7), "its description is malformed"),
+    "a penalty below 0": (lambda t, m: m["layers"][0]["config"].update(l2=-1), "l2: expected a number from 0, got -1"),
     "no input shape": (lambda t, m: m.update(input_shape=[]), r"needs \(batch, features\), got \(batch\)"),
     "an averaging layer without axes": (
         lambda t, m: m.update(input_shape=[], layers=[{"kind": "BatchNorm", "config": {}}]),
