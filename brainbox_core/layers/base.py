@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import math
-import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -263,7 +261,7 @@ def penalty(chain: Sequence[Layer]) -> Tensor | None:
     penalised = [part for layer in chain for part in layer.parts if part.l2]
     weights = [(weight, part.l2) for part in penalised for weight in part.parameters.values() if weight.ndim > 1]
     terms = [(weight * weight).sum() * l2 for weight, l2 in weights if weight.requires_grad]
-    return functools.reduce(operator.add, terms) if terms else None
+    return sum(terms[1:], start=terms[0]) if terms else None
 
 
 def adopt(chain: Sequence[Layer]) -> None:

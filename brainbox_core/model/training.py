@@ -17,7 +17,7 @@ from brainbox_core.kernels.sparse import Rows, SparseRows
 from brainbox_core.layers import BatchNorm, Layer
 from brainbox_core.layers.base import Shape, at_step, penalty
 from brainbox_core.model import checkpoint, ranges, sharing
-from brainbox_core.model.callbacks import Callback
+from brainbox_core.model.callbacks import Callback, better
 from brainbox_core.model.checkpoint import Part, Training
 from brainbox_core.model.interrupts import Interrupts
 from brainbox_core.model.network import History, Logs, Network
@@ -224,7 +224,7 @@ def _epoch(model: Network, loader: Batches, validation: Validation | None, loop:
         logs |= {f"val_{name}": value for name, value in _validated(model, validation).items()}
     with interrupts:
         model.epoch, loop.batch = model.epoch + 1, 0
-        if validation is not None and logs["val_loss"] < loop.best_loss:
+        if validation is not None and better(logs["val_loss"], loop.best_loss, -1):
             loop.best_loss, loop.best_epoch, loop.best = logs["val_loss"], model.epoch, model.state()
         logs |= {"lr": loop.lr, "time_s": time.monotonic() - loop.begun}
         loop.history.append(logs)
