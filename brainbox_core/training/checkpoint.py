@@ -25,8 +25,9 @@ from brainbox_core.errors import InputError, UsageError
 from brainbox_core.layers import Layer
 from brainbox_core.layers.base import freeze, frozen
 from brainbox_core.loss import Loss
-from brainbox_core.model import saving
-from brainbox_core.model.network import Network
+from brainbox_core.network import saving
+from brainbox_core.network.description import reading_description, rebuild
+from brainbox_core.network.learner import Learner
 from brainbox_core.optimizers import Optimizer
 from brainbox_core.scalar.update_rules import RULES
 
@@ -64,7 +65,7 @@ class Saved(NamedTuple):
     @property
     def history(self) -> list[dict[str, Any]]:
         """The logs of the epochs that the model had been trained for."""
-        with saving.reading_description(self.where):
+        with reading_description(self.where):
             return rows_of(self.part("history"))
 
     def part(self, name: str) -> dict[str, Any]:
@@ -91,7 +92,7 @@ class Training:
         self,
         settings: Mapping[str, Any],
         fingerprint: Callable[[], int],
-        model: Network,
+        model: Learner,
         parts: Mapping[str, Part],
         callbacks: Mapping[str, Part],
     ):
@@ -136,7 +137,7 @@ class Training:
             UsageError: a setting differs.
             InputError: the data differ, or the file does not describe a training.
         """
-        with saving.reading_description(saved.where):
+        with reading_description(saved.where):
             before, fingerprint = dict(saved.document["settings"]), saved.document["data"]
             machine = dict(saved.document["machine"])
         for name, was, now in _differences(before, self.settings):
@@ -158,7 +159,7 @@ class Training:
         Raises:
             InputError: the file does not describe a training.
         """
-        with saving.reading_description(saved.where):
+        with reading_description(saved.where):
             for name, part in self._parts.items():
                 part.load_state(saved.part(name))
             self._model.load_state(saved.weights)
@@ -166,7 +167,7 @@ class Training:
 
     def remind(self, saved: Saved) -> None:
         """Give the callbacks back what they remembered."""
-        with saving.reading_description(saved.where):
+        with reading_description(saved.where):
             for name, callback in self._callbacks.items():
                 callback.load_state(saved.part(name))
 
@@ -188,7 +189,7 @@ def read(path: str | Path, kind: str | None = None) -> Saved:
         InputError: the file is missing, damaged, foreign, of another kind, or no checkpoint.
     """
     arrays, meta = saving.load_model(path, kind)
-    with saving.reading_description(path):
+    with reading_description(path):
         saved = separated(path, arrays, meta)
     if saved is None:
         raise InputError("holds a model and no training to go on with", where=str(path), fix="train it anew")
@@ -205,8 +206,8 @@ def compile_again(model: Any, saved: Saved | None) -> None:
     entry = saved.document["settings"].get("optimizer", {})
     schedule = entry["config"]["lr"] if entry.get("kind") in _OPTIMIZERS else {}
     if schedule.get("kind") in schedules.KINDS and model._loss is not None:
-        config = {**entry["config"], "lr": saving.rebuild(schedule, schedules.KINDS, "schedule")}
-        model.compile(saving.rebuild({"kind": entry["kind"], "config": config}, _OPTIMIZERS, "optimizer"), model.loss)
+        config = {**entry["config"], "lr": rebuild(schedule, schedules.KINDS, "schedule")}
+        model.compile(rebuild({"kind": entry["kind"], "config": config}, _OPTIMIZERS, "optimizer"), model.loss)
     History(model).load_state(saved.part("history"))
     if saved.document["parts"].get("loop", {}).get("ended") is not True:
         freeze(model.layers, saved.document["settings"]["frozen"])  # as it began, which is compared

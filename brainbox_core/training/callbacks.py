@@ -16,22 +16,22 @@ from brainbox_core.errors import UsageError, between, whole
 from brainbox_core.schedules import Constant
 
 if TYPE_CHECKING:  # the command line shows progress without NumPy, which a network needs
-    from brainbox_core.model.network import Logs, Network
+    from brainbox_core.network.learner import Learner, Logs
 
 
 class Callback:
     """Does nothing at every moment; override those you want."""
 
-    def on_train_begin(self, model: Network, logs: Logs) -> None:
+    def on_train_begin(self, model: Learner, logs: Logs) -> None:
         """Before the first batch. logs: epochs (in all), epoch (done before), batches (an epoch)."""
 
-    def on_batch_end(self, model: Network, logs: Logs) -> None:
+    def on_batch_end(self, model: Learner, logs: Logs) -> None:
         """After each update. logs: epoch, batch, batches, step, train_loss (mean so far), lr, gradient_norm."""
 
-    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
         """After each epoch. logs: epoch, train_loss, val_loss and other metrics, lr, time_s."""
 
-    def on_train_end(self, model: Network, logs: Logs) -> None:
+    def on_train_end(self, model: Learner, logs: Logs) -> None:
         """At the end, also of a run that failed. logs: best_epoch, history (the logs of every epoch)."""
 
     def state(self) -> Mapping[str, Any]:
@@ -110,7 +110,7 @@ class _Watcher(Callback):
         self.min_delta = between("min_delta", min_delta, 0)
         self.best: float | None = None
 
-    def on_train_begin(self, model: Network, logs: Logs) -> None:
+    def on_train_begin(self, model: Learner, logs: Logs) -> None:
         self.best = None
 
     def state(self) -> Mapping[str, Any]:
@@ -138,7 +138,7 @@ class _Waiter(_Watcher):
         super().__init__(monitor, mode, min_delta)
         self.patience, self.waited = whole("patience", patience), 0
 
-    def on_train_begin(self, model: Network, logs: Logs) -> None:
+    def on_train_begin(self, model: Learner, logs: Logs) -> None:
         super().on_train_begin(model, logs)
         self.waited = 0
 
@@ -175,7 +175,7 @@ class EarlyStopping(_Waiter):
     def __init__(self, monitor: str = "val_loss", patience: int = 3, mode: str = "auto", min_delta: float = 0.0):
         super().__init__(monitor, mode, min_delta, patience)
 
-    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
         if self.out_of_patience(logs):
             model.stop_training = True
 
@@ -225,7 +225,7 @@ class ReduceLROnPlateau(_Waiter):
         self.cooldown, self.min_lr = whole("cooldown", cooldown, 0), between("min_lr", min_lr, 0)
         self.cooling = 0
 
-    def on_train_begin(self, model: Network, logs: Logs) -> None:
+    def on_train_begin(self, model: Learner, logs: Logs) -> None:
         super().on_train_begin(model, logs)
         self.cooling = 0
         if not isinstance(model.optimizer.schedule, Constant):
@@ -239,7 +239,7 @@ class ReduceLROnPlateau(_Waiter):
         super().load_state(state)
         self.cooling = whole("cooling", state["cooling"], 0)
 
-    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
         out_of_patience = self.out_of_patience(logs)
         if self.cooling:
             self.cooling, self.waited = self.cooling - 1, 0
@@ -263,7 +263,7 @@ class ModelCheckpoint(_Watcher):
         super().__init__(monitor, mode)
         self.path = Path(path)
 
-    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
         if self.improved(logs):
             model.save(self.path)
 
@@ -284,24 +284,24 @@ class Checkpoint(Callback):
         self.path, self.seconds = Path(path), between("seconds", seconds, 0)
         self._saved, self._cost, self._new = 0.0, 0.0, False
 
-    def on_train_begin(self, model: Network, logs: Logs) -> None:
+    def on_train_begin(self, model: Learner, logs: Logs) -> None:
         self._saved, self._cost, self._new = time.monotonic(), 0.0, False
 
-    def on_batch_end(self, model: Network, logs: Logs) -> None:
+    def on_batch_end(self, model: Learner, logs: Logs) -> None:
         self._new = True
         if time.monotonic() - self._saved >= self.seconds:
             self._save(model)
 
-    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
         self._new = True
         if time.monotonic() - self._saved >= 50 * self._cost:
             self._save(model)
 
-    def on_train_end(self, model: Network, logs: Logs) -> None:
+    def on_train_end(self, model: Learner, logs: Logs) -> None:
         if self._new and model.training is not None and model.training.whole:
             self._save(model)
 
-    def _save(self, model: Network) -> None:
+    def _save(self, model: Learner) -> None:
         begun = time.monotonic()
         model.save(self.path, checkpoint=True)
         self._saved, self._new = time.monotonic(), False

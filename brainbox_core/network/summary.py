@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from brainbox_core.layers.base import Layer, Shape, learned
+from brainbox_core.layers.base import Shape, Shapes, learned
+from brainbox_core.network.building import Placed
 from brainbox_core.screen.display import fitted
 
 
@@ -32,11 +33,11 @@ class Summary:
     """All layers of a model; `print()` shows the table.
 
     Attributes:
-        input_shape: of one input.
+        input_shape: of one input; a list for several inputs.
         rows: a layer each.
     """
 
-    input_shape: Shape
+    input_shape: Shapes
     rows: list[Row]
 
     @property
@@ -70,16 +71,18 @@ class Summary:
         return self.text
 
 
-def summarize(layers: Sequence[Layer], shapes: Sequence[Shape]) -> Summary:
-    """The summary of layers from the shapes of one input and of one output of each layer."""
-    rows = []
-    for layer, before, after in zip(layers, shapes, shapes[1:], strict=False):
-        cost = layer.cost(before)
+def summarize(input_shape: Shapes, placed: Sequence[Placed]) -> Summary:
+    """The summary of a built network; a layer that is used again costs no more parameters."""
+    rows: list[Row] = []
+    for layer, before, after in placed:
+        cost = layer.cost(before)  # type: ignore[arg-type]  # as its build() took it
         frozen = sum(parameter.size for parameter in learned([layer]).values() if not parameter.requires_grad)
-        numbers = cost.parameters, cost.multiply_adds, 4 * cost.outputs, frozen
+        again = any(row.name == layer.name for row in rows)
+        parameters, frozen = (0, 0) if again else (cost.parameters, frozen)
+        numbers = parameters, cost.multiply_adds, 4 * cost.outputs, frozen
         rows.append(Row(layer.name, type(layer).__name__, after, *numbers))
-    return Summary(shapes[0], rows)
+    return Summary(input_shape, rows)
 
 
-def _size(shape: Shape) -> str:
-    return "x".join(map(str, shape))
+def _size(shapes: Shapes) -> str:
+    return ", ".join("x".join(map(str, shape)) for shape in (shapes if isinstance(shapes, list) else [shapes]))

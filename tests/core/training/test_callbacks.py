@@ -5,7 +5,7 @@ import pytest
 
 import braininabox as bb
 from brainbox_core.errors import ConvergenceError, UsageError
-from brainbox_core.model.callbacks import (
+from brainbox_core.training.callbacks import (
     Callback,
     EarlyStopping,
     ModelCheckpoint,
