@@ -124,9 +124,8 @@ class Optimizer:
                 self.norm = math.sqrt(np.dot(gradients, gradients))  # this one product sees every NaN and Inf
             if check and not math.isfinite(self.norm):
                 raise self._refused("the gradient is not finite", lr)
-            arrays = (values, *self.moments.values())
             safe = self._is_safe(lr) and lr * self.weight_decay <= 2  # above 2 the weights grow
-            watched = () if not check or safe else arrays
+            watched = () if not check or safe else (values, *self.moments.values())
             before = [array.copy() for array in watched]
             self.steps += 1
             for here in self._parameters.trained():

@@ -289,9 +289,14 @@ def penalty(chain: Sequence[Layer]) -> Tensor | None:
         >>> penalty([layer]).item()  # 0.5 * (1 + 4)
         2.5
     """
-    penalised = [part for layer in chain for part in layer.parts if part.l2]
-    weights = [(weight, part.l2) for part in penalised for weight in part.parameters.values() if weight.ndim > 1]
-    terms = [(weight * weight).sum() * l2 for weight, l2 in weights if weight.requires_grad]
+    terms = [
+        (weight * weight).sum() * part.l2
+        for layer in chain
+        for part in layer.parts
+        if part.l2
+        for weight in part.parameters.values()
+        if weight.ndim > 1 and weight.requires_grad
+    ]
     return sum(terms[1:], start=terms[0]) if terms else None
 
 
