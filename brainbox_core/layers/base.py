@@ -78,6 +78,7 @@ class Layer:
     position: int | None
     calls: int
     parts: tuple[Layer, ...]
+    _ending: Layer | None = None  # its activation, if it has one
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -350,7 +351,9 @@ def freeze(chain: Sequence[Layer], names: Sequence[str]) -> None:
         parameter.requires_grad = name not in names
 
 
-def held(owner: object, kind: type, beside: Sequence[str] = ("parameters", "parts")) -> Iterator[tuple[str, Any]]:
+def held(
+    owner: object, kind: type, beside: Sequence[str] = ("parameters", "parts", "_ending")
+) -> Iterator[tuple[str, Any]]:
     """Objects of a kind that the attributes of a layer hold, also in lists, tuples and dictionaries, by attribute.
 
     Args:

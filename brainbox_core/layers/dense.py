@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -10,16 +11,18 @@ from brainbox_core import functional
 from brainbox_core.errors import UsageError, between, whole
 from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.layers import initializers
+from brainbox_core.layers.activation import Activated
 from brainbox_core.layers.base import Layer, Shape
 from brainbox_core.tensor import Tensor
 
 
-class Linear(Layer):
+class Linear(Activated):
     """x @ weight + bias: every output is a weighted sum of all inputs.
 
     Args:
         units: how many outputs.
         initializer: how the weights start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0.
+        activation: what comes behind, a name such as "relu" or a layer; None for nothing.
         l2: the penalty l2 * sum(weight²) in the loss of a training, from 0; none by default.
 
     Shape:
@@ -34,7 +37,8 @@ class Linear(Layer):
         (1, 2)
     """
 
-    def __init__(self, units: int, initializer: str = "he", l2: float = 0.0):
+    def __init__(self, units: int, initializer: str = "he", activation: Any = None, l2: float = 0.0):
+        super().__init__(activation)
         self.units = whole("units", units)
         self.initializer, self.l2 = initializer, between("l2", l2, 0)
         initializers.named(initializer)
