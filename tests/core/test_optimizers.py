@@ -404,7 +404,9 @@ def test_the_rate_may_be_assigned_and_a_schedule_has_to_give_one():
         SGD().build([x])
 
 
-@pytest.mark.parametrize("rate", [0.25, Step(0.5, every=3), Cosine(0.4, steps=9, warmup=2)], ids=str)
+@pytest.mark.parametrize(
+    "rate", [0.25, Step(0.5, every=3), Cosine(0.4, steps=9, warmup=2)], ids=["number", "step", "cosine"]
+)
 def test_the_state_holds_the_rate_that_was_assigned(rate):
     first, second = SGD(lr=Step(1.0, every=2)), SGD(lr=Step(1.0, every=2))
     for optimizer in (first, second):
