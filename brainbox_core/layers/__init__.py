@@ -1,7 +1,7 @@
 """The layers: functions from tensor to tensor that know their parameters, their shapes and their cost."""
 
 from brainbox_core.layers.activation import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
-from brainbox_core.layers.base import Cost, Layer
+from brainbox_core.layers.base import Cost, Layer, penalty
 from brainbox_core.layers.convolution import Conv1D, Conv2D, DepthwiseConv2D, SeparableConv2D, ZeroPadding
 from brainbox_core.layers.dense import Embedding, Flatten, Linear
 from brainbox_core.layers.dropout import Dropout

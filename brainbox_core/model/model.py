@@ -16,7 +16,7 @@ from brainbox_core.data import Augment, DataLoader, stratified_split
 from brainbox_core.errors import InputError, UsageError, whole
 from brainbox_core.kernels.rows import Rows, Together, Weighted
 from brainbox_core.layers import Layer, Sigmoid, Softmax, initializers
-from brainbox_core.layers.base import adopt
+from brainbox_core.layers.base import adopt, freeze
 from brainbox_core.layers.calls import Symbol
 from brainbox_core.loss import Loss
 from brainbox_core.network import description, feeding, heads, saving, sharing
@@ -351,6 +351,7 @@ class Model(Network):
             with initializers.left_out():
                 model.build(feeding.one_or_all(shapes))
             model.load_state(arrays)
+            freeze(model.layers, meta.pop("frozen", []))
             model._loss = description.loss_of(meta)
             model.epoch = whole("epoch", meta.get("epoch", 0), 0)
             checkpoints.compile_again(model, saved)

@@ -6,14 +6,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from brainbox_core.layers.base import Shape, Shapes
+from brainbox_core.layers.base import Shape, Shapes, learned
 from brainbox_core.network.building import Placed
 from brainbox_core.screen.display import fitted
 
 
 @dataclass(frozen=True)
 class Row:
-    """One layer, for one input: its name, kind, output shape, parameters, multiply-adds, bytes of output (float32)."""
+    """One layer, for one input.
+
+    Its name, kind, output shape, parameters, multiply-adds, bytes of output (float32), and how many of the parameters
+    are frozen.
+    """
 
     name: str
     kind: str
@@ -21,6 +25,7 @@ class Row:
     parameters: int
     multiply_adds: int
     activation_bytes: int
+    not_trained: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,10 @@ class Summary:
         return sum(row.parameters for row in self.rows)
 
     @property
+    def not_trained(self) -> int:
+        return sum(row.not_trained for row in self.rows)
+
+    @property
     def multiply_adds(self) -> int:
         return sum(row.multiply_adds for row in self.rows)
 
@@ -53,6 +62,8 @@ class Summary:
             cells.append((row.name, _size(row.output_shape), *numbers))
         lines, total = fitted(cells, sys.maxsize, left=2), self.parameters
         lines.append(f"{total:,} parameters: {4 * total:,} B in float32, {total:,} B in int8")
+        if self.not_trained:
+            lines.append(f"{self.not_trained:,} of them not trained")
         lines.append(f"{self.multiply_adds:,} multiply-adds an input")
         return "\n".join(lines)
 
@@ -65,8 +76,11 @@ def summarize(input_shape: Shapes, placed: Sequence[Placed]) -> Summary:
     rows: list[Row] = []
     for layer, before, after in placed:
         cost = layer.cost(before)  # type: ignore[arg-type]  # as its build() took it
-        parameters = 0 if any(row.name == layer.name for row in rows) else cost.parameters
-        rows.append(Row(layer.name, type(layer).__name__, after, parameters, cost.multiply_adds, 4 * cost.outputs))
+        frozen = sum(parameter.size for parameter in learned([layer]).values() if not parameter.requires_grad)
+        again = any(row.name == layer.name for row in rows)
+        parameters, frozen = (0, 0) if again else (cost.parameters, frozen)
+        numbers = parameters, cost.multiply_adds, 4 * cost.outputs, frozen
+        rows.append(Row(layer.name, type(layer).__name__, after, *numbers))
     return Summary(input_shape, rows)
 
 

@@ -15,7 +15,7 @@ from brainbox_core.data import DataLoader, fingerprint
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.kernels.rows import Rows, Together, Weighted
 from brainbox_core.layers import BatchNorm
-from brainbox_core.layers.base import at_step
+from brainbox_core.layers.base import at_step, penalty
 from brainbox_core.network import ranges, sharing
 from brainbox_core.network.building import Placed
 from brainbox_core.network.feeding import are_finite
@@ -24,7 +24,7 @@ from brainbox_core.tape import leaves
 from brainbox_core.tensor import Tensor
 from brainbox_core.training import checkpoint
 from brainbox_core.training.batches import Batches
-from brainbox_core.training.callbacks import Callback
+from brainbox_core.training.callbacks import Callback, better
 from brainbox_core.training.checkpoint import Part, Training
 from brainbox_core.training.interrupts import Interrupts
 
@@ -218,7 +218,7 @@ def _epoch(model: Learner, loader: Batches, validation: Validation | None, loop:
         logs |= {f"val_{name}": value for name, value in _validated(model, validation).items()}
     with interrupts:
         model.epoch, loop.batch = model.epoch + 1, 0
-        if validation is not None and logs["val_loss"] < loop.best_loss:
+        if validation is not None and better(logs["val_loss"], loop.best_loss, -1):
             loop.best_loss, loop.best_epoch, loop.best = logs["val_loss"], model.epoch, model.state()
         logs |= {"lr": loop.lr, "time_s": time.monotonic() - loop.begun}
         loop.history.append(logs)
@@ -243,6 +243,8 @@ def step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[fl
     with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
         outputs = model.forward(inputs, training=True)
         loss = _measure(model, outputs, y)
+        if (extra := penalty(model.layers)) is not None:
+            loss = loss + extra
         value = loss.item()
         if not math.isfinite(value):
             error = _diverged(model, f"loss is {value}", "the loss itself overflows", inputs)
@@ -338,7 +340,8 @@ def _fits(outputs: Any, count: int, shape: Any) -> bool:
 def check_smallest(placed: Sequence[Placed], loader: DataLoader) -> None:
     """Refuse a last batch of one row where a BatchNorm would have nothing to compare it with."""
     for layer, shape, _ in placed:
-        if isinstance(layer, BatchNorm) and math.prod(shape[:-1]) == 1 and loader.smallest == 1:
+        compares = isinstance(layer, BatchNorm) and layer.trainable
+        if compares and math.prod(shape[:-1]) == 1 and loader.smallest == 1:
             what = f"{layer.label} compares the rows of a batch, and one of {len(loader.indices):,} rows"
             fix = "use another `batch_size`, or drop_last=True"
             raise UsageError(f"{what} in batches of {loader.batch_size} is left alone", fix=fix)
