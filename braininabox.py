@@ -18,6 +18,7 @@ from brainbox_core.layers import initializers
 from brainbox_core.model import callbacks
 from brainbox_core.model.progress import Progress as _Progress
 from brainbox_core.model.sequential import Sequential
+from brainbox_core.model.torch_weights import load_torch, torch_weights
 from brainbox_core.scalar.value import Value
 from brainbox_core.tensor import Tensor, no_grad
 
@@ -39,11 +40,13 @@ __all__ = [
     "initializers",
     "layers",
     "load",
+    "load_torch",
     "loss",
     "metrics",
     "no_grad",
     "optimizers",
     "schedules",
+    "torch_weights",
 ]
 
 load = Sequential.load
