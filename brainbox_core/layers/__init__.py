@@ -12,3 +12,26 @@ from brainbox_core.layers.recurrent import GRU, LSTM, RNN, carried, gradient_flo
 _TRAINED = (Linear, Embedding, Conv2D, BatchNorm, RNN, GRU, LSTM)
 _FIXED = (Flatten, MaxPool, AvgPool, ReLU, LeakyReLU, Sigmoid, Tanh, Softmax, Dropout)
 KINDS: dict[str, type[Layer]] = {layer.__name__: layer for layer in (*_TRAINED, *_FIXED)}
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "AvgPool",
+    "BatchNorm",
+    "Conv2D",
+    "Cost",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "Layer",
+    "LeakyReLU",
+    "Linear",
+    "MaxPool",
+    "ReLU",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "carried",
+    "gradient_flow",
+]

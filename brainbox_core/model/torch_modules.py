@@ -36,7 +36,7 @@ class Module(NamedTuple):
 
 
 def modules_for(
-    wanted: Sequence[Shapes], weights: Mapping[str, Any] | str | os.PathLike, names: Sequence[str] | None
+    wanted: Sequence[Shapes], weights: Mapping[str, Any] | str | os.PathLike[str], names: Sequence[str] | None
 ) -> list[Module]:
     """The modules with weights, in the order of the layers that want weights of these shapes.
 
@@ -125,7 +125,7 @@ def numbered(names: Sequence[str]) -> list[tuple[str, int]]:
     return [(name, list(names[:place]).count(name)) for place, name in enumerate(names)]
 
 
-def _read(path: str | os.PathLike) -> Arrays:
+def _read(path: str | os.PathLike[str]) -> Arrays:
     """The tensors of a safetensors file of any program; bfloat16 becomes float32."""
     where = printable(path)
     with open_unchanging(path) as (file, size):

@@ -82,7 +82,7 @@ _ALIKE = (Activation, layers.Dropout, layers.BatchNorm, layers.Flatten)
 
 
 def load_torch(
-    model: Network, weights: Mapping[str, Any] | str | os.PathLike, names: Sequence[str] | None = None
+    model: Network, weights: Mapping[str, Any] | str | os.PathLike[str], names: Sequence[str] | None = None
 ) -> None:
     """Take over the weights of a PyTorch module that computes the same.
 
