@@ -10,6 +10,7 @@
 True
 """
 
+import logging
 from types import ModuleType
 
 from brainbox_core import __version__, data, export, functional, layers, loss, metrics, optimizers, schedules
@@ -50,6 +51,7 @@ __all__ = [
     "torch_weights",
 ]
 
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent, unless a program says otherwise
 load = Sequential.load
 
 

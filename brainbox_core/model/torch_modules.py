@@ -67,10 +67,10 @@ def modules_for(
 
 def _array(key: str, value: Any) -> np.ndarray:
     """A tensor of any library as float32."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = value.float() if value.is_floating_point() else value  # NumPy knows no bfloat16
     try:
+        if hasattr(value, "detach"):
+            value = value.detach().cpu()
+            value = value.float() if value.is_floating_point() else value  # NumPy knows no bfloat16
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"is no array: {error}", where=key) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,8 @@ from brainbox_core.model.interrupts import Interrupts
 from brainbox_core.model.network import History, Logs, Network
 from brainbox_core.tape import leaves
 from brainbox_core.tensor import Tensor, no_grad
+
+_LOG = logging.getLogger("braininabox.training")
 
 Validation = tuple[Rows, np.ndarray] | Callable[[], dict[str, float]]
 
@@ -230,6 +233,7 @@ def _epoch(model: Network, loader: Batches, validation: Validation | None, loop:
         loop.history.append(logs)
         model.history.append(logs)
         loop.tell("on_epoch_end", logs)
+    _LOG.info("trained an epoch: %s", logs)
 
 
 def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[float, float]:

@@ -548,6 +548,11 @@ def test_tensors_of_any_kind_and_files_of_pytorch(torch, tmp_path):
             assert np.array_equal(model.layers[0].weight.data, wanted)
 
 
+def test_a_tensor_without_numbers_is_refused(torch):
+    weights = {"0.weight": torch.zeros(1, 1, device="meta"), "0.bias": torch.zeros(1)}
+    refused(built([L.Linear(1)], (1,)), weights, "^0.weight: is no array")
+
+
 def test_a_file_of_torch_save_is_refused(torch, tmp_path):
     torch.save({"0.weight": torch.zeros(1)}, tmp_path / "w.pt")
     refused(built([L.Linear(1)], (1,)), tmp_path / "w.pt", "pickles are never opened", error=InputError)
