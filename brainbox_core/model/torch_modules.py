@@ -45,24 +45,25 @@ def modules_for(
         weights: as for `load_torch`.
         names: likewise.
     """
-    ordered = isinstance(weights, Mapping)
     if isinstance(weights, str | os.PathLike):
         weights = _read(weights)
     if not isinstance(weights, Mapping):
         got, fix = type(weights).__name__, "give module.state_dict()"
         raise UsageError("weights", expected="tensors by name, or the path of a safetensors file", got=got, fix=fix)
-    weights = {str(key): value for key, value in weights.items() if not str(key).endswith("num_batches_tracked")}
-    modules: dict[tuple[str, str], Module] = {}
+    found: dict[tuple[str, str], Module] = {}
     for key, value in weights.items():
-        name, _, part = key.rpartition(".")
+        name, _, part = str(key).rpartition(".")
+        if part == "num_batches_tracked":  # our running averages do not count
+            continue
         step = _STEP.fullmatch(part)
         part, number = step.groups() if step else (part, "")
-        modules.setdefault((name, number), Module(name, number, {})).arrays[part] = _array(key, value)
+        found.setdefault((name, number), Module(name, number, {})).arrays[part] = _array(str(key), value)
+    modules = list(found.values())
     if names is not None:
-        return _chosen(list(modules.values()), names)
-    if ordered and list(weights) != sorted(weights):  # sorted, it came out of a file
-        return list(modules.values())
-    return _arranged(list(modules.values()), wanted)
+        return _chosen(modules, names)
+    if any(list(module.arrays) != sorted(module.arrays) for module in modules):
+        return modules
+    return _arranged(modules, wanted)  # the weight is before the bias in PyTorch, but behind it in a file
 
 
 def _array(key: str, value: Any) -> np.ndarray:

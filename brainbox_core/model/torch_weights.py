@@ -87,7 +87,7 @@ def load_torch(
     """Take over the weights of a PyTorch module that computes the same.
 
     The modules that have weights go to the layers that learn, in their order; every shape has to fit, and names make no
-    difference. A `.safetensors` file, and a dictionary that came out of one, has its names in alphabetical order: there
+    difference. A `.safetensors` file, and a dictionary that came out of one, has its names in alphabetical order; there
     modules are told apart by their shapes, and equal ones by the numbers in their names.
 
     What PyTorch has in another order is put in ours: axes, gates, both biases of a cell (added where they are added
