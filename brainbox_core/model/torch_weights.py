@@ -18,7 +18,6 @@ from brainbox_core import layers
 from brainbox_core.errors import UsageError
 from brainbox_core.layers.activation import Activation
 from brainbox_core.layers.base import Layer, Shape, found
-from brainbox_core.layers.convolution import Pool
 from brainbox_core.layers.recurrent import Recurrent
 from brainbox_core.model.network import Network
 from brainbox_core.model.torch_modules import Arrays, Module, Shapes, modules_for, numbered
@@ -75,9 +74,7 @@ ROWS: dict[type[Layer], Row] = {
     layers.LSTM: _cell([1, 2, 3, 0]),  # input, forget, candidate, output
 }
 
-# What takes pictures, which PyTorch has channels first; what takes vectors; what takes each number of one by itself.
-_PICTURES = (layers.Conv2D, Pool)
-_VECTORS = (layers.Linear, layers.Embedding, Recurrent)
+# What takes each number of a vector by itself, in whatever order they come.
 _ALIKE = (Activation, layers.Dropout, layers.BatchNorm, layers.Flatten)
 
 
@@ -212,32 +209,41 @@ def _check(place: _Place, module: Module) -> None:
 
 def _places(model: Network, state: Arrays) -> list[_Place]:
     """The layers that learn, in their order, over the arrays of a state."""
-    flattened, places = _flattened(model), []
+    places = []
     for path, layer in found(model.layers):
         if layer.position is not None:
             top, outer = str(layer.position), layer.name
         arrays = {name: state[f"{path}/{name}"] for name in (*layer.learned(), *layer.buffers)}
         if not arrays:
             continue
-        row = ROWS.get(type(layer))
-        if row is None:
+        if type(layer) not in ROWS:
             known = ", ".join(kind.__name__ for kind in ROWS)
             what = f"{layer.label} is a {type(layer).__name__}, whose weights have no like in PyTorch"
             raise UsageError(what, expected=f"one of {known}")
-        shapes = {name: (sum(map(len, views)), *views[0].shape[1:]) for name, views in row.views(arrays).items()}
-        seen = dict(arrays)
-        picture = flattened.get(layer.name)
-        if picture is not None:
-            for name in row.inputs:  # (H*W*C, ...) -> (H,W,C, ...) -> (C,H,W, ...)
-                spread = arrays[name].reshape(*picture, *arrays[name].shape[1:])
-                seen[name] = np.moveaxis(spread, len(picture) - 1, 0)
-        name = top + path.removeprefix(outer).replace("/", ".")
-        places.append(_Place(layer, name, arrays, row.views(seen), shapes))
-    return places
+        views = ROWS[type(layer)].views(arrays)
+        shapes = {name: (sum(map(len, parts)), *parts[0].shape[1:]) for name, parts in views.items()}
+        places.append(_Place(layer, top + path.removeprefix(outer).replace("/", "."), arrays, views, shapes))
+    flattened = _flattened(model, {place.layer.name: max(map(len, place.shapes.values())) for place in places})
+    return [
+        _channels_first(place, flattened[name]) if (name := place.layer.name) in flattened else place
+        for place in places
+    ]
 
 
-def _flattened(model: Network) -> dict[str, Shape]:
+def _channels_first(place: _Place, picture: Shape) -> _Place:
+    """A layer whose inputs are a flattened picture, with them in PyTorch's order."""
+    row, arrays = ROWS[type(place.layer)], dict(place.arrays)
+    for name in row.inputs:  # (H*W*C, ...) -> (H,W,C, ...) -> (C,H,W, ...)
+        spread = arrays[name].reshape(*picture, *arrays[name].shape[1:])
+        arrays[name] = np.moveaxis(spread, len(picture) - 1, 0)
+    return place._replace(views=row.views(arrays))
+
+
+def _flattened(model: Network, axes: Mapping[str, int]) -> dict[str, Shape]:
     """The shape of the picture whose numbers, row by row, are the inputs of a layer, by the layer's name.
+
+    Args:
+        axes: how many the largest weight of each layer has in PyTorch.
 
     Raises:
         UsageError: a layer of the user's own takes such inputs, and it cannot be known how.
@@ -258,6 +264,9 @@ def _flattened(model: Network) -> dict[str, Shape]:
         elif picture:
             flattened[layer.name] = picture
             picture = picture if isinstance(layer, _ALIKE) else None
-        channels = isinstance(layer, _PICTURES) or (channels and not isinstance(layer, _VECTORS))
+        if axes.get(layer.name, 1) > 1:  # a kernel slides over pictures, a matrix is for vectors
+            channels = axes[layer.name] > 2
+        elif len(output) != len(shape):
+            channels = len(output) == 3
         shape = output
     return flattened

@@ -6,6 +6,7 @@ from safetensors.numpy import load_file, save_file
 
 import braininabox as bb
 from brainbox_core.errors import InputError, UsageError
+from brainbox_core.model.torch_weights import ROWS, Row
 
 L = bb.layers
 RNG = np.random.default_rng(7)
@@ -167,6 +168,61 @@ def test_a_flattened_sequence_keeps_its_order():
     weights = {"e.weight": normal(5, 3), **linear("f", 12, 2)}
     x = RNG.integers(0, 5, (6, 4))
     both_ways(model, weights, lambda w: torch_linear(w, "f", w["e.weight"][x].reshape(6, -1)), x)
+
+
+def test_a_table_for_each_input_is_flattened_in_its_order():
+    model, weights, x = built([L.Flatten(), L.Linear(2)], (3, 4)), linear("f", 12, 2), normal(5, 3, 4)
+    both_ways(model, weights, lambda w: torch_linear(w, "f", x.reshape(5, -1)), x)
+
+
+def test_a_block_of_ids_is_flattened_in_its_order():
+    model = built([L.Embedding(5, 3), L.Flatten(), L.Linear(2)], (2, 2, 2))
+    weights, x = {"e.weight": normal(5, 3), **linear("f", 24, 2)}, RNG.integers(0, 5, (6, 2, 2, 2))
+    both_ways(model, weights, lambda w: torch_linear(w, "f", w["e.weight"][x].reshape(6, -1)), x)
+
+
+def test_a_picture_without_an_axis_of_channels_gets_one_from_its_first_layer():
+    model = built([L.Conv2D(4), L.Flatten(), L.Flatten(), L.Linear(2)], (5, 6))
+    weights, x = {**conv("a", 1, 4), **linear("b", 48, 2)}, normal(3, 5, 6)
+    both_ways(model, weights, lambda w: torch_linear(w, "b", torch_conv(w, "a", x[:, None]).reshape(3, -1)), x)
+
+
+def test_a_layer_of_ones_own_makes_a_picture_that_is_flattened():
+    class Block(L.Layer):
+        def __init__(self):
+            self.inner = L.Conv2D(4)
+
+        def build(self, input_shape, rng):
+            return self.inner.build(input_shape, rng)
+
+        def __call__(self, x, training=False):
+            return self.inner(x)
+
+    model, x = built([Block(), L.Flatten(), L.Linear(2)], (5, 6)), normal(3, 5, 6)
+    weights = {**conv("a", 1, 4), **linear("b", 48, 2)}
+    bb.load_torch(model, weights)
+    assert close(model.predict(x), torch_linear(weights, "b", torch_conv(weights, "a", x[:, None]).reshape(3, -1)))
+
+
+class Slide(L.Layer):
+    """A convolution along a sequence, of two steps: (T,I) -> (T-1,O)."""
+
+    def build(self, input_shape, rng):
+        self.kernel = self.parameter("kernel", np.zeros((2, input_shape[1], 3), np.float32))
+        return input_shape[0] - 1, 3
+
+    def __call__(self, x, training=False):
+        return x[:, :-1] @ self.kernel[0] + x[:, 1:] @ self.kernel[1]
+
+
+def test_another_kind_of_layer_is_one_row_and_its_kernel_tells_that_pytorch_has_channels_first(monkeypatch):
+    monkeypatch.setitem(ROWS, Slide, Row(lambda a: {"weight": [a["kernel"].transpose(2, 1, 0)]}))
+    model, x = built([Slide(), L.BatchNorm(), L.Flatten(), L.Linear(2)], (5, 4)), normal(6, 5, 4)
+    weights = {"slide.weight": normal(3, 4, 2), **norm("norm", 3), **linear("head", 12, 2)}
+    bb.load_torch(model, weights)
+    steps = sum(np.einsum("nti,oi->nto", x[:, k : k + 4], weights["slide.weight"][:, :, k]) for k in range(2))
+    wanted = torch_linear(weights, "head", torch_norm(weights, "norm", steps).transpose(0, 2, 1).reshape(6, -1))
+    assert close(model.predict(x), wanted)
 
 
 @every_cell
@@ -426,13 +482,20 @@ class Swish(L.Layer):
         return x * x.sigmoid()
 
 
+class Half(L.Layer):
+    def __call__(self, x, training=False):
+        return x[:, ::2]
+
+
 class Ravel(L.Layer):
     def __call__(self, x, training=False):
         return x.reshape(len(x), -1)
 
 
 @pytest.mark.parametrize(
-    "chain", [[Own(2)], [L.Flatten(), Own(2)], [Ravel(), L.Linear(2)]], ids=["inside", "behind", "own"]
+    "chain",
+    [[Own(2)], [L.Flatten(), Own(2)], [Ravel(), L.Linear(2)], [L.Flatten(), Half(), L.Linear(2)]],
+    ids=["inside", "behind", "own", "half"],
 )
 def test_a_layer_of_ones_own_that_flattens_a_picture_is_refused(chain):
     model = built(chain, (2, 2, 3))
