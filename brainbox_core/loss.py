@@ -6,12 +6,14 @@ A loss never broadcasts: outputs and targets of different shapes are an error an
 from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from brainbox_core import functional, metrics
 from brainbox_core.errors import UsageError, between
+from brainbox_core.kernels.rows import Together
 from brainbox_core.parameters import Parameter
 from brainbox_core.tensor import Tensor
 
@@ -289,6 +291,51 @@ class Penalised(Loss):
 
     def config(self) -> dict[str, Any]:
         return {"loss": type(self._loss).__name__, "l2": 2 * self._half}
+
+
+class Several(Loss):
+    """The weighted sum of a loss for each output of a model with several.
+
+    Args:
+        losses: in the order of the outputs.
+        weights: how much each counts; all 1 if left out.
+
+    Example:
+        >>> both = Several([MSE(), MSE()], [1, 0.5])
+        >>> both.measure([Tensor([[2.0]]), Tensor([[0.0]])], both.targets([[[0.0]], [[2.0]]], [(1,), (1,)])).item()
+        6.0
+    """
+
+    def __init__(self, losses: Sequence[Loss], weights: Sequence[float] | None = None):
+        self.losses = list(losses)
+        self.weights = [1.0] * len(self.losses) if weights is None else list(weights)
+        if not self.losses or len(self.weights) != len(self.losses):
+            raise UsageError("each loss needs a weight", expected=len(self.losses), got=len(self.weights))
+        for loss, weight in zip(self.losses, self.weights, strict=True):
+            between("loss_weights", weight, 0)
+            if not isinstance(loss, Loss):
+                raise UsageError("compile() needs a loss for each output", got=repr(loss), fix="bb.loss.MSE()")
+
+    def targets(self, y: Any, output_shape: Any) -> Any:
+        if not isinstance(y, list | tuple | Together) or len(parts := list(y)) != len(self.losses):
+            got = len(y) if isinstance(y, list | tuple) else type(y).__name__
+            raise UsageError("y holds an array for each output", expected=f"a list of {len(self.losses)}", got=got)
+        return Together([loss.targets(*pair) for loss, *pair in zip(self.losses, parts, output_shape, strict=True)])
+
+    def measure(self, outputs: Any, y: Any) -> Tensor:
+        parts = zip(self.losses, self.weights, outputs, y, strict=True)
+        total, *others = [loss.measure(output, target) * weight for loss, weight, output, target in parts]
+        for other in others:
+            total = total + other
+        return total
+
+    def __call__(self, outputs: Any, y: Any) -> Tensor:
+        """The loss of a batch, whose targets are checked first."""
+        return self.measure(outputs, self.targets(y, [output.shape[1:] for output in outputs]))
+
+    def metrics(self, y: Any, outputs: Any) -> dict[str, float]:
+        named = [loss.metrics(*pair) for loss, *pair in zip(self.losses, y, outputs, strict=True)]
+        return {f"{name}_{place}": value for place, each in enumerate(named) for name, value in each.items()}
 
 
 def _labels(y: np.ndarray, ndim: int) -> np.ndarray | None:

@@ -18,7 +18,8 @@ from brainbox_core.errors import BrainboxError, ConvergenceError, InputError, Us
 from brainbox_core.gradcheck import check_gradients
 from brainbox_core.images import augment
 from brainbox_core.layers import initializers
-from brainbox_core.model.sequential import Sequential
+from brainbox_core.model.model import Input, Model
+from brainbox_core.model.sequential import Sequential, load
 from brainbox_core.model.torch_weights import load_torch, torch_weights
 from brainbox_core.scalar.value import Value
 from brainbox_core.tensor import Tensor, no_grad
@@ -27,7 +28,9 @@ from braininabox import callbacks
 __all__ = [
     "BrainboxError",
     "ConvergenceError",
+    "Input",
     "InputError",
+    "Model",
     "Sequential",
     "Tensor",
     "UsageError",
@@ -52,7 +55,6 @@ __all__ = [
 ]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent, unless a program says otherwise
-load = Sequential.load
 
 
 def _offer(module: ModuleType) -> None:

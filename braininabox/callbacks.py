@@ -1,6 +1,6 @@
 """What looks on while a network trains; the line of progress is one of them, though the model knows of no screens."""
 
-from brainbox_core.model.callbacks import (
+from brainbox_core.training.callbacks import (
     Callback,
     Checkpoint,
     EarlyStopping,
@@ -8,7 +8,7 @@ from brainbox_core.model.callbacks import (
     direction,
     lower_is_better,
 )
-from brainbox_core.model.progress import Progress
+from brainbox_core.training.progress import Progress
 
 __all__ = [
     "Callback",

@@ -20,6 +20,7 @@ from brainbox_core.export.origin import kind_of
 from brainbox_core.export.programs import Programs
 from brainbox_core.export.report import Report, kilobytes
 from brainbox_core.files.writing import atomic_write, check_writable
+from brainbox_core.model.model import Model
 from brainbox_core.model.sequential import Sequential
 
 RAM = 128 << 10  # bytes, of the boards that this is made for
@@ -115,8 +116,8 @@ def build(
     Raises:
         As `c_header`.
     """
-    if not isinstance(model, Sequential):
-        raise UsageError("model", expected="a Sequential", got=repr(model))
+    if not (isinstance(model, Model) and model.graph is not None and model.graph.is_chain):
+        raise UsageError("model", expected="a chain of layers, such as a Sequential", got=repr(model))
     for word, budget in (("ram_budget", ram_budget), ("flash_budget", flash_budget)):
         if budget is not None:
             whole(word, budget, 0)

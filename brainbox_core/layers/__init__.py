@@ -5,12 +5,13 @@ from brainbox_core.layers.base import Cost, Layer
 from brainbox_core.layers.convolution import AvgPool, Conv2D, MaxPool
 from brainbox_core.layers.dense import Embedding, Flatten, Linear
 from brainbox_core.layers.dropout import Dropout
+from brainbox_core.layers.merge import Add, Concatenate
 from brainbox_core.layers.normalization import BatchNorm
 from brainbox_core.layers.recurrent import GRU, LSTM, RNN, carried, gradient_flow
 
 # Model files name their layers; only these names are ever looked up, nothing is imported by name.
 _TRAINED = (Linear, Embedding, Conv2D, BatchNorm, RNN, GRU, LSTM)
-_FIXED = (Flatten, MaxPool, AvgPool, ReLU, LeakyReLU, Sigmoid, Tanh, Softmax, Dropout)
+_FIXED = (Flatten, MaxPool, AvgPool, ReLU, LeakyReLU, Sigmoid, Tanh, Softmax, Dropout, Add, Concatenate)
 KINDS: dict[str, type[Layer]] = {layer.__name__: layer for layer in (*_TRAINED, *_FIXED)}
 
 __all__ = [

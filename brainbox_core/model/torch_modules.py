@@ -13,7 +13,7 @@ import numpy as np
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import kind_of, open_unchanging, printable
 from brainbox_core.layers.base import Shape
-from brainbox_core.model import saving
+from brainbox_core.network import saving
 
 Arrays = dict[str, np.ndarray]
 Shapes = dict[str, Shape]

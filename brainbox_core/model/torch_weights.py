@@ -19,8 +19,8 @@ from brainbox_core.errors import UsageError
 from brainbox_core.layers.activation import Activation
 from brainbox_core.layers.base import Layer, Shape, found
 from brainbox_core.layers.recurrent import Recurrent
-from brainbox_core.model.network import Network
 from brainbox_core.model.torch_modules import Arrays, Module, Shapes, modules_for, numbered
+from brainbox_core.network.network import Network
 
 Views = dict[str, list[np.ndarray]]  # by PyTorch's name, one behind the other along the first axis
 

@@ -10,7 +10,7 @@ import braininabox as bb
 from brainbox_core.errors import AccuracyError, BudgetError, InputError, UsageError, VerificationError
 from brainbox_core.export import build, c_header, exporter
 from brainbox_core.export.network import reference
-from brainbox_core.model.ranges import activation_ranges
+from brainbox_core.network.ranges import activation_ranges
 from tests.export.chains import unsettle
 from tests.export.compiling import STRICT, tool
 
@@ -198,7 +198,7 @@ def test_options_that_are_wrong(options, message):
 
 
 def test_what_is_no_model_is_refused():
-    with pytest.raises(UsageError, match="expected a Sequential"):
+    with pytest.raises(UsageError, match="expected a chain of layers, such as a Sequential"):
         build(None, "net")
 
 

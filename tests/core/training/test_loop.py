@@ -16,10 +16,10 @@ import pytest
 import braininabox as bb
 from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.kernels import convolution as kernels
-from brainbox_core.model.callbacks import Callback
-from brainbox_core.model.training import _step, train
 from brainbox_core.rng import stream
 from brainbox_core.scalar.update_rules import NETWORK_OPTIMIZERS
+from brainbox_core.training.callbacks import Callback
+from brainbox_core.training.loop import _step, train
 
 L = bb.layers
 RNG = np.random.default_rng(2)

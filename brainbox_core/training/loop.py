@@ -14,16 +14,19 @@ import numpy as np
 
 from brainbox_core.data import DataLoader, fingerprint
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
-from brainbox_core.kernels.sparse import Rows, SparseRows
-from brainbox_core.layers import BatchNorm, Layer
-from brainbox_core.layers.base import Shape, at_step
-from brainbox_core.model import checkpoint, ranges, sharing
-from brainbox_core.model.callbacks import Callback
-from brainbox_core.model.checkpoint import Part, Training
-from brainbox_core.model.interrupts import Interrupts
-from brainbox_core.model.network import History, Logs, Network
+from brainbox_core.kernels.rows import Rows, Together
+from brainbox_core.layers import BatchNorm
+from brainbox_core.layers.base import at_step
+from brainbox_core.network import ranges, sharing
+from brainbox_core.network.building import Placed
+from brainbox_core.network.feeding import are_finite
+from brainbox_core.network.learner import History, Learner, Logs
 from brainbox_core.tape import leaves
-from brainbox_core.tensor import Tensor, no_grad
+from brainbox_core.tensor import Tensor
+from brainbox_core.training import checkpoint
+from brainbox_core.training.callbacks import Callback
+from brainbox_core.training.checkpoint import Part, Training
+from brainbox_core.training.interrupts import Interrupts
 
 _LOG = logging.getLogger("braininabox.training")
 
@@ -41,7 +44,7 @@ class Batches(Protocol):
 
 
 def train(
-    model: Network,
+    model: Learner,
     loader: Batches,
     epochs: int,
     validation: Validation | None,
@@ -114,7 +117,7 @@ class _Loop:
         ended: whether `fit` has returned.
     """
 
-    def __init__(self, model: Network, batches: int, callbacks: Sequence[Callback]):
+    def __init__(self, model: Learner, batches: int, callbacks: Sequence[Callback]):
         self._model, self._batches, self._callbacks = model, batches, callbacks
         self.history: History = []
         self.batch, self.total, self.targets, self.lr = 0, 0.0, 0, 0.0
@@ -181,7 +184,7 @@ class _Loop:
         self.told = "on_epoch_end" if is_epoch else "on_batch_end", logs, known
 
 
-def _validated(model: Network, validation: Validation) -> dict[str, float]:
+def _validated(model: Learner, validation: Validation) -> dict[str, float]:
     """What the validation finds, with a loss that is finite."""
     refused = None
     try:
@@ -199,7 +202,7 @@ def _validated(model: Network, validation: Validation) -> dict[str, float]:
     return measured
 
 
-def _epoch(model: Network, loader: Batches, validation: Validation | None, loop: _Loop, interrupts: Interrupts) -> None:
+def _epoch(model: Learner, loader: Batches, validation: Validation | None, loop: _Loop, interrupts: Interrupts) -> None:
     """One pass over the training data, or what is left of it, and a look at the validation data.
 
     The mean of the loss counts a batch by the targets that it has.
@@ -236,7 +239,7 @@ def _epoch(model: Network, loader: Batches, validation: Validation | None, loop:
     _LOG.info("trained an epoch: %s", logs)
 
 
-def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[float, float]:
+def _step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[float, float]:
     """One update of the weights, or an error before it if the loss, a gradient or the update is not finite.
 
     Args:
@@ -253,7 +256,7 @@ def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
     with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
         outputs = model.forward(inputs, training=True)
         # The targets fit the shape that the layers promised; if a user's own layer broke its promise, the loss says so.
-        measure = model.loss.measure if outputs.shape == (len(y), *model.output_shape) else model.loss
+        measure = model.loss.measure if _fits(outputs, len(y), model.output_shape) else model.loss
         loss = measure(outputs, y)
         value = loss.item()
         if not math.isfinite(value):
@@ -279,7 +282,7 @@ def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
     return value, model.optimizer.norm
 
 
-def _refuse_strangers(model: Network, loss: Tensor) -> None:
+def _refuse_strangers(model: Learner, loss: Tensor) -> None:
     """Refuse what wants a gradient and would not be trained, because no layer holds it where it can be found."""
     known = {id(parameter) for parameter in model.params.named.values()}
     for tensor in leaves(loss):
@@ -289,35 +292,28 @@ def _refuse_strangers(model: Network, loss: Tensor) -> None:
             raise UsageError("a tensor that wants a gradient is none of the model's parameters", got=got, fix=fix)
 
 
-def _diverged(
-    model: Network, what: str, fault: str, inputs: Tensor | SparseRows, besides: str = ""
-) -> ConvergenceError:
+def _diverged(model: Learner, what: str, fault: str, inputs: Any, besides: str = "") -> ConvergenceError:
     """The error that names the first layer whose output or gradient is not finite; `fault` if all are finite."""
     where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
     fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient"
-    if not np.isfinite(inputs.data).all():
+    if not all(np.isfinite(part.data).all() for part in (inputs if isinstance(inputs, list) else [inputs])):
         return ConvergenceError(
             f"{what}: the inputs hold numbers that are not finite", where=where, fix="clean the data"
         )
-    with no_grad():
-        x: Any = inputs
-        for layer in model.layers:
-            at_step(layer.parts, model.optimizer.steps)  # the same masks once more
-            x = layer(x, training=True)
-            if not np.isfinite(x.data).all():
-                fault, besides = f"{layer.label} is the first whose output is not finite", ""
-                break
-        else:
-            for name, parameter in model.params.named.items():
-                if parameter.grad is not None and not np.isfinite(parameter.grad).all():
-                    fault, besides = f"{name} is the first whose gradient is not finite", ""
-                    break
+    at_step([part for layer in model.layers for part in layer.parts], model.optimizer.steps)  # the same masks once more
+    seen = model.watched(inputs, training=True)
+    bad = [layer for layer, y in seen if not np.isfinite(y.data).all()]
+    flat = [name for name, p in model.params.named.items() if p.grad is not None and not np.isfinite(p.grad).all()]
+    if bad:
+        fault, besides = f"{bad[0].label} is the first whose output is not finite", ""
+    elif flat:
+        fault, besides = f"{flat[0]} is the first whose gradient is not finite", ""
     what = f"{what}: {fault}; the weights are those before this step{besides}"
     return ConvergenceError(what, where=where, fix=fix)
 
 
 @contextlib.contextmanager
-def _told(callbacks: Sequence[Callback], model: Network, training: Training, history: History) -> Iterator[Logs]:
+def _told(callbacks: Sequence[Callback], model: Learner, training: Training, history: History) -> Iterator[Logs]:
     """Tells every callback that training ended, also when it failed: a progress line has to be taken away."""
     end: Logs = {"best_epoch": None, "history": history}
     model.training, model.unfinished, model.stop_training = training, None, False
@@ -331,16 +327,23 @@ def _told(callbacks: Sequence[Callback], model: Network, training: Training, his
             callback.on_train_end(model, end)
 
 
-def check_smallest(shapes: Sequence[Shape], chain: Sequence[Layer], loader: DataLoader) -> None:
+def _fits(outputs: Any, count: int, shape: Any) -> bool:
+    """Whether outputs have the shapes that the layers promised."""
+    if isinstance(shape, list):
+        return [part.shape for part in outputs] == [(count, *part) for part in shape]
+    return outputs.shape == (count, *shape)
+
+
+def check_smallest(placed: Sequence[Placed], loader: DataLoader) -> None:
     """Refuse a last batch of one row where a BatchNorm would have nothing to compare it with."""
-    for layer, shape in zip(chain, shapes, strict=False):
+    for layer, shape, _ in placed:
         if isinstance(layer, BatchNorm) and math.prod(shape[:-1]) == 1 and loader.smallest == 1:
             what = f"{layer.label} compares the rows of a batch, and one of {len(loader.indices):,} rows"
             fix = "use another `batch_size`, or drop_last=True"
             raise UsageError(f"{what} in batches of {loader.batch_size} is left alone", fix=fix)
 
 
-def targets(model: Network, X: Rows, y: np.ndarray) -> np.ndarray:
+def targets(model: Learner, X: Rows, y: Any) -> Any:
     """Targets to evaluate on: as many as there are inputs, and at least one."""
     y = model.loss.targets(y, model.output_shape)
     if len(X) != len(y) or not len(y):
@@ -350,9 +353,9 @@ def targets(model: Network, X: Rows, y: np.ndarray) -> np.ndarray:
     return y
 
 
-def require_finite(loss: float, outputs: np.ndarray) -> None:
+def require_finite(loss: float, outputs: np.ndarray | Together) -> None:
     """Refuse to measure by numbers that are none: the largest of several NaN is the first, which would pass for 0."""
-    if not math.isfinite(loss) or not np.isfinite(outputs).all():
+    if not math.isfinite(loss) or not are_finite(outputs):
         what = f"the loss is {loss}" + (" of outputs that are not finite" if math.isfinite(loss) else "")
         raise ConvergenceError(what, fix="clean the inputs, or train again with a smaller learning rate")
 
