@@ -7,7 +7,6 @@ What a layer is called there is one row of `ROWS`; both directions follow from i
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,10 +15,10 @@ import numpy as np
 
 from brainbox_core import layers
 from brainbox_core.errors import UsageError
-from brainbox_core.layers.activation import Activation
-from brainbox_core.layers.base import Layer, Shape, found
+from brainbox_core.layers.base import Layer, found
 from brainbox_core.layers.recurrent import Recurrent
 from brainbox_core.model.torch_modules import Arrays, Module, Shapes, modules_for, numbered
+from brainbox_core.model.torch_order import input_orders
 from brainbox_core.network.network import Network
 
 Views = dict[str, list[np.ndarray]]  # by PyTorch's name, one behind the other along the first axis
@@ -56,7 +55,7 @@ def _cell(order: Sequence[int]) -> Row:
 
 ROWS: dict[type[Layer], Row] = {
     # (in, out) -> (out, in)
-    layers.Linear: Row(lambda a: {"weight": [np.moveaxis(a["weight"], -1, 0)], "bias": [a["bias"]]}, ("weight",)),
+    layers.Linear: Row(lambda a: {"weight": [a["weight"].T], "bias": [a["bias"]]}, ("weight",)),
     layers.Embedding: Row(lambda a: {"weight": [a["table"]]}),
     # (H,W,I,O) -> (O,I,H,W)
     layers.Conv2D: Row(lambda a: {"weight": [a["kernel"].transpose(3, 2, 0, 1)], "bias": [a["bias"]]}),
@@ -73,9 +72,6 @@ ROWS: dict[type[Layer], Row] = {
     layers.GRU: _cell([0, 1, 2]),
     layers.LSTM: _cell([1, 2, 3, 0]),  # input, forget, candidate, output
 }
-
-# What takes each number of a vector by itself, in whatever order they come.
-_ALIKE = (Activation, layers.Dropout, layers.BatchNorm, layers.Flatten)
 
 
 def load_torch(
@@ -131,7 +127,9 @@ def load_torch(
     for place, module in zip(places, modules, strict=True):
         for name, views in place.views.items():
             for view, part in zip(views, np.split(module.arrays[name], len(views)), strict=True):
-                view += part.reshape(view.shape)  # two biases may have one place
+                view += part  # two biases may have one place
+        if place.order is not None:
+            place.reorder(place.order)
     model.load_state(state)
 
 
@@ -144,7 +142,8 @@ def torch_weights(model: Network, names: Sequence[str] | None = None) -> Arrays:
     Args:
         model: built.
         names: of the module for each layer that learns; one name several times for the layers of one
-            `nn.LSTM(num_layers=2)`. The numbers of the layers if left out, as in an `nn.Sequential` of the same layers.
+            `nn.LSTM(num_layers=2)`. If left out, the attributes of a model whose `forward` is written out, else the
+            numbers of the layers, as in an `nn.Sequential` of the same layers.
 
     Raises:
         UsageError: the model is not built, a layer has no like in PyTorch, or there are too few or too many names.
@@ -162,12 +161,13 @@ def torch_weights(model: Network, names: Sequence[str] | None = None) -> Arrays:
     weights: Arrays = {}
     for place, (name, number) in zip(places, numbered(names), strict=True):
         module = Module(name, str(number) if isinstance(place.layer, Recurrent) else "", {})
+        if place.order is not None:
+            place.reorder(np.argsort(place.order))
         for part, views in place.views.items():
             if module.key(part) in weights:
                 fix = "only the layers of one recurrent module share its name"
                 raise UsageError("names", expected="each once", got=repr(name), fix=fix)
-            array = np.concatenate(views).reshape(place.shapes[part])
-            weights[module.key(part)] = np.ascontiguousarray(array)
+            weights[module.key(part)] = np.ascontiguousarray(np.concatenate(views))
             for view in views:
                 view[...] = 0  # given away: what shares the place, as a second bias, has nothing to add
     return weights
@@ -181,6 +181,12 @@ class _Place(NamedTuple):
     arrays: Arrays
     views: Views
     shapes: Shapes
+    order: np.ndarray | None = None  # the place of each input in PyTorch's order, where that is another
+
+    def reorder(self, order: np.ndarray) -> None:
+        """Put what belongs to the inputs into another order."""
+        for name in ROWS[type(self.layer)].inputs:
+            self.arrays[name][...] = self.arrays[name][order]
 
 
 def _one_each(places: Sequence[_Place], names: Sequence[str] | None) -> Sequence[str] | None:
@@ -212,7 +218,7 @@ def _places(model: Network, state: Arrays) -> list[_Place]:
     places = []
     for path, layer in found(model.layers):
         if layer.position is not None:
-            top, outer = str(layer.position), layer.name
+            top, outer = layer.name if model.graph is None else str(layer.position), layer.name
         arrays = {name: state[f"{path}/{name}"] for name in (*layer.learned(), *layer.buffers)}
         if not arrays:
             continue
@@ -223,50 +229,7 @@ def _places(model: Network, state: Arrays) -> list[_Place]:
         views = ROWS[type(layer)].views(arrays)
         shapes = {name: (sum(map(len, parts)), *parts[0].shape[1:]) for name, parts in views.items()}
         places.append(_Place(layer, top + path.removeprefix(outer).replace("/", "."), arrays, views, shapes))
-    flattened = _flattened(model, {place.layer.name: max(map(len, place.shapes.values())) for place in places})
-    return [
-        _channels_first(place, flattened[name]) if (name := place.layer.name) in flattened else place
-        for place in places
-    ]
-
-
-def _channels_first(place: _Place, picture: Shape) -> _Place:
-    """A layer whose inputs are a flattened picture, with them in PyTorch's order."""
-    row, arrays = ROWS[type(place.layer)], dict(place.arrays)
-    for name in row.inputs:  # (H*W*C, ...) -> (H,W,C, ...) -> (C,H,W, ...)
-        spread = arrays[name].reshape(*picture, *arrays[name].shape[1:])
-        arrays[name] = np.moveaxis(spread, len(picture) - 1, 0)
-    return place._replace(views=row.views(arrays))
-
-
-def _flattened(model: Network, axes: Mapping[str, int]) -> dict[str, Shape]:
-    """The shape of the picture whose numbers, row by row, are the inputs of a layer, by the layer's name.
-
-    Args:
-        axes: how many the largest weight of each layer has in PyTorch.
-
-    Raises:
-        UsageError: a layer of the user's own takes such inputs, and it cannot be known how.
-    """
-    flattened: dict[str, Shape] = {}
-    shape, picture = model.input_shape, None
-    channels = len(shape) == 3  # whether PyTorch has what comes next channels first
-    for layer in model.layers:
-        output = layer.output_shape(shape)
-        matters = channels and shape[-1] > 1 and math.prod(shape[:-1]) > 1
-        if isinstance(layer, layers.Flatten):
-            picture = shape if matters else picture
-        elif type(layer) not in layers.KINDS.values() and (picture or (matters and len(output) == 1)):
-            mixes = output != shape if picture else output == (math.prod(shape),)
-            if mixes or any(part.learned() for _, part in found([layer])):
-                what = f"{layer.label} makes a vector of a picture, or gets one, which PyTorch has in another order"
-                raise UsageError(what, fix="put bb.layers.Flatten() and bb.layers.Linear() into the model itself")
-        elif picture:
-            flattened[layer.name] = picture
-            picture = picture if isinstance(layer, _ALIKE) else None
-        if axes.get(layer.name, 1) > 1:  # a kernel slides over pictures, a matrix is for vectors
-            channels = axes[layer.name] > 2
-        elif len(output) != len(shape):
-            channels = len(output) == 3
-        shape = output
-    return flattened
+    axes = {place.layer.name: max(map(len, place.shapes.values())) for place in places}
+    asked = [place.layer.name for place in places if ROWS[type(place.layer)].inputs]
+    orders = input_orders(model, axes, asked)
+    return [place._replace(order=orders.get(place.layer.name)) for place in places]

@@ -175,11 +175,14 @@ class Network:
             return y
 
         with no_grad(), observed(look):
-            if self.graph is None:
-                self.forward(x, training)
-            else:
-                run(self.graph.steps(fused=False), self.graph.outputs, x, training)
+            self.unfused(x, training)
         return seen
+
+    def unfused(self, x: Any, training: bool = False) -> Any:
+        """`forward` with every layer by itself, so that it can be observed."""
+        if self.graph is None:
+            return self.forward(x, training)
+        return run(self.graph.steps(fused=False), self.graph.outputs, x, training)
 
     def activations(self, X: Rows) -> dict[str, np.ndarray]:
         """What every layer makes of a batch, by the layer's name."""

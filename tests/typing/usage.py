@@ -56,7 +56,7 @@ def keep(folder: Path) -> None:
     model.build((5, 5, 1))
     model.save(folder / "model.safetensors")
     loaded = bb.load(folder / "model.safetensors")
-    assert_type(loaded, bb.Sequential)
+    assert_type(loaded, bb.Model)
     loaded.compile(bb.optimizers.SGD(lr=0.1, momentum=0.9), bb.loss.CrossEntropy())
     bb.load_torch(loaded, bb.torch_weights(model))
     for name, array in loaded.state().items():

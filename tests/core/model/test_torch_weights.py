@@ -268,6 +268,78 @@ def test_layers_inside_a_layer_are_found_in_their_order():
     assert names == {"0", "1.inner.0", "1.inner.1"}
 
 
+def flat(x):
+    """(N,H,W,C) -> (N,C*H*W), as PyTorch flattens a picture."""
+    return x.transpose(0, 3, 1, 2).reshape(len(x), -1)
+
+
+def test_a_graph_of_two_inputs_flattens_each_picture_by_itself():
+    a, b, c = bb.Input((4, 5, 2)), bb.Input((3,)), bb.Input((2, 2, 3))
+    joined = L.Concatenate()([L.Flatten()(L.ReLU()(a)), b, L.Flatten()(c)])
+    model = bb.Model([a, b, c], L.Linear(2)(L.BatchNorm()(joined)))
+    weights, x = {**norm("n", 55), **linear("f", 55, 2)}, [normal(6, 4, 5, 2), normal(6, 3), normal(6, 2, 2, 3)]
+    bb.load_torch(model, weights)
+    vector = np.concatenate([flat(relu(x[0])), x[1], flat(x[2])], axis=1)
+    assert close(model.predict(x), torch_linear(weights, "f", torch_norm(weights, "n", vector)))
+    out = bb.torch_weights(model, ["n", "f"])
+    assert all(np.array_equal(out[key], weights[key]) for key in out)
+
+
+def test_a_graph_whose_paths_meet_before_and_behind_a_flatten():
+    x = bb.Input((5, 5, 2))
+    around = L.Add()([x, L.Conv2D(2, padding="same")(x)])
+    joined = L.Concatenate()([around, L.Tanh()(around)])
+    vector = L.Flatten()(joined)
+    model = bb.Model(x, L.Linear(3)(L.Add()([vector, L.Tanh()(vector)])))
+    weights, X = {**conv("a", 2, 2), **linear("b", 100, 3)}, normal(4, 5, 5, 2)
+    bb.load_torch(model, weights)
+    wide = np.pad(X, ((0, 0), (1, 1), (1, 1), (0, 0))).transpose(0, 3, 1, 2)
+    both = X + torch_conv(weights, "a", wide).transpose(0, 2, 3, 1)
+    v = flat(np.concatenate([both, np.tanh(both)], axis=3))
+    assert close(model.predict(X), torch_linear(weights, "b", v + np.tanh(v)))
+
+
+def test_a_way_that_is_written_out():
+    class Net(bb.Model):
+        def __init__(self):
+            super().__init__()
+            self.head, self.conv, self.flatten = L.Linear(3), L.Conv2D(4), L.Flatten()
+
+        def forward(self, x, training=False):
+            x = self.conv(x).relu()[:, 1:]
+            return self.head(self.flatten(x + x * 2) / 2)
+
+    model, x = Net(), normal(5, 6, 7, 2)
+    model.build((6, 7, 2))
+    weights = {**linear("head", 60, 3), **conv("conv", 2, 4)}
+    bb.load_torch(model, weights)  # in the order in which the layers are written, as in PyTorch
+    h = relu(torch_conv(weights, "conv", x.transpose(0, 3, 1, 2)))[:, :, 1:]
+    assert close(model.predict(x), torch_linear(weights, "head", (h + h * 2).reshape(5, -1) / 2))
+    assert list(bb.torch_weights(model)) == list(weights)
+
+
+@pytest.mark.parametrize("means", [lambda x: x.mean(axis=(1, 2)), lambda x: x.relu()[:, 0, 0]])
+def test_one_number_of_each_channel_has_the_order_of_the_channels(means):
+    class Means(L.Layer):
+        def __call__(self, x, training=False):
+            return means(x)
+
+    model = built([L.Conv2D(4), Means(), L.Linear(2)], (6, 6, 3))
+    weights = {**conv("a", 3, 4), **linear("b", 4, 2)}
+    bb.load_torch(model, weights)
+    assert np.array_equal(model.layers[2].weight.data, weights["b.weight"].T)
+
+
+def test_a_layer_that_works_in_two_places_gets_one_order():
+    x, shared = bb.Input((2, 2, 3)), L.Linear(4)
+    pictures = [shared(L.Flatten()(x)), shared(L.Flatten()(L.ReLU()(x)))]
+    bb.torch_weights(bb.Model(x, L.Add()(pictures)))
+    x, shared = bb.Input((2, 2, 3)), L.Linear(12)
+    model = bb.Model(x, shared(shared(L.Flatten()(x))))
+    with pytest.raises(UsageError, match="linear_0' gets the numbers of a picture in an order that"):
+        bb.torch_weights(model)
+
+
 # --- what weights may be ---------------------------------------------------------------------------------------------
 
 
@@ -487,6 +559,21 @@ class Half(L.Layer):
         return x[:, ::2]
 
 
+class Around(L.Layer):
+    """Adds to a vector what a matrix makes of it, whose order is another."""
+
+    def __init__(self, units):
+        self.units, self.inner = units, [L.Linear(units), L.Linear(units)]
+
+    def __call__(self, x, training=False):
+        return self.inner[1](x + self.inner[0](x))
+
+
+class Turn(L.Layer):
+    def __call__(self, x, training=False):
+        return x.transpose(0, 3, 1, 2)
+
+
 class Ravel(L.Layer):
     def __call__(self, x, training=False):
         return x.reshape(len(x), -1)
@@ -494,12 +581,19 @@ class Ravel(L.Layer):
 
 @pytest.mark.parametrize(
     "chain",
-    [[Own(2)], [L.Flatten(), Own(2)], [Ravel(), L.Linear(2)], [L.Flatten(), Half(), L.Linear(2)]],
-    ids=["inside", "behind", "own", "half"],
+    [
+        [L.Flatten(), Around(12)],
+        [Turn(), L.Flatten(), L.Linear(2)],
+        [Own(2)],
+        [Ravel(), L.Linear(2)],
+        [Ravel(), Ravel(), L.BatchNorm()],
+        [L.Flatten(), Half(), L.Linear(2)],
+    ],
+    ids=["around", "turned", "inside", "own", "twice", "half"],
 )
 def test_a_layer_of_ones_own_that_flattens_a_picture_is_refused(chain):
     model = built(chain, (2, 2, 3))
-    with pytest.raises(UsageError, match=r"makes a vector of a picture, or gets one.*put bb\.layers\.Flatten"):
+    with pytest.raises(UsageError, match=r"gets the numbers of a picture in an order that.*bb\.layers\.Flatten"):
         bb.torch_weights(model)
 
 
