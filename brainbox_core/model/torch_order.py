@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 
 from brainbox_core import layers
 from brainbox_core.errors import UsageError
-from brainbox_core.layers.activation import Activation
 from brainbox_core.layers.base import Layer
 from brainbox_core.layers.calls import observed
 from brainbox_core.network.feeding import one_or_all
@@ -20,11 +18,8 @@ from brainbox_core.tensor import Tensor
 PLAIN, PICTURE, LOST = "as here", "channels first", "in an order that is not known"
 Order = str | np.ndarray  # one of those, or of each number of a vector its place in PyTorch's
 
-# What takes each number of a vector by itself, in whatever order they come.
-_ALIKE = (Activation, layers.Dropout, layers.BatchNorm)
 
-
-def input_orders(model: Network, axes: Mapping[str, int], asked: Sequence[str]) -> dict[str, np.ndarray]:
+def input_orders(model: Network, axes: Mapping[str, int]) -> dict[str, np.ndarray]:
     """For each input of a layer its place in PyTorch's order, by the layer's name, where that is another.
 
     Found by running an input of zeros and looking at what each layer makes of what, so that it holds for graphs, for
@@ -32,13 +27,12 @@ def input_orders(model: Network, axes: Mapping[str, int], asked: Sequence[str]) 
 
     Args:
         model: built.
-        axes: of the largest weight that PyTorch has of a layer, by the layer's name.
-        asked: the layers to which the order of their inputs makes a difference.
+        axes: how many the largest weight of each layer that learns has in PyTorch, by the layer's name.
 
     Raises:
-        UsageError: such a layer gets the numbers of a picture in an order that cannot be known.
+        UsageError: a layer that learns gets the numbers of a picture in an order that cannot be known.
     """
-    watch = _Watch(axes, asked)
+    watch = _Watch(axes)
     shapes = model.input_shape if isinstance(model.input_shape, list) else [model.input_shape]
     # They want a gradient, so that everything that is computed from them is on the tape.
     inputs = [Tensor(np.zeros((1, *shape), np.float32), requires_grad=True) for shape in shapes]
@@ -50,8 +44,8 @@ def input_orders(model: Network, axes: Mapping[str, int], asked: Sequence[str]) 
 class _Watch:
     """Follows the order of numbers through the layers, and between them along the tape."""
 
-    def __init__(self, axes: Mapping[str, int], asked: Sequence[str]):
-        self._axes, self._asked = axes, asked
+    def __init__(self, axes: Mapping[str, int]):
+        self._axes = axes
         self._known: dict[int, tuple[Any, Order]] = {}  # with the tensor, so that no other gets its id
         self.orders: dict[str, Order] = {}
 
@@ -59,13 +53,12 @@ class _Watch:
         """Take note of a call of a layer."""
         y = call(layer, x, *rest, **named)
         orders = [self._order(part) for part in (x if isinstance(x, list | tuple) else [x])]
-        if layer.name in self._asked:
+        if layer.name in self._axes:
             before = self.orders.setdefault(layer.name, orders[0])
             if orders[0] is LOST or not np.array_equal(before, orders[0]):
                 what = f"{layer.label} gets the numbers of a picture {LOST}: PyTorch has them channels first"
                 raise UsageError(what, fix="make vectors of pictures with bb.layers.Flatten(), and Linear behind it")
-        if id(y) not in self._known:
-            self._known[id(y)] = y, self._made(layer, x, orders, y)
+        self._known[id(y)] = y, self._made(layer, x, orders, y)
         return y
 
     def _made(self, layer: Layer, x: Any, orders: Sequence[Order], y: Tensor) -> Order:
@@ -73,10 +66,13 @@ class _Watch:
         if isinstance(layer, layers.Flatten):
             if orders[0] is not PICTURE:
                 return orders[0]
+            if not _differs(x, PICTURE):
+                return PLAIN
             *sides, channels = x.shape[1:]  # (C,H,W) -> (H,W,C)
             return np.moveaxis(np.arange(y.size).reshape(channels, *sides), 0, -1).ravel()
-        if isinstance(layer, _ALIKE):
-            return orders[0]
+        axes = self._axes.get(layer.name, 0)
+        if axes:  # a norm takes each number by itself, a matrix is for vectors, a kernel slides over pictures
+            return orders[0] if axes == 1 else PLAIN if axes == 2 else PICTURE
         if isinstance(layer, layers.Concatenate) and y.ndim == 2 and any(order is not PLAIN for order in orders):
             if LOST in [order for order in orders if isinstance(order, str)]:
                 return LOST
@@ -85,8 +81,6 @@ class _Watch:
                 np.arange(part.size) if isinstance(order, str) else order for part, order in zip(x, orders, strict=True)
             ]
             return np.concatenate([start + order for start, order in zip(starts, own, strict=True)])
-        if self._axes.get(layer.name, 1) > 1:  # a kernel slides over pictures, a matrix is for vectors
-            return PICTURE if self._axes[layer.name] > 2 else PLAIN
         return self._order(y)
 
     def _order(self, tensor: Any) -> Order:
@@ -114,5 +108,4 @@ class _Watch:
 
 def _differs(tensor: Any, order: Order) -> bool:
     """Whether PyTorch has the numbers of a tensor in another order."""
-    *sides, channels = tensor.shape[1:] or (1,)
-    return order is not PLAIN and (order is not PICTURE or (channels > 1 and math.prod(sides) > 1))
+    return order is not PLAIN and (order is not PICTURE or tensor.shape[-1] > 1)

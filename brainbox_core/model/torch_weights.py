@@ -230,6 +230,5 @@ def _places(model: Network, state: Arrays) -> list[_Place]:
         shapes = {name: (sum(map(len, parts)), *parts[0].shape[1:]) for name, parts in views.items()}
         places.append(_Place(layer, top + path.removeprefix(outer).replace("/", "."), arrays, views, shapes))
     axes = {place.layer.name: max(map(len, place.shapes.values())) for place in places}
-    asked = [place.layer.name for place in places if ROWS[type(place.layer)].inputs]
-    orders = input_orders(model, axes, asked)
+    orders = input_orders(model, axes)
     return [place._replace(order=orders.get(place.layer.name)) for place in places]

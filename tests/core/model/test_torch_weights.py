@@ -340,6 +340,13 @@ def test_a_layer_that_works_in_two_places_gets_one_order():
         bb.torch_weights(model)
 
 
+def test_a_vector_in_an_unknown_order_stays_unknown_among_others():
+    x, y = bb.Input((2, 2, 3)), bb.Input((4,))
+    model = bb.Model([x, y], L.Linear(2)(L.Concatenate()([y, Ravel()(x)])))
+    with pytest.raises(UsageError, match="linear_0' gets the numbers of a picture in an order that"):
+        bb.torch_weights(model)
+
+
 # --- what weights may be ---------------------------------------------------------------------------------------------
 
 
@@ -574,6 +581,11 @@ class Turn(L.Layer):
         return x.transpose(0, 3, 1, 2)
 
 
+class Column(L.Layer):
+    def __call__(self, x, training=False):
+        return x.reshape(len(x), -1, 1)
+
+
 class Ravel(L.Layer):
     def __call__(self, x, training=False):
         return x.reshape(len(x), -1)
@@ -583,13 +595,14 @@ class Ravel(L.Layer):
     "chain",
     [
         [L.Flatten(), Around(12)],
+        [Column(), Ravel(), L.Linear(2)],
         [Turn(), L.Flatten(), L.Linear(2)],
         [Own(2)],
         [Ravel(), L.Linear(2)],
         [Ravel(), Ravel(), L.BatchNorm()],
         [L.Flatten(), Half(), L.Linear(2)],
     ],
-    ids=["around", "turned", "inside", "own", "twice", "half"],
+    ids=["around", "column", "turned", "inside", "own", "twice", "half"],
 )
 def test_a_layer_of_ones_own_that_flattens_a_picture_is_refused(chain):
     model = built(chain, (2, 2, 3))
@@ -599,6 +612,8 @@ def test_a_layer_of_ones_own_that_flattens_a_picture_is_refused(chain):
 
 def test_where_the_order_of_a_picture_makes_no_difference_nothing_is_refused():
     bb.torch_weights(built([Own(2)], (2, 2, 1)))
+    bb.torch_weights(built([L.Flatten(), Half(), L.Linear(2)], (2, 2, 1)))
+    bb.torch_weights(built([L.Conv2D(2), Ravel(), L.ReLU()], (4, 4, 1)))
     bb.torch_weights(built([Own(2)], (1, 1, 3)))
     bb.torch_weights(built([L.Flatten(), L.Linear(4), Own(2)], (2, 2, 3)))
 
