@@ -13,6 +13,16 @@ from brainbox_core.layers.calls import Symbol
 from brainbox_core.layers.fusion import fast_plan
 
 
+def Input(shape: tuple[int, ...] | None = None) -> Symbol:  # noqa: N802  # as everybody calls it
+    """Where a graph of layers begins.
+
+    Args:
+        shape: of one input, without the batch axis; a model of which all are known is built at once, any other by
+            `fit`.
+    """
+    return Symbol(shape=None if shape is None else tuple(shape))
+
+
 class Node(NamedTuple):
     """A layer at work, and the places of what it is given."""
 

@@ -43,7 +43,7 @@ class Network:
 
     def __init__(self, graph: Graph | None, seed: int = 0):
         self.graph = graph
-        self.layers = graph.layers if graph else []
+        self.layers: list[Layer] = graph.layers if graph else []
         self.seed = whole("seed", seed, 0)
         if self.seed >= 2**64:  # found now and not when the trained model is saved: its file holds 64 bits
             raise UsageError("seed", expected="a whole number below 2**64", got=seed)

@@ -14,7 +14,7 @@ def mistakes(X: np.ndarray) -> None:
     model.compile(optimizer=0.1, loss=bb.loss.MSE())  # wrong: a learning rate is no optimizer
     history = model.fit(X, X, callbacks=[bb.callbacks.Progress])  # wrong: not made
     bb.callbacks.Progres()  # wrong: misspelt
-    model.fit(X)  # wrong: no targets
+    model.fit(epochs=3)  # wrong: nothing to learn from
     text: str = history[-1]["train_loss"]  # wrong: a number
     print(text, history[-1].train_loss)  # wrong: a dictionary
     bb.load(3)  # wrong: a path

@@ -44,7 +44,7 @@ def train(folder: Path) -> bb.Sequential:
     history = model.fit(X, X**2, epochs=2, callbacks=watching)
     assert_type(history[-1]["train_loss"], float)
     assert_type(model.evaluate(X, X**2)["loss"], float)
-    assert_type(model.predict(X).argmax(axis=1).tolist(), Any)
+    print(model.predict(X).argmax(axis=1))
     assert_type(model.layers[0], bb.layers.Layer)
     print(model.summary(), sum(losses.seen))
     assert_type(bb.metrics.accuracy(np.array([1]), np.array([1])), float)
