@@ -75,15 +75,14 @@ class Model(Network):
         if (inputs is None) != (outputs is None) or (inputs is None and type(self).forward is Model.forward):
             fix = "bb.Model(inputs, outputs), or define forward(self, x, training=False) in a subclass"
             raise UsageError("a model needs both ends of its graph", fix=fix)
-        ends: tuple[list[Symbol], list[Symbol]] = [], []
-        for name, given, kept in zip(("inputs", "outputs"), (inputs, outputs), ends, strict=True):
-            kept += [] if given is None else [given] if isinstance(given, Symbol) else given
-            if odd := [symbol for symbol in kept if not isinstance(symbol, Symbol)]:
-                raise UsageError(name, expected="what bb.Input() or a layer called with it gave", got=repr(odd[0]))
-        self._begin(Graph.between(*ends) if ends[0] else None, seed)
+        if inputs is None:
+            self._begin(None, seed)
+            return
+        ends = [[end] if isinstance(end, Symbol) else end for end in (inputs, outputs)]
+        self._begin(Graph.between(*ends), seed)  # type: ignore[arg-type]  # which looks at them
         adopt(self.layers)
-        shapes = [symbol.shape for symbol in ends[0] if symbol.shape is not None]
-        if shapes and len(shapes) == self._inputs:
+        shapes = [symbol.shape for symbol in ends[0] if symbol.shape is not None]  # type: ignore[union-attr]
+        if len(shapes) == self._inputs:
             self.build(feeding.one_or_all(shapes))
 
     def _begin(self, graph: Graph | None, seed: int) -> None:
@@ -213,8 +212,10 @@ class Model(Network):
             loader = self._batches(X)
         else:
             X = self._begin_with(X)
+            if isinstance(self.loss, losses.Several) and not (class_weight is None and sample_weight is None):
+                raise UsageError("weights of rows need a model of one output")
             weights = labels.row_weights(y, class_weight, sample_weight)
-            y = self._targets(X, y, learn=True)
+            y = labels.targets(self, X, y, learn=True)
             heads.check_reach(self.graph, self.loss, y)
             rows = None
             if validation_split:
@@ -222,14 +223,12 @@ class Model(Network):
                 rows, held_rows = stratified_split(first, validation_split, self.seed)
                 validation_data = X.take(held_rows, axis=0), y[held_rows]
             if weights is not None:
-                if isinstance(y, Together):
-                    raise UsageError("weights of rows need a model of one output")
                 y = Weighted([y, weights])
             loader = DataLoader(X, y, batch_size, self.seed, rows, shuffle, augment, drop_last)
             loop.check_smallest(self.placed, loader)
         if validation_data is not None and not validation_split:  # found out now and not after the first epoch
             held_out = self._check(validation_data[0])
-            validation_data = held_out, self._targets(held_out, validation_data[1])
+            validation_data = held_out, labels.targets(self, held_out, validation_data[1])
         if self._metrics:
             told["metrics"] = list(self._metrics)
         shown = progress.shown(verbose, callbacks)
@@ -239,7 +238,7 @@ class Model(Network):
         """Change the weights once, by the gradient of a batch; returns its loss before that."""
         _given("train_on_batch()", self._optimizer)
         X = self._begin_with(X)
-        y = self._targets(X, y)
+        y = labels.targets(self, X, y)
         with sharing.training(self):
             return loop.step(self, X, y)[0]
 
@@ -248,7 +247,7 @@ class Model(Network):
         loss = _given("evaluate()", self._loss)
         self._parts("evaluate()")
         X = self._check(X)
-        y = self._targets(X, y)
+        y = labels.targets(self, X, y)
         outputs = self._outputs(X, batch_size)
         with np.errstate(all="ignore"):
             value = loss.measure(feeding.tensors(outputs), y).item()
@@ -290,38 +289,14 @@ class Model(Network):
         if isinstance(source, DataLoader):
             loader = copy.copy(source)
             loader.X = self._begin_with(source.X)
-            loader.y = self._targets(loader.X, source.y)
+            loader.y = labels.targets(self, loader.X, source.y)
             loop.check_smallest(self.placed, loader)
             return loader
         if isinstance(source, np.ndarray) or not isinstance(source, Iterable):
             raise UsageError("fit() needs targets beside X, or what gives batches (X, y)", got=type(source).__name__)
         batches = GivenBatches(source)
         self._begin_with(batches.first[0])
-        return batches.through(lambda x, y: (checked := self._check(x), self._targets(checked, y)))
-
-    def _targets(self, X: Rows, y: Any, learn: bool = False) -> Any:
-        """Targets as the loss takes them: as many as there are inputs, and at least one.
-
-        Args:
-            learn: whether names of classes may be new, and are kept.
-        """
-        loss, classes = self.loss, self.meta.get("classes")
-        names = loss.takes_logits and labels.are_names(y)
-        if names:
-            if not classes and not learn:
-                raise UsageError("the model knows no names of classes", fix="fit() it with arrays first")
-            classes = classes or np.unique(np.asarray(y).astype(str)).tolist()
-            y = labels.numbered(y, classes)
-        y = loss.targets(y, self.output_shape)
-        if len(X) != len(y):
-            raise UsageError("X and y need one row for each other", got=f"{len(X)} and {len(y)}")
-        if not len(y):
-            raise UsageError("there are no rows to learn from or to measure by")
-        if not loss.counted(y, self.output_shape):
-            raise UsageError("none of the targets counts", fix="look at what the loss is to ignore")
-        if names:
-            self.meta["classes"] = classes
-        return y
+        return batches.through(lambda x, y: (checked := self._check(x), labels.targets(self, checked, y)))
 
     # --- keeping -------------------------------------------------------------------------------------------------
 
@@ -366,6 +341,8 @@ class Model(Network):
     def _from_file(
         cls, path: str | Path, arrays: dict[str, np.ndarray], meta: dict[str, Any], layers: Sequence[type[Layer]]
     ) -> Self:
+        if odd := [kind for kind in layers if not (isinstance(kind, type) and issubclass(kind, Layer))]:
+            raise UsageError("layers", expected="classes of layers of your own", got=repr(odd[0]))
         with description.reading_description(path):
             model, saved = cls._described(meta, layers), checkpoints.separated(path, arrays, meta)
             shapes = feeding.shapes_of(meta["input_shape"], model._inputs)
@@ -386,7 +363,11 @@ class Model(Network):
         if cls.forward is not Model.forward:
             if meta.get("own") != cls.__name__:
                 raise InputError(f"the file holds no {cls.__name__}", got=repr(meta.get("own", "layers")))
-            model = cls()
+            try:
+                model = cls(**meta["config"])
+            except TypeError as error:
+                fix = "keep each argument in an attribute of its name, as in self.units = units"
+                raise InputError(f"the file does not say what the model was made with ({error})", fix=fix) from None
             model.seed = meta["seed"]
             return model
         if "own" in meta:

@@ -1,4 +1,4 @@
-"""Labels as users have them: names of classes as numbers, and how much each row counts."""
+"""Targets as users have them: names of classes as numbers, and how much each row counts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,33 @@ from typing import Any
 import numpy as np
 
 from brainbox_core.errors import UsageError, between
+from brainbox_core.kernels.rows import Rows
+from brainbox_core.network.learner import Learner
+
+
+def targets(model: Learner, X: Rows, y: Any, learn: bool = False) -> Any:
+    """Targets as the model's loss takes them: as many as there are inputs, and at least one.
+
+    Args:
+        learn: whether names of classes may be new; the model's `meta["classes"]` keeps them.
+    """
+    loss, classes = model.loss, model.meta.get("classes")
+    names = loss.takes_logits and are_names(y)
+    if names:
+        if not classes and not learn:
+            raise UsageError("the model knows no names of classes", fix="fit() it with arrays first")
+        classes = classes or np.unique(np.asarray(y).astype(str)).tolist()
+        y = numbered(y, classes)
+    y = loss.targets(y, model.output_shape)
+    if len(X) != len(y):
+        raise UsageError("X and y need one row for each other", got=f"{len(X)} and {len(y)}")
+    if not len(y):
+        raise UsageError("there are no rows to learn from or to measure by")
+    if not loss.counted(y, model.output_shape):
+        raise UsageError("none of the targets counts", fix="look at what the loss is to ignore")
+    if names:
+        model.meta["classes"] = classes
+    return y
 
 
 def are_names(y: Any) -> bool:
