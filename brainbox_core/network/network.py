@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -51,10 +51,12 @@ class Network:
         self.meta: dict[str, Any] = {}
         self._built: _Built | None = None
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ("graph", "_built", "_optimizer"):
-            raise UsageError(f"{type(self).__name__}.__init__() has to begin with super().__init__()")
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+    if not TYPE_CHECKING:  # which would take every name that is misspelt for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("graph", "_built", "_optimizer"):
+                raise UsageError(f"{type(self).__name__}.__init__() has to begin with super().__init__()")
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     # --- getting ready -------------------------------------------------------------------------------------------
 
