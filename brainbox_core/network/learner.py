@@ -15,7 +15,7 @@ from brainbox_core.parameters import Parameters
 from brainbox_core.tensor import Tensor
 
 Logs = dict[str, Any]  # what a callback is told: numbers by name, at the end also the history
-History = list[Logs]  # the logs of every epoch
+History = list[dict[str, float]]  # the logs of every epoch
 
 
 class Learner(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class Network:
 
     def __init__(self, graph: Graph | None, seed: int = 0):
         self.graph = graph
-        self.layers = graph.layers if graph else []
+        self.layers: list[Layer] = graph.layers if graph else []
         self.seed = whole("seed", seed, 0)
         if self.seed >= 2**64:  # found now and not when the trained model is saved: its file holds 64 bits
             raise UsageError("seed", expected="a whole number below 2**64", got=seed)
@@ -51,10 +51,12 @@ class Network:
         self.meta: dict[str, Any] = {}
         self._built: _Built | None = None
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ("graph", "_built", "_optimizer"):
-            raise UsageError(f"{type(self).__name__}.__init__() has to begin with super().__init__()")
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+    if not TYPE_CHECKING:  # which would take every name that is misspelt for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("graph", "_built", "_optimizer"):
+                raise UsageError(f"{type(self).__name__}.__init__() has to begin with super().__init__()")
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     # --- getting ready -------------------------------------------------------------------------------------------
 
@@ -180,11 +182,14 @@ class Network:
             return y
 
         with no_grad(), observed(look):
-            if self.graph is None:
-                self.forward(x, training)
-            else:
-                run(self.graph.steps(fused=False), self.graph.outputs, x, training)
+            self.unfused(x, training)
         return seen
+
+    def unfused(self, x: Any, training: bool = False) -> Any:
+        """`forward` with every layer by itself, so that it can be observed."""
+        if self.graph is None:
+            return self.forward(x, training)
+        return run(self.graph.steps(fused=False), self.graph.outputs, x, training)
 
     def activations(self, X: Rows) -> dict[str, np.ndarray]:
         """What every layer makes of a batch, by the layer's name."""

@@ -20,18 +20,21 @@ if TYPE_CHECKING:  # the command line shows progress without NumPy, which a netw
 
 
 class Callback:
-    """Does nothing at every moment; override those you want."""
+    """Does nothing at every moment; override those you want.
 
-    def on_train_begin(self, model: Learner, logs: Logs) -> None:
+    Each is given the model that is trained, such as a `Sequential`.
+    """
+
+    def on_train_begin(self, model: Any, logs: Logs) -> None:
         """Before the first batch. logs: epochs (in all), epoch (done before), batches (an epoch)."""
 
-    def on_batch_end(self, model: Learner, logs: Logs) -> None:
+    def on_batch_end(self, model: Any, logs: Logs) -> None:
         """After each update. logs: epoch, batch, batches, step, train_loss (mean so far), lr, gradient_norm."""
 
-    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
+    def on_epoch_end(self, model: Any, logs: Logs) -> None:
         """After each epoch. logs: epoch, train_loss, val_loss and other metrics, lr, time_s."""
 
-    def on_train_end(self, model: Learner, logs: Logs) -> None:
+    def on_train_end(self, model: Any, logs: Logs) -> None:
         """At the end, also of a run that failed. logs: best_epoch, history (the logs of every epoch)."""
 
     def state(self) -> Mapping[str, Any]:

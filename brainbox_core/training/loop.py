@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ from brainbox_core.training.batches import Batches
 from brainbox_core.training.callbacks import Callback, better
 from brainbox_core.training.checkpoint import Part, Training
 from brainbox_core.training.interrupts import Interrupts
+
+_LOG = logging.getLogger("braininabox.training")
 
 Validation = tuple[Rows, np.ndarray] | Callable[[], dict[str, float]]
 
@@ -224,6 +227,7 @@ def _epoch(model: Learner, loader: Batches, validation: Validation | None, loop:
         loop.history.append(logs)
         model.history.append(logs)
         loop.tell("on_epoch_end", logs)
+    _LOG.info("trained an epoch: %s", logs)
 
 
 def step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[float, float]:

@@ -181,7 +181,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         judged,
         metrics=found,
         history=history,
-        best_epoch=best["epoch"],
+        best_epoch=int(best["epoch"]),
         notes=() if judged.confusion[:, 1].any() else (silent,),
         loss=settings.loss,
         mistake=_worst_mistake(model, data),
