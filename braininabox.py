@@ -10,7 +10,18 @@
 True
 """
 
-from brainbox_core import __version__, data, export, functional, layers, loss, metrics, optimizers, schedules
+from brainbox_core import (
+    __version__,
+    data,
+    datasets,
+    export,
+    functional,
+    layers,
+    loss,
+    metrics,
+    optimizers,
+    schedules,
+)
 from brainbox_core.errors import BrainboxError, ConvergenceError, InputError, UsageError
 from brainbox_core.gradcheck import check_gradients
 from brainbox_core.images import augment
@@ -37,6 +48,7 @@ __all__ = [
     "callbacks",
     "check_gradients",
     "data",
+    "datasets",
     "export",
     "functional",
     "initializers",
@@ -59,7 +71,20 @@ def _offer(module):
     module.__dir__ = sorted(name for name in names if not name.startswith("_")).copy
 
 
-for _module in augment, callbacks, data, export, functional, initializers, layers, loss, metrics, optimizers, schedules:
+for _module in (
+    augment,
+    callbacks,
+    data,
+    datasets,
+    export,
+    functional,
+    initializers,
+    layers,
+    loss,
+    metrics,
+    optimizers,
+    schedules,
+):
     _offer(_module)
 
 

@@ -1,1 +1,3 @@
-"""The built-in and the downloaded data, by name."""
+"""The data that commands learn from by default, and well-known sets by name."""
+
+from brainbox_core.datasets.catalog import NAMES, ImageData, Part, Parts, at_hand, builtin, load, load_images
