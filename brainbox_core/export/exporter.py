@@ -117,7 +117,7 @@ def build(
         As `c_header`.
     """
     if not (isinstance(model, Model) and model.graph is not None and model.graph.is_chain):
-        raise UsageError("model", expected="a chain of layers, such as a Sequential", got=repr(model))
+        raise UsageError("model", expected="a chain of layers, such as a Sequential", got=type(model).__name__)
     for word, budget in (("ram_budget", ram_budget), ("flash_budget", flash_budget)):
         if budget is not None:
             whole(word, budget, 0)

@@ -67,5 +67,5 @@ def test_plot_refuses_what_it_cannot_draw(history, tmp_path, monkeypatch):
     monkeypatch.delattr(sys.modules["brainbox_core.screen"], "plotting")
     monkeypatch.delitem(sys.modules, "brainbox_core.screen.plotting")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(UsageError, match="needs Matplotlib, .*: pip install matplotlib"):
+    with pytest.raises(UsageError, match=r"needs Matplotlib, .*: pip install matplotlib"):
         history.plot()
