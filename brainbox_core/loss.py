@@ -26,6 +26,13 @@ class Loss:
     Attributes:
         takes_logits: whether it turns outputs into probabilities by itself, so that a layer which does so before it is
             refused. A loss of your own that takes probabilities says False.
+
+    Example:
+        >>> class MeanError(Loss):
+        ...     def __call__(self, outputs, y):
+        ...         return (outputs - y).abs().mean()
+        >>> MeanError()(Tensor([[1.0], [3.0]]), np.array([[1.0], [1.0]])).item()
+        1.0
     """
 
     takes_logits: bool = False
@@ -264,6 +271,12 @@ class Penalised(Loss):
         loss: what is measured.
         weight: the weights, not the bias.
         l2: the penalty's factor; with n rows it is 1 / (n C) in the terms of a support vector machine.
+
+    Example:
+        >>> weight = Parameter(np.array([[3.0]]))
+        >>> outputs = Tensor([[1.0]]) @ weight
+        >>> Penalised(MSE(), weight, l2=2.0)(outputs, np.array([[3.0]])).item()
+        9.0
     """
 
     def __init__(self, loss: Loss, weight: Parameter, l2: float):

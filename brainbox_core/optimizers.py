@@ -58,6 +58,13 @@ class Optimizer:
         norm: the length of the last gradient, before it was clipped.
         moments: arrays as long as the parameters, by name; a checkpoint holds them. They are sums that fade, not
             averages: the constant factor between the two goes into the learning rate.
+
+    Example:
+        >>> class Signs(Optimizer):
+        ...     def _update(self, values, gradients, lr):
+        ...         values -= lr * np.sign(gradients)
+        >>> Signs(lr=0.01, clip_norm=None).lr
+        0.01
     """
 
     moment_names: tuple[str, ...] = ()
@@ -159,6 +166,10 @@ class SGD(Optimizer):
         momentum: 0 to less than 1; 0.9 is usual (Polyak 1964).
         nesterov: look ahead along the momentum first (Sutskever et al. 2013).
         clip_norm: the greatest length of the whole gradient; None for no limit.
+
+    Example:
+        >>> SGD(lr=0.1, momentum=0.9, nesterov=True).lr
+        0.1
     """
 
     def __init__(
@@ -227,6 +238,10 @@ class RMSprop(_Adaptive):
         decay: of the running mean, 0 to less than 1.
         epsilon: keeps the division finite.
         clip_norm: the greatest length of the whole gradient; None for no limit.
+
+    Example:
+        >>> RMSprop(lr=0.001, decay=0.99).lr
+        0.001
     """
 
     def __init__(
@@ -251,6 +266,10 @@ class Adagrad(_Adaptive):
         lr: learning rate, or a schedule of it.
         epsilon: keeps the division finite.
         clip_norm: the greatest length of the whole gradient; None for no limit.
+
+    Example:
+        >>> Adagrad(lr=0.01, clip_norm=1.0).lr
+        0.01
     """
 
     def __init__(self, lr: float | Schedule = 0.01, epsilon: float = 1e-8, clip_norm: float | None = None):
@@ -269,6 +288,11 @@ class Adam(_Adaptive):
         beta2: decay of the mean square, 0 to less than 1.
         epsilon: keeps the division finite.
         clip_norm: the greatest length of the whole gradient; None for no limit.
+
+    Example:
+        >>> from brainbox_core.schedules import Cosine
+        >>> Adam(lr=Cosine(0.01, steps=1000)).lr
+        0.01
     """
 
     moment_names = ("mean", "square")
@@ -309,6 +333,10 @@ class AdamW(Adam):
         beta2: decay of the mean square, 0 to less than 1.
         epsilon: keeps the division finite.
         clip_norm: the greatest length of the whole gradient; None for no limit.
+
+    Example:
+        >>> AdamW(lr=0.001, weight_decay=0.05).weight_decay
+        0.05
     """
 
     def __init__(

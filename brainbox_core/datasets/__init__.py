@@ -1,3 +1,3 @@
 """The data that commands learn from by default, and well-known sets by name."""
 
-from brainbox_core.datasets.catalog import NAMES, ImageData, Part, Parts, at_hand, builtin, load, load_images
+from brainbox_core.datasets.catalog import ImageData, Part, Parts, builtin, load, load_images

@@ -48,7 +48,7 @@ REMOTE = {
 }
 NAMES = ("digits", *REMOTE)
 # The built-in data that is no set of pictures with a test part: what it is, and its file.
-_OTHERS = {
+OTHERS = {
     "houses": ("a table", "houses.csv"),
     "transactions": ("a table", "transactions.csv.gz"),
     "messages": ("a list of texts", "messages.tsv"),
@@ -72,6 +72,11 @@ class ImageData:
         classes: what each label means.
         sha256: one hash over the four files as they are unpacked, images before labels, training before test.
         notes: what a user should know about this data; usually empty.
+
+    Example:
+        >>> data = load_images("digits")
+        >>> data.train_images.shape, len(data.classes)
+        ((12000, 28, 28), 10)
     """
 
     name: str
@@ -85,14 +90,26 @@ class ImageData:
 
 
 class Part(NamedTuple):
-    """Examples and what they are: arrays of as many rows each."""
+    """Examples and what they are: arrays of as many rows each.
+
+    Example:
+        >>> X, y = load("digits").test
+        >>> len(X), len(y)
+        (2000, 2000)
+    """
 
     X: np.ndarray
     y: np.ndarray
 
 
 class Parts(NamedTuple):
-    """What to train on, and what to test with afterwards."""
+    """What to train on, and what to test with afterwards.
+
+    Example:
+        >>> train, test = load("digits")
+        >>> len(train.X), len(test.X)
+        (12000, 2000)
+    """
 
     train: Part
     test: Part
@@ -120,8 +137,8 @@ def load(name: str | Path = "digits", *, progress: Progress | None = None) -> Pa
         >>> X_train.shape, y_train.shape, X_test.shape, y_test.shape
         ((12000, 28, 28), (12000,), (2000, 28, 28), (2000,))
     """
-    if name in _OTHERS and not os.path.isdir(name):
-        kind, file = _OTHERS[str(name)]
+    if name in OTHERS and not os.path.isdir(name):
+        kind, file = OTHERS[str(name)]
         what, fix = f"'{name}' is {kind}, and no set of pictures", f'read its file: bb.datasets.builtin("{file}")'
         raise UsageError(what, expected=f"{', '.join(NAMES)} or a folder of IDX files", fix=fix)
     data = load_images(name, progress=progress)

@@ -29,7 +29,17 @@ _LARGE_TEXT = 16 << 20  # bytes of a header, from which compilers get slow
 
 @dataclass(frozen=True)
 class Header:
-    """A header's text, what it costs, and the C programs around it."""
+    """A header's text, what it costs, and the C programs around it.
+
+    Example:
+        >>> import braininabox as bb
+        >>> model = bb.Sequential([bb.layers.Linear(2)])
+        >>> model.build((3,))
+        (2,)
+        >>> header = bb.export.build(model, "tiny", verify=0)
+        >>> "tiny_predict" in header.text, header.report.weights
+        (True, 32)
+    """
 
     text: str
     report: Report
@@ -115,6 +125,14 @@ def build(
 
     Raises:
         As `c_header`.
+
+    Example:
+        >>> import braininabox as bb
+        >>> model = bb.Sequential([bb.layers.Linear(2)])
+        >>> model.build((3,))
+        (2,)
+        >>> build(model, "tiny", verify=0, optimize="speed").report.weights
+        32
     """
     if not (isinstance(model, Model) and model.graph is not None and model.graph.is_chain):
         raise UsageError("model", expected="a chain of layers, such as a Sequential", got=type(model).__name__)
