@@ -26,8 +26,9 @@ from brainbox_core.errors import BrainboxError, ConvergenceError, InputError, Us
 from brainbox_core.gradcheck import check_gradients
 from brainbox_core.images import augment
 from brainbox_core.layers import initializers
-from brainbox_core.model.model import Input, Model
+from brainbox_core.model.model import Model
 from brainbox_core.model.sequential import Sequential, load
+from brainbox_core.network.graph import Input
 from brainbox_core.scalar.value import Value
 from brainbox_core.tensor import Tensor, no_grad
 from brainbox_core.training import callbacks

@@ -134,8 +134,12 @@ def build(
         >>> build(model, "tiny", verify=0, optimize="speed").report.weights
         32
     """
-    if not (isinstance(model, Model) and model.graph is not None and model.graph.is_chain):
+    if not isinstance(model, Model):
         raise UsageError("model", expected="a chain of layers, such as a Sequential", got=type(model).__name__)
+    if model.graph is None or not model.graph.is_chain:
+        kinds = ", ".join(dict.fromkeys(type(layer).__name__ for layer in model.layers)) if model.graph else ""
+        what = f"a graph of {kinds}" if kinds else f"what forward() of {type(model).__name__} computes"
+        raise UsageError("only a chain of layers can be exported yet", got=what)
     for word, budget in (("ram_budget", ram_budget), ("flash_budget", flash_budget)):
         if budget is not None:
             whole(word, budget, 0)

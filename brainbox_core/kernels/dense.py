@@ -84,12 +84,12 @@ def cross_entropy_of_labels(
         logits: (N, K).
         labels: (N,) whole numbers; any where they do not count.
         smoothing: from 0 to less than 1.
-        counted: (N,) which rows count, at least one; all if None. The mean is over those.
+        counted: (N,) which rows count, or how much, at least one; all if None. The mean is over those.
     """
     n, classes = logits.shape
-    share = 1 / (n if counted is None else np.count_nonzero(counted))
+    share = 1 / (n if counted is None else float(counted.sum(dtype=np.float64)))
     if counted is not None:
-        labels = np.where(counted, labels, 0)
+        labels, counted = np.where(counted, labels, 0), counted.astype(logits.real.dtype, copy=False)
     there = np.arange(n), labels
     gradient = logits - logits.real.max(axis=1, keepdims=True)
     wanted = gradient[there]  # what the loss wants to be large

@@ -35,11 +35,28 @@ class Together:
         return iter(self.arrays)
 
     def __getitem__(self, rows: slice | np.ndarray) -> Together:
-        return Together([array[rows] for array in self.arrays])
+        return type(self)([array[rows] for array in self.arrays])
 
     def take(self, rows: np.ndarray, axis: int) -> Together:
         """Rows by their numbers, as `np.take` has them."""
-        return Together([array.take(rows, axis=axis) for array in self.arrays])
+        return type(self)([array.take(rows, axis=axis) for array in self.arrays])
+
+
+class Weighted(Together):
+    """Targets, and how much each row counts.
+
+    Example:
+        >>> Weighted([np.arange(3), np.array([1.0, 1.0, 2.0])])[1:].weights
+        array([1., 2.])
+    """
+
+    @property
+    def targets(self) -> np.ndarray:
+        return self.arrays[0]
+
+    @property
+    def weights(self) -> np.ndarray:
+        return self.arrays[1]
 
 
 Rows = np.ndarray | SparseRows | Together

@@ -82,6 +82,7 @@ class Layer:
     position: int | None
     calls: int
     parts: tuple[Layer, ...]
+    _ending: Layer | None = None  # its activation, if it has one
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -315,7 +316,9 @@ def join(chain: Sequence[Layer], seed: int) -> None:
         layer._joined = True
 
 
-def held(owner: object, kind: type, beside: Sequence[str] = ("parameters", "parts")) -> Iterator[tuple[str, Any]]:
+def held(
+    owner: object, kind: type, beside: Sequence[str] = ("parameters", "parts", "_ending")
+) -> Iterator[tuple[str, Any]]:
     """Objects of a kind that the attributes of a layer hold, also in lists, tuples and dictionaries, by attribute.
 
     Args:

@@ -40,11 +40,21 @@ def observable(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def called(self: Layer, x: Any, *rest: Any, **named: Any) -> Any:
         if isinstance(x, Symbol) or (isinstance(x, list | tuple) and x and isinstance(x[0], Symbol)):
-            return Symbol(self, [x] if isinstance(x, Symbol) else x)
+            symbol, ending = Symbol(self, [x] if isinstance(x, Symbol) else x), set_apart(self)
+            return symbol if ending is None else ending(symbol)
         look = _onlooker.get()
-        return call(self, x, *rest, **named) if look is None else look(call, self, x, *rest, **named)
+        y = call(self, x, *rest, **named) if look is None else look(call, self, x, *rest, **named)
+        return y if self._ending is None or self.activation is None else self._ending(y)
 
     return called
+
+
+def set_apart(layer: Layer) -> Layer | None:
+    """Make the activation of a layer, if it has one, a layer behind it, as a graph has it; returns that."""
+    ending = getattr(layer, "_ending", None)
+    if ending is not None:
+        layer.activation = None
+    return ending
 
 
 @contextlib.contextmanager

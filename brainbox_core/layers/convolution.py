@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +11,12 @@ from brainbox_core import functional
 from brainbox_core.errors import UsageError, pair, whole
 from brainbox_core.kernels.convolution import Pair, same_padding, window_count
 from brainbox_core.layers import initializers
+from brainbox_core.layers.activation import Activated
 from brainbox_core.layers.base import Layer, Shape
 from brainbox_core.tensor import Tensor
 
 
-class Conv2D(Layer):
+class Conv2D(Activated):
     """Slides small kernels over an image; each makes one channel of the result (correlation, as is usual in networks).
 
     Args:
@@ -23,6 +25,7 @@ class Conv2D(Layer):
         stride: steps down and across.
         padding: "valid" (windows stay inside) or "same" (zeros around, so that stride 1 keeps the size).
         initializer: how the kernels start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0.
+        activation: what comes behind, a name such as "relu" or a layer; None for nothing.
 
     Shape:
         (batch, height, width, channels) or (batch, height, width) -> (batch, new height, new width, filters);
@@ -43,7 +46,9 @@ class Conv2D(Layer):
         stride: int | Pair = 1,
         padding: str = "valid",
         initializer: str = "he",
+        activation: Any = None,
     ):
+        super().__init__(activation)
         self.filters = whole("filters", filters)
         self.kernel, self.stride = pair("kernel", kernel), pair("stride", stride)
         if padding not in ("valid", "same"):

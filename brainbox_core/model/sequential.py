@@ -9,6 +9,7 @@ from typing import Any, Self
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.layers import Layer
 from brainbox_core.layers.base import adopt
+from brainbox_core.layers.calls import set_apart
 from brainbox_core.model.model import Model
 from brainbox_core.network import saving
 from brainbox_core.network.graph import Graph
@@ -36,8 +37,9 @@ class Sequential(Model):
     def __init__(self, layers: Sequence[Layer], seed: int = 0):
         if not isinstance(layers, Sequence):
             raise UsageError("layers", expected="a list of layers", got=repr(layers), fix="bb.Sequential([...])")
-        adopt(layers)
-        self._begin(Graph.chain(layers), seed)
+        chain = [part for layer in layers for part in (layer, set_apart(layer)) if part is not None]
+        adopt(chain)
+        self._begin(Graph.chain(chain), seed)
 
     @classmethod
     def _described(cls, meta: dict[str, Any], layers: Sequence[type[Layer]]) -> Self:

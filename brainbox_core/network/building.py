@@ -12,7 +12,7 @@ from brainbox_core.layers.calls import observed
 from brainbox_core.network.feeding import one_or_all
 from brainbox_core.network.graph import Graph
 from brainbox_core.rng import stream
-from brainbox_core.tensor import no_grad
+from brainbox_core.tensor import Tensor, no_grad
 
 _COPIES = 5  # of the parameters while training: values, gradients, two moments, scratch
 
@@ -76,4 +76,7 @@ def build_by_trying(
 
     with no_grad(), observed(look):
         outputs = forward(one_or_all([nothing(shape) for shape in shapes]))
-    return placed, [part.shape[1:] for part in (outputs if isinstance(outputs, list | tuple) else [outputs])]
+    parts = outputs if isinstance(outputs, list | tuple) else [outputs]
+    if odd := [part for part in parts if not isinstance(part, Tensor)]:
+        raise UsageError("forward() has to give a tensor, or a list of tensors", got=type(odd[0]).__name__)
+    return placed, [part.shape[1:] for part in parts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -41,12 +42,18 @@ def describe(network: Learner, loss: Loss | None, graph: Graph | None) -> dict[s
         "versions": {"brainbox": __version__, "numpy": np.__version__},
     }
     if graph is None:
-        meta |= {"own": type(network).__name__, "layers": []}
+        meta |= {"own": type(network).__name__, "config": _own_config(network), "layers": []}
     elif not graph.is_chain:
         meta["graph"] = graph.config()
     if loss is None:
         return {name: value for name, value in meta.items() if name != "loss"}  # not that of the file it came from
     return meta | {"loss": _loss_config(loss)}
+
+
+def _own_config(network: Learner) -> dict[str, Any]:
+    """The arguments that would make a network of the user's own class again: its attributes of their names."""
+    names = list(inspect.signature(type(network).__init__).parameters)[1:]
+    return {name: getattr(network, name) for name in names if hasattr(network, name)}
 
 
 def of_layer(layer: Layer) -> dict[str, Any]:
@@ -83,7 +90,7 @@ def graph_of(meta: dict[str, Any], own: Sequence[type[Layer]]) -> Graph:
     Args:
         own: classes of the user's own among them.
     """
-    named = {layer.__name__: layer for layer in own}
+    named = {kind.__name__: kind for kind in own}
     chain = []
     for entry in meta["layers"]:
         if entry.get("own") and entry["kind"] not in named:

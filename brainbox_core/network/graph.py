@@ -7,10 +7,26 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from brainbox_core import layers
-from brainbox_core.errors import UsageError
+from brainbox_core.errors import UsageError, sizes
 from brainbox_core.layers import Layer
 from brainbox_core.layers.calls import Symbol
 from brainbox_core.layers.fusion import fast_plan
+
+
+def Input(shape: tuple[int, ...] | None = None) -> Symbol:  # noqa: N802  # as everybody calls it
+    """Where a graph of layers begins.
+
+    Args:
+        shape: of one input, without the batch axis; a model of which all are known is built at once, any other by
+            `fit`.
+
+    Example:
+        >>> import braininabox as bb
+        >>> x = bb.Input((3,))
+        >>> bb.Model(x, bb.layers.Linear(2)(x)).output_shape
+        (2,)
+    """
+    return Symbol(shape=None if shape is None else sizes("shape", shape))
 
 
 class Node(NamedTuple):
@@ -58,8 +74,13 @@ class Graph:
         """What leads from some symbols to others.
 
         Raises:
-            UsageError: an output needs an input that is not among them, or no layer lies between.
+            UsageError: one is no symbol, an output needs an input that is not among them, or no layer lies between.
         """
+        for name, ends in (("inputs", inputs), ("outputs", outputs)):
+            odd = [end for end in ends if not isinstance(end, Symbol)] if isinstance(ends, list | tuple) else [ends]
+            if odd or not ends:
+                expected, got = "what bb.Input() or a layer called with it gave", repr(odd[0] if odd else ends)
+                raise UsageError(name, expected=expected, got=got)
         places = {id(symbol): place for place, symbol in enumerate(inputs)}
         nodes: list[Node] = []
         waiting = list(reversed(outputs))

@@ -52,6 +52,11 @@ class Network:
         self.meta: dict[str, Any] = {}
         self._built: _Built | None = None
 
+    def __getattr__(self, name: str) -> Any:
+        if name in ("graph", "_built", "_optimizer"):
+            raise UsageError(f"{type(self).__name__}.__init__() has to begin with super().__init__()")
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
     # --- getting ready -------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Shapes) -> Shapes:

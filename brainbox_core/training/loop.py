@@ -7,13 +7,13 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from brainbox_core.data import DataLoader, fingerprint
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
-from brainbox_core.kernels.rows import Rows, Together
+from brainbox_core.kernels.rows import Rows, Together, Weighted
 from brainbox_core.layers import BatchNorm
 from brainbox_core.layers.base import at_step
 from brainbox_core.network import ranges, sharing
@@ -24,21 +24,12 @@ from brainbox_core.network.learner import Learner
 from brainbox_core.tape import leaves
 from brainbox_core.tensor import Tensor
 from brainbox_core.training import checkpoint
+from brainbox_core.training.batches import Batches
 from brainbox_core.training.callbacks import Callback
 from brainbox_core.training.checkpoint import Part, Training
 from brainbox_core.training.interrupts import Interrupts
 
 Validation = tuple[Rows, np.ndarray] | Callable[[], dict[str, float]]
-
-
-class Batches(Protocol):
-    """What gives the batches of each epoch, as a `DataLoader` does."""
-
-    def __len__(self) -> int: ...
-    def epoch(self, number: int, done: int = 0) -> Iterator[tuple[Rows, np.ndarray]]: ...
-    def fingerprint(self) -> int: ...
-    @property
-    def settings(self) -> Mapping[str, Any]: ...
 
 
 def train(
@@ -118,7 +109,7 @@ class _Loop:
     def __init__(self, model: Learner, batches: int, callbacks: Sequence[Callback]):
         self._model, self._batches, self._callbacks = model, batches, callbacks
         self.history = History()
-        self.batch, self.total, self.targets, self.lr = 0, 0.0, 0, 0.0
+        self.batch, self.total, self.targets, self.lr = 0, 0.0, 0.0, 0.0
         self.begun, self.ended = time.monotonic(), False
         self.best_loss, self.best_epoch = math.inf, 0
         self.best: dict[str, np.ndarray] | None = None
@@ -165,7 +156,7 @@ class _Loop:
         model = self._model
         self.history[:] = model.history[len(model.history) - whole("epochs", state["epochs"], 0, len(model.history)) :]
         self.batch = whole("batch", state["batch"], 0, self._batches)
-        self.total, self.targets = between("total", state["total"]), whole("targets", state["targets"], 0)
+        self.total, self.targets = between("total", state["total"]), between("targets", state["targets"], 0)
         self.lr, self.begun = between("lr", state["lr"], 0), time.monotonic() - between("seconds", state["seconds"], 0)
         if state["best_loss"] is not None:
             self.best_loss = between("best_loss", state["best_loss"])
@@ -207,15 +198,15 @@ def _epoch(model: Learner, loader: Batches, validation: Validation | None, loop:
     """
     training = model.training
     if not loop.batch:
-        loop.total, loop.targets, loop.lr, loop.begun = 0.0, 0, model.optimizer.lr, time.monotonic()
+        loop.total, loop.targets, loop.lr, loop.begun = 0.0, 0.0, model.optimizer.lr, time.monotonic()
     for number, (x, y) in enumerate(loader.epoch(model.epoch + 1, loop.batch), start=loop.batch + 1):
-        count = model.loss.counted(y, model.output_shape)
+        count = _counted(model, y)
         if not count:  # nothing to learn from, as in a batch of padding
             continue
         lr = model.optimizer.lr
         with interrupts:
             training.whole = False
-            loss, norm = _step(model, x, y, look=number == 1)
+            loss, norm = step(model, x, y, look=number == 1)
             loop.batch, loop.total, loop.targets = number, loop.total + loss * count, loop.targets + count
             training.whole = True
             logs: Logs = {"epoch": model.epoch + 1, "batch": number, "batches": len(loader), "lr": lr}
@@ -236,7 +227,7 @@ def _epoch(model: Learner, loader: Batches, validation: Validation | None, loop:
         loop.tell("on_epoch_end", logs)
 
 
-def _step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[float, float]:
+def step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[float, float]:
     """One update of the weights, or an error before it if the loss, a gradient or the update is not finite.
 
     Args:
@@ -252,9 +243,7 @@ def _step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
     inputs, error = model.inputs(x), None
     with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
         outputs = model.forward(inputs, training=True)
-        # The targets fit the shape that the layers promised; if a user's own layer broke its promise, the loss says so.
-        measure = model.loss.measure if _fits(outputs, len(y), model.output_shape) else model.loss
-        loss = measure(outputs, y)
+        loss = _measure(model, outputs, y)
         value = loss.item()
         if not math.isfinite(value):
             error = _diverged(model, f"loss is {value}", "the loss itself overflows", inputs)
@@ -277,6 +266,22 @@ def _step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
             array[...] = before
         raise error
     return value, model.optimizer.norm
+
+
+def _measure(model: Learner, outputs: Any, y: Any) -> Tensor:
+    if not _fits(outputs, len(y), model.output_shape):  # a user's own layer broke its promise, and the loss says so
+        return model.loss(outputs, y.targets if isinstance(y, Weighted) else y)
+    if isinstance(y, Weighted):
+        return model.loss.weighted(outputs, y.targets, y.weights)
+    return model.loss.measure(outputs, y)
+
+
+def _counted(model: Learner, y: Any) -> float:
+    """How much a batch counts in the mean of an epoch: by its targets, or by their weights."""
+    if not isinstance(y, Weighted):
+        return model.loss.counted(y, model.output_shape)
+    counts = model.loss.counted(y.targets[y.weights > 0], model.output_shape)
+    return float(y.weights.sum()) if counts else 0.0
 
 
 def _refuse_strangers(model: Learner, loss: Tensor) -> None:
@@ -338,16 +343,6 @@ def check_smallest(placed: Sequence[Placed], loader: DataLoader) -> None:
             what = f"{layer.label} compares the rows of a batch, and one of {len(loader.indices):,} rows"
             fix = "use another `batch_size`, or drop_last=True"
             raise UsageError(f"{what} in batches of {loader.batch_size} is left alone", fix=fix)
-
-
-def targets(model: Learner, X: Rows, y: Any) -> Any:
-    """Targets to evaluate on: as many as there are inputs, and at least one."""
-    y = model.loss.targets(y, model.output_shape)
-    if len(X) != len(y) or not len(y):
-        raise UsageError("X and y need one row for each other, and at least one", got=f"{len(X)} and {len(y)}")
-    if not model.loss.counted(y, model.output_shape):
-        raise UsageError("none of the targets counts", fix="look at what the loss is to ignore")
-    return y
 
 
 def require_finite(loss: float, outputs: np.ndarray | Together) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from brainbox_core.screen.display import number
@@ -21,6 +21,13 @@ GAP = 2  # columns of the terminal between those of the table
 FAILED = "failed"  # behind the row of an epoch
 ARROW = ""  # the name of the column with the trend of the main figure
 WIDTHS = {"epoch": 5, "lr": 7, "time_s": 6}
+
+
+def shown(verbose: bool | int | None, callbacks: Sequence[Callback]) -> list[Callback]:
+    """The progress that `fit` shows by itself: on a terminal and in a notebook, unless it is told, or given one."""
+    if verbose is None:
+        verbose = "ipykernel" in sys.modules or (sys.stdout is not None and sys.stdout.isatty())
+    return [] if not verbose or any(isinstance(callback, Progress) for callback in callbacks) else [Progress()]
 
 
 class _Column(NamedTuple):

@@ -202,6 +202,20 @@ def test_what_is_no_model_is_refused():
         build(None, "net")
 
 
+def test_what_is_no_chain_is_refused_by_name():
+    x = bb.Input((4,))
+    graph = bb.Model(x, bb.layers.Add()([x, bb.layers.Linear(4)(x)]))
+    with pytest.raises(UsageError, match="only a chain of layers can be exported yet, got a graph of Linear, Add"):
+        build(graph, "net")
+
+    class Net(bb.Model):
+        def forward(self, x, training=False):
+            return x
+
+    with pytest.raises(UsageError, match=r"got what forward\(\) of Net computes"):
+        build(Net(), "net")
+
+
 @pytest.mark.parametrize("ranges", ["abc", [1, 2], 3, {"input": "x"}, {"input": None}, {"input": [0, 10**400]}])
 def test_damaged_ranges_hinder_int8_only(ranges):
     model = bb.Sequential([L.Linear(2)])

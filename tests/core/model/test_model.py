@@ -281,3 +281,61 @@ def test_a_file_with_a_graph_that_is_none_is_refused(name, tmp_path):
 def test_a_network_that_is_no_chain_is_not_exported_yet():
     with pytest.raises(UsageError, match="a chain of layers"):
         bb.export.c_header(residual(), "never.h")
+
+
+class Wide(bb.Model):
+    """A class of one's own that is made with something."""
+
+    def __init__(self, units, kept=True):
+        super().__init__(seed=3)
+        self.only = L.Linear(units)
+        if kept:
+            self.units = units
+
+    def forward(self, x, training=False):
+        return self.only(x)
+
+
+def test_a_class_of_ones_own_is_made_again_with_what_it_was_made_with(tmp_path):
+    model = Wide(2)
+    model.build((4,))
+    model.save(tmp_path / "wide")
+    assert np.array_equal(Wide.load(tmp_path / "wide").predict(X), model.predict(X))
+    model = Wide(2, kept=False)
+    model.build((4,))
+    model.save(tmp_path / "wide")
+    with pytest.raises(InputError, match=r"does not say what the model was made with .*self\.units = units"):
+        Wide.load(tmp_path / "wide")
+
+
+class Forgetful(bb.Model):
+    def __init__(self):
+        self.only = L.Linear(1)
+
+    def forward(self, x, training=False):
+        return self.only(x)
+
+
+class Odd(bb.Model):
+    def forward(self, x, training=False):
+        return 3
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: bb.Model(3, 4), "inputs: expected what bb.Input.. or a layer called with it gave, got 3"),
+        (lambda: bb.Model([], []), "inputs: expected what bb.Input.. or a layer called with it gave, got ..$"),
+        (lambda: bb.Model(bb.Input((4,)), [L.Linear(1)]), r"outputs: expected what .* got Linear\("),
+        (lambda: bb.Input(4), "shape: expected a list of whole numbers"),
+        (lambda: compiled(Forgetful()), r"Forgetful.__init__\(\) has to begin with super\(\).__init__\(\)"),
+        (lambda: Odd().build((4,)), r"forward\(\) has to give a tensor, or a list of tensors, got int"),
+        (lambda: bb.load("any", layers=["Residual"]), "layers: expected classes of layers of your own"),
+    ],
+)
+def test_what_is_no_model_is_refused(make, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = residual()
+    model.save("any")
+    with pytest.raises(UsageError, match=message):
+        make()
