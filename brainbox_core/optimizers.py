@@ -1,16 +1,4 @@
-"""How gradients change weights. Everything works in place on the flat vectors of a model's `Parameters`.
-
-An optimizer gets its parameters when the model is built. To use one without a model:
-
-    >>> from brainbox_core.parameters import Parameter, Parameters
-    >>> x = Parameter(np.array([3.0, 4.0], np.float32))
-    >>> optimizer = SGD(lr=0.1)
-    >>> optimizer.build(Parameters({"x": x}))
-    >>> (x * x).sum().backward()
-    >>> optimizer.step()
-    >>> x.data
-    array([2.4, 3.2], dtype=float32)
-"""
+"""How gradients change weights. Everything works in place on the flat vectors of a model's `Parameters`."""
 
 from __future__ import annotations
 
@@ -59,6 +47,15 @@ class Optimizer:
         weight_decay: each step shrinks the weights by lr * weight_decay of themselves first, apart from the gradient.
         moments: arrays as long as the parameters, by name; a checkpoint holds them. They are sums that fade, not
             averages: the constant factor between the two goes into the learning rate.
+
+    Example:
+        >>> from brainbox_core.parameters import Parameter, Parameters
+        >>> x, optimizer = Parameter(np.array([3.0, 4.0])), SGD(lr=0.1)
+        >>> optimizer.build(Parameters({"x": x}))  # which a model does by itself
+        >>> (x * x).sum().backward()
+        >>> optimizer.step()
+        >>> x.data
+        array([2.4, 3.2])
     """
 
     moment_names: tuple[str, ...] = ()
@@ -197,12 +194,8 @@ class SGD(Optimizer):
             a penalty of weight_decay / 2 * sum(x²) in the loss.
 
     Example:
-        >>> from brainbox_core.parameters import Parameter
-        >>> x, optimizer = Parameter(np.array([2.0])), SGD(lr=0.1, weight_decay=0.5)
-        >>> optimizer.build(Parameters({"x": x}))
-        >>> optimizer.step()  # no gradient arrived
-        >>> x.data
-        array([1.9])
+        >>> SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-4).lr
+        0.1
     """
 
     def __init__(
@@ -273,6 +266,10 @@ class RMSprop(_Adaptive):
         decay: of the running mean, 0 to less than 1.
         epsilon: keeps the division finite.
         clip_norm: the greatest length of the whole gradient; None for no limit.
+
+    Example:
+        >>> RMSprop(lr=0.001, decay=0.99).lr
+        0.001
     """
 
     def __init__(
@@ -297,6 +294,10 @@ class Adagrad(_Adaptive):
         lr: learning rate, or a schedule of it.
         epsilon: keeps the division finite.
         clip_norm: the greatest length of the whole gradient; None for no limit.
+
+    Example:
+        >>> Adagrad(lr=0.01, clip_norm=1.0).lr
+        0.01
     """
 
     def __init__(self, lr: float | Schedule = 0.01, epsilon: float = 1e-8, clip_norm: float | None = None):
@@ -315,6 +316,11 @@ class Adam(_Adaptive):
         beta2: decay of the mean square, 0 to less than 1.
         epsilon: keeps the division finite.
         clip_norm: the greatest length of the whole gradient; None for no limit.
+
+    Example:
+        >>> from brainbox_core.schedules import Cosine
+        >>> Adam(lr=Cosine(0.01, steps=1000)).lr
+        0.01
     """
 
     moment_names = ("mean", "square")
@@ -352,6 +358,10 @@ class AdamW(Adam):
         beta2: decay of the mean square, 0 to less than 1.
         epsilon: keeps the division finite.
         clip_norm: the greatest length of the whole gradient; None for no limit.
+
+    Example:
+        >>> AdamW(lr=0.001, weight_decay=0.05).weight_decay
+        0.05
     """
 
     def __init__(

@@ -13,7 +13,18 @@ True
 import logging
 from types import ModuleType
 
-from brainbox_core import __version__, data, export, functional, layers, loss, metrics, optimizers, schedules
+from brainbox_core import (
+    __version__,
+    data,
+    datasets,
+    export,
+    functional,
+    layers,
+    loss,
+    metrics,
+    optimizers,
+    schedules,
+)
 from brainbox_core.errors import BrainboxError, ConvergenceError, InputError, UsageError
 from brainbox_core.gradcheck import check_gradients
 from brainbox_core.images import augment
@@ -41,6 +52,7 @@ __all__ = [
     "callbacks",
     "check_gradients",
     "data",
+    "datasets",
     "export",
     "functional",
     "initializers",
@@ -65,7 +77,20 @@ def _offer(module: ModuleType) -> None:
     module.__dir__ = sorted(names).copy  # type: ignore[method-assign]  # as PEP 562 has it
 
 
-for _module in augment, callbacks, data, export, functional, initializers, layers, loss, metrics, optimizers, schedules:
+for _module in (
+    augment,
+    callbacks,
+    data,
+    datasets,
+    export,
+    functional,
+    initializers,
+    layers,
+    loss,
+    metrics,
+    optimizers,
+    schedules,
+):
     _offer(_module)
 
 

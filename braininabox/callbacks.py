@@ -5,6 +5,7 @@ from brainbox_core.training.callbacks import (
     Checkpoint,
     EarlyStopping,
     ModelCheckpoint,
+    ReduceLROnPlateau,
     direction,
     lower_is_better,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "EarlyStopping",
     "ModelCheckpoint",
     "Progress",
+    "ReduceLROnPlateau",
     "direction",
     "lower_is_better",
 ]

@@ -23,7 +23,16 @@ Shapes = Shape | list[Shape]  # a list for a layer that takes several inputs
 
 @dataclass(frozen=True)
 class Cost:
-    """What one input costs a layer: multiplications with additions, parameters, and numbers in the output."""
+    """What one input costs a layer: multiplications with additions, parameters, and numbers in the output.
+
+    Example:
+        >>> import braininabox as bb
+        >>> model = bb.Sequential([bb.layers.Linear(4)])
+        >>> model.build((3,))
+        (4,)
+        >>> model.layers[0].cost((3,))
+        Cost(multiply_adds=12, parameters=16, outputs=4)
+    """
 
     multiply_adds: int
     parameters: int
@@ -172,7 +181,7 @@ class Layer:
         if type(self).__init__ is object.__init__:
             return {}
         arguments = list(inspect.signature(type(self).__init__).parameters)[1:]
-        values = {name: getattr(self, name) for name in arguments}
+        values = {name: getattr(self, name) for name in arguments if name != "l2" or self.l2}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     def parameter(self, name: str, data: np.ndarray) -> Parameter:

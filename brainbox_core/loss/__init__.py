@@ -18,6 +18,19 @@ _QUANTITIES = (MSE, MAE, Huber)
 _CLASSES = (BinaryCrossEntropy, SquaredError, CrossEntropy)
 KINDS: dict[str, type[Loss]] = {loss.__name__: loss for loss in (*_QUANTITIES, *_CLASSES)}
 
+__all__ = [
+    "MAE",
+    "MSE",
+    "BinaryCrossEntropy",
+    "CrossEntropy",
+    "Huber",
+    "Loss",
+    "Own",
+    "Several",
+    "SquaredError",
+    "named",
+]
+
 
 def named(loss: Any) -> Loss:
     """A loss from what users call it: an object, a name such as "cross_entropy", a function, or a list of them.

@@ -18,6 +18,13 @@ class Loss:
     Attributes:
         takes_logits: whether it turns outputs into probabilities by itself, so that a layer which does so before it is
             refused. A loss of your own that takes probabilities says False.
+
+    Example:
+        >>> class MeanError(Loss):
+        ...     def __call__(self, outputs, y):
+        ...         return (outputs - y).abs().mean()
+        >>> MeanError()(Tensor([[1.0], [3.0]]), np.array([[1.0], [1.0]])).item()
+        1.0
     """
 
     takes_logits: bool = False

@@ -22,7 +22,7 @@ from brainbox_core.loss import Loss
 from brainbox_core.network import description, feeding, heads, saving, sharing
 from brainbox_core.network.building import Placed
 from brainbox_core.network.graph import Graph
-from brainbox_core.network.learner import History
+from brainbox_core.network.history import History
 from brainbox_core.network.network import Network
 from brainbox_core.optimizers import Optimizer
 from brainbox_core.parameters import Parameters
@@ -90,7 +90,7 @@ class Model(Network):
         self._optimizer: Optimizer | None = None
         self._loss: Loss | None = None
         self._metrics: dict[str, measures.Metric] = {}
-        self.history: History = []
+        self.history = History()
         self.stop_training = False
         self.training: checkpoints.Training | None = None
         self.unfinished: checkpoints.Saved | None = None

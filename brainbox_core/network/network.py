@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -15,7 +16,7 @@ from brainbox_core.layers.calls import Symbol, observed
 from brainbox_core.network import building, description, feeding, sharing
 from brainbox_core.network.building import Placed
 from brainbox_core.network.graph import Graph, Step, run
-from brainbox_core.network.summary import Summary, summarize
+from brainbox_core.network.summary import Summary, in_short, summarize
 from brainbox_core.parameters import Parameter, Parameters, fill
 from brainbox_core.tensor import Tensor, no_grad
 
@@ -237,6 +238,21 @@ class Network:
         """The layers as a table: output shapes, parameters, multiply-adds, activation bytes, totals."""
         placed = self._parts("summary()").placed
         return summarize(self.input_shape, placed)
+
+    def __repr__(self) -> str:
+        name, summary = type(self).__name__, self._summary()
+        if summary is not None:
+            return f"{name}\n{summary!r}"
+        layers = self.layers or [layer for _, layer in held(self, Layer, beside=("layers",))]
+        return "\n".join([f"{name}, not built", *in_short([f"  {layer!r}" for layer in layers])])
+
+    def _repr_html_(self) -> str:
+        name, summary = html.escape(type(self).__name__), self._summary()
+        return f"<pre>{html.escape(repr(self))}</pre>" if summary is None else f"<p>{name}</p>{summary._repr_html_()}"
+
+    def _summary(self) -> Summary | None:
+        """The summary, for showing: what is not built, or was broken since, has none."""
+        return self.summary() if self._built is not None and self._built.layers == self.layers else None
 
     def state(self) -> dict[str, np.ndarray]:
         """A copy of everything that was learned: parameters and buffers by name."""

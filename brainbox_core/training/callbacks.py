@@ -23,6 +23,12 @@ class Callback:
     """Does nothing at every moment; override those you want.
 
     Each is given the model that is trained, such as a `Sequential`.
+
+    Example:
+        >>> class Goal(Callback):
+        ...     def on_epoch_end(self, model, logs):
+        ...         model.stop_training = logs["train_loss"] < 0.1
+        >>> # model.fit(X, y, epochs=100, callbacks=[Goal()])
     """
 
     def on_train_begin(self, model: Any, logs: Logs) -> None:
@@ -260,6 +266,12 @@ class ModelCheckpoint(_Watcher):
         path: the model file, which is replaced as a whole.
         monitor: the metric's name in the epoch's logs.
         mode: as for `EarlyStopping`.
+
+    Example:
+        >>> keep = ModelCheckpoint("best.safetensors", monitor="val_accuracy")
+        >>> # model.fit(X, y, epochs=100, validation_split=0.2, callbacks=[keep])
+        >>> keep.improved({"val_accuracy": 0.5}), keep.improved({"val_accuracy": 0.6})
+        (True, True)
     """
 
     def __init__(self, path: str | Path, monitor: str = "val_loss", mode: str = "auto"):
@@ -281,6 +293,15 @@ class Checkpoint(Callback):
     Args:
         path: the file, which is replaced as a whole.
         seconds: the most work that a crash may cost.
+
+    Example:
+        >>> import tempfile, numpy as np, braininabox as bb
+        >>> model, path = bb.Sequential([bb.layers.Linear(1)]), tempfile.mkdtemp() + "/training"
+        >>> model.compile(optimizer=bb.optimizers.Adam(), loss=bb.loss.MSE())
+        >>> X = np.ones((4, 2), np.float32)
+        >>> history = model.fit(X, X[:, :1], epochs=3, callbacks=[bb.callbacks.Checkpoint(path)])
+        >>> bb.load(path).epoch
+        3
     """
 
     def __init__(self, path: str | Path, seconds: float = 30.0):

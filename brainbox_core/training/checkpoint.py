@@ -307,7 +307,7 @@ class History:
         return {"names": names, **{f"of {name}": _packed(columns[name]) for name in names}}
 
     def load_state(self, state: State) -> None:
-        self._model.history = rows_of(state)
+        self._model.history[:] = rows_of(state)
 
 
 def rows_of(state: State) -> list[dict[str, Any]]:

@@ -20,7 +20,8 @@ from brainbox_core.layers.base import at_step, penalty
 from brainbox_core.network import ranges, sharing
 from brainbox_core.network.building import Placed
 from brainbox_core.network.feeding import are_finite
-from brainbox_core.network.learner import History, Learner, Logs
+from brainbox_core.network.history import History, Logs
+from brainbox_core.network.learner import Learner
 from brainbox_core.tape import leaves
 from brainbox_core.tensor import Tensor
 from brainbox_core.training import checkpoint
@@ -110,7 +111,7 @@ class _Loop:
 
     def __init__(self, model: Learner, batches: int, callbacks: Sequence[Callback]):
         self._model, self._batches, self._callbacks = model, batches, callbacks
-        self.history: History = []
+        self.history = History()
         self.batch, self.total, self.targets, self.lr = 0, 0.0, 0.0, 0.0
         self.begun, self.ended = time.monotonic(), False
         self.best_loss, self.best_epoch = math.inf, 0
