@@ -15,6 +15,17 @@ from brainbox_core.kernels.rows import Rows, Together
 from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.rng import stream
 
+__all__ = [
+    "DataLoader",
+    "MinMaxScaler",
+    "Padded",
+    "StandardScaler",
+    "fingerprint",
+    "pad",
+    "real_array",
+    "stratified_split",
+]
+
 _BLOCK = 4096  # rows
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -174,7 +185,12 @@ def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tupl
 
 
 def real_array(X: Any, name: str = "X") -> Any:
-    """Inputs as an array of real numbers, or the sparse rows that they are; rows of different lengths are padded."""
+    """Inputs as an array of real numbers, or the sparse rows that they are; rows of different lengths are padded.
+
+    Example:
+        >>> real_array([[1, 2], [3, 4]]).shape
+        (2, 2)
+    """
     if isinstance(X, SparseRows | Padded):
         return X
     try:
