@@ -44,7 +44,7 @@ def compiled(chain, loss, optimizer=None, **shape):
 
 
 def stack(cell, outputs, **last):
-    return [L.Embedding(6, 3), CELLS[cell](), L.Tanh(), CELLS[cell](**last), L.Linear(outputs)]
+    return [L.Embedding(6, 3), CELLS[cell](), L.Tanh(), L.LayerNorm(), CELLS[cell](**last), L.Linear(outputs)]
 
 
 # What is measured at each step or once a sequence, on how many outputs, and the targets of every sequence.
@@ -210,7 +210,9 @@ class LastTold(L.Layer):
         ([L.Flatten()], "layer 0 'flatten_0'"),
         ([L.LSTM(4), L.Flatten()], "layer 1 'flatten_0'"),
         ([L.BatchNorm(), L.LSTM(4, last=True)], "layer 0 'batchnorm_0'"),
-        ([L.Conv2D(2, 1), L.Flatten()], "layer 0 'conv2d_0'"),
+        ([L.Conv1D(2, 2), L.LSTM(4, last=True)], "layer 0 'conv1d_0'"),
+        ([L.MaxPool1D(2), L.LSTM(4, last=True)], "layer 0 'maxpool1d_0'"),
+        ([L.LSTM(4), L.GlobalAvgPool()], "layer 1 'globalavgpool_0'"),
         ([Doubled(), L.LSTM(4, last=True)], "layer 0 'doubled_0'"),
     ],
 )
