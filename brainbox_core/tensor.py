@@ -18,6 +18,7 @@ import numpy as np
 from brainbox_core.conversions import Convertible
 from brainbox_core.errors import UsageError
 from brainbox_core.kernels import dense
+from brainbox_core.kernels.memory import product
 from brainbox_core.tape import Backward, Node, elementwise, is_recording
 from brainbox_core.tape import no_grad as no_grad
 
@@ -164,11 +165,8 @@ class Tensor(Convertible):
 
     def relu(self) -> Tensor:
         """max(x, 0); the derivative at 0 is 0."""
-        x = self._data
-        positive = x.real > 0
-        return record(
-            "relu", x * positive if x.dtype.kind == "c" else np.maximum(x, 0), (self,), lambda g: (g * positive,)
-        )
+        y, positive = dense.relu(self._data)
+        return record("relu", y, (self,), lambda g: (product(g, positive),))
 
     def abs(self) -> Tensor:
         """|x|; the derivative at 0 is 0."""

@@ -171,15 +171,12 @@ def conv2d(
     """
     y, cache = convolution.conv2d(x.data, kernel.data, bias.data, stride, padding, pool, dilation)
     weights, need_dx = kernel.data, x.requires_grad
-    out = record(
+    return record(
         "conv2d",
         y,
         (x, kernel, bias),
         lambda g: convolution.conv2d_backward(g, cache, weights, stride, padding, pool, need_dx, dilation),
     )
-    if out.node is None:
-        convolution.release_columns(cache)
-    return out
 
 
 def conv1d(

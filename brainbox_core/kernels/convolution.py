@@ -13,6 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from brainbox_core.kernels.memory import copy, empty, product, zeros
+
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]  # rows above and below, columns left and right
 
@@ -48,7 +50,7 @@ def pad_image(x: np.ndarray, padding: Padding) -> np.ndarray:
     if not (top or bottom or left or right):
         return x
     n, h, w, c = x.shape
-    out = np.zeros((n, h + top + bottom, w + left + right, c), x.dtype)
+    out = zeros((n, h + top + bottom, w + left + right, c), x.dtype)
     out[:, top : top + h, left : left + w] = x
     return out
 
@@ -78,7 +80,7 @@ def _columns(x: np.ndarray, kernel: Pair, stride: Pair, pool: Pair, out: Pair, d
         shape = (kh, kw, ph, pw, oh, ow, n)
         steps = (dh * bh, dw * bw, sh * bh, sw * bw, ph * sh * bh, pw * sw * bw, bn)
         windows = as_strided(x, shape, steps, writeable=False)
-        return spare.copy(windows).reshape(kh * kw, -1).T  # BLAS takes the transposed matrix as it is
+        return copy(windows).reshape(kh * kw, -1).T  # BLAS takes the transposed matrix as it is
     x = np.ascontiguousarray(x)
     bn, bh, bw, bc = x.strides
     windows = as_strided(
@@ -87,45 +89,7 @@ def _columns(x: np.ndarray, kernel: Pair, stride: Pair, pool: Pair, out: Pair, d
         (sh * bh, sw * bw, bn, ph * sh * bh, pw * sw * bw, dh * bh, dw * bw, bc),
         writeable=False,
     )
-    return spare.copy(windows).reshape(-1, kh * kw * c)
-
-
-class _Spare:
-    """Large arrays to use again: to fetch memory from the system costs more than to fill it."""
-
-    def __init__(self):
-        self.free: dict[tuple[tuple[int, ...], np.dtype], list[np.ndarray]] = {}
-
-    def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """An array with anything in it, one that was given back if there is one."""
-        try:
-            return self.free[shape, dtype].pop()
-        except (KeyError, IndexError):
-            return np.empty(shape, dtype)
-
-    def copy(self, x: np.ndarray) -> np.ndarray:
-        """A contiguous copy of x."""
-        out = self.empty(x.shape, x.dtype)
-        np.copyto(out, x)
-        return out
-
-    def give_back(self, x: np.ndarray) -> None:
-        """Say that nobody needs the array behind x any more."""
-        while x.base is not None:
-            x = x.base
-        if sum(array.nbytes for arrays in list(self.free.values()) for array in arrays) + x.nbytes > _MOST_COLUMNS:
-            self.free.clear()
-        self.free.setdefault((x.shape, x.dtype), []).append(x)
-
-
-spare = _Spare()
-
-
-def release_columns(cache: tuple) -> None:
-    """Say that no backward pass will want the columns that `conv2d` kept."""
-    _, columns, _, _ = cache
-    if columns is not None:
-        spare.give_back(columns)
+    return copy(windows).reshape(-1, kh * kw * c)
 
 
 def conv2d(
@@ -160,13 +124,14 @@ def conv2d(
         y = np.concatenate([conv2d(part, kernel, bias, stride, none, pool, dilation)[0] for part in parts])
         return y, (parts, None, None, None)
     columns = _columns(x, (kh, kw), stride, pool, (oh, ow), dilation)
-    groups = (columns @ kernel.reshape(-1, f)).reshape(pool[0] * pool[1], -1)
+    sums = empty((len(columns), f), np.result_type(columns, kernel))
+    groups = np.matmul(columns, kernel.reshape(-1, f), out=sums).reshape(pool[0] * pool[1], -1)
     best = groups[0]
     if len(groups) > 1:
-        best = best.copy()
+        best = copy(best)
         for group in groups[1:]:
             _keep_larger(best, group)
-    y = np.empty((n, oh, ow, f), best.dtype)
+    y = empty((n, oh, ow, f), best.dtype)
     ordered = best.reshape(oh, ow, n, f).transpose(2, 0, 1, 3) if c == 1 else best.reshape(y.shape)
     np.add(ordered, bias, out=y)  # the same number everywhere, so it can wait until after the pool
     return y, (x.shape, columns, groups, best)
@@ -192,17 +157,17 @@ def conv2d_backward(
     if columns is None:  # too large to be kept: once more, part by part
         return _conv2d_backward_in_parts(g, shape, kernel, stride, padding, pool, need_dx, dilation)
     dbias = np.ones(n * oh * ow, g.dtype) @ g.reshape(-1, f)  # a sum over rows; BLAS is faster at it for few columns
-    flat = (g.transpose(1, 2, 0, 3) if c == 1 else g).reshape(-1)  # in the order of the columns
+    flat = (copy(g.transpose(1, 2, 0, 3)) if c == 1 else g).reshape(-1)  # in the order of the columns
     if len(groups) > 1:
-        dgroups = np.empty_like(groups, dtype=g.dtype)
-        left = flat.copy()  # what no earlier place of the pool has taken
+        dgroups = empty(groups.shape, g.dtype)
+        left = copy(flat)  # what no earlier place of the pool has taken
+        chosen = empty(best.shape, bool)
         for dgroup, group in zip(dgroups, groups, strict=True):
-            np.multiply(left, group == best, out=dgroup)
+            np.multiply(left, np.equal(group, best, out=chosen), out=dgroup)
             left -= dgroup
     else:
         dgroups = flat
     dkernel = columns.T @ dgroups.reshape(-1, f)
-    release_columns(cache)
     if not need_dx:
         return None, dkernel.reshape(kernel.shape), dbias
     ph, pw = pool
@@ -210,9 +175,9 @@ def conv2d_backward(
         rows = dgroups.reshape(ph, pw, oh, ow, n, f).transpose(2, 0, 3, 1, 4, 5)
     else:
         rows = dgroups.reshape(ph, pw, n, oh, ow, f).transpose(3, 0, 4, 1, 2, 5)
-    rows = rows.reshape(-1, f)
-    dx = np.zeros((*shape[1:3], n, c), g.dtype)  # with the images inside, what is added are long runs
-    share = np.empty((oh * ph, ow * pw, n, c), g.dtype)
+    rows = (rows if rows.flags.c_contiguous else copy(rows)).reshape(-1, f)
+    dx = zeros((*shape[1:3], n, c), g.dtype)  # with the images inside, what is added are long runs
+    share = empty((oh * ph, ow * pw, n, c), g.dtype)
     # One product per place of the kernel: adding whole slices is far cheaper than scattering columns back.
     weights = np.ascontiguousarray(kernel.reshape(-1, c, f).transpose(0, 2, 1))
     for weight, tap in zip(weights, _taps((kh, kw), stride, (oh * ph, ow * pw), dilation), strict=True):
@@ -220,7 +185,7 @@ def conv2d_backward(
         dx[tap[1:]] += share
     (top, bottom), (before, after) = padding
     dx = dx[top : shape[1] - bottom, before : shape[2] - after].transpose(2, 0, 1, 3)
-    return np.ascontiguousarray(dx), dkernel.reshape(kernel.shape), dbias
+    return copy(dx), dkernel.reshape(kernel.shape), dbias
 
 
 def _conv2d_backward_in_parts(
@@ -262,7 +227,7 @@ def max_pool2d(x: np.ndarray, size: Pair, stride: Pair) -> np.ndarray:
     """The largest value of every window: (N, H, W, C) -> (N, OH, OW, C). Rows that fill no window are left out."""
     out = (x.shape[1] - size[0]) // stride[0] + 1, (x.shape[2] - size[1]) // stride[1] + 1
     first, *others = _taps(size, stride, out)
-    y = x[first].copy()
+    y = copy(x[first])
     for tap in others:  # a few strided maxima: 60 times faster here than reducing a window view
         _keep_larger(y, x[tap])
     return y
@@ -270,11 +235,11 @@ def max_pool2d(x: np.ndarray, size: Pair, stride: Pair) -> np.ndarray:
 
 def max_pool2d_backward(g: np.ndarray, x: np.ndarray, y: np.ndarray, size: Pair, stride: Pair) -> np.ndarray:
     """Every window's gradient goes to its first maximum, as numpy.argmax would find it."""
-    dx = np.zeros_like(x, dtype=g.dtype)
+    dx = zeros(x.shape, g.dtype)
     apart = stride[0] >= size[0] and stride[1] >= size[1]  # no two windows share an input
-    left = g.copy()  # what no earlier place of the window has taken
+    left = copy(g)  # what no earlier place of the window has taken
     for tap in _taps(size, stride, y.shape[1:3]):
-        taken = left * (x[tap] == y)
+        taken = product(left, x[tap] == y)
         if apart:
             dx[tap] = taken
         else:
@@ -287,7 +252,7 @@ def avg_pool2d(x: np.ndarray, size: Pair, stride: Pair) -> np.ndarray:
     """The mean of every window: (N, H, W, C) -> (N, OH, OW, C)."""
     out = (x.shape[1] - size[0]) // stride[0] + 1, (x.shape[2] - size[1]) // stride[1] + 1
     first, *others = _taps(size, stride, out)
-    y = x[first].copy()
+    y = copy(x[first])
     for tap in others:
         y += x[tap]
     y *= 1 / (size[0] * size[1])
@@ -296,8 +261,8 @@ def avg_pool2d(x: np.ndarray, size: Pair, stride: Pair) -> np.ndarray:
 
 def avg_pool2d_backward(g: np.ndarray, shape: tuple[int, ...], size: Pair, stride: Pair) -> np.ndarray:
     """Every value of a window gets the same share of its gradient."""
-    dx = np.zeros(shape, g.dtype)
-    share = g * (1 / (size[0] * size[1]))
+    dx = zeros(shape, g.dtype)
+    share = product(g, 1 / (size[0] * size[1]))
     for tap in _taps(size, stride, g.shape[1:3]):
         dx[tap] += share
     return dx

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from brainbox_core.kernels.memory import empty, product
+
 # --- linear ----------------------------------------------------------------------------------------------------------
 
 
@@ -32,6 +34,12 @@ def linear_backward(
 
 
 # --- sigmoid, softmax and losses ------------------------------------------------------------------------------------
+
+
+def relu(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """max(x, 0), and where x is positive."""
+    y, positive = empty(x.shape, x.dtype), np.greater(x.real, 0, out=empty(x.shape, bool))
+    return (np.multiply(x, positive, out=y) if x.dtype.kind == "c" else np.maximum(x, 0, out=y)), positive
 
 
 def sigmoid(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -136,29 +144,38 @@ def batch_norm(
     """
     axes = tuple(range(x.ndim - 1))
     mean = x.mean(axis=axes)
-    centred = x - mean
-    variance = (centred * centred).mean(axis=axes)
+    normal = np.subtract(x, mean, out=empty(x.shape, x.dtype))
+    y = product(normal, normal)
+    variance = y.mean(axis=axes)
     scale = 1 / np.sqrt(variance + epsilon)
-    normal = centred * scale
-    return normal * gain + shift, mean, variance, (normal, scale)
+    normal *= scale
+    np.multiply(normal, gain, out=y)
+    y += shift
+    return y, mean, variance, (normal, scale)
 
 
 def batch_norm_backward(g: np.ndarray, cache: tuple, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gradients of input, gain and shift."""
     normal, scale = cache
     axes = tuple(range(g.ndim - 1))
-    dgain, dshift = (g * normal).sum(axis=axes), g.sum(axis=axes)
+    dx = product(g, normal)
+    dgain, dshift = dx.sum(axis=axes), g.sum(axis=axes)
     count = g.size // g.shape[-1]
-    dx = (g - (dshift + normal * dgain) / count) * (gain * scale)
+    np.multiply(normal, dgain, out=dx)
+    dx += dshift
+    dx /= count
+    np.subtract(g, dx, out=dx)
+    dx *= gain * scale
     return dx, dgain, dshift
 
 
 def layer_norm(x: np.ndarray, gain: np.ndarray, shift: np.ndarray, epsilon: float) -> tuple[np.ndarray, tuple]:
     """Along the last axis to mean 0 and variance 1, then scaled and shifted; and what the backward pass needs."""
-    normal = x - _means(x)
-    scale = 1 / np.sqrt(_means(normal * normal) + epsilon)
+    normal = np.subtract(x, _means(x), out=empty(x.shape, x.dtype))
+    y = product(normal, normal)
+    scale = 1 / np.sqrt(_means(y) + epsilon)
     normal *= scale
-    y = normal * gain
+    np.multiply(normal, gain, out=y)
     y += shift
     return y, (normal, scale)
 
@@ -167,11 +184,12 @@ def layer_norm_backward(g: np.ndarray, cache: tuple, gain: np.ndarray) -> tuple[
     """Gradients of input, gain and shift."""
     normal, scale = cache
     features, ones = len(gain), np.ones(g.size // len(gain), g.dtype)
-    dgain, dshift = ones @ (g * normal).reshape(-1, features), ones @ g.reshape(-1, features)
-    dx = g * gain
-    along = _means(dx * normal)
+    other = product(g, normal)
+    dgain, dshift = ones @ other.reshape(-1, features), ones @ g.reshape(-1, features)
+    dx = product(g, gain)
+    along = _means(np.multiply(dx, normal, out=other))
     dx -= _means(dx)
-    dx -= normal * along
+    dx -= np.multiply(normal, along, out=other)
     dx *= scale
     return dx, dgain, dshift
 

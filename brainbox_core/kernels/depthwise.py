@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from brainbox_core.kernels.convolution import Padding, Pair, kernel_span, pad_image, spare, window_count
+from brainbox_core.kernels.convolution import Padding, Pair, kernel_span, pad_image, window_count
+from brainbox_core.kernels.memory import copy, empty, zeros
 
 
 def conv2d(
@@ -27,7 +28,7 @@ def conv2d(
     times = kernel.shape[-1] // x.shape[-1]
     x = np.ascontiguousarray(x) if times == 1 else np.repeat(x, times, axis=-1)
     y = _correlate(x, kernel, stride[0], dilation)
-    return (y if stride[1] == 1 else np.ascontiguousarray(y[:, :, :: stride[1]])), x
+    return (y if stride[1] == 1 else copy(y[:, :, :: stride[1]])), x
 
 
 def conv2d_backward(
@@ -51,7 +52,7 @@ def conv2d_backward(
     bottom, right = kernel_span(kh, dilation[0]) - 1, kernel_span(kw, dilation[1]) - 1
     wide = g
     if stride[1] > 1:  # what no result was taken from gets nothing
-        wide = np.zeros((n, g.shape[1], w - right, c), g.dtype)
+        wide = zeros((n, g.shape[1], w - right, c), g.dtype)
         wide[:, :, :: stride[1]] = g
     rows = wide.reshape(n, g.shape[1], (w - right) * c)  # (N, OH, OW*C)
     windows = _windows(x, (kh, kw), stride[0], dilation)
@@ -61,11 +62,9 @@ def conv2d_backward(
     if not need_dx:
         return None, dkernel.reshape(kernel.shape)
     # A pixel was met by the last place of the kernel first: the gradient is correlated with the kernel turned round.
-    around = spare.empty((n, h + bottom, w + right, c), g.dtype)
-    around.fill(0)
+    around = zeros((n, h + bottom, w + right, c), g.dtype)
     around[:, bottom : h : stride[0], right:w] = wide
     dx = _correlate(around, kernel[::-1, ::-1], 1, dilation)
-    spare.give_back(around)
     (above, below), (before, after) = padding
     dx = dx[:, above : h - below, before : w - after]
     if times > 1:
@@ -79,7 +78,8 @@ def _correlate(x: np.ndarray, kernel: np.ndarray, step: int, dilation: Pair) -> 
     windows = _windows(x, (kh, kw), step, dilation)
     columns = windows.shape[-1] // c
     rows = np.tile(kernel.reshape(kh, kw, c), (1, 1, columns))  # (KH, KW, OW*C)
-    return np.einsum("nhijw,ijw->nhw", windows, rows).reshape(*windows.shape[:2], columns, c)
+    y = empty((*windows.shape[:2], columns * c), x.dtype)
+    return np.einsum("nhijw,ijw->nhw", windows, rows, out=y).reshape(*windows.shape[:2], columns, c)
 
 
 def _windows(x: np.ndarray, kernel: Pair, step: int, dilation: Pair) -> np.ndarray:

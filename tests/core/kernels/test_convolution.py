@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from brainbox_core.kernels import convolution as kernels
-from brainbox_core.kernels import plain
+from brainbox_core.kernels import memory, plain
 
 RNG = np.random.default_rng(5)
 
@@ -146,9 +146,9 @@ def test_a_fused_pool_is_the_pool_behind_bit_for_bit_and_ties_go_to_the_first(ch
         assert np.array_equal(a, c)
 
 
-def test_columns_are_used_again_and_never_while_somebody_needs_them():
-    """Two forward passes before either backward; a cache that was dropped; one that was released."""
-    kernels.spare.free.clear()
+def test_memory_is_used_again_and_never_while_somebody_needs_it(monkeypatch):
+    """Two forward passes before either backward, and a cache that was dropped."""
+    monkeypatch.setattr(memory, "SMALLEST", 1)
     x1, k, b, stride, zeros = conv_case((3, 3), (1, 1), "valid", 2)
     x2 = images(*x1.shape)
 
@@ -157,31 +157,17 @@ def test_columns_are_used_again_and_never_while_somebody_needs_them():
         return y, kernels.conv2d_backward(np.ones_like(y), cache, k, stride, zeros, (2, 2))
 
     wanted = [alone(x1), alone(x2)]
-    assert sum(map(len, kernels.spare.free.values())) == 1  # the second took what the first gave back
     y1, cache1 = kernels.conv2d(x1, k, b, stride, zeros, (2, 2))
     y2, cache2 = kernels.conv2d(x2, k, b, stride, zeros, (2, 2))
     assert not np.shares_memory(cache1[1], cache2[1])
     _, dropped = kernels.conv2d(x2, k, b, stride, zeros, (2, 2))
     del dropped
-    _, given_back = kernels.conv2d(x1 * 9, k, b, stride, zeros, (2, 2))
-    kernels.release_columns(given_back)
     y3, cache3 = kernels.conv2d(x2, k, b, stride, zeros, (2, 2))
     for y, cache, (y_wanted, gradients) in ((y1, cache1, wanted[0]), (y3, cache3, wanted[1]), (y2, cache2, wanted[1])):
         found = kernels.conv2d_backward(np.ones_like(y), cache, k, stride, zeros, (2, 2))
         assert np.array_equal(y, y_wanted)
         for a, c in zip(found, gradients, strict=True):
             assert np.array_equal(a, c)
-    assert sum(map(len, kernels.spare.free.values())) == 3
-
-
-def test_spare_arrays_never_take_more_than_the_limit(monkeypatch):
-    monkeypatch.setattr(kernels, "_MOST_COLUMNS", 10_000)
-    spare = kernels._Spare()
-    for length in range(100, 1200, 7):
-        spare.give_back(np.zeros(length))
-        assert sum(a.nbytes for arrays in spare.free.values() for a in arrays) <= 10_000
-    kept = np.arange(1193.0)
-    assert np.array_equal(spare.copy(kept), kept) and not np.shares_memory(spare.copy(kept), kept)
 
 
 @pytest.mark.parametrize(

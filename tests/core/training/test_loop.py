@@ -334,7 +334,6 @@ def test_pixels_stay_bytes_until_their_batch():
 
 @pytest.mark.parametrize("make", [mlp, cnn])
 def test_memory_is_flat_over_many_steps_without_the_cyclic_collector(make):
-    kernels.spare.free.clear()
     data = (X if make is mlp else IMAGES)[:16]
     model = make()
     model.build(data.shape[1:])
@@ -354,7 +353,6 @@ def test_memory_is_flat_over_many_steps_without_the_cyclic_collector(make):
         gc.enable()
     # Not two bytes a step. Other threads of the test run may take some memory meanwhile; a leak shows in each part.
     assert min(map(operator.sub, sizes[1:], sizes)) < 1_000
-    assert sum(map(len, kernels.spare.free.values())) == (make is cnn)  # the columns of the only convolution
 
 
 def test_the_graph_of_a_step_dies_at_once():
