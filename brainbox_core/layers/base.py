@@ -62,8 +62,8 @@ class Layer:
         name: `linear_0` once part of a model, the layer's kind before.
         position: its place in the model, from 0; None while it is part of none.
         step: the training step, kept up to date by the model; it keys the randomness of Dropout.
-        stepwise: whether it makes a step of each step of a sequence, (time, ...), without a look at the other steps or
-            with no more than their `lengths` say. False if left out, and then no sequence of several lengths goes on.
+        stepwise: whether it makes a step of each step of a sequence, (time, ...), so that `lengths` go on behind it. If
+            not, as if left out, it is given no sequences of different lengths, or is their end if it takes `lengths`.
         takes_lengths: whether its `__call__` takes `lengths`, (batch,), how many steps of each sequence count.
         calls: how often the layer drew something at random since the step was set.
         parts: the layer and, in a built model, all layers inside it.

@@ -29,7 +29,7 @@ def targets(model: Learner, X: Rows, y: Any) -> Any:
     inputs: list[Any] = list(X) if isinstance(X, Together) else [X]
     if not len(X) or not any(isinstance(part, Padded) for part in inputs):
         return model.loss.targets(y, model.output_shape)
-    first = [Padded(part.array[:1, :1], [1]) if isinstance(part, Padded) else part[:1] for part in inputs]
+    first: list[Any] = [Padded(part.array[:1, :1], [1]) if isinstance(part, Padded) else part[:1] for part in inputs]
     with no_grad(), np.errstate(all="ignore"):  # which of the outputs are sequences is seen by what becomes of a step
         row = model.inputs(Together(first) if isinstance(X, Together) else first[0])
         outputs = listed(model.forward(row))
