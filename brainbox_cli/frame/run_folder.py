@@ -160,13 +160,10 @@ class RunFolder(Callback):
         if self._history is None:
             with explained(self.keeper.path):
                 self.keeper.path.unlink(missing_ok=True)  # of an earlier training, whose records go now
-        else:
-            begun = [_line("start", self._settings), *(_line("epoch", logs) for logs in self._history)]
-            atomic_write(self.path / METRICS, "".join(f"{line}\n" for line in begun).encode())
-        self._metrics = Journal(self.path / METRICS, goes_on=self._history is not None)
+        begun = [_line("start", self._settings), *(_line("epoch", logs) for logs in self._history or [])]
+        atomic_write(self.path / METRICS, "".join(f"{line}\n" for line in begun).encode())
+        self._metrics = Journal(self.path / METRICS)
         self._held.callback(self._metrics.close)
-        if self._history is None:
-            self.record("start", **self._settings)
 
     def __enter__(self) -> RunFolder:
         return self

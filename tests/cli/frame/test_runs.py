@@ -81,10 +81,10 @@ def test_a_run_in_which_nothing_could_be_written_goes_again(out, monkeypatch):
         folder.begin()
     assert [path.name for path in Run("cnn", 1).path.iterdir()] == ["metrics.jsonl"]
 
-    def full(path, **more) -> None:
+    def full(path, data) -> None:
         raise InputError("disk full")
 
-    monkeypatch.setattr(run_folder, "Journal", full)
+    monkeypatch.setattr(run_folder, "atomic_write", full)
     with pytest.raises(InputError), runs.open_run("cnn", None, {}) as folder:
         folder.begin()
     assert numbers() == [1]
