@@ -138,7 +138,7 @@ class RunFolder(Callback):
         self.keeper = Checkpoint(CHECKPOINT)
         self._held = contextlib.ExitStack()
         self._metrics: Journal | None = None
-        self._finished = False
+        self._ended = False
         self.path: Path
 
     @property
@@ -170,10 +170,7 @@ class RunFolder(Callback):
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         with self._held:
-            if self._finished:
-                with contextlib.suppress(OSError):  # nobody goes on with what has ended
-                    self.keeper.path.unlink(missing_ok=True)
-            elif self.begun:
+            if self.begun and not self._ended:
                 status = "error" if isinstance(error, Exception) else "stopped"
                 reason = error.line if isinstance(error, BrainboxError) else repr(error)
                 with contextlib.suppress(InputError):  # on a full disk the error that is on its way says more
@@ -184,7 +181,12 @@ class RunFolder(Callback):
         self.begin()
         assert self._metrics is not None  # which begin() opened
         self._metrics.add(_line(event, fields), sync=event == "end")
-        self._finished = event == "end"
+        self._ended = event == "end"
+
+    def complete(self) -> None:
+        """Take the checkpoint away, as nothing is left to go on with: until then, what was stopped at its end can."""
+        with contextlib.suppress(OSError):
+            self.keeper.path.unlink(missing_ok=True)
 
     def on_train_begin(self, model: Network, logs: Logs) -> None:
         self.begin()

@@ -165,10 +165,13 @@ def check_folder(path: str | os.PathLike) -> None:
     Raises:
         InputError: the nearest part of its path that exists is no folder, or cannot be written.
     """
+    place = Path(path)
     with explained(path):
-        place = Path(os.path.abspath(path))
         while not os.path.lexists(place):
             place = place.parent
+        if not os.path.isdir(place):
+            what = "is a file, not a folder" if os.path.exists(place) else "is a link to nothing"
+            raise InputError(what, where=printable(place), fix="name a folder")
         _probe(place / "probe")
 
 

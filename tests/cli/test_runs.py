@@ -112,6 +112,16 @@ def test_a_run_without_its_record_does_not_become_current(tmp_path, monkeypatch)
     assert ending(tmp_path / "brainbox-out/mnist/runs/1") == "error"
 
 
+@pytest.mark.parametrize("words", ["mnist --data gone", "descent --func gone --plot", "convolve gone.png"])
+def test_an_output_folder_that_is_a_file_is_named_before_the_work(words, tmp_path):
+    (tmp_path / "brainbox-out").write_text("mine")
+    done = brainbox(*words.split(), cwd=tmp_path)
+    assert (done.returncode, done.stderr.splitlines()) == (
+        3, ["error: brainbox-out: is a file, not a folder", "hint: name a folder"],
+    )  # fmt: skip
+    assert (tmp_path / "brainbox-out").read_text() == "mine"
+
+
 def test_a_setting_that_only_the_training_itself_refuses_leaves_none_either(tmp_path):
     (tmp_path / "houses.csv").write_text("".join(f"{i},{i * i % 7}\n" for i in range(30)))
     done = brainbox("regress", "--data", "houses.csv", "--no-header", "--folds", 1000, cwd=tmp_path)

@@ -650,14 +650,23 @@ def test_one_of_several_gets_a_folder(tmp_path):
         claim_folder(tmp_path / "missing" / "1")
 
 
-@pytest.mark.parametrize(("name", "says"), [("file", "not a folder"), ("file/x/y", "not a folder")])
+@posix
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("file", "file: is a file, not a folder"),
+        ("file/x/y", "file: is a file, not a folder"),
+        ("link/x", "link: is a link to nothing"),
+    ],
+)
 def test_a_folder_that_cannot_be_made_is_found_before_the_work(name, says, tmp_path):
     (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("nothing")
     with pytest.raises(InputError, match=says):
         check_folder(tmp_path / name)
     check_folder(tmp_path / "a" / "b")
     check_folder(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "link"}
     with pytest.raises(InputError):
         check_folder("/proc/brainbox-out/mnist")
 

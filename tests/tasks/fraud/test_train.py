@@ -321,6 +321,7 @@ def test_patience_ends_a_training_that_gets_no_better(path):
         {"settings": {"target": 3, "split": "time"}},
         {"settings": {"target": "Class", "split": "time", "no_header": 1}},
         {"classes": ["0"]},
+        {"classes": ["nan", "1"]},
         {"classes": [0, 1]},
         {"classes": "01"},
         {"settings": {"target": "Class", "split": "auto"}},
