@@ -110,10 +110,15 @@ def sweep(noun: str) -> None:
     The noun's folder is locked by this process.
     """
     for run in all_runs(noun):
-        with contextlib.suppress(InputError), lock_folder(run.path):  # but for a run that is under way
-            remove_leftovers(run.path)
+        tidy(run.path)
         if LOCKS:
             _remove_empty(run.path)
+
+
+def tidy(folder: Path) -> None:
+    """Take away what a killed process left in the folder of a run, unless the run is under way."""
+    with contextlib.suppress(InputError), lock_folder(folder):
+        remove_leftovers(folder)
 
 
 def _remove_empty(folder: Path) -> None:

@@ -126,6 +126,15 @@ def test_a_run_that_was_killed_while_it_became_current_becomes_current(stopped, 
     assert content(run_of(stopped)) == whole
 
 
+def test_a_run_that_was_killed_when_all_was_written_loses_its_lock(stopped, whole):
+    assert run_here("mnist", "--resume", "-q")[0] == 0
+    lock = run_of(stopped) / ".brainbox.lock"
+    lock.write_bytes(b"999999")
+    assert run_here("mnist", "--resume", "--dry-run")[0] == 0 and lock.exists()
+    assert run_here("mnist", "--resume")[0] == 0
+    assert content(run_of(stopped)) == whole
+
+
 @pytest.mark.parametrize("stop", [Stopped(signal.SIGTERM), InputError("disk full")])
 def test_a_run_that_was_stopped_while_it_became_current_becomes_current(stop, stopped, whole, monkeypatch):
     def stops(*_):
