@@ -15,16 +15,20 @@ from brainbox_core.errors import BrainboxError, ConvergenceError, InputError, Us
 from brainbox_core.gradcheck import check_gradients
 from brainbox_core.images import augment
 from brainbox_core.layers import initializers
-from brainbox_core.model import callbacks
-from brainbox_core.model.progress import Progress as _Progress
-from brainbox_core.model.sequential import Sequential
+from brainbox_core.model.model import Model
+from brainbox_core.model.sequential import Sequential, load
+from brainbox_core.network.graph import Input
 from brainbox_core.scalar.value import Value
 from brainbox_core.tensor import Tensor, no_grad
+from brainbox_core.training import callbacks
+from brainbox_core.training.progress import Progress as _Progress
 
 __all__ = [
     "BrainboxError",
     "ConvergenceError",
+    "Input",
     "InputError",
+    "Model",
     "Sequential",
     "Tensor",
     "UsageError",
@@ -46,7 +50,6 @@ __all__ = [
     "schedules",
 ]
 
-load = Sequential.load
 callbacks.Progress = _Progress  # a callback like the others, but the model knows nothing of screens
 
 

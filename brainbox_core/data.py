@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from brainbox_core.errors import UsageError, between, whole
-from brainbox_core.kernels.sparse import Rows, SparseRows
+from brainbox_core.kernels.rows import Rows, Together
+from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.rng import stream
 
 _BLOCK = 4096  # rows
@@ -49,7 +50,7 @@ class DataLoader:
         augment: Augment | None = None,
         drop_last: bool = False,
     ):
-        X, y = X if isinstance(X, SparseRows) else _rows("X", X), _rows("y", y)
+        X, y = _rows("X", X), _rows("y", y)
         if len(X) != len(y):
             raise UsageError("X and y need one row for each other", got=f"{len(X)} and {len(y)}")
         self.X, self.y, self.seed, self.shuffle, self.augment = X, y, seed, shuffle, augment
@@ -111,8 +112,10 @@ def fingerprint(*arrays: Any) -> int:
     """
     value = 0
     for array in arrays:
-        sparse = isinstance(array, SparseRows)
-        parts: list[np.ndarray] = [array.indptr, array.indices, array.data] if sparse else [np.atleast_1d(array)]
+        if isinstance(array, SparseRows):
+            parts: list[np.ndarray] = [array.indptr, array.indices, array.data]
+        else:
+            parts = list(array) if isinstance(array, Together) else [np.atleast_1d(array)]
         for part in parts:
             value = zlib.crc32(repr((part.dtype.str, part.shape)).encode(), value)
             for start in range(0, len(part), _BLOCK):  # what has to be copied for it is never copied whole
@@ -173,8 +176,10 @@ def real_array(X: Rows) -> Rows:
     return X
 
 
-def _rows(name: str, values: Any) -> np.ndarray:
-    """Rows as an array, which a memory map stays."""
+def _rows(name: str, values: Any) -> Any:
+    """Rows as an array, which a memory map stays; other kinds of rows as they are."""
+    if isinstance(values, SparseRows | Together):
+        return values
     try:
         rows = np.asanyarray(values)
     except ValueError:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from brainbox_core.errors import UsageError
-from brainbox_core.kernels import convolution, dense
+from brainbox_core.kernels import convolution, dense, depthwise
 from brainbox_core.kernels import recurrent as recurrence
 from brainbox_core.kernels.convolution import Padding, Pair
 from brainbox_core.kernels.sparse import SparseRows
@@ -77,7 +77,9 @@ def pad(x: Tensor, widths: Sequence[Pair]) -> Tensor:
     if len(widths) != x.ndim or any(side < 0 for width in widths for side in width):
         raise UsageError(f"pad() needs {x.ndim} pairs of whole numbers from 0", got=widths)
     inside = tuple(slice(before, before + size) for (before, _), size in zip(widths, x.shape, strict=True))
-    return record("pad", np.pad(x.data, widths), (x,), lambda g: (g[inside],))
+    y = np.zeros([before + size + after for (before, after), size in zip(widths, x.shape, strict=True)], x.dtype)
+    y[inside] = x.data
+    return record("pad", y, (x,), lambda g: (g[inside],))
 
 
 def embedding(table: Tensor, indices: np.ndarray) -> Tensor:
@@ -115,6 +117,7 @@ def conv2d(
     stride: Pair = (1, 1),
     padding: Padding = ((0, 0), (0, 0)),
     pool: Pair = (1, 1),
+    dilation: Pair = (1, 1),
 ) -> Tensor:
     """Correlate images with kernels: (N, H, W, C), (KH, KW, C, F), (F,) -> (N, OH, OW, F).
 
@@ -122,18 +125,45 @@ def conv2d(
         stride: steps down and across.
         padding: zeros (above, below) and (left, right).
         pool: of every window of this size, side by side, only the largest result is kept; (1, 1) keeps all.
+        dilation: how many rows and columns the places of a kernel lie apart.
     """
-    y, cache = convolution.conv2d(x.data, kernel.data, bias.data, stride, padding, pool)
+    y, cache = convolution.conv2d(x.data, kernel.data, bias.data, stride, padding, pool, dilation)
     weights, need_dx = kernel.data, x.requires_grad
     out = record(
         "conv2d",
         y,
         (x, kernel, bias),
-        lambda g: convolution.conv2d_backward(g, cache, weights, stride, padding, pool, need_dx),
+        lambda g: convolution.conv2d_backward(g, cache, weights, stride, padding, pool, need_dx, dilation),
     )
     if out.node is None:
         convolution.release_columns(cache)
     return out
+
+
+def conv1d(
+    x: Tensor, kernel: Tensor, bias: Tensor, stride: int = 1, padding: Pair = (0, 0), dilation: int = 1
+) -> Tensor:
+    """`conv2d` for sequences, as images of height 1: (N, L, C), (K, C, F), (F,) -> (N, OL, F)."""
+    image, kernels = x.reshape(len(x), 1, *x.shape[1:]), kernel.reshape(1, *kernel.shape)
+    y = conv2d(image, kernels, bias, (1, stride), ((0, 0), padding), dilation=(1, dilation))
+    return y.reshape(len(x), *y.shape[2:])
+
+
+def depthwise_conv2d(
+    x: Tensor,
+    kernel: Tensor,
+    stride: Pair = (1, 1),
+    padding: Padding = ((0, 0), (0, 0)),
+    dilation: Pair = (1, 1),
+) -> Tensor:
+    """Every channel correlated with M kernels of its own: (N, H, W, C), (KH, KW, 1, C*M) -> (N, OH, OW, C*M)."""
+    y, cache = depthwise.conv2d(x.data, kernel.data, stride, padding, dilation)
+    weights, need_dx, times = kernel.data, x.requires_grad, kernel.shape[-1] // x.shape[-1]
+
+    def backward(g):
+        return depthwise.conv2d_backward(g, cache, weights, stride, padding, dilation, times, need_dx)
+
+    return record("depthwise_conv2d", y, (x, kernel), backward)
 
 
 def max_pool2d(x: Tensor, size: Pair, stride: Pair) -> Tensor:
@@ -156,6 +186,13 @@ def batch_norm(x: Tensor, gain: Tensor, shift: Tensor, epsilon: float) -> tuple[
     gains = gain.data
     out = record("batch_norm", y, (x, gain, shift), lambda g: dense.batch_norm_backward(g, cache, gains))
     return out, mean, variance
+
+
+def layer_norm(x: Tensor, gain: Tensor, shift: Tensor, epsilon: float) -> Tensor:
+    """Normalise the numbers along the last axis, each place of the others by itself."""
+    y, cache = dense.layer_norm(x.data, gain.data, shift.data, epsilon)
+    gains = gain.data
+    return record("layer_norm", y, (x, gain, shift), lambda g: dense.layer_norm_backward(g, cache, gains))
 
 
 # --- recurrence ------------------------------------------------------------------------------------------------------

@@ -6,12 +6,16 @@ A loss never broadcasts: outputs and targets of different shapes are an error an
 from __future__ import annotations
 
 import numbers
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from brainbox_core import functional, metrics
 from brainbox_core.errors import UsageError, between
+from brainbox_core.kernels.dense import sigmoid, softmax
+from brainbox_core.kernels.rows import Together
 from brainbox_core.parameters import Parameter
 from brainbox_core.tensor import Tensor
 
@@ -29,11 +33,16 @@ class Loss:
     takes_logits: bool = False
 
     def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
-        """Check targets against the shape of one output, before training starts; returns them as an array."""
+        """Check targets against the shape of one output, before training starts; returns them as an array.
+
+        One output may have its targets in one axis: (n,) becomes (n, 1).
+        """
         y = np.asarray(y)
+        if y.ndim == 1 and output_shape == (1,):
+            y = y[:, None]
         if not y.ndim or y.shape[1:] != output_shape:
             got = f"targets of shape {y.shape} for outputs of shape {('n', *output_shape)}".replace("'", "")
-            fix = "y.reshape(-1, 1)" if y.ndim == 1 and output_shape == (1,) else "make the last layer fit the targets"
+            fix = "make the last layer fit the targets"
             raise UsageError("every output needs a target of its own", got=got, fix=fix)
         if y.dtype.kind not in "fiub" or not np.isfinite(y).all():
             raise UsageError("targets must be finite numbers", fix="remove or fill in the rows at fault")
@@ -52,9 +61,26 @@ class Loss:
             raise UsageError(f"{type(self).__name__} measures nothing", fix="define __call__(self, outputs, y)")
         return self(outputs, y)
 
+    def weighted(self, outputs: Tensor, y: np.ndarray, weights: np.ndarray) -> Tensor:
+        """`measure` where a row of weight 2 counts as two rows: sum of weight * loss / sum of weights.
+
+        Args:
+            weights: (n,) from 0, not all 0.
+        """
+        what = f"{type(self).__name__} does not say how rows are weighed"
+        raise UsageError(what, fix="define weighted(self, outputs, y, weights), or fit without weights")
+
     def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
         """What else to show beside the loss: none for a plain one."""
         return {}
+
+    def answers(self, y: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What was true and what the model says, as metrics compare them: quantities here, classes of a classifier."""
+        return y.reshape(-1), outputs.reshape(-1)
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        """The outputs as probabilities."""
+        raise UsageError(f"{type(self).__name__} is not about probabilities", fix="use predict()")
 
     def counted(self, y: np.ndarray, output_shape: tuple[int, ...]) -> int:
         """How many targets the mean of a batch is over; the mean of an epoch weighs its batches by this."""
@@ -88,6 +114,10 @@ class MSE(Loss):
         difference = outputs - y.astype(outputs.dtype)
         return (difference * difference).mean()
 
+    def weighted(self, outputs: Tensor, y: np.ndarray, weights: np.ndarray) -> Tensor:
+        difference = outputs - y.astype(outputs.dtype)
+        return (difference * difference * _shares(weights, outputs)).sum()
+
     def of_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float | None:
         return float(y.var(axis=0, dtype=np.float64).mean())
 
@@ -120,8 +150,22 @@ class BinaryCrossEntropy(Loss):
         zero, one = self.class_weights
         return functional.binary_cross_entropy(outputs, y, zero + (one - zero) * y)
 
+    def weighted(self, outputs: Tensor, y: np.ndarray, weights: np.ndarray) -> Tensor:
+        y = y.astype(outputs.data.real.dtype)
+        zero, one = self.class_weights
+        each = (zero + (one - zero) * y) * _shares(weights, outputs) * y.size
+        return functional.binary_cross_entropy(outputs, y, each)
+
     def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
         return {"accuracy": float(((outputs > 0) == (y > 0.5)).mean())}
+
+    def answers(self, y: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return (y > 0.5).reshape(-1).astype(np.int64), (outputs > 0).reshape(-1).astype(np.int64)
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        """Of both classes, (n, 2), for one output; of each output for several."""
+        p, rest = sigmoid(outputs)
+        return np.concatenate([rest, p], axis=1) if outputs.shape[1:] == (1,) else p
 
     def of_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float | None:
         share, (zero, one) = y.mean(axis=0, dtype=np.float64), self.class_weights
@@ -147,6 +191,10 @@ class SquaredError(BinaryCrossEntropy):
     def measure(self, outputs: Tensor, y: np.ndarray) -> Tensor:
         y = y.astype(outputs.data.real.dtype)
         return ((outputs.sigmoid() - y) ** 2).mean()
+
+    def weighted(self, outputs: Tensor, y: np.ndarray, weights: np.ndarray) -> Tensor:
+        y = y.astype(outputs.data.real.dtype)
+        return ((outputs.sigmoid() - y) ** 2 * _shares(weights, outputs)).sum()
 
     def config(self) -> dict[str, Any]:
         return {}
@@ -210,10 +258,26 @@ class CrossEntropy(Loss):
             raise UsageError(f"a batch without a label that counts: all are {self.ignore}, which is to be ignored")
         return functional.cross_entropy_of_labels(outputs, labels, self.label_smoothing, counted)
 
+    def weighted(self, outputs: Tensor, y: np.ndarray, weights: np.ndarray) -> Tensor:
+        labels = _labels(y, outputs.ndim)
+        if labels is None:
+            what = "CrossEntropy weighs rows of labels, and not of probabilities"
+            raise UsageError(what, fix="give whole numbers or one-hot rows as targets")
+        each = np.broadcast_to(weights.reshape(-1, *[1] * (labels.ndim - 1)), labels.shape)
+        if self.ignore is not None:
+            each = each * (labels != self.ignore)
+        return functional.cross_entropy_of_labels(outputs, labels, self.label_smoothing, each)
+
     def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+        return {"accuracy": metrics.accuracy(*self.answers(y, outputs))}
+
+    def answers(self, y: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         labels = y if y.ndim < outputs.ndim else y.argmax(axis=-1)
         counted = np.ones(labels.shape, bool) if self.ignore is None else labels != self.ignore
-        return {"accuracy": metrics.accuracy(labels[counted], outputs.argmax(axis=-1)[counted])}
+        return labels[counted], outputs.argmax(axis=-1)[counted]
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        return softmax(outputs)
 
     def counted(self, y: np.ndarray, output_shape: tuple[int, ...]) -> int:
         if self.ignore is None:
@@ -289,6 +353,103 @@ class Penalised(Loss):
 
     def config(self) -> dict[str, Any]:
         return {"loss": type(self._loss).__name__, "l2": 2 * self._half}
+
+
+class Several(Loss):
+    """The weighted sum of a loss for each output of a model with several.
+
+    Args:
+        losses: in the order of the outputs.
+        weights: how much each counts; all 1 if left out.
+
+    Example:
+        >>> both = Several([MSE(), MSE()], [1, 0.5])
+        >>> both.measure([Tensor([[2.0]]), Tensor([[0.0]])], both.targets([[[0.0]], [[2.0]]], [(1,), (1,)])).item()
+        6.0
+    """
+
+    def __init__(self, losses: Sequence[Loss], weights: Sequence[float] | None = None):
+        self.losses = list(losses)
+        self.weights = [1.0] * len(self.losses) if weights is None else list(weights)
+        if not self.losses or len(self.weights) != len(self.losses):
+            raise UsageError("each loss needs a weight", expected=len(self.losses), got=len(self.weights))
+        for loss, weight in zip(self.losses, self.weights, strict=True):
+            between("loss_weights", weight, 0)
+            if not isinstance(loss, Loss):
+                raise UsageError("compile() needs a loss for each output", got=repr(loss), fix="bb.loss.MSE()")
+
+    def targets(self, y: Any, output_shape: Any) -> Any:
+        if not isinstance(y, list | tuple | Together) or len(parts := list(y)) != len(self.losses):
+            got = len(y) if isinstance(y, list | tuple) else type(y).__name__
+            raise UsageError("y holds an array for each output", expected=f"a list of {len(self.losses)}", got=got)
+        return Together([loss.targets(*pair) for loss, *pair in zip(self.losses, parts, output_shape, strict=True)])
+
+    def measure(self, outputs: Any, y: Any) -> Tensor:
+        parts = zip(self.losses, self.weights, outputs, y, strict=True)
+        total, *others = [loss.measure(output, target) * weight for loss, weight, output, target in parts]
+        for other in others:
+            total = total + other
+        return total
+
+    def __call__(self, outputs: Any, y: Any) -> Tensor:
+        """The loss of a batch, whose targets are checked first."""
+        return self.measure(outputs, self.targets(y, [output.shape[1:] for output in outputs]))
+
+    def metrics(self, y: Any, outputs: Any) -> dict[str, float]:
+        named = [loss.metrics(*pair) for loss, *pair in zip(self.losses, y, outputs, strict=True)]
+        return {f"{name}_{place}": value for place, each in enumerate(named) for name, value in each.items()}
+
+
+class Own(Loss):
+    """A loss that is a function of the user's own.
+
+    Args:
+        function: of outputs (a tensor) and targets (an array of the same shape) to the mean over the batch, a tensor.
+
+    Example:
+        >>> Own(lambda outputs, y: (outputs - y).abs().mean())(Tensor([[3.0]]), np.array([[1.0]])).item()
+        2.0
+    """
+
+    def __init__(self, function: Callable[[Tensor, np.ndarray], Tensor]):
+        self.function = function
+
+    def measure(self, outputs: Tensor, y: np.ndarray) -> Tensor:
+        value = self.function(outputs, y.astype(outputs.dtype) if y.dtype.kind == "f" else y)
+        if not isinstance(value, Tensor) or value.shape:
+            got = f"shape {value.shape}" if isinstance(value, Tensor) else type(value).__name__
+            raise UsageError("a loss gives one number, a tensor made of the outputs", got=got, fix="take its .mean()")
+        return value
+
+
+def named(loss: Any) -> Loss:
+    """A loss from what users call it: an object, a name such as "cross_entropy", a function, or a list of them.
+
+    Example:
+        >>> type(named("cross_entropy")).__name__, type(named(["mse", "mse"])).__name__
+        ('CrossEntropy', 'Several')
+    """
+    if isinstance(loss, list | tuple):
+        return Several([named(part) for part in loss])
+    if isinstance(loss, str):
+        known = {re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower(): kind for name, kind in KINDS.items()}
+        if loss not in known:
+            raise UsageError("unknown loss", expected=", ".join(known), got=repr(loss))
+        return known[loss]()
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        raise UsageError("compile() needs a loss", got=f"the class {loss.__name__}", fix=f"bb.loss.{loss.__name__}()")
+    if callable(loss) and not isinstance(loss, Loss):
+        return Own(loss)
+    if not isinstance(loss, Loss):
+        raise UsageError("compile() needs a loss", got=repr(loss), fix="bb.loss.CrossEntropy()")
+    return loss
+
+
+def _shares(weights: np.ndarray, outputs: Tensor) -> np.ndarray:
+    """The share of each output in a mean in which the rows have weights; they sum to 1."""
+    dtype = outputs.data.real.dtype
+    share = (weights / weights.sum()).astype(dtype) / dtype.type(max(1, outputs.data[0].size))
+    return np.broadcast_to(share.reshape(-1, *[1] * (outputs.ndim - 1)), outputs.shape)
 
 
 def _labels(y: np.ndarray, ndim: int) -> np.ndarray | None:

@@ -11,9 +11,13 @@ Reference: Manning, Raghavan and Schütze, Introduction to Information Retrieval
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from brainbox_core.errors import UsageError, whole
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
 
 
 def accuracy(labels: np.ndarray, predictions: np.ndarray) -> float:
@@ -218,6 +222,34 @@ def r2(targets: np.ndarray, predictions: np.ndarray) -> float:
     size = -int(np.frexp(np.abs(deviations).max())[1])  # by a power of two: squares of tiny numbers would be 0
     errors, deviations = np.ldexp(errors, size), np.ldexp(deviations, size)
     return float(1 - errors @ errors / (deviations @ deviations))
+
+
+def named(metrics: Sequence[str | Metric], of_classes: bool) -> dict[str, Metric]:
+    """Metrics by name, from names and functions of what was true and what was predicted.
+
+    Args:
+        of_classes: whether those are classes, or quantities.
+
+    Raises:
+        UsageError: a name is unknown, or that of a metric of the other kind.
+
+    Example:
+        >>> list(named(["accuracy", "f1"], of_classes=True))
+        ['accuracy', 'f1']
+    """
+    if isinstance(metrics, str) or not isinstance(metrics, Sequence):
+        raise UsageError("metrics", expected="a list of names and functions", got=repr(metrics))
+    known = {metric.__name__: metric for metric in (_OF_CLASSES if of_classes else _OF_QUANTITIES)}
+    for metric in metrics:
+        if not callable(metric) and metric not in known:
+            kind = "classes" if of_classes else "quantities"
+            raise UsageError(f"unknown metric of {kind}", expected=", ".join(known), got=repr(metric))
+    functions = [known[metric] if isinstance(metric, str) else metric for metric in metrics]
+    return {function.__name__: function for function in functions}
+
+
+_OF_CLASSES = (accuracy, precision, recall, f1)
+_OF_QUANTITIES = (mae, rmse, r2)
 
 
 def _same_rows(truth: np.ndarray, name: str, predicted: np.ndarray) -> None:

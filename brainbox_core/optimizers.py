@@ -126,6 +126,11 @@ class Optimizer:
                 raise self._refused("the update is not finite", lr)
         self._parameters.touched()
 
+    def zero_grad(self) -> None:
+        """Forget the gradients of the last step, in a training loop of one's own; `step` does not."""
+        if self._parameters is not None:
+            self._parameters.zero_grad()
+
     def state(self) -> Mapping[str, Any]:
         """What the next step depends on beside the parameters: the steps taken and the moments."""
         return {"steps": self.steps, "norm": self.norm, **self.moments}
@@ -327,12 +332,12 @@ class AdamW(Adam):
         return super()._is_safe(lr) and lr * self.weight_decay <= 2  # above it the weights grow
 
 
-def named(name: str, lr: float | Schedule, **options: float) -> Optimizer:
+def named(name: str, lr: float | Schedule | None = None, **options: float) -> Optimizer:
     """An optimizer by the name that the command line uses.
 
     Args:
         name: a key of `scalar.update_rules.RULES`; a new optimizer gets a row there.
-        lr: learning rate, or a schedule of it.
+        lr: learning rate, or a schedule of it; the usual one if left out.
         options: further arguments of its class; they override those of the row.
 
     Raises:
@@ -345,4 +350,4 @@ def named(name: str, lr: float | Schedule, **options: float) -> Optimizer:
     if name not in RULES:
         raise UsageError("unknown optimizer", expected=", ".join(RULES), got=name)
     rule = RULES[name]
-    return globals()[rule.kind](lr, **{**rule.options, **options})
+    return globals()[rule.kind](rule.lr or 0.01 if lr is None else lr, **{**rule.options, **options})

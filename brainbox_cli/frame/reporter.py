@@ -17,12 +17,12 @@ from brainbox_cli.frame.document import Document
 from brainbox_core.errors import BrainboxError
 from brainbox_core.files.reading import printable
 from brainbox_core.files.writing import atomic_write
-from brainbox_core.model.callbacks import Callback
 from brainbox_core.screen.display import fitted
 from brainbox_core.screen.screen import MAX_LINE, Part, Screen
+from brainbox_core.training.callbacks import Callback
 
 if TYPE_CHECKING:
-    from brainbox_core.model.network import Logs, Network
+    from brainbox_core.network.learner import Learner, Logs
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a text begins with that spreadsheets calculate
 STDOUT = Path("-")  # in the place of a file
@@ -241,6 +241,6 @@ class _Batches(Callback):
     def __init__(self, screen: Screen):
         self._screen = screen
 
-    def on_batch_end(self, model: Network, logs: Logs) -> None:
+    def on_batch_end(self, model: Learner, logs: Logs) -> None:
         text = "  epoch {epoch} batch {batch}/{batches}  step {step}  loss {train_loss:.4f}  lr {lr:.3g}"
         self._screen.print((text.format_map(logs), "bright_black"))

@@ -83,7 +83,7 @@ class Begun:
             raise InputError("training data differs from checkpoint", where=f"{self.name}, {data.name}", fix=fix)
         if not os.path.exists(self.path / CHECKPOINT):  # killed before the first one
             return RunFolder(lambda: lock_folder(self.path), self.record, [])
-        from brainbox_core.model import checkpoint
+        from brainbox_core.training import checkpoint
 
         model.unfinished = checkpoint.read(self.path / CHECKPOINT, self.record["command"])
         return RunFolder(lambda: lock_folder(self.path), self.record, model.unfinished.history)

@@ -30,7 +30,7 @@ from brainbox_core.tasks.contract import Data, Result, Settings, Task
 
 if TYPE_CHECKING:
     from brainbox_core.model.sequential import Sequential
-    from brainbox_core.model.summary import Summary
+    from brainbox_core.network.summary import Summary
 
 AnyTask = Task[Any, Any, Any]
 

@@ -16,11 +16,11 @@ from brainbox_cli.frame.document import plain
 from brainbox_core.errors import BrainboxError, InputError
 from brainbox_core.files.reading import explain, explained, printable, read_regular
 from brainbox_core.files.writing import Journal, atomic_write, check_writable
-from brainbox_core.model.callbacks import Callback, Checkpoint
+from brainbox_core.training.callbacks import Callback, Checkpoint
 
 if TYPE_CHECKING:
-    from brainbox_core.model.network import Logs, Network
     from brainbox_core.model.sequential import Sequential
+    from brainbox_core.network.learner import Learner, Logs
 
 try:
     import fcntl
@@ -188,7 +188,7 @@ class RunFolder(Callback):
         with contextlib.suppress(OSError):
             self.keeper.path.unlink(missing_ok=True)
 
-    def on_train_begin(self, model: Network, logs: Logs) -> None:
+    def on_train_begin(self, model: Learner, logs: Logs) -> None:
         self.begin()
 
     def save(self, model: Sequential) -> None:
@@ -223,6 +223,6 @@ class RunFolder(Callback):
         model.save(self.path / CHECKPOINT)
         return self.path / CHECKPOINT
 
-    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
         if logs not in (self._history or [])[-1:]:  # which a training that goes on may tell once more
             self.record("epoch", **logs)

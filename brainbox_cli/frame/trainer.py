@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 from brainbox_cli import options
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_cli.options import Option
-from brainbox_core.model.callbacks import Callback
-from brainbox_core.model.progress import Progress
 from brainbox_core.screen.screen import Part, Screen
 from brainbox_core.tasks.contract import Data, Result, Settings, Task
 from brainbox_core.tasks.loading import load_task
+from brainbox_core.training.callbacks import Callback
+from brainbox_core.training.progress import Progress
 
 if TYPE_CHECKING:
     pass

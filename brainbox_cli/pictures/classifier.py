@@ -12,14 +12,14 @@ from brainbox_core.files.reading import printable
 from brainbox_core.screen.plotting import INK, INKS, SIGNED, Axes, Colormap, Figure, SubFigure, frame, new_figure, save
 
 if TYPE_CHECKING:
-    from brainbox_core.model.network import Network
+    from brainbox_core.network.learner import Learner
     from brainbox_core.tasks.digits.train import Data, Result
 
 NAME_LENGTH = 16  # characters of a class's name
 MOST = 40  # filters, units or feature maps of a layer
 
 
-def draw(folder: Path, model: Network, data: Data, result: Result) -> dict[str, Path]:
+def draw(folder: Path, model: Learner, data: Data, result: Result) -> dict[str, Path]:
     """Loss, confusion, filters, feature maps (of convolutions) and mistakes (if there are any)."""
     names = [printable(str(name), limit=NAME_LENGTH) for name in data.classes]
     figures = {
@@ -32,7 +32,7 @@ def draw(folder: Path, model: Network, data: Data, result: Result) -> dict[str, 
     return save(folder, figures)
 
 
-def first_layer(model: Network) -> Figure | None:
+def first_layer(model: Learner) -> Figure | None:
     """What the first layer looks for: blue where it wants ink, orange where it wants none."""
     kernel = next(
         (p.data for name, p in model.params.named.items() if name.endswith("/kernel") and p.data.ndim == 4), None
@@ -53,7 +53,7 @@ def first_layer(model: Network) -> Figure | None:
     return figure
 
 
-def feature_maps(model: Network, image: np.ndarray) -> Figure | None:
+def feature_maps(model: Learner, image: np.ndarray) -> Figure | None:
     """One digit, and what every convolution makes of it; None for a network without convolutions."""
     seen = model.activations(image[None])
     shown = {name: maps[0, ..., :MOST] for name, maps in seen.items() if name.startswith("conv")}

@@ -20,6 +20,7 @@ from brainbox_core.export.origin import kind_of
 from brainbox_core.export.programs import Programs
 from brainbox_core.export.report import Report, kilobytes
 from brainbox_core.files.writing import atomic_write, check_writable
+from brainbox_core.model.model import Model
 from brainbox_core.model.sequential import Sequential
 
 RAM = 128 << 10  # bytes, of the boards that this is made for
@@ -115,8 +116,12 @@ def build(
     Raises:
         As `c_header`.
     """
-    if not isinstance(model, Sequential):
-        raise UsageError("model", expected="a Sequential", got=repr(model))
+    if not isinstance(model, Model):
+        raise UsageError("model", expected="a chain of layers, such as a Sequential", got=repr(model))
+    if model.graph is None or not model.graph.is_chain:
+        kinds = ", ".join(dict.fromkeys(type(layer).__name__ for layer in model.layers)) if model.graph else ""
+        what = f"a graph of {kinds}" if kinds else f"what forward() of {type(model).__name__} computes"
+        raise UsageError("only a chain of layers can be exported yet", got=what)
     for word, budget in (("ram_budget", ram_budget), ("flash_budget", flash_budget)):
         if budget is not None:
             whole(word, budget, 0)

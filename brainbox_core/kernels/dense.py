@@ -1,10 +1,10 @@
-"""Linear layers, softmax, losses, batch normalisation and look-ups on plain ndarrays, forward beside backward.
+"""Linear layers, softmax, losses, normalisation and look-ups on plain ndarrays, forward beside backward.
 
 Everything runs in the dtype it is given, complex128 included (the gradient checks need that), so ordering always looks
 at the real part. `plain.py` has the first three in loops.
 
-Sources: batch normalisation from Ioffe and Szegedy (2015); the rest from Goodfellow, Bengio, Courville, "Deep Learning"
-(2016), chapter 6.
+Sources: batch normalisation from Ioffe and Szegedy (2015), layer normalisation from Ba, Kiros and Hinton (2016); the
+rest from Goodfellow, Bengio, Courville, "Deep Learning" (2016), chapter 6.
 """
 
 from __future__ import annotations
@@ -84,12 +84,12 @@ def cross_entropy_of_labels(
         logits: (N, K).
         labels: (N,) whole numbers; any where they do not count.
         smoothing: from 0 to less than 1.
-        counted: (N,) which rows count, at least one; all if None. The mean is over those.
+        counted: (N,) which rows count, or how much, at least one; all if None. The mean is over those.
     """
     n, classes = logits.shape
-    share = 1 / (n if counted is None else np.count_nonzero(counted))
+    share = 1 / (n if counted is None else float(counted.sum(dtype=np.float64)))
     if counted is not None:
-        labels = np.where(counted, labels, 0)
+        labels, counted = np.where(counted, labels, 0), counted.astype(logits.real.dtype, copy=False)
     there = np.arange(n), labels
     gradient = logits - logits.real.max(axis=1, keepdims=True)
     wanted = gradient[there]  # what the loss wants to be large
@@ -123,7 +123,7 @@ def binary_cross_entropy(logits: np.ndarray, targets: np.ndarray, weights: np.nd
     return np.asarray((losses * weights).sum() * share, logits.dtype), gradient.astype(logits.dtype, copy=False)
 
 
-# --- batch normalisation and embedding -------------------------------------------------------------------------------
+# --- normalisation and embedding -------------------------------------------------------------------------------------
 
 
 def batch_norm(
@@ -151,6 +151,34 @@ def batch_norm_backward(g: np.ndarray, cache: tuple, gain: np.ndarray) -> tuple[
     count = g.size // g.shape[-1]
     dx = (g - (dshift + normal * dgain) / count) * (gain * scale)
     return dx, dgain, dshift
+
+
+def layer_norm(x: np.ndarray, gain: np.ndarray, shift: np.ndarray, epsilon: float) -> tuple[np.ndarray, tuple]:
+    """Along the last axis to mean 0 and variance 1, then scaled and shifted; and what the backward pass needs."""
+    normal = x - _means(x)
+    scale = 1 / np.sqrt(_means(normal * normal) + epsilon)
+    normal *= scale
+    y = normal * gain
+    y += shift
+    return y, (normal, scale)
+
+
+def layer_norm_backward(g: np.ndarray, cache: tuple, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gradients of input, gain and shift."""
+    normal, scale = cache
+    features, ones = len(gain), np.ones(g.size // len(gain), g.dtype)
+    dgain, dshift = ones @ (g * normal).reshape(-1, features), ones @ g.reshape(-1, features)
+    dx = g * gain
+    along = _means(dx * normal)
+    dx -= _means(dx)
+    dx -= normal * along
+    dx *= scale
+    return dx, dgain, dshift
+
+
+def _means(x: np.ndarray) -> np.ndarray:
+    """Of the numbers along the last axis, which stays as one place; BLAS is faster at it than mean() for short rows."""
+    return (x @ np.ones(x.shape[-1], x.dtype))[..., None] / x.shape[-1]
 
 
 def embedding_backward(g: np.ndarray, indices: np.ndarray, count: int) -> np.ndarray:

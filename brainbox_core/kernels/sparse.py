@@ -87,6 +87,3 @@ class SparseRows:
     def _rows(self) -> np.ndarray:
         """The row of each entry."""
         return np.repeat(np.arange(len(self)), np.diff(self.indptr))
-
-
-Rows = np.ndarray | SparseRows  # what a network takes as its inputs, one row for each

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from brainbox_core import functional
-from brainbox_core.errors import between
+from brainbox_core.errors import UsageError, between
 from brainbox_core.layers.base import Layer, Shape
 from brainbox_core.tensor import Tensor
 
@@ -84,3 +86,45 @@ class Softmax(Activation):
 
     def __call__(self, x: Tensor, training: bool = False) -> Tensor:
         return functional.softmax(x)
+
+
+class Activated(Layer):
+    """A layer that may end in an activation: `Linear(8, activation="relu")` stands for `Linear(8), ReLU()`.
+
+    In a model, which sets them apart, these are two layers; by itself, or inside another layer, it is one.
+
+    Args:
+        activation: a name such as "relu", or a layer, such as `bb.layers.LeakyReLU(0.1)`; None for none.
+
+    Raises:
+        UsageError: it is neither.
+    """
+
+    def __init__(self, activation: Any = None):
+        if not isinstance(activation, Layer):
+            self.activation, self._ending = activation, None if activation is None else _named(activation)
+            return
+        config, kind = activation.config(), type(activation)
+        name = next((name for name, known in NAMES.items() if known is kind), kind.__name__)
+        self.activation, self._ending = {"name": name, "config": config} if config else name, activation
+
+    def config(self) -> dict[str, Any]:
+        config = super().config()
+        return {name: value for name, value in config.items() if name != "activation" or value is not None}
+
+
+NAMES: dict[str, type[Activation]] = {
+    "relu": ReLU,
+    "leaky_relu": LeakyReLU,
+    "sigmoid": Sigmoid,
+    "tanh": Tanh,
+    "softmax": Softmax,
+}
+
+
+def _named(entry: Any) -> Layer:
+    """The activation of a name, or of what a model file says of one."""
+    name, config = (entry.get("name"), entry["config"]) if isinstance(entry, dict) else (entry, {})
+    if not isinstance(name, str) or name not in NAMES:
+        raise UsageError("unknown activation", expected=", ".join(NAMES), got=repr(name))
+    return NAMES[name](**config)

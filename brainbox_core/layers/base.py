@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,11 +12,13 @@ from typing import Any, Self
 import numpy as np
 
 from brainbox_core.errors import UsageError
+from brainbox_core.layers.calls import observable, observed
 from brainbox_core.parameters import Named, Parameter
 from brainbox_core.rng import stream
 from brainbox_core.tensor import Tensor, no_grad
 
 Shape = tuple[int, ...]
+Shapes = Shape | list[Shape]  # a list for a layer that takes several inputs
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,9 @@ class Layer:
     """A function from tensor to tensor. Subclass it for a layer of your own; `fit` needs no registration.
 
     Shapes are those of one input, without the batch axis. A subclass defines `__call__` and, if it learns something,
-    `build`, where it makes its parameters. Layers that it holds, also in lists and dictionaries, belong to it: it
-    builds them in its `build` and calls them; they are trained, counted and kept with it.
+    `build`, where it makes its parameters. Layers that it holds, also in lists and dictionaries, belong to it: they are
+    built where it first calls them, unless it builds them itself, and are trained, counted and kept with it. A layer of
+    several inputs is called with a list of tensors, and gets a list of their shapes.
 
     Attributes:
         parameters: what training changes, by name, made in `build` with `self.parameter(...)`.
@@ -69,6 +73,12 @@ class Layer:
     position: int | None
     calls: int
     parts: tuple[Layer, ...]
+    _ending: Layer | None = None  # its activation, if it has one
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__call__" in vars(cls):
+            cls.__call__ = observable(cls.__call__)  # type: ignore[method-assign]  # of the same type
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # not in __init__, which a subclass may forget to call
         self = super().__new__(cls)
@@ -126,12 +136,13 @@ class Layer:
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
         """Make the parameters for inputs of a shape, and say the shape of the outputs."""
-        return self.output_shape(input_shape)
+        with growing(self, rng):
+            return self.output_shape(input_shape)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The shape of one output, or a UsageError if such inputs do not fit. Found by trying, unless overridden."""
         with no_grad():
-            return self(Tensor(np.zeros((1, *input_shape), np.float32))).shape[1:]
+            return self(nothing(input_shape)).shape[1:]
 
     def __call__(self, x: Tensor, training: bool = False) -> Tensor:
         raise UsageError(f"{self.label} computes nothing", fix="define __call__(self, x, training=False)")
@@ -173,7 +184,7 @@ class Layer:
     def learned(self) -> dict[str, Parameter]:
         """The parameters of this layer alone: those that were made, and those that an attribute holds beside them."""
         learned, known = dict(self.parameters), {id(parameter) for parameter in self.parameters.values()}
-        for name, tensor in _held(self, Tensor):
+        for name, tensor in held(self, Tensor):
             if isinstance(tensor, Parameter) and id(tensor) not in known:
                 learned[f"attribute.{name}" if name in learned else name] = tensor
                 known.add(id(tensor))
@@ -214,13 +225,34 @@ def found(chain: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
 
     def inside(path: str, layer: Layer) -> Iterator[tuple[str, Layer]]:
         yield path, layer
-        for name, inner in _held(layer, Layer):
+        for name, inner in held(layer, Layer):
             if id(inner) not in seen:
                 seen.add(id(inner))
                 yield from inside(f"{path}/{name}", inner)
 
     for layer in chain:
         yield from inside(layer.name, layer)
+
+
+def nothing(shapes: Shapes) -> Any:
+    """A batch of one input, all zeros; a list of them for several inputs."""
+    if isinstance(shapes, list):
+        return [nothing(shape) for shape in shapes]
+    return Tensor(np.zeros((1, *shapes), np.float32))
+
+
+@contextlib.contextmanager
+def growing(owner: Layer, rng: np.random.Generator) -> Iterator[None]:
+    """Inside, a layer that the owner calls before anyone has built it is built for what it is given."""
+
+    def grow(call: Any, layer: Layer, x: Any, *rest: Any, **named: Any) -> Any:
+        if layer is not owner and not any(part.learned() for _, part in found([layer])):
+            shape = [part.shape[1:] for part in x] if isinstance(x, list) else x.shape[1:]
+            layer.build(shape, rng)  # type: ignore[arg-type]  # as the layer takes it
+        return call(layer, x, *rest, **named)
+
+    with observed(grow):
+        yield
 
 
 def at_step(layers: Sequence[Layer], step: int) -> None:
@@ -239,8 +271,8 @@ def learned(chain: Sequence[Layer]) -> dict[str, Parameter]:
     return dict(named.values())
 
 
-def adopt(chain: Sequence[Layer]) -> None:
-    """Give the layers of a new model their names and positions.
+def adopt(chain: Sequence[Layer], names: Sequence[str] | None = None) -> None:
+    """Give the layers of a new model their positions, and names such as `linear_0` where they are given none.
 
     Raises:
         UsageError: one is no layer, or already part of a model.
@@ -258,7 +290,7 @@ def adopt(chain: Sequence[Layer]) -> None:
     for position, layer in enumerate(chain):  # only now: layers of a list that was refused stay free
         kind = type(layer).__name__.lower()
         counts[kind] = counts.get(kind, -1) + 1
-        layer.name, layer.position = f"{kind}_{counts[kind]}", position
+        layer.name, layer.position = names[position] if names else f"{kind}_{counts[kind]}", position
 
 
 def join(chain: Sequence[Layer], seed: int) -> None:
@@ -275,9 +307,15 @@ def join(chain: Sequence[Layer], seed: int) -> None:
         layer._joined = True
 
 
-def _held(layer: Layer, kind: type) -> Iterator[tuple[str, Any]]:
-    """Objects of a kind that a layer's attributes hold, also in lists, tuples and dictionaries, by attribute."""
-    waiting = [(name, value) for name, value in vars(layer).items() if name not in ("parameters", "parts")]
+def held(
+    owner: object, kind: type, beside: Sequence[str] = ("parameters", "parts", "_ending")
+) -> Iterator[tuple[str, Any]]:
+    """Objects of a kind that the attributes of a layer hold, also in lists, tuples and dictionaries, by attribute.
+
+    Args:
+        beside: attributes that are left out.
+    """
+    waiting = [(name, value) for name, value in vars(owner).items() if name not in beside]
     seen: set[int] = set()
     while waiting:
         name, value = waiting.pop(0)

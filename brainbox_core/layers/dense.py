@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -10,16 +11,18 @@ from brainbox_core import functional
 from brainbox_core.errors import UsageError, whole
 from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.layers import initializers
+from brainbox_core.layers.activation import Activated
 from brainbox_core.layers.base import Layer, Shape
 from brainbox_core.tensor import Tensor
 
 
-class Linear(Layer):
+class Linear(Activated):
     """x @ weight + bias: every output is a weighted sum of all inputs.
 
     Args:
         units: how many outputs.
         initializer: how the weights start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0.
+        activation: what comes behind, a name such as "relu" or a layer; None for nothing.
 
     Shape:
         (batch, inputs) -> (batch, units), and (batch, time, inputs) -> (batch, time, units), every step alike;
@@ -33,7 +36,8 @@ class Linear(Layer):
         (1, 2)
     """
 
-    def __init__(self, units: int, initializer: str = "he"):
+    def __init__(self, units: int, initializer: str = "he", activation: Any = None):
+        super().__init__(activation)
         self.units = whole("units", units)
         self.initializer = initializer
         initializers.named(initializer)

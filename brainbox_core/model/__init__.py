@@ -1,1 +1,1 @@
-"""A network: build it, fit it, watch it, keep it."""
+"""What users hold in their hands: a network that trains, predicts and is kept."""

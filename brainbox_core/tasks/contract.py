@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from brainbox_core.model.callbacks import Callback
     from brainbox_core.model.sequential import Sequential
+    from brainbox_core.training.callbacks import Callback
 
 FULL = "full"  # a batch of all rows
 

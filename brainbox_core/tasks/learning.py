@@ -18,7 +18,6 @@ from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable
 from brainbox_core.layers import Linear
 from brainbox_core.loss import Loss
-from brainbox_core.model.callbacks import Callback, EarlyStopping
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.optimizers import Optimizer, named
 from brainbox_core.rng import stream
@@ -26,6 +25,7 @@ from brainbox_core.schedules import OneCycle
 from brainbox_core.tables import measures
 from brainbox_core.tables.table import Table, read_table
 from brainbox_core.tasks.contract import FULL, EpochSettings, Pipe, Progress, Settings, check_drop
+from brainbox_core.training.callbacks import Callback, EarlyStopping
 
 
 def table(name: str, built_in: str, file: str, progress: Progress | None, pipe: Pipe, **options: Any) -> Table:

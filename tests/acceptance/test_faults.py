@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brainbox_core.model import saving
+from brainbox_core.network import saving
 from tests.cli.shell import brainbox, start
-from tests.core.model.test_saving import signed
+from tests.core.network.test_saving import signed
 from tests.fuzz import command, seeds
 
 ROOT = Path(__file__).parents[2]
@@ -351,7 +351,7 @@ CASES = {
         (["export", "models/neuron/model.safetensors", "--name", name, "-n"], 2, "--name|name")
         for name in ("int", "3d", "my-net", "é", "", "a" * 300, "_Bool")
     ],
-    # models: the rest of them in tests/core/model
+    # models: the rest of them in tests/core/network
     "M01": [("mnist predict seven.png -m bad", 3, "is empty", b"")],
     "M03": [
         ("mnist predict seven.png -m seven.png", 3, "looks like a PNG picture"),
@@ -400,18 +400,18 @@ CASES = {
 
 # By row: where the test is that holds it, and what its name has in it.
 HELD = {
-    **dict.fromkeys(("M02", "M04", "M05", "M06", "M07", "M08", "M09"), ("core/model/test_saving.py", "test_refuses")),
-    **dict.fromkeys(("M10", "M11", "M12", "M13", "M15", "M16", "M17"), ("core/model/test_saving.py", "test_refuses")),
-    **dict.fromkeys(("M20", "M26"), ("core/model/test_saving.py", "test_refuses")),
-    "M14": ("core/model/test_saving.py", "test_m14_every_truncation_is_refused"),
-    **dict.fromkeys(("M18", "M19"), ("core/model/test_hostile.py", "test_a_model_with_a_flipped_bit")),
+    **dict.fromkeys(("M02", "M04", "M05", "M06", "M07", "M08", "M09"), ("core/network/test_saving.py", "test_refuses")),
+    **dict.fromkeys(("M10", "M11", "M12", "M13", "M15", "M16", "M17"), ("core/network/test_saving.py", "test_refuses")),
+    **dict.fromkeys(("M20", "M26"), ("core/network/test_saving.py", "test_refuses")),
+    "M14": ("core/network/test_saving.py", "test_m14_every_truncation_is_refused"),
+    **dict.fromkeys(("M18", "M19"), ("core/network/test_hostile.py", "test_a_model_with_a_flipped_bit")),
     "M21": ("core/model/test_sequential.py", "test_weights_that_overflow_at_first_use_load_and_do_not_predict"),
     **dict.fromkeys(
         ("M22", "M23"), ("core/model/test_sequential.py", "test_a_file_that_describes_no_model_is_refused")
     ),
-    "M25": ("core/model/test_hostile.py", "test_every_hostile_file_is_refused"),
-    "M29": ("core/model/test_saving.py", "test_m29_a_file_that_changes_while_it_is_loaded_is_refused"),
-    "M31": ("core/model/test_checkpoint.py", "test_another_machine_is_told_and_goes_on"),
+    "M25": ("core/network/test_hostile.py", "test_every_hostile_file_is_refused"),
+    "M29": ("core/network/test_saving.py", "test_m29_a_file_that_changes_while_it_is_loaded_is_refused"),
+    "M31": ("core/training/test_checkpoint.py", "test_another_machine_is_told_and_goes_on"),
     "M32": ("cli/test_resume.py", "test_other_data_are_refused"),
     "M33": ("cli/test_resume.py", "test_another_setting_is_refused_by_its_option"),
     "M34": ("cli/test_resume.py", "test_a_finished_run_is_complete_and_nothing_is_written"),
@@ -424,7 +424,7 @@ HELD = {
     "W10": ("core/files/test_writing.py", "test_w10_a_link_is_written_through"),
     "W11": ("core/files/test_writing.py", "test_w11_an_existing_file_keeps_its_mode"),
     "W12": ("cli/frame/test_run_folder.py", "test_w12_the_second_run_is_refused"),
-    "W13": ("core/model/test_saving.py", "test_w13_a_kill_while_saving"),
+    "W13": ("core/network/test_saving.py", "test_w13_a_kill_while_saving"),
     "W14": ("core/files/test_writing.py", "test_w14_the_bytes_are_safe_before_the_name"),
     "W17": ("cli/pictures/test_classifier.py", "test_no_display_no_home_and_another_backend"),
     "W18": ("cli/commands/regress/test_command.py", "test_hostile_names_are_drawn_as_they_are"),

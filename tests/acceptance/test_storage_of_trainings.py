@@ -22,7 +22,7 @@ PROGRAM = r"""
 import ctypes, errno, json, os, shutil, sys, traceback
 from pathlib import Path
 import braininabox as bb
-from brainbox_core.model import checkpoint
+from brainbox_core.training import checkpoint
 from tests.fuzz import command, seeds
 
 folder, library = map(Path, sys.argv[1:3])

@@ -19,7 +19,7 @@ import sys, time
 import numpy as np
 import torch
 import braininabox as bb
-from brainbox_core.model.training import _step
+from brainbox_core.training.loop import _step
 
 torch.set_num_threads(1)
 torch.manual_seed(0)

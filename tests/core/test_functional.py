@@ -116,6 +116,25 @@ OPERATIONS = {
         lambda x: functional.binary_cross_entropy(x, BITS, 1 + 3 * BITS),
         (3 * numbers(5, 2),),
     ),
+    "conv2d dilation": (
+        lambda x, k, b: functional.conv2d(x, k, b, (2, 1), SAME, (1, 2), (1, 2)),
+        (numbers(2, 5, 4, 2), numbers(3, 2, 2, 2), numbers(2)),
+    ),
+    "conv1d": (functional.conv1d, (numbers(2, 5, 3), numbers(2, 3, 2), numbers(2))),
+    "conv1d stride, padding, dilation": (
+        lambda x, k, b: functional.conv1d(x, k, b, 2, (3, 1), 3),
+        (numbers(2, 5, 1), numbers(2, 1, 2), numbers(2)),
+    ),
+    "depthwise_conv2d": (functional.depthwise_conv2d, (numbers(2, 5, 4, 3), numbers(3, 2, 1, 3))),
+    "depthwise_conv2d stride, padding, dilation": (
+        lambda x, k: functional.depthwise_conv2d(x, k, (2, 3), SAME, (1, 2)),
+        (numbers(2, 5, 6, 2), numbers(3, 2, 1, 4)),
+    ),
+    "layer_norm": (lambda *a: functional.layer_norm(*a, 1e-5) ** 2, (numbers(5, 3), numbers(3), numbers(3))),
+    "layer_norm images": (
+        lambda *a: functional.layer_norm(*a, 1e-5) ** 2,
+        (numbers(2, 2, 3, 4), numbers(4), numbers(4)),
+    ),
 }
 
 
@@ -319,15 +338,15 @@ def test_columns_that_are_used_again_corrupt_no_gradient(channels):
 
 
 def test_no_grad_gives_the_columns_back_and_a_graph_keeps_them():
-    kernels._spare.free.clear()
+    kernels.spare.free.clear()
     x, k, b = Tensor(numbers(2, 8, 8, 2)), Tensor(numbers(3, 3, 2, 4), requires_grad=True), Tensor(numbers(4))
     with no_grad():
         functional.conv2d(x, k, b)
-    assert sum(map(len, kernels._spare.free.values())) == 1
+    assert sum(map(len, kernels.spare.free.values())) == 1
     y = functional.conv2d(x, k, b)
-    assert sum(map(len, kernels._spare.free.values())) == 0
+    assert sum(map(len, kernels.spare.free.values())) == 0
     y.sum().backward()
-    assert sum(map(len, kernels._spare.free.values())) == 1
+    assert sum(map(len, kernels.spare.free.values())) == 1
 
 
 def test_a_convolution_in_parts_runs_backward_through_the_tape(monkeypatch):

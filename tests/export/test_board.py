@@ -6,7 +6,7 @@ from brainbox_core.errors import InputError, VerificationError
 from brainbox_core.export import board, build
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.source import stack
-from brainbox_core.model.ranges import activation_ranges
+from brainbox_core.network.ranges import activation_ranges
 from tests.export.chains import built, reader
 
 L = bb.layers

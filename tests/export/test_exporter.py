@@ -10,7 +10,7 @@ import braininabox as bb
 from brainbox_core.errors import AccuracyError, BudgetError, InputError, UsageError, VerificationError
 from brainbox_core.export import build, c_header, exporter
 from brainbox_core.export.network import reference
-from brainbox_core.model.ranges import activation_ranges
+from brainbox_core.network.ranges import activation_ranges
 from tests.export.chains import unsettle
 from tests.export.compiling import STRICT, tool
 
@@ -198,8 +198,22 @@ def test_options_that_are_wrong(options, message):
 
 
 def test_what_is_no_model_is_refused():
-    with pytest.raises(UsageError, match="expected a Sequential"):
+    with pytest.raises(UsageError, match="expected a chain of layers, such as a Sequential"):
         build(None, "net")
+
+
+def test_what_is_no_chain_is_refused_by_name():
+    x = bb.Input((4,))
+    graph = bb.Model(x, bb.layers.Add()([x, bb.layers.Linear(4)(x)]))
+    with pytest.raises(UsageError, match="only a chain of layers can be exported yet, got a graph of Linear, Add"):
+        build(graph, "net")
+
+    class Net(bb.Model):
+        def forward(self, x, training=False):
+            return x
+
+    with pytest.raises(UsageError, match=r"got what forward\(\) of Net computes"):
+        build(Net(), "net")
 
 
 @pytest.mark.parametrize("ranges", ["abc", [1, 2], 3, {"input": "x"}, {"input": None}, {"input": [0, 10**400]}])

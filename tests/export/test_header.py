@@ -8,7 +8,7 @@ import pytest
 
 import braininabox as bb
 from brainbox_core.export import build, header
-from brainbox_core.model.ranges import activation_ranges
+from brainbox_core.network.ranges import activation_ranges
 from tests.export.chains import built
 from tests.export.compiling import STRICT, tool
 from tests.export.filters import HASHED, random_filter

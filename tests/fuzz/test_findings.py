@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from brainbox_core.model import saving
-from tests.core.model.test_saving import signed
+from brainbox_core.network import saving
+from tests.core.network.test_saving import signed
 from tests.fuzz import command, seeds
 
 LINES = [

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from brainbox_core.model import saving
+from brainbox_core.network import saving
 from tests.fuzz import command, mutation, seeds
 
 SAYS_NAN = re.compile(r"nan|inf", re.IGNORECASE)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.model import checkpoint
-from brainbox_core.model.callbacks import Callback, Checkpoint
 from brainbox_core.tasks.digits.settings import Settings as Digits
 from brainbox_core.tasks.fraud.settings import Settings as Fraud
 from brainbox_core.tasks.loading import load_task
 from brainbox_core.tasks.regress.settings import Settings as Regress
 from brainbox_core.tasks.rnn.settings import Settings as Generator
 from brainbox_core.tasks.spam.settings import Settings as Spam
+from brainbox_core.training import checkpoint
+from brainbox_core.training.callbacks import Callback, Checkpoint
 
 RNN = {"hidden": 8, "embedding": 4, "seq_len": 16, "batch_size": 4, "limit": 2000, "patience": 2, "dropout": 0.2}
 

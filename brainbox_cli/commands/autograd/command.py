@@ -15,12 +15,12 @@ from brainbox_cli.frame.lesson import Lesson, Outcome, command
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.files.writing import MARKS
-from brainbox_core.model.progress import Progress
 from brainbox_core.scalar.graph import MOST_NODES, graphviz, tree
 from brainbox_core.scalar.points import SETS
 from brainbox_core.screen.screen import Part
 from brainbox_core.tasks.autograd.formula import Comparison, Result, check, differentiate
 from brainbox_core.tasks.autograd.network import EXTENT, Settings, Training, boundary
+from brainbox_core.training.progress import Progress
 
 EXPRESSION, POINT = "x*y + z", "x=2,y=-3,z=10"
 COLUMNS, ROWS = 56, 22  # of the boundary in characters

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from brainbox_cli.frame.reporter import Reporter
 from brainbox_core.files.reading import printable
-from brainbox_core.model.callbacks import Callback
-from brainbox_core.model.progress import pace
 from brainbox_core.screen.display import columns, cut, fitted, number
 from brainbox_core.screen.screen import REFRESH, Part, Screen
+from brainbox_core.training.callbacks import Callback
+from brainbox_core.training.progress import pace
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from brainbox_core.model.network import Logs, Network
+    from brainbox_core.network.learner import Learner, Logs
     from brainbox_core.tasks.rnn.data import Data
     from brainbox_core.tasks.rnn.train import Result
 
@@ -52,15 +52,15 @@ class Rows(Callback):
         self._columns: list[tuple[str, str, int]] = []
         self._least, self._seconds = math.inf, 0.0
 
-    def on_train_begin(self, model: Network, logs: Logs) -> None:
+    def on_train_begin(self, model: Learner, logs: Logs) -> None:
         self._begin, self._due = time.perf_counter(), 0.0
         self._draw(0, None)
 
-    def on_batch_end(self, model: Network, logs: Logs) -> None:
+    def on_batch_end(self, model: Learner, logs: Logs) -> None:
         if self._screen.animated and time.perf_counter() >= self._due:
             self._draw(logs["step"], logs["train_loss"])
 
-    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
         if not self._columns:
             self._print_header()
         self._seconds += logs["time_s"]
@@ -68,7 +68,7 @@ class Rows(Callback):
         self._least = min(self._least, logs["bits_per_char"])
         self._due = 0.0  # the row has taken the place of the live line
 
-    def on_train_end(self, model: Network, logs: Logs) -> None:
+    def on_train_end(self, model: Learner, logs: Logs) -> None:
         self._screen.hide()
 
     def _draw(self, step: int, loss: float | None) -> None:

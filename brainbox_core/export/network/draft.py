@@ -22,8 +22,8 @@ from brainbox_core.export.network.remedies import remedies
 from brainbox_core.export.origin import kind_of
 from brainbox_core.export.report import Accuracy, Judgement, Row, check_noise, decibels, explained
 from brainbox_core.loss import BinaryCrossEntropy
-from brainbox_core.model.ranges import MOST_ROWS, activation_ranges
 from brainbox_core.model.sequential import Sequential
+from brainbox_core.network.ranges import MOST_ROWS, activation_ranges
 from brainbox_core.rng import stream
 
 _FIXED = 3  # vectors of extremes that every comparison begins with

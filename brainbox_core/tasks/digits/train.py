@@ -15,14 +15,14 @@ from brainbox_core.errors import InputError, UsageError
 from brainbox_core.images.augment import Warp
 from brainbox_core.kernels.dense import softmax
 from brainbox_core.loss import CrossEntropy
-from brainbox_core.model import training
-from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Pipe, Progress, no_pipe
 from brainbox_core.tasks.digits.settings import CLASSES, KERNEL, PIXELS, Settings
 from brainbox_core.tensor import Tensor
+from brainbox_core.training import loop
+from brainbox_core.training.callbacks import Callback
 
 # How far the training images are moved with augment=True. A dense network has to learn every place anew, so it gets
 # less; a convolutional one is to read digits that are well off the centre. The warp is what helps most on MNIST.
@@ -123,7 +123,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     warp = WARPS[settings.network] if settings.augment else None
     loader = DataLoader(data.train_images, data.train_labels, settings.batch_size, settings.seed, augment=warp)
     callbacks = [*callbacks, *learning.stopping(settings)]
-    history = training.train(model, loader, settings.epochs, (data.val_images, data.val_labels), callbacks)
+    history = loop.train(model, loader, settings.epochs, (data.val_images, data.val_labels), callbacks)
     best = min(history, key=lambda logs: logs["val_loss"])
     judged = evaluate(model, data)
     found = {**judged.metrics, **{name: best[name] for name in ("train_loss", "val_loss", "val_accuracy")}}

@@ -23,10 +23,8 @@ from brainbox_core.errors import InputError, UsageError
 from brainbox_core.exact import bfloat16
 from brainbox_core.kernels import dense
 from brainbox_core.loss import BinaryCrossEntropy
-from brainbox_core.model import training
-from brainbox_core.model.callbacks import Callback
-from brainbox_core.model.network import Logs, Network
 from brainbox_core.model.sequential import Sequential
+from brainbox_core.network.learner import Learner, Logs
 from brainbox_core.tables.features import FeatureEncoder
 from brainbox_core.tables.table import Table
 from brainbox_core.tasks import contract, learning
@@ -48,6 +46,8 @@ from brainbox_core.tasks.fraud.settings import BALANCED, BUILT_IN, NONE, STRATIF
 from brainbox_core.tasks.fraud.split import Parts
 from brainbox_core.tasks.learning import batch_rows, linear, optimizer, unlearned
 from brainbox_core.tasks.learning import read_as as read_as
+from brainbox_core.training import loop
+from brainbox_core.training.callbacks import Callback
 
 BLOCK = 4096  # rows that are predicted at a time
 NORMALIZED_DECAY = 8.0
@@ -209,7 +209,7 @@ def evaluate(model: Sequential, data: Data, progress: Progress | None = None) ->
     )
 
 
-def score(model: Network, X: np.ndarray) -> np.ndarray:
+def score(model: Learner, X: np.ndarray) -> np.ndarray:
     """The logits (n,) of features: the logarithm of the odds that a transaction is a fraud."""
     return model.predict(X, BLOCK)[:, 0].astype(np.float64)
 
@@ -300,7 +300,7 @@ class Detection(Callback):
     def load_state(self, state: Mapping[str, Any]) -> None:
         self.best, self.weights = state["best"], {name: state[name] for name in state if name != "best"}
 
-    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
         learned = model.state()
         for layer in model.layers:
             if isinstance(layer, layers.Linear):
@@ -310,7 +310,7 @@ class Detection(Callback):
         finally:
             model.load_state(learned)
 
-    def _look(self, model: Network, logs: Logs) -> None:
+    def _look(self, model: Learner, logs: Logs) -> None:
         """Measure the model as it is now, and keep it if it is the best so far."""
         labels, logits = self.y[:, 0].astype(np.int64), score(model, self.X)
         flagged = (logits > self.excess).astype(np.int64)
@@ -334,7 +334,7 @@ def _learn(model: Sequential, settings: Settings, data: Data, callbacks: Sequenc
     callbacks = [detection, *callbacks, *learning.stopping(settings, "val_average_precision")]
     loader = DataLoader(X, y, batch_rows(settings, len(X)), settings.seed)
     try:
-        training.train(model, loader, settings.epochs, None, callbacks)
+        loop.train(model, loader, settings.epochs, None, callbacks)
         model.load_state(detection.weights)
     finally:  # also of the weights that a training that fails leaves
         linear(model, -1).bias.data -= np.float32(detection.excess)

@@ -13,13 +13,13 @@ import numpy as np
 from brainbox_core.data import fingerprint
 from brainbox_core.errors import ConvergenceError, InputError, between, whole
 from brainbox_core.layers import Linear
-from brainbox_core.model.callbacks import Callback, EarlyStopping
-from brainbox_core.model.checkpoint import Part, Training
-from brainbox_core.model.interrupts import Interrupts
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tasks.learning import linear
 from brainbox_core.tasks.regress.settings import FULL, Settings
 from brainbox_core.tasks.regress.solver import Descent, least_squares, predictions
+from brainbox_core.training.callbacks import Callback, EarlyStopping
+from brainbox_core.training.checkpoint import Part, Training
+from brainbox_core.training.interrupts import Interrupts
 
 
 @dataclass(frozen=True)

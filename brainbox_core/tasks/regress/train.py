@@ -15,7 +15,6 @@ from brainbox_core import metrics
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable
 from brainbox_core.loss import MSE
-from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tables import measures
 from brainbox_core.tables.measures import TextColumn
@@ -31,6 +30,7 @@ from brainbox_core.tasks.regress.design import Design
 from brainbox_core.tasks.regress.fit import Fit, Line, learn, line_model, rescaled, set_weights, standard
 from brainbox_core.tasks.regress.settings import BUILT_IN, FULL, Settings
 from brainbox_core.tasks.regress.solver import Solution, least_squares, leverages
+from brainbox_core.training.callbacks import Callback
 
 FOLDS = ("cv_r2", "cv_r2_sd")  # mean and deviation of the folds' R²
 MATERIAL = 0.01  # of R²: what makes no difference below

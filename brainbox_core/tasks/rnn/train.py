@@ -17,10 +17,8 @@ from brainbox_core.data import fingerprint
 from brainbox_core.errors import ConvergenceError, InputError, check_memory
 from brainbox_core.layers.recurrent import Recurrent, carried, gradient_flow
 from brainbox_core.loss import CrossEntropy
-from brainbox_core.model import training
-from brainbox_core.model.callbacks import Callback
-from brainbox_core.model.network import Logs, Network
 from brainbox_core.model.sequential import Sequential
+from brainbox_core.network.learner import Learner, Logs
 from brainbox_core.optimizers import AdamW
 from brainbox_core.schedules import OneCycle
 from brainbox_core.tasks import contract, learning
@@ -34,6 +32,8 @@ from brainbox_core.tasks.rnn.writing import write
 from brainbox_core.tensor import Tensor, no_grad
 from brainbox_core.text.characters import Alphabet
 from brainbox_core.text.sequences import NOTHING, Batch, Lines, Streams, in_order
+from brainbox_core.training import loop
+from brainbox_core.training.callbacks import Callback
 
 CELLS = {"rnn": layers.RNN, "gru": layers.GRU, "lstm": layers.LSTM}
 WEIGHT_DECAY = 0.02
@@ -108,7 +108,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     with carried(model.layers):
         looks = -(-settings.steps // settings.sample_every)
         watching = [watch, *callbacks, *learning.stopping(settings)]
-        logs = training.train(model, steps, looks, lambda: {"loss": _nats(model, _held_out(data))}, watching)
+        logs = loop.train(model, steps, looks, lambda: {"loss": _nats(model, _held_out(data))}, watching)
     history = [{name: value for name, value in row.items() if name != "sample"} for row in logs]
     best = min(history, key=lambda row: row["val_loss"])
     flows["after"] = gradient_norms(model, data.val)
@@ -187,7 +187,7 @@ class _Watch(Callback):
     def load_state(self, state: Mapping[str, Any]) -> None:
         self.norms = state["norms"].tolist()
 
-    def on_batch_end(self, model: Network, logs: Logs) -> None:
+    def on_batch_end(self, model: Learner, logs: Logs) -> None:
         self.norms.append(logs["gradient_norm"])
         if logs["train_loss"] > 3 * self.guessing:  # no step in a good direction leads there
             raise ConvergenceError(
@@ -198,7 +198,7 @@ class _Watch(Callback):
                 + ("" if self.settings.clip else ", or clip the gradient: `clip 1`"),
             )
 
-    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
         logs["step"] = len(self.norms)
         logs["bits_per_char"] = logs["val_loss"] / math.log(2)
         logs["gradient_norm"] = float(np.median(self.norms[-self.settings.sample_every :]))

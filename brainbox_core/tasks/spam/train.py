@@ -14,8 +14,6 @@ from brainbox_core.data import DataLoader
 from brainbox_core.errors import InputError
 from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.loss import BinaryCrossEntropy, Penalised, SquaredError
-from brainbox_core.model import training
-from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
@@ -26,6 +24,8 @@ from brainbox_core.tasks.spam.settings import BUILT_IN, USUAL_LENGTH, Settings
 from brainbox_core.tensor import Tensor
 from brainbox_core.text.bag_of_words import BagOfWords
 from brainbox_core.text.tokens import is_word, tokenize
+from brainbox_core.training import loop
+from brainbox_core.training.callbacks import Callback
 
 AT_A_TIME = 4096  # messages that are turned into rows at once
 TELLING = 12  # features of each kind that a result names
@@ -161,7 +161,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     y = data.labels[:, None].astype(np.float32)
     loader = DataLoader(data.rows, y, settings.batch_size, settings.seed, data.train)
     try:
-        history = training.train(model, loader, settings.epochs, (data.rows.take(data.val), y[data.val]), callbacks)
+        history = loop.train(model, loader, settings.epochs, (data.rows.take(data.val), y[data.val]), callbacks)
     finally:  # whatever it was trained with, its probabilities are judged by log loss; no file holds a penalty
         model.loss = BinaryCrossEntropy()
     best = min(history, key=lambda logs: logs["val_loss"])
@@ -276,7 +276,7 @@ def _cross_validate(settings: Settings, data: Data) -> dict[str, float]:
         rows = bag.transform(data.texts)
         model = _model(settings, rows.take(rest))
         loader = DataLoader(rows, y, settings.batch_size, settings.seed, rest)
-        training.train(model, loader, settings.epochs, None, ())
+        loop.train(model, loader, settings.epochs, None, ())
         p[test] = probabilities(model, rows.take(test))
     return _judge(data.labels, p, settings.threshold, "cv")
 

@@ -11,7 +11,7 @@ import pytest
 
 import braininabox as bb
 from brainbox_core.errors import BrainboxError, ConvergenceError, InputError, UsageError
-from brainbox_core.model import saving
+from brainbox_core.network import saving
 
 L = bb.layers
 RNG = np.random.default_rng(4)
@@ -127,9 +127,9 @@ MISTAKES = {
         lambda: ready([L.Linear(1), L.Sigmoid()], NARROW, FEW > 0, bb.loss.BinaryCrossEntropy()),
         r"^BinaryCrossEntropy takes logits; remove layer 1 'sigmoid_0'$",
     ),
-    "(n,) against (n, 1)": (
-        lambda: ready([L.Linear(1)], NARROW, NARROW[:, 0], bb.loss.MSE()),
-        r"got targets of shape \(8,\) for outputs of shape \(n, 1\); y\.reshape\(-1, 1\)$",
+    "(n,) against (n, 2)": (
+        lambda: ready([L.Linear(2)], NARROW, NARROW[:, 0], bb.loss.MSE()),
+        r"got targets of shape \(8,\) for outputs of shape \(n, 2\); make the last layer fit the targets$",
     ),
     "one image to predict": (
         lambda: snippet(PIXELS, LABELS).predict(PIXELS[0]),
@@ -169,13 +169,13 @@ MISTAKES = {
     "a function for a layer": (lambda: bb.Sequential([len]), "layer 0 is not a layer.*; subclass bb.layers.Layer"),
     "no layers": (lambda: bb.Sequential([]), "a model needs at least one layer"),
     "nothing to learn": (lambda: ready([L.ReLU()], NARROW, NARROW, bb.loss.MSE()), "no layer of the model learns"),
-    "an optimizer's name": (
-        lambda: bb.Sequential([L.Linear(1)]).compile(optimizer="adam", loss=bb.loss.MSE()),
-        r"compile\(\) needs an optimizer, got 'adam'; bb\.optimizers\.Adam\(\)",
+    "a class for an optimizer": (
+        lambda: bb.Sequential([L.Linear(1)]).compile(optimizer=bb.optimizers.Adam, loss=bb.loss.MSE()),
+        r"compile\(\) needs an optimizer, got <class.*; bb\.optimizers\.Adam\(\)",
     ),
     "a class for a loss": (
         lambda: bb.Sequential([L.Linear(1)]).compile(optimizer=bb.optimizers.Adam(), loss=bb.loss.MSE),
-        r"compile\(\) needs a loss, got <class",
+        r"compile\(\) needs a loss, got the class MSE; bb\.loss\.MSE\(\)$",
     ),
     "fewer labels than inputs": (
         lambda: ready([L.Linear(3)], NARROW, FEW[:7]),
@@ -197,18 +197,18 @@ MISTAKES = {
         r"needs \(batch, features\), got \(batch\)",
     ),
     "object labels": (lambda: ready([L.Linear(3)], NARROW, FEW.astype(object)), "labels must be whole numbers"),
-    "no rows": (lambda: ready([L.Linear(3)], NARROW[:0], FEW[:0]), "there are no rows to make batches of"),
+    "no rows": (lambda: ready([L.Linear(3)], NARROW[:0], FEW[:0]), "there are no rows to learn from"),
     "no rows to split": (
         lambda: ready([L.Linear(3)], NARROW[:0], FEW[:0], validation_split=0.2),
-        "0 rows leaves a part empty",
+        "there are no rows to learn from",
     ),
     "no rows to evaluate": (
         lambda: ready([L.Linear(3)], NARROW, FEW).evaluate(NARROW[:0], FEW[:0]),
-        "one row for each other, and at least one, got 0 and 0",
+        "there are no rows to learn from or to measure by",
     ),
     "other labels to evaluate": (
         lambda: ready([L.Linear(3)], NARROW, FEW).evaluate(NARROW, FEW[:5]),
-        "one row for each other, and at least one, got 8 and 5",
+        "one row for each other, got 8 and 5",
     ),
     "batch size 0": (
         lambda: ready([L.Linear(3)], NARROW, FEW, batch_size=0),
@@ -506,11 +506,8 @@ class Linear(L.Linear):
 
 
 @pytest.mark.parametrize("layer", [Mine, lambda: Linear(6)])
-def test_a_layer_of_ones_own_trains_but_cannot_be_saved(layer, tmp_path):
+def test_the_state_of_a_model_goes_into_another_of_the_same_layers(layer):
     model = ready([L.Linear(6), layer(), L.Linear(3)], NARROW, FEW, epochs=2)
-    with pytest.raises(UsageError, match=r"layer 1 '.*_\d' is of your own making, and a file could not bring it back"):
-        model.save(tmp_path / "m")
-    assert not list(tmp_path.iterdir())
     other = bb.Sequential([L.Linear(6), layer(), L.Linear(3)])
     other.build((6,))
     other.load_state(model.state())
@@ -665,7 +662,7 @@ guards = [
     lambda: fit([L.Linear(2)]), lambda: fit([L.Linear(3)], y=y - 1), lambda: fit([L.Linear(3)], batch_size=0),
     lambda: fit([L.Linear(3)], epochs=0), lambda: fit([L.Linear(3), L.ReLU]), lambda: fit([L.Conv2D(2)]),
     lambda: fit([L.Linear(3)], X=X[:5]), lambda: fit([L.Linear(3)], X=X * np.nan), lambda: fit([L.Linear(10**9)]),
-    lambda: fit([L.Linear(1)], y=X[:, 0], loss=bb.loss.MSE()), lambda: fit([L.Linear(3)]).predict(X[0]),
+    lambda: fit([L.Linear(2)], y=X[:, 0], loss=bb.loss.MSE()), lambda: fit([L.Linear(3)]).predict(X[0]),
     lambda: fit([L.Linear(3), L.Softmax()]), lambda: bb.Sequential([L.Linear(3)]).fit(X, y),
     lambda: bb.loss.MSE()(bb.Tensor(X), X[:1]), lambda: bb.data.stratified_split(y, 1.5),
     lambda: bb.Sequential.load("/nonexistent/model"), lambda: fit([L.Linear(3)]).load_state({}),

@@ -19,7 +19,7 @@ from brainbox_core.export.network.kernels import FloatKernels, IntKernels
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.quantize import Rescale, quantize
 from brainbox_core.export.network.source import page
-from brainbox_core.model.ranges import activation_ranges
+from brainbox_core.network.ranges import activation_ranges
 from tests.export.chains import built
 from tests.export.compiling import STRICT, compiled, inputs, tool
 

@@ -24,7 +24,7 @@ from brainbox_core.export.network.quantize import quantize
 from brainbox_core.export.network.reference import run
 from brainbox_core.export.network.source import page, stack
 from brainbox_core.export.programs import NETWORK
-from brainbox_core.model.ranges import activation_ranges
+from brainbox_core.network.ranges import activation_ranges
 from tests.export.chains import built, models, reader
 from tests.export.compiling import STRICT, inputs, tool
 

@@ -16,7 +16,7 @@ from brainbox_core.errors import InputError
 from brainbox_core.export.network import reference
 from brainbox_core.export.network.lower import lower
 from brainbox_core.export.network.quantize import PIXELS, IntProgram, IntStep, Rescale, Scale, fixed_point, quantize
-from brainbox_core.model.ranges import activation_ranges
+from brainbox_core.network.ranges import activation_ranges
 from brainbox_core.rng import stream
 from tests.export.chains import unsettle
 

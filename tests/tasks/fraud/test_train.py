@@ -14,12 +14,12 @@ from brainbox_core.errors import ConvergenceError, InputError, UsageError
 from brainbox_core.exact.bfloat16 import rounded
 from brainbox_core.files.reading import standard_input
 from brainbox_core.layers import Linear
-from brainbox_core.model import training
-from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
 from brainbox_core.tables.table import read_table, table_of
 from brainbox_core.tasks.fraud import train as fraud
+from brainbox_core.training import loop
+from brainbox_core.training.callbacks import Callback
 from tests.tasks.fraud.transactions import write_transactions
 
 
@@ -290,7 +290,7 @@ def test_the_probabilities_of_weights_that_a_failed_training_leaves_are_as_those
         fraud.train(failed, settings, data, [Fails()])
     X, y = data.part(data.parts.train)
     for x, labels in DataLoader(X, y, settings.batch_size, settings.seed).epoch(1):
-        training._step(twin, x, labels)
+        loop._step(twin, x, labels)
     assert np.allclose(failed.layers[-1].bias.data, twin.layers[-1].bias.data - math.log(7))
     assert np.array_equal(failed.layers[1].weight.data, twin.layers[1].weight.data)
 

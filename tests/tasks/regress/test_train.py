@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
-from brainbox_core.model.callbacks import Callback
-from brainbox_core.model.saving import load_model as load_file
-from brainbox_core.model.saving import save_model
+from brainbox_core.network.saving import load_model as load_file
+from brainbox_core.network.saving import save_model
 from brainbox_core.tables.features import FeatureEncoder
 from brainbox_core.tables.table import table_of
 from brainbox_core.tasks.regress import train as regress
 from brainbox_core.tasks.regress.settings import Settings
+from brainbox_core.training.callbacks import Callback
 
 RNG = np.random.default_rng(0)
 ROWS = 200

@@ -7,13 +7,13 @@ import pytest
 from brainbox_core import layers
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
 from brainbox_core.layers.recurrent import carried
-from brainbox_core.model import saving
-from brainbox_core.model.callbacks import Callback
 from brainbox_core.model.sequential import Sequential
+from brainbox_core.network import saving
 from brainbox_core.tasks.rnn import train as rnn
 from brainbox_core.tasks.rnn.settings import Settings
 from brainbox_core.tensor import Tensor
 from brainbox_core.text.sequences import NOTHING
+from brainbox_core.training.callbacks import Callback
 
 CELLS = ("rnn", "gru", "lstm")
 VERSE = "the quick brown fox jumps over the lazy dog, and the dog says nothing.\n"

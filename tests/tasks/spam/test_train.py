@@ -9,8 +9,7 @@ import pytest
 
 from brainbox_core.errors import ConvergenceError, InputError, UsageError
 from brainbox_core.kernels.sparse import SparseRows
-from brainbox_core.model import saving
-from brainbox_core.model.callbacks import Callback
+from brainbox_core.network import saving
 from brainbox_core.tasks.spam import train as spam
 from brainbox_core.tasks.spam.data import folds_of, remarks, usual
 from brainbox_core.tasks.spam.settings import RATES, Settings
@@ -18,6 +17,7 @@ from brainbox_core.tasks.spam.train import LOSSES, derivative
 from brainbox_core.tensor import Tensor
 from brainbox_core.text import tokens
 from brainbox_core.text.tokens import tokenize
+from brainbox_core.training.callbacks import Callback
 
 SPAM, HAM = "Buy cheap meds now!! Click here", "Hey mom, are we still on for dinner?"
 

@@ -12,28 +12,20 @@ in the file is ever run or imported.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from collections.abc import Mapping
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from brainbox_core import __version__, layers
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import kind_of, open_unchanging, printable
 from brainbox_core.files.writing import atomic_write
-from brainbox_core.layers import Layer
-from brainbox_core.layers.base import Shape
-from brainbox_core.loss import KINDS, Loss
-from brainbox_core.model.network import Network
-
-Part = TypeVar("Part")
 
 MAX_DEPTH = 32
 MAX_VALUES = 200_000
@@ -260,76 +252,6 @@ def _plain_array(name: str, tensor: np.ndarray) -> np.ndarray:
 
 def _quote(text: object) -> str:
     return f"'{printable(str(text), limit=40)}'"
-
-
-# --- networks --------------------------------------------------------------------------------------------------------
-
-
-def describe(network: Network, loss: Loss | None) -> dict[str, Any]:
-    """What a model file says of a network beside its weights, in JSON types.
-
-    Raises:
-        UsageError: a layer is of the user's own making, which a file cannot bring back.
-    """
-    for layer in network.layers:
-        if layers.KINDS.get(type(layer).__name__) is not type(layer):
-            what = f"{layer.label} is of your own making, and a file could not bring it back"
-            raise UsageError(what, fix="keep model.state() with numpy.savez()")
-    meta = {
-        "kind": "sequential",
-        **network.meta,
-        "seed": network.seed,
-        "epoch": network.epoch,
-        "input_shape": list(network.input_shape),
-        "layers": network.config(),
-        "versions": {"brainbox": __version__, "numpy": np.__version__},
-    }
-    if loss is None:
-        return {name: value for name, value in meta.items() if name != "loss"}  # not that of the file it came from
-    if KINDS.get(type(loss).__name__) is not type(loss):
-        return meta | {"loss": {"own": type(loss).__name__}}
-    return meta | {"loss": {"kind": type(loss).__name__, "config": loss.config()}}
-
-
-@contextlib.contextmanager
-def reading_description(path: str | os.PathLike) -> Iterator[None]:
-    """Inside, what does not fit is the fault of the file that says so."""
-    try:
-        yield
-    except (UsageError, AttributeError, KeyError, TypeError, ValueError) as error:
-        malformed = f"its description is malformed ({printable(str(error), 80)})"
-        reason = error.line if isinstance(error, UsageError) else malformed
-        raise InputError(reason, where=str(path), fix="the file does not describe a model; train it again") from None
-
-
-def layers_of(meta: dict[str, Any]) -> list[Layer]:
-    """The layers that a file describes."""
-    return [rebuild(entry, layers.KINDS, "layer") for entry in meta["layers"]]
-
-
-def loss_of(meta: dict[str, Any]) -> Loss | None:
-    """The loss that a file describes; None if there is none, or it was of the user's own making."""
-    if "loss" not in meta or meta["loss"].keys() == {"own"}:
-        return None
-    return rebuild(meta["loss"], KINDS, "loss")
-
-
-def expect(chain: Sequence[Layer], shape: Shape, arrays: Mapping[str, np.ndarray]) -> None:
-    """Refuse layers whose shapes the file's tensors do not have, before any memory is taken for them."""
-    for layer in chain:
-        for name, wanted in layer.parameter_shapes(shape).items():
-            found = arrays.get(f"{layer.name}/{name}")
-            if found is None or found.shape != wanted:
-                got = "none" if found is None else found.shape
-                raise UsageError(f"{layer.label} expects its {name} to be", expected=wanted, got=got)
-        shape = layer.output_shape(shape)
-
-
-def rebuild(entry: dict[str, Any], kinds: Mapping[str, type[Part]], what: str) -> Part:
-    """An object from its name and arguments in a model file; only known names are ever looked up."""
-    if entry["kind"] not in kinds:
-        raise UsageError(f"unknown {what} {_quote(entry['kind'])}")
-    return kinds[entry["kind"]](**entry["config"])
 
 
 # --- JSON that anybody may have written ------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import braininabox as bb
-from brainbox_core.model.callbacks import Callback, Checkpoint
-from brainbox_core.model.interrupts import Interrupts
-from tests.core.model.test_checkpoint import NUMBERS, TABLE, bits, dense
+from brainbox_core.training.callbacks import Callback, Checkpoint
+from brainbox_core.training.interrupts import Interrupts
+from tests.core.training.test_checkpoint import NUMBERS, TABLE, bits, dense
 
 
 @pytest.fixture(autouse=True)

@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from brainbox_core.model.callbacks import Callback, lower_is_better
 from brainbox_core.screen.display import number
 from brainbox_core.screen.screen import REFRESH, Part, Screen
+from brainbox_core.training.callbacks import Callback, lower_is_better
 
 if TYPE_CHECKING:
-    from brainbox_core.model.network import Logs, Network
+    from brainbox_core.network.learner import Learner, Logs
 
 GAP = 2  # columns of the terminal between those of the table
 FAILED = "failed"  # behind the row of an epoch
 ARROW = ""  # the name of the column with the trend of the main figure
 WIDTHS = {"epoch": 5, "lr": 7, "time_s": 6}
+
+
+def shown(verbose: bool | int | None, callbacks: Sequence[Callback]) -> list[Callback]:
+    """The progress that `fit` shows by itself: on a terminal and in a notebook, unless it is told, or given one."""
+    if verbose is None:
+        verbose = "ipykernel" in sys.modules or (sys.stdout is not None and sys.stdout.isatty())
+    return [] if not verbose or any(isinstance(callback, Progress) for callback in callbacks) else [Progress()]
 
 
 class _Column(NamedTuple):
@@ -55,7 +62,7 @@ class Progress(Callback):
         self._screen = stream if isinstance(stream, Screen) else Screen(stream or sys.stdout)
         self._live = live
 
-    def on_train_begin(self, model: Network | None, logs: Logs) -> None:
+    def on_train_begin(self, model: Learner | None, logs: Logs) -> None:
         self._epochs, self._batches = logs["epochs"], logs["batches"]
         self._before = logs.get("epoch", 0)
         self._columns: list[_Column] = []
@@ -66,12 +73,12 @@ class Progress(Callback):
         self._draw(self._before + 1, 0, None)
         self._due = 0.0  # the first batch shows at once how fast it goes
 
-    def on_batch_end(self, model: Network, logs: Logs) -> None:
+    def on_batch_end(self, model: Learner, logs: Logs) -> None:
         # A step of a small network takes half a millisecond: look at the clock, and nothing more most of the time.
         if self._screen.animated and time.perf_counter() >= self._due:
             self._draw(logs["epoch"], logs["batch"], logs["train_loss"])
 
-    def on_epoch_end(self, model: Network | None, logs: Logs) -> None:
+    def on_epoch_end(self, model: Learner | None, logs: Logs) -> None:
         values = _values(logs)
         if not self._columns:
             self._print_header(values, marked="failed" in logs)
@@ -84,7 +91,7 @@ class Progress(Callback):
         if logs["epoch"] < self._epochs:
             self._draw(logs["epoch"] + 1, 0, None)
 
-    def on_train_end(self, model: Network, logs: Logs) -> None:
+    def on_train_end(self, model: Learner, logs: Logs) -> None:
         self._screen.hide()
 
     def _draw(self, epoch: int, batch: int, loss: float | None) -> None:

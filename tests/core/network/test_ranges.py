@@ -6,7 +6,7 @@ import numpy as np
 
 import braininabox as bb
 from brainbox_core.data import DataLoader
-from brainbox_core.model import ranges
+from brainbox_core.network import ranges
 from brainbox_core.rng import stream
 
 L = bb.layers

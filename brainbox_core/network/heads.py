@@ -12,7 +12,9 @@ from brainbox_core import layers
 from brainbox_core.errors import UsageError
 from brainbox_core.layers import Layer
 from brainbox_core.layers.base import Shape
-from brainbox_core.loss import MSE, BinaryCrossEntropy, CrossEntropy, Loss
+from brainbox_core.loss import MSE, BinaryCrossEntropy, CrossEntropy, Loss, Several
+from brainbox_core.network.building import Placed
+from brainbox_core.network.graph import Graph
 
 Range = tuple[float, float]
 
@@ -44,12 +46,29 @@ _KEEP = (layers.Flatten, layers.Dropout)
 _POOLS = (layers.MaxPool, layers.AvgPool)
 
 
+def check_heads(graph: Graph | None, placed: Sequence[Placed] | None, loss: Loss) -> None:
+    """Refuse a network whose outputs its loss can never be right for; what nobody knows of a `forward` is let pass.
+
+    Args:
+        graph: how the layers are joined; None for a `forward` of the user's own.
+        placed: the layers at work; None as long as the network is not built.
+    """
+    if graph is None:
+        return
+    losses, ends = loss.losses if isinstance(loss, Several) else [loss], graph.ends()
+    if len(losses) != len(ends):
+        raise UsageError("each output needs a loss", expected=f"{len(ends)} in a list", got=len(losses))
+    for nodes, part in zip(ends, losses, strict=True):
+        chain = [graph.nodes[node].layer for node in nodes]
+        check_head(chain, None if placed is None else [placed[node].output_shape for node in nodes], part)
+
+
 def check_head(chain: Sequence[Layer], shapes: Sequence[Shape] | None, loss: Loss) -> None:
     """Refuse layers that end in numbers for which the loss can never be right.
 
     Args:
         chain: the layers in order.
-        shapes: of one input and of one output of each layer; None as long as the model is not built.
+        shapes: of one output of each layer; None as long as the model is not built.
 
     Raises:
         UsageError: logits that cannot be any number, a softmax over one unit, or a single class.
@@ -72,7 +91,7 @@ def check_head(chain: Sequence[Layer], shapes: Sequence[Shape] | None, loss: Los
             raise UsageError(what, fix=fix)
     if shapes is None:
         return
-    for layer, shape in zip(chain, shapes[1:], strict=True):
+    for layer, shape in zip(chain, shapes, strict=True):
         if isinstance(layer, layers.Softmax) and shape[-1:] == (1,):
             what = f"{layer.label} is a softmax over one unit, which is 1 whatever goes in"
             raise UsageError(what, fix="use bb.layers.Sigmoid() for one probability, or two units and more")
@@ -81,8 +100,16 @@ def check_head(chain: Sequence[Layer], shapes: Sequence[Shape] | None, loss: Los
         raise UsageError(what, fix="use bb.loss.BinaryCrossEntropy() for yes or no, or an output for each class")
 
 
-def check_reach(chain: Sequence[Layer], loss: Loss, y: np.ndarray) -> None:
-    """Refuse quantities as targets that the model's last layer cannot give."""
+def check_reach(graph: Graph | None, loss: Loss, y: Any) -> None:
+    """Refuse quantities as targets that the last layer before their output cannot give."""
+    if graph is None:
+        return
+    losses, targets = (loss.losses, list(y)) if isinstance(loss, Several) else ([loss], [y])
+    for nodes, part, each in zip(graph.ends(), losses, targets, strict=True):
+        _check_reach([graph.nodes[node].layer for node in nodes], part, each)
+
+
+def _check_reach(chain: Sequence[Layer], loss: Loss, y: np.ndarray) -> None:
     (low, high), at, _ = _reach(chain)
     if at is None or not isinstance(loss, MSE) or not y.size:
         return

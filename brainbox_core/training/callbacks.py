@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING, Any
 from brainbox_core.errors import UsageError, between, whole
 
 if TYPE_CHECKING:  # the command line shows progress without NumPy, which a network needs
-    from brainbox_core.model.network import Logs, Network
+    from brainbox_core.network.learner import Learner, Logs
 
 
 class Callback:
     """Does nothing at every moment; override those you want."""
 
-    def on_train_begin(self, model: Network, logs: Logs) -> None:
+    def on_train_begin(self, model: Learner, logs: Logs) -> None:
         """Before the first batch. logs: epochs (in all), epoch (done before), batches (an epoch)."""
 
-    def on_batch_end(self, model: Network, logs: Logs) -> None:
+    def on_batch_end(self, model: Learner, logs: Logs) -> None:
         """After each update. logs: epoch, batch, batches, step, train_loss (mean so far), lr, gradient_norm."""
 
-    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
         """After each epoch. logs: epoch, train_loss, val_loss and other metrics, lr, time_s."""
 
-    def on_train_end(self, model: Network, logs: Logs) -> None:
+    def on_train_end(self, model: Learner, logs: Logs) -> None:
         """At the end, also of a run that failed. logs: best_epoch, history (the logs of every epoch)."""
 
     def state(self) -> Mapping[str, Any]:
@@ -92,7 +92,7 @@ class _Watcher(Callback):
         self.monitor, self.mode, self.sign = monitor, mode, sign
         self.best: float | None = None
 
-    def on_train_begin(self, model: Network, logs: Logs) -> None:
+    def on_train_begin(self, model: Learner, logs: Logs) -> None:
         self.best = None
 
     def state(self) -> Mapping[str, Any]:
@@ -128,7 +128,7 @@ class EarlyStopping(_Watcher):
         super().__init__(monitor, mode)
         self.patience, self.waited = whole("patience", patience), 0
 
-    def on_train_begin(self, model: Network, logs: Logs) -> None:
+    def on_train_begin(self, model: Learner, logs: Logs) -> None:
         super().on_train_begin(model, logs)
         self.waited = 0
 
@@ -139,7 +139,7 @@ class EarlyStopping(_Watcher):
         super().load_state(state)
         self.waited = whole("waited", state["waited"], 0)
 
-    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
         self.waited = 0 if self.improved(logs) else self.waited + 1
         if self.waited >= self.patience:
             model.stop_training = True
@@ -158,7 +158,7 @@ class ModelCheckpoint(_Watcher):
         super().__init__(monitor, mode)
         self.path = Path(path)
 
-    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
         if self.improved(logs):
             model.save(self.path)
 
@@ -179,24 +179,24 @@ class Checkpoint(Callback):
         self.path, self.seconds = Path(path), between("seconds", seconds, 0)
         self._saved, self._cost, self._new = 0.0, 0.0, False
 
-    def on_train_begin(self, model: Network, logs: Logs) -> None:
+    def on_train_begin(self, model: Learner, logs: Logs) -> None:
         self._saved, self._cost, self._new = time.monotonic(), 0.0, False
 
-    def on_batch_end(self, model: Network, logs: Logs) -> None:
+    def on_batch_end(self, model: Learner, logs: Logs) -> None:
         self._new = True
         if time.monotonic() - self._saved >= self.seconds:
             self._save(model)
 
-    def on_epoch_end(self, model: Network, logs: Logs) -> None:
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
         self._new = True
         if time.monotonic() - self._saved >= 50 * self._cost:
             self._save(model)
 
-    def on_train_end(self, model: Network, logs: Logs) -> None:
+    def on_train_end(self, model: Learner, logs: Logs) -> None:
         if self._new and model.training is not None and model.training.whole:
             self._save(model)
 
-    def _save(self, model: Network) -> None:
+    def _save(self, model: Learner) -> None:
         begun = time.monotonic()
         model.save(self.path, checkpoint=True)
         self._saved, self._new = time.monotonic(), False

@@ -21,8 +21,16 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import load_file, save
 
 from brainbox_core.errors import InputError, UsageError
-from brainbox_core.model import saving
-from brainbox_core.model.saving import MAX_DEPTH, MAX_HEADER, MAX_TENSORS, MAX_VALUES, load_model, read_json, save_model
+from brainbox_core.network import saving
+from brainbox_core.network.saving import (
+    MAX_DEPTH,
+    MAX_HEADER,
+    MAX_TENSORS,
+    MAX_VALUES,
+    load_model,
+    read_json,
+    save_model,
+)
 from tests import memory
 
 TENSORS = {
@@ -159,7 +167,7 @@ def test_views_and_transposes_are_saved_as_they_look(tmp_path):
 
 def test_the_same_input_gives_the_same_bytes_in_every_process(tmp_path):
     program = (
-        "import sys, numpy as np; from brainbox_core.model.saving import save_model;"
+        "import sys, numpy as np; from brainbox_core.network.saving import save_model;"
         "names = [f'layer_{i}/w' for i in range(20)];"
         "names = names if sys.argv[2] == '1' else names[::-1];"
         "meta = {name: i for i, name in enumerate(sorted(names))};"
@@ -540,7 +548,7 @@ import sys
 import time
 from pathlib import Path
 from brainbox_core.errors import InputError
-from brainbox_core.model.saving import load_model
+from brainbox_core.network.saving import load_model
 from tests.memory import forget, peak
 
 good, *bad = sorted(Path(sys.argv[1]).iterdir())
@@ -587,7 +595,7 @@ KILL = """
 import os, signal, sys, time
 import numpy as np
 from brainbox_core.rng import stream
-from brainbox_core.model.saving import load_model, save_model
+from brainbox_core.network.saving import load_model, save_model
 
 path, rounds = sys.argv[1], int(sys.argv[2])
 models = [({"w": np.full(size, size, "f4")}, {"size": size}) for size in (30_000, 50_000)]

@@ -8,9 +8,8 @@ import numpy as np
 
 from brainbox_core import layers
 from brainbox_core.data import DataLoader
-from brainbox_core.kernels.sparse import SparseRows
-from brainbox_core.layers.base import Shape
-from brainbox_core.model.network import Network
+from brainbox_core.network.feeding import are_pixels
+from brainbox_core.network.learner import Learner
 from brainbox_core.rng import stream
 
 MOST_ROWS = 1024
@@ -18,7 +17,7 @@ _MOST_COLUMNS = 1024  # of a table; a model file with more ranges would grow too
 _CHUNK = 64  # rows at a time, which bounds the memory
 
 
-def activation_ranges(model: Network, X: np.ndarray) -> dict[str, Any]:
+def activation_ranges(model: Learner, X: np.ndarray) -> dict[str, Any]:
     """The least and the largest number of the inputs (under "input") and of every layer's outputs, by its name.
 
     Args:
@@ -54,24 +53,14 @@ def activation_ranges(model: Network, X: np.ndarray) -> dict[str, Any]:
     return found
 
 
-def are_pixels(dtype: np.dtype, shape: Shape) -> bool:
-    """Whether inputs are pixels, to be divided by 255: uint8 in the shape of pictures, (H, W) or (H, W, C).
-
-    Example:
-        >>> are_pixels(np.dtype(np.uint8), (28, 28)), are_pixels(np.dtype(np.uint8), (784,))
-        (True, False)
-    """
-    return dtype == np.uint8 and len(shape) in (2, 3)
-
-
-def record(model: Network, loader: DataLoader) -> None:
+def record(model: Learner, loader: DataLoader) -> None:
     """Write the ranges over some of the training rows, and what the inputs are, into the model's description.
 
     `meta["ranges"]` is what `activation_ranges` finds; `meta["input"]` is "uint8" for pixels, else "float32". Networks
     with layers of a user's own, and those that take ids or sparse rows, are left alone: none of them is exported to
     integers.
     """
-    if model.layers[0].takes_ids or isinstance(loader.X, SparseRows):
+    if not isinstance(loader.X, np.ndarray) or model.layers[0].takes_ids:
         return
     if any(layers.KINDS.get(type(layer).__name__) is not type(layer) for layer in model.layers):
         return

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from brainbox_core.model.progress import Progress
 from brainbox_core.screen.screen import Screen
+from brainbox_core.training.progress import Progress
 from tests.core.screen.terminal import Terminal
 
 

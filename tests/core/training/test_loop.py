@@ -16,10 +16,10 @@ import pytest
 import braininabox as bb
 from brainbox_core.errors import ConvergenceError, UsageError
 from brainbox_core.kernels import convolution as kernels
-from brainbox_core.model.callbacks import Callback
-from brainbox_core.model.training import _step, train
 from brainbox_core.rng import stream
 from brainbox_core.scalar.update_rules import NETWORK_OPTIMIZERS
+from brainbox_core.training.callbacks import Callback
+from brainbox_core.training.loop import step, train
 
 L = bb.layers
 RNG = np.random.default_rng(2)
@@ -100,7 +100,7 @@ def test_a_bad_step_is_caught_before_it_reaches_the_weights(optimizer, way, mess
     for epoch in (1, 2):
         for x, y in bb.data.DataLoader(X, Y, 10, 0).epoch(epoch):
             if len(taken) < 6:
-                taken.append(_step(good, x, y))
+                taken.append(step(good, x, y))
     assert fingerprint(model) == fingerprint(good)
     assert model.optimizer.steps == good.optimizer.steps == 6
     for name, moment in model.optimizer.moments.items():
@@ -334,7 +334,7 @@ def test_pixels_stay_bytes_until_their_batch():
 
 @pytest.mark.parametrize("make", [mlp, cnn])
 def test_memory_is_flat_over_many_steps_without_the_cyclic_collector(make):
-    kernels._spare.free.clear()
+    kernels.spare.free.clear()
     data = (X if make is mlp else IMAGES)[:16]
     model = make()
     model.build(data.shape[1:])
@@ -343,18 +343,18 @@ def test_memory_is_flat_over_many_steps_without_the_cyclic_collector(make):
     tracemalloc.start()
     try:
         for _ in range(200):  # Python and NumPy keep some small blocks for later
-            _step(model, data, Y[:16])
+            step(model, data, Y[:16])
         sizes = [tracemalloc.get_traced_memory()[0]]
         for _ in range(3):
             for _ in range(500):
-                _step(model, data, Y[:16])
+                step(model, data, Y[:16])
             sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
         gc.enable()
     # Not two bytes a step. Other threads of the test run may take some memory meanwhile; a leak shows in each part.
     assert min(map(operator.sub, sizes[1:], sizes)) < 1_000
-    assert sum(map(len, kernels._spare.free.values())) == (make is cnn)  # the columns of the only convolution
+    assert sum(map(len, kernels.spare.free.values())) == (make is cnn)  # the columns of the only convolution
 
 
 def test_the_graph_of_a_step_dies_at_once():
@@ -525,7 +525,7 @@ def test_a_batch_without_a_label_that_counts_is_passed_over():
     assert model.optimizer.steps == 1
     assert logs["train_loss"] == pytest.approx(model.evaluate(X[:4], y)["loss"], rel=1e-5)
     nothing = np.full(4, -1)
-    with pytest.raises(UsageError, match="none of the training targets counts"):
+    with pytest.raises(UsageError, match="none of the targets counts"):
         model.fit(X[:4], nothing)
     with pytest.raises(UsageError, match="none of the targets counts"):
         model.fit(X[:4], y, epochs=10**9, validation_data=(X[:4], nothing))

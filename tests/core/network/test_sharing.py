@@ -9,9 +9,9 @@ import pytest
 
 import braininabox as bb
 from brainbox_core.errors import UsageError
-from brainbox_core.model import sharing
-from brainbox_core.model.callbacks import Callback
+from brainbox_core.network import sharing
 from brainbox_core.rng import stream
+from brainbox_core.training.callbacks import Callback
 
 THREADS = 8
 

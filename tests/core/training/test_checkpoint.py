@@ -12,8 +12,9 @@ import pytest
 import braininabox as bb
 from brainbox_core.errors import BrainboxError, InputError, UsageError
 from brainbox_core.layers.recurrent import carried
-from brainbox_core.model import checkpoint, saving, training
-from brainbox_core.model.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint
+from brainbox_core.network import saving
+from brainbox_core.training import checkpoint, loop
+from brainbox_core.training.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint
 
 L = bb.layers
 RNG = np.random.default_rng(5)
@@ -184,7 +185,7 @@ def test_what_is_carried_from_batch_to_batch_is_kept(tmp_path):
         if path:
             model.unfinished = checkpoint.read(path)
         with carried(model.layers):
-            return bits(model, training.train(model, Loader(), 3, None, callbacks))
+            return bits(model, loop.train(model, Loader(), 3, None, callbacks))
 
     expected = run()
     for stop in range(1, 10):

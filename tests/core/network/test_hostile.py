@@ -14,9 +14,9 @@ import pytest
 
 import braininabox as bb
 from brainbox_core.errors import InputError
-from brainbox_core.model import saving
-from tests.core.model.test_saving import BAD, signed
+from brainbox_core.network import saving
 from tests.core.model.test_sequential import FORGERIES, forged
+from tests.core.network.test_saving import BAD, signed
 from tests.fuzz import seeds
 
 HOSTILE = "\x1b[31m\n*/ int evil; /*"

@@ -5,7 +5,7 @@ import pytest
 
 import braininabox as bb
 from brainbox_core.errors import ConvergenceError, UsageError
-from brainbox_core.model.callbacks import Callback, EarlyStopping, ModelCheckpoint, direction, lower_is_better
+from brainbox_core.training.callbacks import Callback, EarlyStopping, ModelCheckpoint, direction, lower_is_better
 
 X = np.linspace(-1, 1, 24, dtype=np.float32).reshape(12, 2)
 Y = X[:, :1] * 2 + 1

@@ -7,38 +7,32 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from brainbox_core.data import DataLoader, fingerprint
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
-from brainbox_core.kernels.sparse import Rows, SparseRows
-from brainbox_core.layers import BatchNorm, Layer
-from brainbox_core.layers.base import Shape, at_step
-from brainbox_core.model import checkpoint, ranges, sharing
-from brainbox_core.model.callbacks import Callback
-from brainbox_core.model.checkpoint import Part, Training
-from brainbox_core.model.interrupts import Interrupts
-from brainbox_core.model.network import History, Logs, Network
+from brainbox_core.kernels.rows import Rows, Together, Weighted
+from brainbox_core.layers import BatchNorm
+from brainbox_core.layers.base import at_step
+from brainbox_core.network import ranges, sharing
+from brainbox_core.network.building import Placed
+from brainbox_core.network.feeding import are_finite
+from brainbox_core.network.learner import History, Learner, Logs
 from brainbox_core.tape import leaves
-from brainbox_core.tensor import Tensor, no_grad
+from brainbox_core.tensor import Tensor
+from brainbox_core.training import checkpoint
+from brainbox_core.training.batches import Batches
+from brainbox_core.training.callbacks import Callback
+from brainbox_core.training.checkpoint import Part, Training
+from brainbox_core.training.interrupts import Interrupts
 
 Validation = tuple[Rows, np.ndarray] | Callable[[], dict[str, float]]
 
 
-class Batches(Protocol):
-    """What gives the batches of each epoch, as a `DataLoader` does."""
-
-    def __len__(self) -> int: ...
-    def epoch(self, number: int, done: int = 0) -> Iterator[tuple[Rows, np.ndarray]]: ...
-    def fingerprint(self) -> int: ...
-    @property
-    def settings(self) -> Mapping[str, Any]: ...
-
-
 def train(
-    model: Network,
+    model: Learner,
     loader: Batches,
     epochs: int,
     validation: Validation | None,
@@ -111,10 +105,10 @@ class _Loop:
         ended: whether `fit` has returned.
     """
 
-    def __init__(self, model: Network, batches: int, callbacks: Sequence[Callback]):
+    def __init__(self, model: Learner, batches: int, callbacks: Sequence[Callback]):
         self._model, self._batches, self._callbacks = model, batches, callbacks
         self.history: History = []
-        self.batch, self.total, self.targets, self.lr = 0, 0.0, 0, 0.0
+        self.batch, self.total, self.targets, self.lr = 0, 0.0, 0.0, 0.0
         self.begun, self.ended = time.monotonic(), False
         self.best_loss, self.best_epoch = math.inf, 0
         self.best: dict[str, np.ndarray] | None = None
@@ -161,7 +155,7 @@ class _Loop:
         model = self._model
         self.history[:] = model.history[len(model.history) - whole("epochs", state["epochs"], 0, len(model.history)) :]
         self.batch = whole("batch", state["batch"], 0, self._batches)
-        self.total, self.targets = between("total", state["total"]), whole("targets", state["targets"], 0)
+        self.total, self.targets = between("total", state["total"]), between("targets", state["targets"], 0)
         self.lr, self.begun = between("lr", state["lr"], 0), time.monotonic() - between("seconds", state["seconds"], 0)
         if state["best_loss"] is not None:
             self.best_loss = between("best_loss", state["best_loss"])
@@ -178,7 +172,7 @@ class _Loop:
         self.told = "on_epoch_end" if is_epoch else "on_batch_end", logs, known
 
 
-def _validated(model: Network, validation: Validation) -> dict[str, float]:
+def _validated(model: Learner, validation: Validation) -> dict[str, float]:
     """What the validation finds, with a loss that is finite."""
     refused = None
     try:
@@ -196,22 +190,22 @@ def _validated(model: Network, validation: Validation) -> dict[str, float]:
     return measured
 
 
-def _epoch(model: Network, loader: Batches, validation: Validation | None, loop: _Loop, interrupts: Interrupts) -> None:
+def _epoch(model: Learner, loader: Batches, validation: Validation | None, loop: _Loop, interrupts: Interrupts) -> None:
     """One pass over the training data, or what is left of it, and a look at the validation data.
 
     The mean of the loss counts a batch by the targets that it has.
     """
     training = model.training
     if not loop.batch:
-        loop.total, loop.targets, loop.lr, loop.begun = 0.0, 0, model.optimizer.lr, time.monotonic()
+        loop.total, loop.targets, loop.lr, loop.begun = 0.0, 0.0, model.optimizer.lr, time.monotonic()
     for number, (x, y) in enumerate(loader.epoch(model.epoch + 1, loop.batch), start=loop.batch + 1):
-        count = model.loss.counted(y, model.output_shape)
+        count = _counted(model, y)
         if not count:  # nothing to learn from, as in a batch of padding
             continue
         lr = model.optimizer.lr
         with interrupts:
             training.whole = False
-            loss, norm = _step(model, x, y, look=number == 1)
+            loss, norm = step(model, x, y, look=number == 1)
             loop.batch, loop.total, loop.targets = number, loop.total + loss * count, loop.targets + count
             training.whole = True
             logs: Logs = {"epoch": model.epoch + 1, "batch": number, "batches": len(loader), "lr": lr}
@@ -232,7 +226,7 @@ def _epoch(model: Network, loader: Batches, validation: Validation | None, loop:
         loop.tell("on_epoch_end", logs)
 
 
-def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[float, float]:
+def step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[float, float]:
     """One update of the weights, or an error before it if the loss, a gradient or the update is not finite.
 
     Args:
@@ -248,9 +242,7 @@ def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
     inputs, error = model.inputs(x), None
     with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
         outputs = model.forward(inputs, training=True)
-        # The targets fit the shape that the layers promised; if a user's own layer broke its promise, the loss says so.
-        measure = model.loss.measure if outputs.shape == (len(y), *model.output_shape) else model.loss
-        loss = measure(outputs, y)
+        loss = _measure(model, outputs, y)
         value = loss.item()
         if not math.isfinite(value):
             error = _diverged(model, f"loss is {value}", "the loss itself overflows", inputs)
@@ -275,7 +267,23 @@ def _step(model: Network, x: Rows, y: np.ndarray, look: bool = False) -> tuple[f
     return value, model.optimizer.norm
 
 
-def _refuse_strangers(model: Network, loss: Tensor) -> None:
+def _measure(model: Learner, outputs: Any, y: Any) -> Tensor:
+    if not _fits(outputs, len(y), model.output_shape):  # a user's own layer broke its promise, and the loss says so
+        return model.loss(outputs, y.targets if isinstance(y, Weighted) else y)
+    if isinstance(y, Weighted):
+        return model.loss.weighted(outputs, y.targets, y.weights)
+    return model.loss.measure(outputs, y)
+
+
+def _counted(model: Learner, y: Any) -> float:
+    """How much a batch counts in the mean of an epoch: by its targets, or by their weights."""
+    if not isinstance(y, Weighted):
+        return model.loss.counted(y, model.output_shape)
+    counts = model.loss.counted(y.targets[y.weights > 0], model.output_shape)
+    return float(y.weights.sum()) if counts else 0.0
+
+
+def _refuse_strangers(model: Learner, loss: Tensor) -> None:
     """Refuse what wants a gradient and would not be trained, because no layer holds it where it can be found."""
     known = {id(parameter) for parameter in model.params.named.values()}
     for tensor in leaves(loss):
@@ -285,35 +293,28 @@ def _refuse_strangers(model: Network, loss: Tensor) -> None:
             raise UsageError("a tensor that wants a gradient is none of the model's parameters", got=got, fix=fix)
 
 
-def _diverged(
-    model: Network, what: str, fault: str, inputs: Tensor | SparseRows, besides: str = ""
-) -> ConvergenceError:
+def _diverged(model: Learner, what: str, fault: str, inputs: Any, besides: str = "") -> ConvergenceError:
     """The error that names the first layer whose output or gradient is not finite; `fault` if all are finite."""
     where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
     fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient"
-    if not np.isfinite(inputs.data).all():
+    if not all(np.isfinite(part.data).all() for part in (inputs if isinstance(inputs, list) else [inputs])):
         return ConvergenceError(
             f"{what}: the inputs hold numbers that are not finite", where=where, fix="clean the data"
         )
-    with no_grad():
-        x: Any = inputs
-        for layer in model.layers:
-            at_step(layer.parts, model.optimizer.steps)  # the same masks once more
-            x = layer(x, training=True)
-            if not np.isfinite(x.data).all():
-                fault, besides = f"{layer.label} is the first whose output is not finite", ""
-                break
-        else:
-            for name, parameter in model.params.named.items():
-                if parameter.grad is not None and not np.isfinite(parameter.grad).all():
-                    fault, besides = f"{name} is the first whose gradient is not finite", ""
-                    break
+    at_step([part for layer in model.layers for part in layer.parts], model.optimizer.steps)  # the same masks once more
+    seen = model.watched(inputs, training=True)
+    bad = [layer for layer, y in seen if not np.isfinite(y.data).all()]
+    flat = [name for name, p in model.params.named.items() if p.grad is not None and not np.isfinite(p.grad).all()]
+    if bad:
+        fault, besides = f"{bad[0].label} is the first whose output is not finite", ""
+    elif flat:
+        fault, besides = f"{flat[0]} is the first whose gradient is not finite", ""
     what = f"{what}: {fault}; the weights are those before this step{besides}"
     return ConvergenceError(what, where=where, fix=fix)
 
 
 @contextlib.contextmanager
-def _told(callbacks: Sequence[Callback], model: Network, training: Training, history: History) -> Iterator[Logs]:
+def _told(callbacks: Sequence[Callback], model: Learner, training: Training, history: History) -> Iterator[Logs]:
     """Tells every callback that training ended, also when it failed: a progress line has to be taken away."""
     end: Logs = {"best_epoch": None, "history": history}
     model.training, model.unfinished, model.stop_training = training, None, False
@@ -327,28 +328,25 @@ def _told(callbacks: Sequence[Callback], model: Network, training: Training, his
             callback.on_train_end(model, end)
 
 
-def check_smallest(shapes: Sequence[Shape], chain: Sequence[Layer], loader: DataLoader) -> None:
+def _fits(outputs: Any, count: int, shape: Any) -> bool:
+    """Whether outputs have the shapes that the layers promised."""
+    if isinstance(shape, list):
+        return [part.shape for part in outputs] == [(count, *part) for part in shape]
+    return outputs.shape == (count, *shape)
+
+
+def check_smallest(placed: Sequence[Placed], loader: DataLoader) -> None:
     """Refuse a last batch of one row where a BatchNorm would have nothing to compare it with."""
-    for layer, shape in zip(chain, shapes, strict=False):
+    for layer, shape, _ in placed:
         if isinstance(layer, BatchNorm) and math.prod(shape[:-1]) == 1 and loader.smallest == 1:
             what = f"{layer.label} compares the rows of a batch, and one of {len(loader.indices):,} rows"
             fix = "use another `batch_size`, or drop_last=True"
             raise UsageError(f"{what} in batches of {loader.batch_size} is left alone", fix=fix)
 
 
-def targets(model: Network, X: Rows, y: np.ndarray) -> np.ndarray:
-    """Targets to evaluate on: as many as there are inputs, and at least one."""
-    y = model.loss.targets(y, model.output_shape)
-    if len(X) != len(y) or not len(y):
-        raise UsageError("X and y need one row for each other, and at least one", got=f"{len(X)} and {len(y)}")
-    if not model.loss.counted(y, model.output_shape):
-        raise UsageError("none of the targets counts", fix="look at what the loss is to ignore")
-    return y
-
-
-def require_finite(loss: float, outputs: np.ndarray) -> None:
+def require_finite(loss: float, outputs: np.ndarray | Together) -> None:
     """Refuse to measure by numbers that are none: the largest of several NaN is the first, which would pass for 0."""
-    if not math.isfinite(loss) or not np.isfinite(outputs).all():
+    if not math.isfinite(loss) or not are_finite(outputs):
         what = f"the loss is {loss}" + (" of outputs that are not finite" if math.isfinite(loss) else "")
         raise ConvergenceError(what, fix="clean the inputs, or train again with a smaller learning rate")
 

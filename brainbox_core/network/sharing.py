@@ -9,12 +9,8 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from brainbox_core.errors import UsageError
-
-if TYPE_CHECKING:
-    from brainbox_core.model.network import Network
 
 _changed = threading.Condition()
 _trainers: dict[int, int] = {}  # the thread that trains a model, by the model's id
@@ -22,7 +18,7 @@ _readers: Counter[int] = Counter()  # how many threads use a model just now
 
 
 @contextmanager
-def reading(model: Network) -> Iterator[None]:
+def reading(model: object) -> Iterator[None]:
     """Use the weights meanwhile.
 
     Raises:
@@ -42,7 +38,7 @@ def reading(model: Network) -> Iterator[None]:
 
 
 @contextmanager
-def training(model: Network) -> Iterator[None]:
+def training(model: object) -> Iterator[None]:
     """Change the weights meanwhile; it begins when nobody reads them any more.
 
     Raises:
@@ -63,7 +59,7 @@ def training(model: Network) -> Iterator[None]:
                 del _trainers[id(model)]
 
 
-def _refuse_others(model: Network) -> None:
+def _refuse_others(model: object) -> None:
     if _trainers.get(id(model), threading.get_ident()) != threading.get_ident():
         fix = "wait for fit() to end, or use a copy.deepcopy() of the model"
         raise UsageError("another thread trains this model", fix=fix)

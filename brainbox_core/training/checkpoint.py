@@ -24,8 +24,9 @@ from brainbox_core import optimizers, schedules
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.layers import Layer
 from brainbox_core.loss import Loss
-from brainbox_core.model import saving
-from brainbox_core.model.network import Network
+from brainbox_core.network import saving
+from brainbox_core.network.description import reading_description, rebuild
+from brainbox_core.network.learner import Learner
 from brainbox_core.optimizers import Optimizer
 from brainbox_core.scalar.update_rules import RULES
 
@@ -66,7 +67,7 @@ class Saved(NamedTuple):
     @property
     def history(self) -> list[dict[str, Any]]:
         """The logs of the epochs that the model had been trained for."""
-        with saving.reading_description(self.where):
+        with reading_description(self.where):
             return rows_of(self.part("history"))
 
     def part(self, name: str) -> dict[str, Any]:
@@ -93,7 +94,7 @@ class Training:
         self,
         settings: Mapping[str, Any],
         fingerprint: Callable[[], int],
-        model: Network,
+        model: Learner,
         parts: Mapping[str, Part],
         callbacks: Mapping[str, Part],
     ):
@@ -137,7 +138,7 @@ class Training:
             UsageError: a setting differs.
             InputError: the data differ, or the file does not describe a training.
         """
-        with saving.reading_description(saved.where):
+        with reading_description(saved.where):
             before, fingerprint = dict(saved.document["settings"]), saved.document["data"]
             machine = dict(saved.document["machine"])
         for name, was, now in _differences(before, self.settings):
@@ -159,7 +160,7 @@ class Training:
         Raises:
             InputError: the file does not describe a training.
         """
-        with saving.reading_description(saved.where):
+        with reading_description(saved.where):
             for name, part in self._parts.items():
                 part.load_state(saved.part(name))
             self._model.load_state(saved.weights)
@@ -167,7 +168,7 @@ class Training:
 
     def remind(self, saved: Saved) -> None:
         """Give the callbacks back what they remembered."""
-        with saving.reading_description(saved.where):
+        with reading_description(saved.where):
             for name, callback in self._callbacks.items():
                 callback.load_state(saved.part(name))
 
@@ -189,7 +190,7 @@ def read(path: str | Path, kind: str | None = None) -> Saved:
         InputError: the file is missing, damaged, foreign, of another kind, or no checkpoint.
     """
     arrays, meta = saving.load_model(path, kind)
-    with saving.reading_description(path):
+    with reading_description(path):
         saved = separated(path, arrays, meta)
     if saved is None:
         raise InputError("holds a model and no training to go on with", where=str(path), fix="train it anew")
@@ -206,8 +207,8 @@ def compile_again(model: Any, saved: Saved | None) -> None:
     entry = saved.document["settings"].get("optimizer", {})
     schedule = entry["config"]["lr"] if entry.get("kind") in _OPTIMIZERS else {}
     if schedule.get("kind") in _SCHEDULES and model._loss is not None:
-        config = {**entry["config"], "lr": saving.rebuild(schedule, _SCHEDULES, "schedule")}
-        model.compile(saving.rebuild({"kind": entry["kind"], "config": config}, _OPTIMIZERS, "optimizer"), model.loss)
+        config = {**entry["config"], "lr": rebuild(schedule, _SCHEDULES, "schedule")}
+        model.compile(rebuild({"kind": entry["kind"], "config": config}, _OPTIMIZERS, "optimizer"), model.loss)
     frozen = set(saved.document["settings"]["frozen"])
     for name, parameter in model.params.named.items():
         parameter.requires_grad = name not in frozen
@@ -222,7 +223,7 @@ def compile_again(model: Any, saved: Saved | None) -> None:
         model.optimizer.load_state(saved.part("optimizer"))
 
 
-def frozen(model: Network) -> list[str]:
+def frozen(model: Learner) -> list[str]:
     """The layers and the parameters that no optimizer moves."""
     layers = [part.name for layer in model.layers for part in layer.parts if not part.trainable]
     return layers + [name for name, parameter in model.params.named.items() if not parameter.requires_grad]

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from brainbox_core.layers.base import Layer, Shape
+from brainbox_core.layers.base import Shape, Shapes
+from brainbox_core.network.building import Placed
 from brainbox_core.screen.display import fitted
 
 
@@ -27,11 +28,11 @@ class Summary:
     """All layers of a model; `print()` shows the table.
 
     Attributes:
-        input_shape: of one input.
+        input_shape: of one input; a list for several inputs.
         rows: a layer each.
     """
 
-    input_shape: Shape
+    input_shape: Shapes
     rows: list[Row]
 
     @property
@@ -59,15 +60,15 @@ class Summary:
         return self.text
 
 
-def summarize(layers: Sequence[Layer], shapes: Sequence[Shape]) -> Summary:
-    """The summary of layers from the shapes of one input and of one output of each layer."""
-    rows = []
-    for layer, before, after in zip(layers, shapes, shapes[1:], strict=False):
-        cost = layer.cost(before)
-        row = Row(layer.name, type(layer).__name__, after, cost.parameters, cost.multiply_adds, 4 * cost.outputs)
-        rows.append(row)
-    return Summary(shapes[0], rows)
+def summarize(input_shape: Shapes, placed: Sequence[Placed]) -> Summary:
+    """The summary of a built network; a layer that is used again costs no more parameters."""
+    rows: list[Row] = []
+    for layer, before, after in placed:
+        cost = layer.cost(before)  # type: ignore[arg-type]  # as its build() took it
+        parameters = 0 if any(row.name == layer.name for row in rows) else cost.parameters
+        rows.append(Row(layer.name, type(layer).__name__, after, parameters, cost.multiply_adds, 4 * cost.outputs))
+    return Summary(input_shape, rows)
 
 
-def _size(shape: Shape) -> str:
-    return "x".join(map(str, shape))
+def _size(shapes: Shapes) -> str:
+    return ", ".join("x".join(map(str, shape)) for shape in (shapes if isinstance(shapes, list) else [shapes]))

@@ -1,0 +1,1 @@
+"""Layers joined to a network: built, run, described, kept."""

@@ -1,0 +1,321 @@
+"""What users of Keras, PyTorch and scikit-learn type first."""
+
+import io
+import os
+import pty
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import braininabox as bb
+from brainbox_core.errors import UsageError
+from brainbox_core.gradcheck import check_gradients
+from brainbox_core.rng import stream
+from brainbox_core.tensor import Tensor
+from brainbox_core.training.progress import shown
+
+L = bb.layers
+RNG = stream(0, "idioms")
+X = RNG.normal(size=(60, 4)).astype(np.float32)
+Y = (X[:, 0] - X[:, 1]).astype(np.float32)
+NUMBERS = (Y > 0).astype(int) + (Y > 1)
+NAMES = np.array(["ant", "bee", "cat"])[NUMBERS]
+
+
+def chain(outputs=3, *more, **settings):
+    model = bb.Sequential([L.Linear(8, activation="tanh"), L.Linear(outputs), *more], seed=1)
+    model.compile(**{"optimizer": bb.optimizers.Adam(lr=0.05), "loss": "cross_entropy", **settings})
+    return model
+
+
+def test_compile_takes_names():
+    model = chain(optimizer="sgd", loss="cross_entropy", metrics=["accuracy"])
+    assert (type(model.optimizer), model.optimizer.lr, model.optimizer.momentum) == (bb.optimizers.SGD, 0.01, 0.9)
+    assert isinstance(model.loss, bb.loss.CrossEntropy)
+    for name, kind in (("mse", bb.loss.MSE), ("binary_cross_entropy", bb.loss.BinaryCrossEntropy)):
+        assert type(chain(1, loss=name).loss) is kind
+    both = bb.Model(x := bb.Input((4,)), [L.Linear(1)(x), L.Linear(2)(x)])
+    both.compile("adam", ["mse", "cross_entropy"], loss_weights=[1, 2])
+    assert both.loss.weights == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"optimizer": "adan"}, "unknown optimizer: expected .*adam.*, got adan"),
+        ({"loss": "crossentropy"}, "unknown loss: expected .*cross_entropy, .*got 'crossentropy'"),
+        ({"loss": None}, r"compile\(\) needs a loss"),
+        ({"loss": bb.loss.MSE}, r"got the class MSE; bb.loss.MSE\(\)"),
+        ({"metrics": ["r2"]}, "unknown metric of classes: expected accuracy, .*got 'r2'"),
+        ({"loss": "mse", "metrics": ["f1"]}, "unknown metric of quantities: expected mae, .*got 'f1'"),
+        ({"metrics": "f1"}, "metrics: expected a list"),
+        ({"loss_weights": [1, 2]}, "each loss needs a weight"),
+    ],
+)
+def test_what_compile_cannot_use_is_refused(settings, message):
+    with pytest.raises(UsageError, match=message):
+        chain(**settings)
+
+
+def test_metrics_are_measured_by_evaluate_and_the_validation():
+    def wrong(truth, predictions):
+        return int((truth != predictions).sum())
+
+    model = chain(2, metrics=["f1", wrong])
+    logs = model.fit(X, NUMBERS > 0, epochs=3, validation_data=(X, NUMBERS > 0))[-1]
+    said = model.predict(X).argmax(axis=1)
+    assert logs["val_wrong"] == (said != (NUMBERS > 0)).sum() and logs["val_f1"] == bb.metrics.f1(NUMBERS > 0, said)
+    model = chain(1, loss="mse", metrics=["r2"])
+    model.fit(X, Y, epochs=20)
+    assert model.evaluate(X, Y)["r2"] == bb.metrics.r2(Y, model.predict(X)[:, 0]) > 0.5
+
+
+def test_a_loss_may_be_a_function():
+    def mean_absolute(outputs, y):
+        return (outputs - y).abs().mean()
+
+    model = chain(1, loss=mean_absolute)
+    before = model.fit(X, Y, epochs=1)[-1]["train_loss"]
+    assert model.fit(X, Y, epochs=30)[-1]["train_loss"] < before / 2
+    np.testing.assert_allclose(model.evaluate(X, Y)["loss"], abs(model.predict(X)[:, 0] - Y).mean(), rtol=1e-6)
+    for bad, got in ((lambda outputs, y: outputs - y, "shape"), (lambda outputs, y: 1.0, "float")):
+        with pytest.raises(UsageError, match=f"a loss gives one number, a tensor made of the outputs, got {got}"):
+            chain(1, loss=bad).fit(X, Y)
+    with pytest.raises(UsageError, match="Own does not say how rows are weighed"):
+        model.fit(X, Y, sample_weight=np.ones(60))
+
+
+def test_targets_in_one_axis_fit_one_output():
+    for loss, y in (("mse", Y), ("binary_cross_entropy", Y > 0)):
+        one, other = chain(1, loss=loss), chain(1, loss=loss)
+        assert one.fit(X, y, epochs=2)[-1]["train_loss"] == other.fit(X, y[:, None], epochs=2)[-1]["train_loss"]
+
+
+def test_names_of_classes_are_numbered_and_come_back(tmp_path):
+    model, numbers = chain(), chain()
+    history = model.fit(X, NAMES, epochs=30, validation_split=0.2)
+    assert history[-1]["val_loss"] == numbers.fit(X, NUMBERS, epochs=30, validation_split=0.2)[-1]["val_loss"]
+    model.save(tmp_path / "named")
+    model = bb.load(tmp_path / "named")
+    assert model.meta["classes"] == ["ant", "bee", "cat"]
+    assert set(model.predict_classes(X)) <= set(NAMES) and model.evaluate(X, list(NAMES))["accuracy"] > 0.8
+    assert np.array_equal(numbers.predict_classes(X), numbers.predict(X).argmax(axis=1))
+    with pytest.raises(UsageError, match="a label is none of the model's classes: expected ant, bee, cat, got 'dog'"):
+        model.evaluate(X, np.array(["dog"] * 60))
+    with pytest.raises(UsageError, match="the model knows no names of classes"):
+        numbers.evaluate(X, NAMES)
+    with pytest.raises(UsageError, match="targets must be finite numbers"):
+        chain(1, loss="mse").fit(X, NAMES)
+
+
+def test_probabilities():
+    model = chain()
+    model.fit(X, NUMBERS)
+    z = model.predict(X).astype(np.float64)
+    np.testing.assert_allclose(model.predict_proba(X), np.exp(z) / np.exp(z).sum(axis=1, keepdims=True), rtol=1e-5)
+    model = chain(1, loss="binary_cross_entropy")
+    model.fit(X, Y > 0)
+    p = 1 / (1 + np.exp(-model.predict(X).astype(np.float64)))
+    np.testing.assert_allclose(model.predict_proba(X), np.concatenate([1 - p, p], axis=1), rtol=1e-5)
+    assert np.array_equal(model.predict_classes(X), (p[:, 0] > 0.5).astype(int))
+    ends = bb.Sequential([L.Linear(3, activation="softmax")])
+    ends.build((4,))
+    assert np.array_equal(ends.predict_proba(X), ends.predict(X))
+    model = chain(1, loss="mse")
+    model.fit(X, Y)
+    with pytest.raises(UsageError, match="nobody knows how the outputs become probabilities"):
+        model.predict_proba(X)
+    with pytest.raises(UsageError, match="MSE is not about probabilities"):
+        model.loss.probabilities(model.predict(X))
+
+
+LOSSES = {
+    "mse": (1, Y[:6, None]),
+    "binary_cross_entropy": (1, (Y[:6, None] > 0).astype(float)),
+    "squared_error": (1, (Y[:6, None] > 0).astype(float)),
+    "cross_entropy": (3, NUMBERS[:6]),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_row_of_weight_two_counts_as_two_rows(name):
+    outputs, y = LOSSES[name]
+    loss, z = bb.loss.named(name), RNG.normal(size=(6, outputs))
+    times = np.array([2, 1, 3, 0, 1, 1])
+    twice = np.repeat(np.arange(6), times)
+    weighed = loss.weighted(Tensor(z), y, times.astype(float)).item()
+    np.testing.assert_allclose(weighed, loss.measure(Tensor(z[twice]), y[twice]).item(), rtol=1e-12)
+    assert check_gradients(lambda z: loss.weighted(z, y, times.astype(float)), z).max_error < 1e-10
+
+
+def test_a_training_with_weights_is_that_of_repeated_rows():
+    times = RNG.integers(0, 3, 60)
+    repeated = np.repeat(np.arange(60), times)
+    one, other = chain(), chain()
+    logs = one.fit(X, NUMBERS, epochs=4, batch_size=60, sample_weight=times)
+    same = other.fit(X[repeated], NUMBERS[repeated], epochs=4, batch_size=200)
+    np.testing.assert_allclose([e["train_loss"] for e in logs], [e["train_loss"] for e in same], rtol=1e-5)
+    np.testing.assert_allclose(one.predict(X), other.predict(X), rtol=1e-3, atol=1e-4)
+
+
+def test_weights_of_classes():
+    count = np.bincount(NUMBERS)
+    weights = (60 / (3 * count))[NUMBERS]
+    runs = [
+        chain().fit(X, NUMBERS, epochs=2, class_weight="balanced"),
+        chain().fit(X, NAMES, epochs=2, class_weight=dict(zip(np.unique(NAMES), 60 / (3 * count), strict=True))),
+        chain().fit(X, np.eye(3)[NUMBERS], epochs=2, class_weight=dict(enumerate(60 / (3 * count)))),
+        chain().fit(X, NUMBERS, epochs=2, sample_weight=weights),
+    ]
+    assert len({run[-1]["train_loss"] for run in runs}) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"class_weight": {7: 2}}, "class_weight names no label: expected 0, 1, 2, got 7"),
+        ({"class_weight": {1: -2}}, "class_weight"),
+        ({"class_weight": "equal"}, "class_weight: expected a weight by label, or 'balanced', got 'equal'"),
+        ({"sample_weight": np.ones(7)}, "sample_weight: expected 60 finite numbers"),
+        ({"sample_weight": np.full(60, np.nan)}, "sample_weight: expected 60 finite numbers"),
+        ({"sample_weight": np.full(60, -1.0)}, "sample_weight: expected from 0"),
+        ({"sample_weight": np.zeros(60)}, "all weights of rows are 0"),
+        ({"initial_epoch": 1}, "initial_epoch: expected"),
+    ],
+)
+def test_what_fit_cannot_use_is_refused(settings, message):
+    with pytest.raises(UsageError, match=message):
+        chain().fit(X, NUMBERS, **settings)
+
+
+def test_batches_of_whatever_gives_them():
+    loader = bb.data.DataLoader(X, NUMBERS, batch_size=20, shuffle=False)
+    batches = [(X[i : i + 20], NUMBERS[i : i + 20]) for i in (0, 20, 40)]
+    want = chain().fit(X, NUMBERS, epochs=2, batch_size=20, shuffle=False)[-1]["train_loss"]
+    for given in (loader, batches, tuple(batches)):
+        assert chain().fit(given, epochs=2)[-1]["train_loss"] == want
+    once = chain().fit(X, NUMBERS, batch_size=20, shuffle=False)[-1]["train_loss"]
+    assert chain().fit(batch for batch in batches)[-1]["train_loss"] == once
+    assert chain().fit(batches, epochs=2, validation_data=(X, NUMBERS))[-1]["val_accuracy"] > 0.3
+
+
+def test_batches_that_cannot_be_used_are_refused(tmp_path):
+    batches = [(X, NUMBERS)]
+    model = chain()
+    with pytest.raises(UsageError, match=r"epoch 2: there are no batches left for another epoch"):
+        model.fit((batch for batch in batches), epochs=2)
+    for given, message in (
+        (X, r"fit\(\) needs targets beside X"),
+        (3, r"fit\(\) needs targets beside X"),
+        ([], "there are no batches to train on"),
+        ([X], r"a batch holds inputs and their targets: \(X, y\), got ndarray"),
+        ([(X, NUMBERS[:3])], "X and y need one row for each other"),
+        ([(X[:, :2], NUMBERS)], "inputs do not fit the model"),
+        ([(X, NAMES)], "the model knows no names of classes"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            model.fit(given)
+    with pytest.raises(UsageError, match="neither split nor weighed"):
+        model.fit(batches, class_weight="balanced")
+    with pytest.raises(UsageError, match="nobody knows whether batches of your own are the same again"):
+        model.fit(batches, callbacks=[bb.callbacks.Checkpoint(tmp_path / "checkpoint")])
+
+
+def test_epochs_may_be_counted_from_another():
+    whole, parts = chain(), chain()
+    history = whole.fit(X, NUMBERS, epochs=5)
+    parts.fit(X, NUMBERS, epochs=2)
+    rest = parts.fit(X, NUMBERS, epochs=5, initial_epoch=2)
+    assert [logs["epoch"] for logs in rest] == [3, 4, 5] and rest[-1]["train_loss"] == history[-1]["train_loss"]
+
+
+def test_a_batch_at_a_time():
+    whole, steps = chain(), chain()
+    logs = whole.fit(X, NUMBERS, batch_size=60, shuffle=False)
+    assert steps.train_on_batch(X, NUMBERS) == logs[-1]["train_loss"]
+    assert np.array_equal(steps.predict(X), whole.predict(X)) and steps.optimizer.steps == 1
+
+
+def test_a_training_loop_of_ones_own():
+    fitted, model = chain(), chain()
+    fitted.fit(X, NUMBERS, epochs=1, batch_size=20)
+    model.build((4,))
+    criterion, optimizer = bb.loss.CrossEntropy(), bb.optimizers.Adam(lr=0.05)
+    optimizer.build(model.params)
+    for x, y in bb.data.DataLoader(X, NUMBERS, batch_size=20, seed=1):
+        loss = criterion(model(x, training=True), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert np.array_equal(model.predict(X), fitted.predict(X))
+    assert [p.shape for p in model.parameters()] == [(4, 8), (8,), (8, 3), (3,)]
+    assert np.array_equal(model(Tensor(X)).data, model.predict(X))
+
+
+def test_a_model_that_is_called_is_built():
+    assert chain()(X).shape == chain()(Tensor(X)).shape == (60, 3)
+    with pytest.raises(UsageError, match="a model cannot stand in the graph of another"):
+        chain()(bb.Input((4,)))
+
+
+def test_progress_is_shown_on_terminals_and_where_it_is_asked_for(monkeypatch):
+    chain().fit(X, NUMBERS)
+    for verbose, lines in ((None, 0), (0, 0), (1, 2), (True, 2)):
+        monkeypatch.setattr(sys, "stdout", io.StringIO())
+        chain().fit(X, NUMBERS, verbose=verbose)
+        assert len(sys.stdout.getvalue().splitlines()) == lines
+    monkeypatch.undo()
+    assert shown(1, [bb.callbacks.Progress(io.StringIO())]) == []
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    assert len(shown(None, [])) == 1
+
+
+def test_progress_is_shown_on_a_real_terminal():
+    program = (
+        "import numpy as np, braininabox as bb; m = bb.Sequential([bb.layers.Linear(1)]);"
+        "m.compile('adam', 'mse'); m.fit(np.ones((9, 2)), np.ones(9), epochs=3)"
+    )
+    master, slave = pty.openpty()
+    subprocess.run([sys.executable, "-c", program], stdout=slave, check=True, timeout=60)
+    os.close(slave)
+    assert b"train_loss" in os.read(master, 10_000)
+
+
+def test_an_activation_is_a_layer_behind():
+    short = bb.Sequential([L.Linear(8, activation="relu"), L.Linear(2, activation=L.LeakyReLU(0.3))])
+    long = bb.Sequential([L.Linear(8), L.ReLU(), L.Linear(2), L.LeakyReLU(0.3)])
+    assert short.config() == long.config()
+    short.build((4,)), long.build((4,))
+    assert np.array_equal(short.predict(X), long.predict(X))
+    shared = L.Linear(4, activation="relu")
+    x = bb.Input((4,))
+    graph = bb.Model(x, L.Add()([shared(x), shared(shared(x))]))
+    w = graph.params.named["linear_0/weight"].data
+    once = np.maximum(X @ w, 0)
+    np.testing.assert_allclose(graph.predict(X), once + np.maximum(once @ w, 0), rtol=1e-5, atol=1e-6)
+
+
+def test_an_activation_stays_with_a_layer_that_is_alone_or_inside_another(tmp_path):
+    class Residual(L.Layer):
+        def __init__(self):
+            self.inner = L.Linear(4, activation=L.LeakyReLU(0.3))
+
+        def __call__(self, x, training=False):
+            return x + self.inner(x)
+
+    layer = L.Linear(4, activation="tanh")
+    layer.build((4,), RNG)
+    np.testing.assert_allclose(layer(Tensor(X)).data, np.tanh(X @ layer.weight.data), rtol=1e-5, atol=1e-6)
+    again = L.KINDS["Linear"](**L.Linear(4, activation=L.LeakyReLU(0.3)).config())
+    assert again.config()["activation"] == {"name": "leaky_relu", "config": {"slope": 0.3}}
+    model = bb.Sequential([Residual()])
+    model.build((4,))
+    z = X @ model.params.named["residual_0/inner/weight"].data
+    np.testing.assert_allclose(model.predict(X), X + np.where(z > 0, z, 0.3 * z), rtol=1e-5, atol=1e-6)
+    model.save(tmp_path / "own")
+    assert np.array_equal(bb.load(tmp_path / "own", layers=[Residual]).predict(X), model.predict(X))
+    for bad in ("rleu", np.tanh, 3):
+        with pytest.raises(UsageError, match="unknown activation: expected relu, leaky_relu, sigmoid, tanh, softmax"):
+            L.Linear(2, activation=bad)
