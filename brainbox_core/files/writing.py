@@ -8,6 +8,7 @@ File Systems Are Not Created Equal", OSDI 2014.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import stat
 import warnings
@@ -18,6 +19,7 @@ from brainbox_core.files.reading import BINARY, explain, explained, open_regular
 
 MARKS = (b"made by brainbox", b'"brainbox"')  # of what we write: a header, a picture, a model
 _NEAR = 4096  # bytes from either end of a file in which a mark lies
+_LOG = logging.getLogger("braininabox.files")
 _TEMPORARY = ".tmp-"  # .NAME.tmp-PID is what a process writes before it gets its name
 
 
@@ -57,6 +59,7 @@ def atomic_write(path: str | os.PathLike, data: bytes) -> None:
             _remove(temporary)
             raise
     _sync_folder(target.parent, path)
+    _LOG.debug("wrote %s: %d bytes", printable(path), len(data))
 
 
 class Journal:

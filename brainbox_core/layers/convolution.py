@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from brainbox_core import functional
-from brainbox_core.errors import UsageError, pair, whole
+from brainbox_core.errors import UsageError, between, pair, whole
 from brainbox_core.kernels.convolution import Pair, kernel_span, same_padding, window_count
 from brainbox_core.layers import initializers
 from brainbox_core.layers.activation import Activated
@@ -34,6 +34,7 @@ class Convolution(Activated):
         initializer: how the kernels start.
         activation: what comes behind.
         dilation: steps between the numbers that a kernel meets.
+        l2: the penalty on large kernels.
     """
 
     axes = 2  # that the kernels slide along
@@ -47,6 +48,7 @@ class Convolution(Activated):
         initializer: str,
         activation: Any,
         dilation: int | Pair,
+        l2: float,
     ):
         super().__init__(activation)
         number: Callable[[str, object], Any] = pair if self.axes == 2 else whole
@@ -55,7 +57,7 @@ class Convolution(Activated):
         paddings = [*_PADDINGS] if self.axes == 1 else ["valid", "same"]
         if padding not in paddings:
             raise UsageError("padding", expected=" or ".join(map(repr, paddings)), got=repr(padding))
-        self.padding, self.initializer = padding, initializer
+        self.padding, self.initializer, self.l2 = padding, initializer, between("l2", l2, 0)
         initializers.named(initializer)
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -120,6 +122,7 @@ class Conv2D(Convolution):
         activation: what comes behind, a name such as "relu" or a layer; None for nothing.
         dilation: rows and columns from one number that a kernel meets to the next; above 1 it reaches further with as
             many weights (Yu and Koltun 2016).
+        l2: the penalty l2 * sum(kernel²) in the loss of a training, from 0; none by default.
 
     Shape:
         (batch, height, width, channels) or (batch, height, width) -> (batch, new height, new width, filters);
@@ -142,8 +145,9 @@ class Conv2D(Convolution):
         initializer: str = "he",
         activation: Any = None,
         dilation: int | Pair = 1,
+        l2: float = 0.0,
     ):
-        super().__init__(kernel, stride, padding, initializer, activation, dilation)
+        super().__init__(kernel, stride, padding, initializer, activation, dilation, l2)
         self.filters = whole("filters", filters)
 
     def config(self) -> dict[str, Any]:
@@ -173,6 +177,7 @@ class Conv1D(Convolution):
         initializer: how the kernels start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0.
         activation: what comes behind, a name such as "relu" or a layer; None for nothing.
         dilation: steps from one number that a kernel meets to the next.
+        l2: the penalty l2 * sum(kernel²) in the loss of a training, from 0; none by default.
 
     Shape:
         (batch, length, channels) or (batch, length) -> (batch, new length, filters);
@@ -198,8 +203,9 @@ class Conv1D(Convolution):
         initializer: str = "he",
         activation: Any = None,
         dilation: int = 1,
+        l2: float = 0.0,
     ):
-        super().__init__(kernel, stride, padding, initializer, activation, dilation)
+        super().__init__(kernel, stride, padding, initializer, activation, dilation, l2)
         self.filters = whole("filters", filters)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
@@ -222,6 +228,7 @@ class DepthwiseConv2D(Convolution):
         activation: what comes behind, a name such as "relu" or a layer; None for nothing.
         dilation: rows and columns from one number that a kernel meets to the next.
         depth_multiplier: how many kernels each channel has. Their results lie side by side.
+        l2: the penalty l2 * sum(kernel²) in the loss of a training, from 0; none by default.
 
     Shape:
         (batch, height, width, channels) or (batch, height, width) -> (batch, new height, new width,
@@ -245,8 +252,9 @@ class DepthwiseConv2D(Convolution):
         activation: Any = None,
         dilation: int | Pair = 1,
         depth_multiplier: int = 1,
+        l2: float = 0.0,
     ):
-        super().__init__(kernel, stride, padding, initializer, activation, dilation)
+        super().__init__(kernel, stride, padding, initializer, activation, dilation, l2)
         self.depth_multiplier = whole("depth_multiplier", depth_multiplier)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
@@ -273,6 +281,7 @@ class SeparableConv2D(Convolution):
         activation: what comes behind, a name such as "relu" or a layer; None for nothing.
         dilation: rows and columns from one number that a kernel meets to the next.
         depth_multiplier: how many kernels each channel has.
+        l2: the penalty l2 * sum(W²) of both weights in the loss of a training, from 0; none by default.
 
     Shape:
         (batch, height, width, channels) or (batch, height, width) -> (batch, new height, new width, filters);
@@ -297,8 +306,9 @@ class SeparableConv2D(Convolution):
         activation: Any = None,
         dilation: int | Pair = 1,
         depth_multiplier: int = 1,
+        l2: float = 0.0,
     ):
-        super().__init__(kernel, stride, padding, initializer, activation, dilation)
+        super().__init__(kernel, stride, padding, initializer, activation, dilation, l2)
         self.filters, self.depth_multiplier = whole("filters", filters), whole("depth_multiplier", depth_multiplier)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:

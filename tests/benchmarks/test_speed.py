@@ -20,7 +20,7 @@ import sys, time
 import numpy as np
 import torch
 import braininabox as bb
-from brainbox_core.training.loop import _step
+from brainbox_core.training.loop import step
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
@@ -33,7 +33,7 @@ def ours(layers):
     model = bb.Sequential(layers)
     model.compile(optimizer=bb.optimizers.Adam(), loss=bb.loss.CrossEntropy())
     model.build(X.shape[1:])
-    return lambda: _step(model, X, y)
+    return lambda: step(model, X, y)
 
 def theirs(network):
     inputs, targets = torch.tensor(X.transpose(0, 3, 1, 2).copy()), torch.tensor(y)

@@ -22,6 +22,7 @@ CASES = [
     (L.Linear(3), (4,)),
     (L.Linear(2, initializer="glorot"), (1,)),
     (L.Linear(3), (5, 2)),
+    (L.Linear(3, l2=0.25), (4,)),
     (L.Embedding(ids=6, dim=2), (3,)),
     (L.Embedding(ids=6, dim=2), ()),
     (L.Conv2D(3, kernel=3), (6, 7, 2)),
@@ -46,6 +47,7 @@ CASES = [
     (L.ZeroPadding((2, 0)), (3, 2)),
     (L.LayerNorm(), (4,)),
     (L.LayerNorm(epsilon=1e-3), (3, 2, 5)),
+    (L.Conv2D(2, kernel=2, l2=1e-3), (3, 4, 2)),
     (L.BatchNorm(), (4,)),
     (L.BatchNorm(momentum=0.5, epsilon=1e-3), (3, 2, 2)),
     (L.Flatten(), (3, 2, 2)),
@@ -72,11 +74,14 @@ CASES = [
     (L.RNN(3), (5, 2)),
     (L.RNN(2, ids=4), (6,)),
     (L.RNN(2, last=True), (1, 3)),
+    (L.RNN(3, l2=0.5), (4, 2)),
     (L.GRU(3), (5, 2)),
+    (L.GRU(2, l2=0.5), (4, 2)),
     (L.GRU(2, ids=4, last=True), (6,)),
     (L.LSTM(3), (5, 2)),
     (L.LSTM(2, ids=4), (6,)),
     (L.LSTM(2, last=True), (4, 1)),
+    (L.LSTM(2, l2=0.5), (4, 1)),
 ]
 IDS = [f"{type(layer).__name__} {shape}" for layer, shape in CASES]
 every_layer = pytest.mark.parametrize(("sample", "shape"), CASES, ids=IDS)
@@ -238,6 +243,43 @@ def test_costs_in_numbers():
     assert L.Embedding(50, 8).cost((20,)) == Cost(0, 400, 160)
 
 
+# --- the penalty on large weights -------------------------------------------------------------------------------------
+
+BIASES = {"bias", "candidate_bias"}
+
+
+@pytest.mark.parametrize(("sample", "shape"), [case for case in CASES if case[0].l2], ids=lambda case: str(case)[:20])
+def test_the_penalty_is_l2_times_the_squares_of_the_weights_and_leaves_biases_alone(sample, shape):
+    layer = built(sample, shape)
+    names, rng = list(layer.parameters), stream(2, "parameters")
+    points = [rng.normal(size=layer.parameters[name].shape) for name in names]
+
+    def function(*tensors):
+        for tensor in tensors:
+            tensor.requires_grad = True  # or it would pass for frozen
+        layer.parameters = dict(zip(names, tensors, strict=True))
+        return layers.penalty([layer])
+
+    check = check_gradients(function, *points)
+    assert check.max_error < 1e-10 and check.skipped == 0
+    tensors = [Tensor(point, requires_grad=True) for point in points]
+    value = function(*tensors)
+    value.backward()
+    weights = [point for name, point in zip(names, points, strict=True) if name not in BIASES]
+    assert value.item() == pytest.approx(sample.l2 * sum((weight**2).sum() for weight in weights), rel=1e-12)
+    for name, point, tensor in zip(names, points, tensors, strict=True):
+        assert tensor.grad is None if name in BIASES else np.allclose(tensor.grad, 2 * sample.l2 * point, rtol=1e-12)
+
+
+def test_nothing_is_added_without_l2_and_for_what_is_frozen():
+    free, frozen = built(L.Linear(3), (4,)), built(L.Linear(3, l2=0.1), (4,))
+    frozen.trainable = False
+    assert layers.penalty([free, frozen, L.Flatten()]) is None
+    frozen.trainable = True
+    frozen.weight.requires_grad = False
+    assert layers.penalty([free, frozen]) is None
+
+
 # --- settings that make no sense -------------------------------------------------------------------------------------
 
 
@@ -282,6 +324,9 @@ def test_costs_in_numbers():
         (lambda: L.BatchNorm(epsilon=0), "epsilon"),
         (lambda: L.Embedding(0, 2), "ids"),
         (lambda: L.Embedding(2, 0), "dim"),
+        (lambda: L.Linear(2, l2=-0.1), "l2"),
+        (lambda: L.Conv2D(2, l2=float("nan")), "l2"),
+        (lambda: L.GRU(2, l2=-1), "l2"),
         (lambda: L.RNN(0), "units"),
         (lambda: L.LSTM(2, ids=0), "ids"),
     ],
@@ -337,7 +382,8 @@ def test_a_kernel_with_gaps_is_as_large_as_what_it_spans():
 def test_settings_of_a_kernel_without_gaps_are_as_they_were_before_there_were_gaps():
     """The files of today's networks, and the hashes in their headers, stay the same."""
     before = {"filters": 2, "kernel": [3, 3], "stride": [1, 1], "padding": "valid", "initializer": "he"}
-    assert L.Conv2D(2).config() == before and L.Conv2D(2, dilation=(1, 2)).config() == {**before, "dilation": [1, 2]}
+    assert L.Conv2D(2).config() == before
+    assert L.Conv2D(2, dilation=(1, 2)).config() == {**before, "dilation": [1, 2]}
 
 
 @pytest.mark.parametrize("pool", [L.MaxPool1D, L.AvgPool1D])
