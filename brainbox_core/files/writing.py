@@ -66,18 +66,16 @@ class Journal:
     """A file that grows by whole lines, each of which is there as soon as it is added.
 
     Args:
-        path: what is there is replaced; the folder exists.
-        goes_on: what is there stays.
+        path: what is there stays; the folder exists.
 
     Raises:
         InputError: it cannot be written; `add` raises it as well, and leaves no part of its line.
     """
 
-    def __init__(self, path: str | os.PathLike, *, goes_on: bool = False):
+    def __init__(self, path: str | os.PathLike):
         self._path = path
         with explained(path):
-            start = 0 if goes_on else os.O_TRUNC
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | start | BINARY, 0o666)
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | BINARY, 0o666)
 
     def add(self, line: str, *, sync: bool = False) -> None:
         """Write a line.
@@ -170,10 +168,13 @@ def check_folder(path: str | os.PathLike) -> None:
     Raises:
         InputError: the nearest part of its path that exists is no folder, or cannot be written.
     """
+    place = Path(path)
     with explained(path):
-        place = Path(os.path.abspath(path))
         while not os.path.lexists(place):
             place = place.parent
+        if not os.path.isdir(place):
+            what = "is a file, not a folder" if os.path.exists(place) else "is a link to nothing"
+            raise InputError(what, where=printable(place), fix="name a folder")
         _probe(place / "probe")
 
 
