@@ -42,7 +42,8 @@ class Loss:
             fix = "make the last layer fit the targets"
             raise UsageError("every output needs a target of its own", got=got, fix=fix)
         if y.dtype.kind not in "fiub" or not np.isfinite(y).all():
-            raise UsageError("targets must be finite numbers", fix="remove or fill in the rows at fault")
+            got = f"an array of {y.dtype}" if y.dtype.kind not in "fiub" else ""
+            raise UsageError("targets must be finite numbers", got=got, fix="remove or fill in the rows at fault")
         return y
 
     def __call__(self, outputs: Tensor, y: np.ndarray) -> Tensor:
@@ -79,9 +80,13 @@ class Loss:
         """The outputs as probabilities."""
         raise UsageError(f"{type(self).__name__} is not about probabilities", fix="use predict()")
 
-    def counted(self, y: np.ndarray, output_shape: tuple[int, ...]) -> int:
-        """How many targets the mean of a batch is over; the mean of an epoch weighs its batches by this."""
-        return len(y)
+    def counted(self, y: np.ndarray, output_shape: tuple[int, ...], weights: np.ndarray | None = None) -> float:
+        """How many targets the mean of a batch is over; the mean of an epoch weighs its batches by this.
+
+        Args:
+            weights: of rows, (n,); each target then counts as many times as the weight of its row says.
+        """
+        return len(y) if weights is None else float(weights.sum())
 
     def of_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float | None:
         """The loss of the best outputs that are the same for every row; None where nobody knows it.

@@ -173,11 +173,12 @@ class CrossEntropy(Loss):
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return softmax(outputs)
 
-    def counted(self, y: np.ndarray, output_shape: tuple[int, ...]) -> int:
-        if self.ignore is None:
-            return len(y)
-        labels = _labels(y, 1 + len(output_shape))
-        return len(y) if labels is None else int(np.count_nonzero(labels != self.ignore))
+    def counted(self, y: np.ndarray, output_shape: tuple[int, ...], weights: np.ndarray | None = None) -> float:
+        labels = None if self.ignore is None else _labels(y, 1 + len(output_shape))
+        if labels is None:
+            return super().counted(y, output_shape, weights)
+        each = np.count_nonzero((labels != self.ignore).reshape(len(y), -1), axis=1)
+        return int(each.sum()) if weights is None else float(each @ weights)
 
     def of_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float | None:
         classes, labels = output_shape[-1], _labels(y, 1 + len(output_shape))

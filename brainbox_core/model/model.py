@@ -211,9 +211,10 @@ class Model(Network):
         told: dict[str, Any] = {"validation_split": validation_split}
         loader: Batches
         if y is None:
-            if validation_split or any(part is not None for part in (class_weight, sample_weight, lengths)):
-                what = "what gives batches is neither split nor weighed, and says itself how long its sequences are"
-                raise UsageError(what, fix="give arrays X and y")
+            given = any(part is not None for part in (class_weight, sample_weight, lengths, augment))
+            if given or validation_split or drop_last or not shuffle or batch_size != 32:
+                what = "what gives batches is neither split, weighed, ordered nor changed, and knows its lengths itself"
+                raise UsageError(what, fix="give arrays X and y, or make the batches so")
             loader = self._batches(X)
         else:
             X = self._begin_with(X, lengths)
@@ -266,12 +267,16 @@ class Model(Network):
             UsageError: neither the loss nor the last layer makes probabilities of the outputs.
         """
         outputs = self.predict(X, batch_size, lengths)
+        if isinstance(outputs, list):
+            raise UsageError(
+                "probabilities are those of one output", got=f"{len(outputs)} outputs", fix="use predict()"
+            )
         if self._loss is not None and self._loss.takes_logits:
             return self._loss.probabilities(outputs)
         if not isinstance(self.layers[-1], Softmax | Sigmoid):
             fix = "compile() it with a loss such as bb.loss.CrossEntropy(), or use predict()"
             raise UsageError("nobody knows how the outputs become probabilities", fix=fix)
-        return outputs
+        return outputs if outputs.shape[-1] > 1 else np.concatenate([1 - outputs, outputs], axis=-1)
 
     def predict_classes(self, X: Any, batch_size: int = 256, lengths: Any = None) -> np.ndarray:
         """The most probable class of each row, (n,): its name if the training had names, else its number."""
@@ -293,7 +298,7 @@ class Model(Network):
         if isinstance(source, DataLoader):
             loader = copy.copy(source)
             loader.X = self._begin_with(source.X)
-            loader.y = labels.targets(self, loader.X, source.y)
+            loader.y = labels.targets(self, loader.X, source.y, learn=True)
             loop.check_smallest(self.placed, loader)
             return loader
         if isinstance(source, np.ndarray) or not isinstance(source, Iterable):

@@ -74,5 +74,6 @@ class GivenBatches:
 
 def _pair(batch: Any) -> tuple[Any, Any]:
     if not isinstance(batch, tuple | list) or len(batch) != 2:
-        raise UsageError("a batch holds inputs and their targets: (X, y)", got=type(batch).__name__)
+        fix = "fit(X, y) takes arrays, fit(batches) a list of such pairs"
+        raise UsageError("a batch holds inputs and their targets: (X, y)", got=type(batch).__name__, fix=fix)
     return batch[0], batch[1]

@@ -94,8 +94,10 @@ def row_weights(y: Any, class_weight: Mapping[Any, float] | str | None, sample_w
     weights = np.ones(len(y))
     if sample_weight is not None:
         given = np.asarray(sample_weight)
-        if given.shape != weights.shape or given.dtype.kind not in "fiub" or not np.isfinite(given).all():
-            got = f"{given.dtype} of shape {given.shape}"
+        numbers = given.dtype.kind in "fiub"
+        if given.shape != weights.shape or not numbers or not np.isfinite(given).all():
+            odd = given[~np.isfinite(given)].tolist() if numbers else []
+            got = f"{odd[0]}" if odd else f"{given.dtype} of shape {given.shape}"
             raise UsageError("sample_weight", expected=f"{len(weights):,} finite numbers, one a row", got=got)
         if given.min(initial=0) < 0:
             raise UsageError("sample_weight", expected="from 0", got=given.min())
@@ -109,10 +111,14 @@ def row_weights(y: Any, class_weight: Mapping[Any, float] | str | None, sample_w
             if class_weight != "balanced":
                 raise UsageError("class_weight", expected="a weight by label, or 'balanced'", got=repr(class_weight))
             each = len(labels) / (len(names) * count)
+        elif not isinstance(class_weight, Mapping):
+            got, fix = repr(class_weight), f"class_weight={{{names.tolist()[0]!r}: 2.0}}"
+            raise UsageError("class_weight", expected="a weight by label, or 'balanced'", got=got, fix=fix)
         else:
             known = names.tolist()
             if odd := [label for label in class_weight if label not in known]:
-                raise UsageError("class_weight names no label", expected=", ".join(map(str, known)), got=repr(odd[0]))
+                what = "class_weight weighs what is no label"
+                raise UsageError(what, expected=", ".join(map(str, known)), got=repr(odd[0]))
             each = np.array([between("class_weight", class_weight.get(label, 1), 0) for label in known])
         weights = weights * each[place.reshape(-1)]
     if not weights.any():
@@ -129,4 +135,6 @@ def _one_a_row(y: Any) -> np.ndarray:
     one_hot = labels.ndim == 2 and (labels.shape[1] == 1 or ((labels != 0).sum(axis=1) == 1).all())
     if labels.ndim != 1 and not one_hot:
         raise UsageError("class_weight needs one label a row", got="targets of steps or of several outputs")
+    if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
+        raise UsageError("class_weight needs labels", got="quantities", fix="weigh rows by `sample_weight`")
     return labels

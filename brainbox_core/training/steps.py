@@ -48,8 +48,7 @@ def counted(model: Learner, y: Any) -> float:
     each, shape = steps_of(y), _shape_of_target(y, model.output_shape)
     if not isinstance(each, Weighted):
         return model.loss.counted(each, shape)
-    counts = model.loss.counted(each.targets[each.weights > 0], shape)
-    return float(each.weights.sum()) if counts else 0.0
+    return model.loss.counted(each.targets, shape, each.weights)
 
 
 def measure(model: Learner, outputs: Any, y: Any) -> Tensor:

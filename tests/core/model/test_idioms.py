@@ -175,11 +175,12 @@ def test_weights_of_classes():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"class_weight": {7: 2}}, "class_weight names no label: expected 0, 1, 2, got 7"),
+        ({"class_weight": {7: 2}}, "class_weight weighs what is no label: expected 0, 1, 2, got 7"),
+        ({"class_weight": [1, 2, 3]}, r"class_weight: expected a weight by label.*class_weight=\{0: 2.0\}"),
         ({"class_weight": {1: -2}}, "class_weight"),
         ({"class_weight": "equal"}, "class_weight: expected a weight by label, or 'balanced', got 'equal'"),
         ({"sample_weight": np.ones(7)}, "sample_weight: expected 60 finite numbers"),
-        ({"sample_weight": np.full(60, np.nan)}, "sample_weight: expected 60 finite numbers"),
+        ({"sample_weight": np.full(60, np.nan)}, "sample_weight: expected 60 finite numbers, one a row, got nan"),
         ({"sample_weight": np.full(60, -1.0)}, "sample_weight: expected from 0"),
         ({"sample_weight": np.zeros(60)}, "all weights of rows are 0"),
         ({"initial_epoch": 1}, "initial_epoch: expected"),
@@ -188,6 +189,41 @@ def test_weights_of_classes():
 def test_what_fit_cannot_use_is_refused(settings, message):
     with pytest.raises(UsageError, match=message):
         chain().fit(X, NUMBERS, **settings)
+
+
+def test_quantities_have_no_class_weights_and_names_are_no_quantities():
+    model = bb.Sequential([L.Linear(1)])
+    model.compile("adam", "mse")
+    with pytest.raises(UsageError, match="class_weight needs labels, got quantities"):
+        model.fit(X, Y, class_weight="balanced")
+    with pytest.raises(UsageError, match="targets must be finite numbers, got an array of <U3"):
+        model.fit(X, NAMES)
+
+
+def test_a_loader_may_hold_names_of_classes():
+    model = chain()
+    model.fit(bb.data.DataLoader(X, NAMES, batch_size=32), epochs=2)
+    assert model.meta["classes"] == ["ant", "bee", "cat"]
+    assert (
+        model.history["train_loss"]
+        == chain().fit(bb.data.DataLoader(X, NUMBERS, batch_size=32), epochs=2)["train_loss"]
+    )
+
+
+def test_one_probability_at_the_end_is_that_of_the_second_of_two_classes():
+    model = chain(1, L.Sigmoid(), loss="mse")
+    model.fit(X, Y > 0, epochs=30)
+    p = model.predict(X)
+    assert np.array_equal(model.predict_proba(X), np.concatenate([1 - p, p], axis=1))
+    assert (model.predict_classes(X) == (Y > 0)).mean() > 0.9
+
+
+def test_probabilities_of_several_outputs_are_refused():
+    x = bb.Input((4,))
+    model = bb.Model(x, [L.Linear(1)(x), L.Softmax()(L.Linear(2)(x))])
+    for ask in (model.predict_proba, model.predict_classes):
+        with pytest.raises(UsageError, match="probabilities are those of one output, got 2 outputs"):
+            ask(X)
 
 
 def test_batches_of_whatever_gives_them():
@@ -217,8 +253,11 @@ def test_batches_that_cannot_be_used_are_refused(tmp_path):
     ):
         with pytest.raises(UsageError, match=message):
             model.fit(given)
-    with pytest.raises(UsageError, match="neither split nor weighed"):
-        model.fit(batches, class_weight="balanced")
+    for told in ({"class_weight": "balanced"}, {"shuffle": False}, {"drop_last": True}, {"batch_size": 8}):
+        with pytest.raises(UsageError, match="neither split, weighed, ordered nor changed"):
+            model.fit(batches, **told)
+    with pytest.raises(UsageError, match="neither split, weighed, ordered nor changed"):
+        model.fit(bb.data.DataLoader(X, NUMBERS), augment=lambda x, rng: 0 * x)
     with pytest.raises(UsageError, match="nobody knows whether batches of your own are the same again"):
         model.fit(batches, callbacks=[bb.callbacks.Checkpoint(tmp_path / "checkpoint")])
 

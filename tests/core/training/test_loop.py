@@ -511,6 +511,17 @@ def test_the_training_loss_is_the_mean_over_the_labels_that_count(one_hot):
     assert logs["train_loss"] == pytest.approx(logs["val_loss"], rel=1e-5)
 
 
+@pytest.mark.parametrize("steps", [0, 4])
+def test_the_training_loss_of_weighed_rows_leaves_out_what_is_ignored(steps):
+    x = np.repeat(X[:7, None], steps, axis=1) if steps else X[:7]
+    labels = np.arange(x[..., 0].size).reshape(x.shape[:-1]) % 3
+    weights = np.array([3.0, 1, 0, 2, 5, 1, 1])
+    model = still(bb.loss.CrossEntropy(ignore=2), 3)
+    logs = model.fit(x, labels, batch_size=2, sample_weight=weights)[0]
+    want = model.loss.weighted(bb.Tensor(model.predict(x)), labels, weights).item()
+    assert logs["train_loss"] == pytest.approx(want, rel=1e-5)
+
+
 def test_the_training_loss_with_class_weights_is_that_of_all_rows():
     y, model = (Y[:7, None] > 0), still(bb.loss.BinaryCrossEntropy((1, 9)), 1)
     logs = model.fit(X[:7], y, batch_size=3, validation_data=(X[:7], y))[0]
