@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from brainbox_core.errors import UsageError
-from brainbox_core.layers.calls import observable, observed
+from brainbox_core.layers.calls import noted, observable, observed
 from brainbox_core.parameters import Named, Parameter
 from brainbox_core.rng import stream
 from brainbox_core.tensor import Tensor, no_grad
@@ -174,8 +174,15 @@ class Layer:
         return {name: parameter.shape for name, parameter in own}
 
     def multiply_adds(self, input_shape: Shape) -> int:
-        """How many multiplications with additions one input takes; 0 where there are none worth counting."""
-        return 0
+        """How many multiplications with additions one input takes; 0 where there are none worth counting.
+
+        Unless overridden they are those of the layers inside, found by trying.
+        """
+        if len(self.parts) == 1:
+            return 0
+        with no_grad(), noted(lambda layer: type(layer).multiply_adds is not Layer.multiply_adds) as seen:
+            self(nothing(input_shape))
+        return sum(layer.multiply_adds(shape) for layer, shape in seen)
 
     def cost(self, input_shape: Shape) -> Cost:
         """What one input of a shape costs."""
@@ -325,8 +332,15 @@ def adopt(chain: Sequence[Layer], names: Sequence[str] | None = None) -> None:
     seen: set[int] = set()
     for position, layer in enumerate(chain):
         if not isinstance(layer, Layer):
-            hint = f"write {layer.__name__}(...)" if isinstance(layer, type) else "subclass bb.layers.Layer"
-            raise UsageError(f"layer {position} is not a layer", got=repr(layer), fix=hint)
+            got, hint = repr(layer), "subclass bb.layers.Layer"
+            if isinstance(layer, type):
+                hint = f"write {layer.__name__}(...)"
+            elif hasattr(layer, "layers"):
+                got, hint = (
+                    f"the model {type(layer).__name__}",
+                    "put layers in its place: a model is no part of another",
+                )
+            raise UsageError(f"layer {position} is not a layer", got=got, fix=hint)
         if layer.position is not None or id(layer) in seen:
             what = f"layer {position} ({type(layer).__name__}) is already part of a model"
             raise UsageError(what, fix="make a new layer for each place")

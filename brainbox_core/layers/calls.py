@@ -42,6 +42,24 @@ class Symbol:
     def __repr__(self) -> str:
         return f"Symbol({'input' if self.layer is None else self.layer.name})"
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise NoNumbers(f"a place in a graph has no '{name}': there are no numbers yet", fix=_BY_LAYERS)
+
+    def _no_numbers(self, *_: Any) -> Any:
+        raise UsageError("a place in a graph cannot be calculated with: there are no numbers yet", fix=_BY_LAYERS)
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __matmul__ = _no_numbers
+    __neg__ = __getitem__ = __iter__ = __array__ = _no_numbers
+
+
+_BY_LAYERS = "call layers, such as bb.layers.Add()([a, b]), bb.layers.ReLU()(a), or one of your own"
+
+
+class NoNumbers(UsageError, AttributeError):  # noqa: N818  # it is an error of both kinds
+    """What a tensor has, and a place in a graph has not."""
+
 
 def observable(call: Callable[..., Any]) -> Callable[..., Any]:
     """A layer's `__call__` that takes symbols and `Padded`, too, and tells who looks on."""
@@ -50,7 +68,10 @@ def observable(call: Callable[..., Any]) -> Callable[..., Any]:
     def called(self: Layer, x: Any, *rest: Any, **named: Any) -> Any:
         if not isinstance(x, Tensor):
             parts = x if isinstance(x, list | tuple) else [x]
-            if parts and isinstance(parts[0], Symbol):
+            if any(isinstance(part, Symbol) for part in (*parts, *rest)):
+                if rest or not all(isinstance(part, Symbol) for part in parts):
+                    what = f"{self.label} stands in a graph, and takes places in it alone"
+                    raise UsageError(what, fix="give several as one list: layer([a, b])")
                 symbol, ending = Symbol(self, parts), set_apart(self)
                 return symbol if ending is None else ending(symbol)
             if any(isinstance(part, Padded) for part in parts):
@@ -94,8 +115,27 @@ def set_apart(layer: Layer) -> Layer | None:
 
 
 @contextlib.contextmanager
-def observed(onlooker: Onlooker) -> Iterator[None]:
-    """Inside, every call of a layer goes through a function: of the call itself, the layer, its input and the rest."""
+def noted(wanted: Callable[[Layer], bool]) -> Iterator[list[tuple[Layer, tuple[int, ...]]]]:
+    """Inside, a list grows of wanted layers that are called, and the shapes of one input; not of those inside them."""
+    seen: list[tuple[Layer, tuple[int, ...]]] = []
+
+    def look(call: Any, layer: Layer, x: Any, *rest: Any, **named: Any) -> Any:
+        if not wanted(layer):
+            return call(layer, x, *rest, **named)
+        seen.append((layer, x.shape[1:]))
+        with observed(None):
+            return call(layer, x, *rest, **named)
+
+    with observed(look):
+        yield seen
+
+
+@contextlib.contextmanager
+def observed(onlooker: Onlooker | None) -> Iterator[None]:
+    """Inside, every call of a layer goes through a function: of the call itself, the layer, its input and the rest.
+
+    None for no function, also where there is one outside.
+    """
     token = _onlooker.set(onlooker)
     try:
         yield

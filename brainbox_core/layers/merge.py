@@ -19,6 +19,11 @@ class Merge(Layer):
             raise UsageError(f"{self.label} needs several inputs", got=repr(shapes), fix=f"bb.layers.{name}()([a, b])")
         return shapes
 
+    def _shapes(self, x: Sequence[Tensor]) -> list[Shape]:
+        if not isinstance(x, list | tuple):  # of a tensor these would be its rows
+            return self._several(x)  # type: ignore[arg-type]  # which refuses it
+        return [part.shape[1:] for part in x]
+
 
 class Add(Merge):
     """The sum of inputs of one shape, such as of a path and of what goes round it (He et al. 2016).
@@ -37,7 +42,7 @@ class Add(Merge):
         return first
 
     def __call__(self, x: Sequence[Tensor], training: bool = False) -> Tensor:  # type: ignore[override]
-        self.output_shape([part.shape[1:] for part in x])
+        self.output_shape(self._shapes(x))
         total, *others = x
         for other in others:
             total = total + other
@@ -68,7 +73,7 @@ class Concatenate(Merge):
         return *first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :]
 
     def __call__(self, x: Sequence[Tensor], training: bool = False) -> Tensor:  # type: ignore[override]
-        self.output_shape([part.shape[1:] for part in x])
+        self.output_shape(self._shapes(x))
         return functional.concat(x, self.axis if self.axis < 0 else self.axis + 1)
 
 

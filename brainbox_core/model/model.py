@@ -213,8 +213,11 @@ class Model(Network):
         if y is None:
             given = any(part is not None for part in (class_weight, sample_weight, lengths, augment))
             if given or validation_split or drop_last or not shuffle or batch_size != 32:
-                what = "what gives batches is neither split, weighed, ordered nor changed, and knows its lengths itself"
-                raise UsageError(what, fix="give arrays X and y, or make the batches so")
+                what = "what gives batches is neither split, weighed, ordered nor changed"
+                raise UsageError(
+                    f"{what}, and says itself how long its sequences are",
+                    fix="give arrays X and y, or make the batches so",
+                )
             loader = self._batches(X)
         else:
             X = self._begin_with(X, lengths)

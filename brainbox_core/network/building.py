@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -55,11 +56,21 @@ class _Builder:
 def build(graph: Graph, shapes: Sequence[Shape], seed: int) -> tuple[list[Placed], list[Shape]]:
     """Build the layers of a graph; returns each at work, and the shapes of one output each."""
     builder, placed, places = _Builder(seed), [], list(shapes)
+    for layer in graph.layers:
+        needs_training(layer, f"__call__() of {layer.label}", "__call__(self, x, training=False)")
     for layer, sources in graph.nodes:
         given = one_or_all([places[source] for source in sources])
         places.append(builder(layer, given))
         placed.append(Placed(layer, given, places[-1]))
     return placed, [places[place] for place in graph.outputs]
+
+
+def needs_training(function: Any, what: str, fix: str) -> None:
+    """Refuse what cannot be told whether it runs in a training."""
+    try:
+        inspect.signature(function).bind(None, training=True)
+    except TypeError:
+        raise UsageError(f"{what} takes no `training`", fix=f"def {fix}") from None
 
 
 def build_by_trying(

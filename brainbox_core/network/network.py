@@ -11,7 +11,7 @@ import numpy as np
 from brainbox_core.errors import ConvergenceError, UsageError, whole
 from brainbox_core.kernels.rows import Rows, Together
 from brainbox_core.layers import Layer
-from brainbox_core.layers.base import Shape, Shapes, adopt, held, join, learned
+from brainbox_core.layers.base import Shape, Shapes, adopt, found, held, join, learned
 from brainbox_core.layers.calls import Symbol, observed
 from brainbox_core.network import building, description, feeding, sharing
 from brainbox_core.network.building import Placed
@@ -21,6 +21,17 @@ from brainbox_core.parameters import Parameter, Parameters, fill
 from brainbox_core.tensor import Tensor, no_grad
 
 Part = TypeVar("Part")
+
+
+# What users of PyTorch and Keras look for, and what is there instead.
+_ELSEWHERE = {
+    "train": "model(x, training=True) runs it as in a training",
+    "eval": "model(x) and predict(X) run it so, with nothing dropped",
+    "zero_grad": "optimizer.zero_grad()",
+    "state_dict": "state() has the arrays, bb.torch_weights(model) PyTorch's",
+    "load_state_dict": "load_state(state), or bb.load_torch(model, state_dict)",
+    "add": "give bb.Sequential a list of all layers",
+}
 
 
 class _Built(NamedTuple):
@@ -57,7 +68,8 @@ class Network:
         def __getattr__(self, name: str) -> Any:
             if name in ("graph", "_built", "_optimizer"):
                 raise UsageError(f"{type(self).__name__}.__init__() has to begin with super().__init__()")
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+            hint = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'{hint}")
 
     # --- getting ready -------------------------------------------------------------------------------------------
 
@@ -73,7 +85,12 @@ class Network:
         if self.built:
             raise UsageError("the model is already built", where=f"inputs of shape {self.input_shape}")
         shapes = feeding.shapes_of(input_shape, self._inputs)
+        for owner in (self, *dict(found(self.layers)).values()):
+            if inner := next(held(owner, Network), None):
+                what = f"'{inner[0]}' of {type(owner).__name__} is a model, which is no part of another"
+                raise UsageError(what, fix="hold its layers in a list, and call one after another")
         if self.graph is None:
+            building.needs_training(self.forward, "forward()", "forward(self, x, training=False)")
             own = dict(held(self, Layer, beside=("layers",)))
             self.layers = list(own.values())
             adopt(self.layers, list(own))

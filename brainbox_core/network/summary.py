@@ -107,14 +107,15 @@ def in_short(lines: Sequence[str], most: int = 30) -> list[str]:
 
 
 def summarize(input_shape: Shapes, placed: Sequence[Placed]) -> Summary:
-    """The summary of a built network; a layer that is used again costs no more parameters."""
+    """The summary of a built network; parameters that are used again cost no more."""
     rows: list[Row] = []
+    counted: set[int] = set()
     for layer, before, after in placed:
         cost = layer.cost(before)  # type: ignore[arg-type]  # as its build() took it
-        frozen = sum(parameter.size for parameter in learned([layer]).values() if not parameter.requires_grad)
-        again = any(row.name == layer.name for row in rows)
-        parameters, frozen = (0, 0) if again else (cost.parameters, frozen)
-        numbers = parameters, cost.multiply_adds, 4 * cost.outputs, frozen
+        new = [parameter for parameter in learned([layer]).values() if id(parameter) not in counted]
+        counted.update(map(id, new))
+        frozen = sum(parameter.size for parameter in new if not parameter.requires_grad)
+        numbers = sum(parameter.size for parameter in new), cost.multiply_adds, 4 * cost.outputs, frozen
         rows.append(Row(layer.name, type(layer).__name__, after, *numbers))
     return Summary(input_shape, rows)
 

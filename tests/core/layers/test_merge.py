@@ -1,10 +1,12 @@
 """Layers of several inputs."""
 
+import copy
 import json
 
 import numpy as np
 import pytest
 
+import braininabox as bb
 from brainbox_core import layers
 from brainbox_core.errors import UsageError
 from brainbox_core.gradcheck import check_gradients
@@ -56,3 +58,21 @@ def test_values_shapes_and_gradients(sample, shapes):
 def test_inputs_that_do_not_fit_are_refused(layer, shapes, message):
     with pytest.raises(UsageError, match=message):
         layer.output_shape(shapes)
+
+
+@pytest.mark.parametrize("kind", [layers.Add, layers.Concatenate])
+def test_two_arguments_in_place_of_a_list_are_refused(kind):
+    a, b = bb.Input((4,)), bb.Input((4,))
+    for given in ((a, b), ([a, Tensor([[1.0]])],)):
+        with pytest.raises(UsageError, match="stands in a graph, and takes places in it alone"):
+            kind()(*given)
+    with pytest.raises(UsageError, match=r"needs several inputs"):
+        kind()(Tensor([[1.0], [2.0]]), Tensor([[1.0], [2.0]]))  # whose rows are no inputs
+
+
+def test_what_a_place_in_a_graph_cannot_do_is_refused_with_what_can():
+    x = bb.Input((4,))
+    for ask in (lambda: x + x, lambda: 2 * x, lambda: x[0], lambda: np.exp(x), lambda: list(x), lambda: x.relu(1)):
+        with pytest.raises(UsageError, match=r"there are no numbers yet; call layers, such as bb.layers.Add"):
+            ask()
+    assert not hasattr(x, "relu") and copy.deepcopy(x).layer is None

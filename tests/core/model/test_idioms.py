@@ -358,3 +358,50 @@ def test_an_activation_stays_with_a_layer_that_is_alone_or_inside_another(tmp_pa
     for bad in ("rleu", np.tanh, 3):
         with pytest.raises(UsageError, match="unknown activation: expected relu, leaky_relu, sigmoid, tanh, softmax"):
             L.Linear(2, activation=bad)
+
+
+class Forgetful(bb.Model):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+class Around(L.Layer):
+    def __init__(self, inner):
+        self.inner = {"a": [inner]}
+
+    def __call__(self, x, training=False):
+        return self.inner["a"][0](x)
+
+
+class Unaware(L.Layer):
+    def __call__(self, x):
+        return x
+
+
+def test_what_pytorch_lets_pass_is_refused_before_the_first_step():
+    with pytest.raises(UsageError, match=r"forward\(\) takes no `training`; def forward\(self, x, training=False\)"):
+        Forgetful(L.Linear(2)).build((4,))
+    with pytest.raises(UsageError, match=r"__call__\(\) of layer 0 'unaware_0' takes no `training`"):
+        bb.Sequential([Unaware(), L.Linear(2)]).build((4,))
+    with pytest.raises(UsageError, match=r"'inner\.a\.0' of Around is a model, which is no part of another"):
+        bb.Sequential([Around(chain())]).build((4,))
+    inside = Forgetful(chain())
+    inside.forward = lambda x, training=False: inside.inner(x)
+    with pytest.raises(UsageError, match="'inner' of Forgetful is a model, which is no part of another"):
+        inside.build((4,))
+    with pytest.raises(UsageError, match="layer 1 is not a layer, got the model Sequential; put layers in its place"):
+        bb.Sequential([L.Linear(2), chain()])
+
+
+def test_words_of_other_libraries_lead_to_ours():
+    for word, ours in (
+        ("train", "training=True"),
+        ("zero_grad", "optimizer.zero_grad"),
+        ("add", "a list of all layers"),
+    ):
+        with pytest.raises(AttributeError, match=f"has no attribute '{word}': .*{ours}"):
+            getattr(chain(), word)

@@ -63,3 +63,24 @@ def test_a_notebook_shows_a_table_and_no_name_becomes_markup():
         ["<b>&_0", "2", "0", "0", "8 B"],
     ]
     assert [part.tag for part in page] == ["p", "table", "p"] and "8 parameters: 32 B" in page[2].text
+
+
+class Holder(bb.layers.Layer):
+    def __init__(self, inner):
+        self.inner = [inner, bb.layers.ReLU()]
+
+    def __call__(self, x, training=False):
+        return self.inner[1](self.inner[0](x))
+
+
+def test_layers_inside_count_with_their_multiply_adds_and_shared_ones_hold_their_parameters_once():
+    shared = bb.layers.Linear(4)
+    model = bb.Sequential([Holder(Holder(shared)), Holder(shared), shared])
+    model.build((4,))
+    summary = model.summary()
+    assert [row.multiply_adds for row in summary.rows] == [16, 16, 16]
+    assert [row.parameters for row in summary.rows] == [20, 0, 0] and summary.parameters == sum(
+        p.size for p in model.parameters()
+    )
+    model.trainable = False
+    assert summary.not_trained == 0 and model.summary().not_trained == 20
