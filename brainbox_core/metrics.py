@@ -250,6 +250,7 @@ def named(metrics: Sequence[str | Metric], of_classes: bool) -> dict[str, Metric
 
 _OF_CLASSES = (accuracy, precision, recall, f1)
 _OF_QUANTITIES = (mae, rmse, r2)
+NAMES = frozenset(metric.__name__ for metric in (*_OF_CLASSES, *_OF_QUANTITIES))
 
 
 def _same_rows(truth: np.ndarray, name: str, predicted: np.ndarray) -> None:

@@ -392,7 +392,7 @@ def named(name: str, lr: float | Schedule | None = None, **options: float) -> Op
         >>> named("nesterov", 0.1).momentum
         0.9
     """
-    if name not in RULES:
+    rule = RULES.get(name.lower())
+    if rule is None:
         raise UsageError("unknown optimizer", expected=", ".join(RULES), got=name)
-    rule = RULES[name]
     return globals()[rule.kind](rule.lr or 0.01 if lr is None else lr, **{**rule.options, **options})

@@ -194,6 +194,9 @@ class Layer:
         if type(self).__init__ is object.__init__:
             return {}
         arguments = list(inspect.signature(type(self).__init__).parameters)[1:]
+        if lost := [name for name in arguments if not hasattr(self, name)]:
+            fix = f"self.{lost[0]} = {lost[0]} in its __init__()"
+            raise UsageError(f"{self.label} does not keep what it was made with: '{lost[0]}'", fix=fix)
         values = {name: getattr(self, name) for name in arguments if name != "l2" or self.l2}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
@@ -243,7 +246,11 @@ class Layer:
         return UsageError(f"{self.label} needs {needs}", got=f"({got})", fix=fix)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.config().items())})"
+        try:
+            config = self.config()
+        except UsageError:  # of a layer of the user's own
+            return f"{type(self).__name__}(...)"
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in config.items())})"
 
 
 def found(chain: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
@@ -296,31 +303,6 @@ def learned(chain: Sequence[Layer]) -> dict[str, Parameter]:
         for name, parameter in layer.learned().items():
             named.setdefault(id(parameter), (f"{path}/{name}", parameter))
     return dict(named.values())
-
-
-def penalty(chain: Sequence[Layer]) -> Tensor | None:
-    """What the layers of a built chain, and those inside, add to the loss: l2 * sum(W²) for each weight W of a layer.
-
-    The formula is that of Keras; `fit` adds it to every batch's loss. A weight has two axes or more: biases, gains and
-    shifts are free, and so is what is frozen. None where nothing is added.
-
-    Example:
-        >>> from brainbox_core.layers import Linear
-        >>> layer = Linear(1, l2=0.5)
-        >>> shape = layer.build((2,), np.random.default_rng(0))
-        >>> layer.weight[:], layer.bias[:] = [[1.0], [2.0]], 9.0
-        >>> penalty([layer]).item()  # 0.5 * (1 + 4)
-        2.5
-    """
-    terms = [
-        (weight * weight).sum() * part.l2
-        for layer in chain
-        for part in layer.parts
-        if part.l2
-        for weight in part.parameters.values()
-        if weight.ndim > 1 and weight.requires_grad
-    ]
-    return sum(terms[1:], start=terms[0]) if terms else None
 
 
 def adopt(chain: Sequence[Layer], names: Sequence[str] | None = None) -> None:
@@ -381,7 +363,7 @@ def freeze(chain: Sequence[Layer], names: Sequence[str]) -> None:
 
 
 def held(
-    owner: object, kind: type, beside: Sequence[str] = ("parameters", "parts", "_ending")
+    owner: object, kind: type | tuple[type, ...], beside: Sequence[str] = ("parameters", "parts", "_ending")
 ) -> Iterator[tuple[str, Any]]:
     """Objects of a kind that the attributes of a layer hold, also in lists, tuples and dictionaries, by attribute.
 

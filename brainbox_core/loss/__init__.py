@@ -18,6 +18,16 @@ _QUANTITIES = (MSE, MAE, Huber)
 _CLASSES = (BinaryCrossEntropy, SquaredError, CrossEntropy)
 KINDS: dict[str, type[Loss]] = {loss.__name__: loss for loss in (*_QUANTITIES, *_CLASSES)}
 
+_ELSEWHERE = {  # what Keras and PyTorch call them
+    "bce": "binary_cross_entropy",
+    "bcewithlogits": "binary_cross_entropy",
+    "categoricalcrossentropy": "cross_entropy",
+    "sparsecategoricalcrossentropy": "cross_entropy",
+    "meansquarederror": "mse",
+    "meanabsoluteerror": "mae",
+    "l1": "mae",
+}
+
 __all__ = [
     "MAE",
     "MSE",
@@ -35,6 +45,8 @@ __all__ = [
 def named(loss: Any) -> Loss:
     """A loss from what users call it: an object, a name such as "cross_entropy", a function, or a list of them.
 
+    In names case, `_` and `-` do not matter.
+
     Example:
         >>> type(named("cross_entropy")).__name__, type(named(["mse", "mse"])).__name__
         ('CrossEntropy', 'Several')
@@ -43,9 +55,12 @@ def named(loss: Any) -> Loss:
         return Several([named(part) for part in loss])
     if isinstance(loss, str):
         known = {re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower(): kind for name, kind in KINDS.items()}
-        if loss not in known:
-            raise UsageError("unknown loss", expected=", ".join(known), got=repr(loss))
-        return known[loss]()
+        plain = {name.replace("_", ""): kind for name, kind in known.items()}
+        word = re.sub("[_-]", "", loss.lower())
+        if word not in plain:
+            fix = f"here it is '{_ELSEWHERE[word]}'" if word in _ELSEWHERE else ""
+            raise UsageError("unknown loss", expected=", ".join(known), got=repr(loss), fix=fix)
+        return plain[word]()
     if isinstance(loss, type) and issubclass(loss, Loss):
         raise UsageError("compile() needs a loss", got=f"the class {loss.__name__}", fix=f"bb.loss.{loss.__name__}()")
     if callable(loss) and not isinstance(loss, Loss):

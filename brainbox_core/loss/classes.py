@@ -125,12 +125,11 @@ class CrossEntropy(Loss):
     def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
         y = np.asarray(y)
         if len(output_shape) not in (1, 2):
-            raise UsageError(
-                "CrossEntropy needs outputs (batch, classes) or (batch, time, classes)", got=f"(batch, {output_shape})"
-            )
+            got = ", ".join(map(str, ("batch", *output_shape)))
+            raise UsageError("CrossEntropy needs outputs (batch, classes) or (batch, time, classes)", got=f"({got})")
         if len(output_shape) == 1:
             if y.ndim == 2 and y.shape[1] == 1 != output_shape[0]:
-                raise UsageError("labels come as one axis", expected="shape (n,)", got=y.shape, fix="y.reshape(-1)")
+                raise UsageError("labels come as one axis", expected="shape (n,)", got=y.shape, fix="np.ravel(y)")
             if y.ndim != 1:
                 return _probabilities(super().targets(y, output_shape))
         elif y.shape[1:] != output_shape[:1]:

@@ -206,8 +206,7 @@ class Model(Network):
         _given("fit()", self._optimizer)
         loop.check_given(callbacks, augment, validation_split, validation_data)
         if initial_epoch is not None:
-            self.epoch = whole("initial_epoch", initial_epoch, 0, whole("epochs", epochs) - 1)
-            epochs -= initial_epoch
+            epochs -= whole("initial_epoch", initial_epoch, 0, whole("epochs", epochs) - 1)
         told: dict[str, Any] = {"validation_split": validation_split}
         loader: Batches
         if y is None:
@@ -239,6 +238,8 @@ class Model(Network):
             validation_data = held_out, labels.targets(self, held_out, validation_data[1])
         if self._metrics:
             told["metrics"] = list(self._metrics)
+        if initial_epoch is not None:
+            self.epoch = initial_epoch
         shown = progress.shown(verbose, callbacks)
         return loop.train(self, loader, epochs, validation_data, [*callbacks, *shown], told)
 

@@ -85,10 +85,15 @@ class Network:
         if self.built:
             raise UsageError("the model is already built", where=f"inputs of shape {self.input_shape}")
         shapes = feeding.shapes_of(input_shape, self._inputs)
-        for owner in (self, *dict(found(self.layers)).values()):
-            if inner := next(held(owner, Network), None):
-                what = f"'{inner[0]}' of {type(owner).__name__} is a model, which is no part of another"
-                raise UsageError(what, fix="hold its layers in a list, and call one after another")
+        for owner in ([self] if self.graph is None else []) + list(dict(found(self.layers)).values()):
+            for name, inner in held(owner, (Network, Layer), ("layers", "graph", "parts", "_ending")):
+                what = f"'{name}' of {type(owner).__name__} "
+                if isinstance(inner, Network):
+                    what += "is a model, which is no part of another"
+                    raise UsageError(what, fix="hold its layers in a list, and call one after another")
+                if inner._ending is not None and inner.activation is None:  # in a graph, which has set it apart
+                    what += "stands in a graph, too, where its activation is a layer by itself and would not run here"
+                    raise UsageError(what, fix="give it none, and call a layer such as bb.layers.ReLU() in both places")
         if self.graph is None:
             building.needs_training(self.forward, "forward()", "forward(self, x, training=False)")
             own = dict(held(self, Layer, beside=("layers",)))

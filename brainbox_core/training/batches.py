@@ -74,6 +74,7 @@ class GivenBatches:
 
 def _pair(batch: Any) -> tuple[Any, Any]:
     if not isinstance(batch, tuple | list) or len(batch) != 2:
+        got = f"{len(batch)} parts" if isinstance(batch, tuple | list) else type(batch).__name__
         fix = "fit(X, y) takes arrays, fit(batches) a list of such pairs"
-        raise UsageError("a batch holds inputs and their targets: (X, y)", got=type(batch).__name__, fix=fix)
+        raise UsageError("a batch holds inputs and their targets: (X, y)", got=got, fix=fix)
     return batch[0], batch[1]

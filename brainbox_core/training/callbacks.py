@@ -31,6 +31,14 @@ class Callback:
         >>> # model.fit(X, y, epochs=100, callbacks=[Goal()])
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        moments = [name for name in vars(Callback) if name.startswith("on_")]
+        if odd := [name for name in vars(cls) if name.startswith("on_") and name not in moments]:
+            raise UsageError(
+                f"{cls.__name__} waits for a moment that never comes", expected=", ".join(moments), got=odd[0]
+            )
+
     def on_train_begin(self, model: Any, logs: Logs) -> None:
         """Before the first batch. logs: epochs (in all), epoch (done before), batches (an epoch)."""
 

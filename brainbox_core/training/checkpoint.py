@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from brainbox_core import optimizers, schedules
+from brainbox_core import metrics, optimizers, schedules
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.layers import Layer
 from brainbox_core.layers.base import freeze, frozen
@@ -207,7 +207,8 @@ def compile_again(model: Any, saved: Saved | None) -> None:
     schedule = entry["config"]["lr"] if entry.get("kind") in _OPTIMIZERS else {}
     if schedule.get("kind") in schedules.KINDS and model._loss is not None:
         config = {**entry["config"], "lr": rebuild(schedule, schedules.KINDS, "schedule")}
-        model.compile(rebuild({"kind": entry["kind"], "config": config}, _OPTIMIZERS, "optimizer"), model.loss)
+        named = [name for name in saved.document["settings"].get("metrics") or [] if name in metrics.NAMES]
+        model.compile(rebuild({"kind": entry["kind"], "config": config}, _OPTIMIZERS, "optimizer"), model.loss, named)
     History(model).load_state(saved.part("history"))
     if saved.document["parts"].get("loop", {}).get("ended") is not True:
         freeze(model.layers, saved.document["settings"]["frozen"])  # as it began, which is compared

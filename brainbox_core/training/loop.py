@@ -17,7 +17,8 @@ from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.kernels.padded import Padded
 from brainbox_core.kernels.rows import Rows, Together
 from brainbox_core.layers import BatchNorm
-from brainbox_core.layers.base import at_step, penalty
+from brainbox_core.layers.base import at_step
+from brainbox_core.layers.penalty import penalty
 from brainbox_core.network import ranges, sharing
 from brainbox_core.network.building import Placed
 from brainbox_core.network.feeding import are_finite
@@ -259,6 +260,9 @@ def step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[fl
         else:
             if look:
                 _refuse_strangers(model, loss)
+            if not loss.requires_grad:
+                fix = "set layer.trainable = True of one, and make the loss of the model's outputs"
+                raise UsageError("the loss depends on no weight that is trained", fix=fix)
             model.params.zero_grad()
             loss.backward()
             try:

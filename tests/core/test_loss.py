@@ -123,7 +123,7 @@ def test_yes_and_no_are_labels_too():
         ([0.0, 0.5, 1.0], "labels must be whole numbers, got an array of float64"),
         ([0.0, np.nan, 1.0], "labels must be whole numbers"),
         (["a", "b", "c"], "labels must be whole numbers"),
-        ([[0], [1], [2]], r"labels come as one axis: expected shape \(n,\), got \(3, 1\); y\.reshape\(-1\)"),
+        ([[0], [1], [2]], r"labels come as one axis: expected shape \(n,\), got \(3, 1\); np\.ravel\(y\)"),
         (np.zeros((3, 2)), "every output needs a target of its own"),
         ([[1, 0, 0], [0, 1, 0], [0, 1, 1]], r"y\[2\]: a row is no probabilities"),
         ([[1, 0, 0], [0, 0, 0], [0, 0, 1]], r"y\[1\]: a row is no probabilities"),

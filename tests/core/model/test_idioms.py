@@ -34,8 +34,9 @@ def test_compile_takes_names():
     model = chain(optimizer="sgd", loss="cross_entropy", metrics=["accuracy"])
     assert (type(model.optimizer), model.optimizer.lr, model.optimizer.momentum) == (bb.optimizers.SGD, 0.01, 0.9)
     assert isinstance(model.loss, bb.loss.CrossEntropy)
-    for name, kind in (("mse", bb.loss.MSE), ("binary_cross_entropy", bb.loss.BinaryCrossEntropy)):
-        assert type(chain(1, loss=name).loss) is kind
+    for name, kind in (("mse", bb.loss.MSE), ("binary_crossentropy", bb.loss.BinaryCrossEntropy)):
+        assert type(chain(1, loss=name).loss) is type(chain(1, loss=name.upper()).loss) is kind
+    assert isinstance(chain(optimizer="Adam", loss="CrossEntropy").optimizer, bb.optimizers.Adam)
     both = bb.Model(x := bb.Input((4,)), [L.Linear(1)(x), L.Linear(2)(x)])
     both.compile("adam", ["mse", "cross_entropy"], loss_weights=[1, 2])
     assert both.loss.weights == [1, 2]
@@ -45,7 +46,8 @@ def test_compile_takes_names():
     ("settings", "message"),
     [
         ({"optimizer": "adan"}, "unknown optimizer: expected .*adam.*, got adan"),
-        ({"loss": "crossentropy"}, "unknown loss: expected .*cross_entropy, .*got 'crossentropy'"),
+        ({"loss": "entropy"}, "unknown loss: expected .*cross_entropy, .*got 'entropy'$"),
+        ({"loss": "sparse_categorical_crossentropy"}, "unknown loss: .*; here it is 'cross_entropy'"),
         ({"loss": None}, r"compile\(\) needs a loss"),
         ({"loss": bb.loss.MSE}, r"got the class MSE; bb.loss.MSE\(\)"),
         ({"metrics": ["r2"]}, "unknown metric of classes: expected accuracy, .*got 'r2'"),
@@ -191,6 +193,13 @@ def test_what_fit_cannot_use_is_refused(settings, message):
         chain().fit(X, NUMBERS, **settings)
 
 
+def test_a_fit_that_is_refused_leaves_the_epochs_as_they_are():
+    model = chain()
+    with pytest.raises(UsageError, match="one row for each other"):
+        model.fit(X, NUMBERS[:3], epochs=5, initial_epoch=4)
+    assert model.epoch == 0
+
+
 def test_quantities_have_no_class_weights_and_names_are_no_quantities():
     model = bb.Sequential([L.Linear(1)])
     model.compile("adam", "mse")
@@ -247,6 +256,7 @@ def test_batches_that_cannot_be_used_are_refused(tmp_path):
         (3, r"fit\(\) needs targets beside X"),
         ([], "there are no batches to train on"),
         ([X], r"a batch holds inputs and their targets: \(X, y\), got ndarray"),
+        ([(X, NUMBERS, Y)], r"a batch holds inputs and their targets: \(X, y\), got 3 parts"),
         ([(X, NUMBERS[:3])], "X and y need one row for each other"),
         ([(X[:, :2], NUMBERS)], "inputs do not fit the model"),
         ([(X, NAMES)], "the model knows no names of classes"),
@@ -405,3 +415,56 @@ def test_words_of_other_libraries_lead_to_ours():
     ):
         with pytest.raises(AttributeError, match=f"has no attribute '{word}': .*{ours}"):
             getattr(chain(), word)
+
+
+def test_a_layer_that_a_graph_runs_without_its_activation_does_not_stand_in_a_layer_too():
+    shared = L.Linear(4, activation="relu")
+    with pytest.raises(UsageError, match="of Around stands in a graph, too, where its activation is a layer by itself"):
+        bb.Sequential([shared, Around(shared)]).build((4,))
+    model = bb.Sequential([Around(L.Linear(4, activation="relu"))])
+    model.build((4,))
+    assert model.predict(X).min() == 0
+
+
+class Lossy(L.Layer):
+    def __init__(self, units):
+        self.inner = L.Linear(units)
+
+    def __call__(self, x, training=False):
+        return self.inner(x)
+
+
+def test_a_layer_that_does_not_keep_what_it_was_made_with_says_so_only_where_it_matters(tmp_path):
+    model = bb.Sequential([Lossy(2)])
+    assert repr(model) == "Sequential, not built\n  Lossy(...)"
+    model.build((4,))
+    with pytest.raises(UsageError, match=r"does not keep what it was made with: 'units'; self\.units = units in its"):
+        model.save(tmp_path / "lossy")
+
+
+def test_a_moment_that_never_comes_and_a_model_without_weights_to_train_are_refused():
+    with pytest.raises(
+        UsageError, match=r"Late waits for a moment that never comes: expected on_train_begin, .*got on_epoch_begin"
+    ):
+        type("Late", (bb.callbacks.Callback,), {"on_epoch_begin": lambda self, model, logs: None})
+    model = chain()
+    model.trainable = False
+    with pytest.raises(UsageError, match=r"the loss depends on no weight that is trained; set layer\.trainable = True"):
+        model.fit(X, NUMBERS)
+
+
+def test_metrics_by_name_go_on_with_a_checkpoint(tmp_path):
+    kinds = {"epochs": 3, "validation_split": 0.25}
+    whole, stopped = (chain(2, metrics=["f1", "recall"]) for _ in range(2))
+    whole.fit(X, Y > 0, **kinds)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(X, Y > 0, **kinds, callbacks=[bb.callbacks.Checkpoint(tmp_path / "one", seconds=0), Stop()])
+    loaded = bb.load(tmp_path / "one")
+    loaded.fit(X, Y > 0, **kinds)
+    assert loaded.history["val_f1"] == whole.history["val_f1"]
+
+
+class Stop(bb.callbacks.Callback):
+    def on_batch_end(self, model, logs):
+        if logs["epoch"] == 2:
+            raise KeyboardInterrupt
