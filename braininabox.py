@@ -15,6 +15,7 @@ from brainbox_core.errors import BrainboxError, ConvergenceError, InputError, Us
 from brainbox_core.gradcheck import check_gradients
 from brainbox_core.images import augment
 from brainbox_core.layers import initializers
+from brainbox_core.model.estimators import Classifier, Regressor
 from brainbox_core.model.model import Model
 from brainbox_core.model.sequential import Sequential, load
 from brainbox_core.network.graph import Input
@@ -25,10 +26,12 @@ from brainbox_core.training.progress import Progress as _Progress
 
 __all__ = [
     "BrainboxError",
+    "Classifier",
     "ConvergenceError",
     "Input",
     "InputError",
     "Model",
+    "Regressor",
     "Sequential",
     "Tensor",
     "UsageError",

@@ -111,5 +111,5 @@ def row_weights(y: Any, class_weight: Mapping[Any, float] | str | None, sample_w
             each = np.array([between("class_weight", class_weight.get(label, 1), 0) for label in known])
         weights = weights * each[place.reshape(-1)]
     if not weights.any():
-        raise UsageError("all weights of rows are 0")
+        raise UsageError("all weights of rows are zero")
     return weights

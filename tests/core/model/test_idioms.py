@@ -181,7 +181,7 @@ def test_weights_of_classes():
         ({"sample_weight": np.ones(7)}, "sample_weight: expected 60 finite numbers"),
         ({"sample_weight": np.full(60, np.nan)}, "sample_weight: expected 60 finite numbers"),
         ({"sample_weight": np.full(60, -1.0)}, "sample_weight: expected from 0"),
-        ({"sample_weight": np.zeros(60)}, "all weights of rows are 0"),
+        ({"sample_weight": np.zeros(60)}, "all weights of rows are zero"),
         ({"initial_epoch": 1}, "initial_epoch: expected"),
     ],
 )
