@@ -164,7 +164,12 @@ def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tupl
 
 
 def real_array(X: Rows) -> Rows:
-    """Inputs as an array of real numbers, or the sparse rows that they are."""
+    """Inputs as an array of real numbers, or the sparse rows that they are.
+
+    Example:
+        >>> real_array([[1, 2], [3, 4]]).shape
+        (2, 2)
+    """
     if isinstance(X, SparseRows):
         return X
     try:

@@ -67,15 +67,44 @@ class BrainboxError(Exception):
 
 
 class UsageError(BrainboxError, ValueError):
-    """An argument, an option or an array that does not fit the call."""
+    """An argument, an option or an array that does not fit the call.
+
+    Example:
+        >>> import braininabox as bb
+        >>> try:
+        ...     bb.optimizers.SGD(lr=-1)
+        ... except bb.UsageError as error:
+        ...     print(error)
+        lr: expected a number above 0, got -1
+    """
 
 
 class InputError(BrainboxError):
-    """A file or a text that is missing, unreadable, malformed or cannot be written."""
+    """A file or a text that is missing, unreadable, malformed or cannot be written.
+
+    Example:
+        >>> import braininabox as bb
+        >>> try:
+        ...     bb.load("nowhere.safetensors")
+        ... except bb.InputError as error:
+        ...     print(error.line)
+        nowhere.safetensors: no such file
+    """
 
 
 class ConvergenceError(BrainboxError, ArithmeticError):
-    """Training that diverged: a loss, a gradient or a prediction that is not finite."""
+    """Training that diverged: a loss, a gradient or a prediction that is not finite.
+
+    Example:
+        >>> import numpy as np, braininabox as bb
+        >>> model = bb.Sequential([bb.layers.Linear(1)])
+        >>> model.compile(optimizer=bb.optimizers.SGD(), loss=bb.loss.MSE())
+        >>> try:
+        ...     model.fit(np.array([[np.inf]]), np.array([[1.0]]))
+        ... except bb.ConvergenceError as error:
+        ...     print(error.where)
+        epoch 1, step 1
+    """
 
 
 class BudgetError(BrainboxError):

@@ -1,16 +1,4 @@
-"""How gradients change weights. Everything works in place on the flat vectors of a model's `Parameters`.
-
-An optimizer gets its parameters when the model is built. To use one without a model:
-
-    >>> from brainbox_core.parameters import Parameter, Parameters
-    >>> x = Parameter(np.array([3.0, 4.0], np.float32))
-    >>> optimizer = SGD(lr=0.1)
-    >>> optimizer.build(Parameters({"x": x}))
-    >>> (x * x).sum().backward()
-    >>> optimizer.step()
-    >>> x.data
-    array([2.4, 3.2], dtype=float32)
-"""
+"""How gradients change weights. Everything works in place on the flat vectors of a model's `Parameters`."""
 
 from __future__ import annotations
 
@@ -23,7 +11,7 @@ import numpy as np
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.parameters import Parameters, fill
 from brainbox_core.scalar.update_rules import RULES
-from brainbox_core.schedules import Constant, Schedule
+from brainbox_core.schedules import Constant, Schedule, from_config, to_config
 
 # Within these limits a gradient of finite length cannot become an update that is not: in float32 that length is below
 # 2e19, momentum makes at most 2e24 of it, and what is divided by epsilon is an average of gradients. So the usual step
@@ -56,11 +44,22 @@ class Optimizer:
     Attributes:
         steps: taken so far.
         norm: the length of the last gradient, before it was clipped.
+        weight_decay: each step shrinks the weights by lr * weight_decay of themselves first, apart from the gradient.
         moments: arrays as long as the parameters, by name; a checkpoint holds them. They are sums that fade, not
             averages: the constant factor between the two goes into the learning rate.
+
+    Example:
+        >>> from brainbox_core.parameters import Parameter, Parameters
+        >>> x, optimizer = Parameter(np.array([3.0, 4.0])), SGD(lr=0.1)
+        >>> optimizer.build(Parameters({"x": x}))  # which a model does by itself
+        >>> (x * x).sum().backward()
+        >>> optimizer.step()
+        >>> x.data
+        array([2.4, 3.2])
     """
 
     moment_names: tuple[str, ...] = ()
+    weight_decay = 0.0
 
     def __init__(self, lr: float | Schedule, clip_norm: float | None):
         self.lr = lr
@@ -71,7 +70,18 @@ class Optimizer:
 
     @property
     def lr(self) -> float:
-        """The learning rate of the next step. A number or a schedule may be assigned."""
+        """The learning rate of the next step.
+
+        A number or a schedule may be assigned at any time, also between two steps; it is checked like the argument and
+        takes the place of what was there. A number under a schedule so ends the schedule: the rate stays at it.
+
+        Example:
+            >>> from brainbox_core.schedules import Cosine
+            >>> optimizer = SGD(lr=Cosine(0.1, steps=100))
+            >>> optimizer.lr = 0.02
+            >>> optimizer.lr
+            0.02
+        """
         rate = self.schedule(self.steps)
         if type(rate) is not float or not 0 <= rate < math.inf:
             rate = between(f"the schedule's rate of step {self.steps}", rate, 0)
@@ -111,14 +121,12 @@ class Optimizer:
                 self.norm = math.sqrt(np.dot(gradients, gradients))  # this one product sees every NaN and Inf
             if check and not math.isfinite(self.norm):
                 raise self._refused("the gradient is not finite", lr)
-            arrays = (values, *self.moments.values())
-            kept = [(array, here, array[here].copy()) for here in self._parameters.frozen() for array in arrays]
-            watched = () if not check or self._is_safe(lr) else arrays
+            safe = self._is_safe(lr) and lr * self.weight_decay <= 2  # above 2 the weights grow
+            watched = () if not check or safe else (values, *self.moments.values())
             before = [array.copy() for array in watched]
             self.steps += 1
-            self._update(values, gradients, lr)
-            for array, here, frozen in kept:
-                array[here] = frozen
+            for here in self._parameters.trained():
+                self._update_part(here, values[here], gradients[here], lr)
             if watched and not (math.isfinite(np.dot(values, values)) and all(np.isfinite(a).all() for a in watched)):
                 self.steps -= 1
                 for array, good in zip(watched, before, strict=True):
@@ -132,17 +140,23 @@ class Optimizer:
             self._parameters.zero_grad()
 
     def state(self) -> Mapping[str, Any]:
-        """What the next step depends on beside the parameters: the steps taken and the moments."""
-        return {"steps": self.steps, "norm": self.norm, **self.moments}
+        """What the next step depends on beside the parameters: the steps taken, the learning rate and the moments."""
+        return {"steps": self.steps, "norm": self.norm, "lr": to_config(self.schedule), **self.moments}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state()` gave.
 
         Raises:
-            UsageError: it is that of another kind of optimizer, or of other parameters.
+            UsageError: it is that of another kind of optimizer, of other parameters, or of a schedule of the user's own
+                that is not there.
         """
-        fill(self.moments, {name: value for name, value in state.items() if name not in ("steps", "norm")})
+        if state["lr"] is None and to_config(self.schedule) is not None:
+            what = "the learning rate followed a schedule of your own, which a file cannot hold"
+            raise UsageError(what, fix="assign it to the optimizer's `lr` first")
+        fill(self.moments, {name: value for name, value in state.items() if name not in ("steps", "norm", "lr")})
         self.steps, self.norm = whole("steps", state["steps"], 0), between("norm", state["norm"], 0)
+        if state["lr"] is not None:
+            self.schedule = from_config(state["lr"])
 
     def _refused(self, what: str, lr: float) -> ConvergenceError:
         fix = f"use a smaller learning rate than {lr:g}, or clip the gradient"
@@ -151,6 +165,17 @@ class Optimizer:
     def _is_safe(self, lr: float) -> bool:
         """Whether a gradient of finite length cannot become an update that is not finite."""
         return False
+
+    def _update_part(self, here: slice, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
+        """Decay and update a stretch of the vectors; meanwhile the moments are those of the stretch."""
+        moments, scratch = self.moments, self._scratch
+        self.moments, self._scratch = {name: moment[here] for name, moment in moments.items()}, scratch[here]
+        try:
+            if self.weight_decay:
+                values *= 1 - lr * self.weight_decay
+            self._update(values, gradients, lr)
+        finally:
+            self.moments, self._scratch = moments, scratch
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
         raise UsageError(f"{type(self).__name__} does not say how to change the parameters", fix="define _update()")
@@ -164,6 +189,13 @@ class SGD(Optimizer):
         momentum: 0 to less than 1; 0.9 is usual (Polyak 1964).
         nesterov: look ahead along the momentum first (Sutskever et al. 2013).
         clip_norm: the greatest length of the whole gradient; None for no limit.
+        weight_decay: each step shrinks the weights by lr * weight_decay of themselves, apart from the gradient and its
+            momentum (decoupled, as in `AdamW`; SGDW of Loshchilov and Hutter 2019). Without momentum it is the same as
+            a penalty of weight_decay / 2 * sum(x²) in the loss.
+
+    Example:
+        >>> SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-4).lr
+        0.1
     """
 
     def __init__(
@@ -172,8 +204,10 @@ class SGD(Optimizer):
         momentum: float = 0.0,
         nesterov: bool = False,
         clip_norm: float | None = None,
+        weight_decay: float = 0.0,
     ):
         super().__init__(lr, clip_norm)
+        self.weight_decay = between("weight_decay", weight_decay, 0)
         self.momentum, self.nesterov = between("momentum", momentum, 0, 0.99999), bool(nesterov)
         if nesterov and not momentum:
             raise UsageError("nesterov needs a momentum", fix="SGD(momentum=0.9, nesterov=True)")
@@ -232,6 +266,10 @@ class RMSprop(_Adaptive):
         decay: of the running mean, 0 to less than 1.
         epsilon: keeps the division finite.
         clip_norm: the greatest length of the whole gradient; None for no limit.
+
+    Example:
+        >>> RMSprop(lr=0.001, decay=0.99).lr
+        0.001
     """
 
     def __init__(
@@ -256,6 +294,10 @@ class Adagrad(_Adaptive):
         lr: learning rate, or a schedule of it.
         epsilon: keeps the division finite.
         clip_norm: the greatest length of the whole gradient; None for no limit.
+
+    Example:
+        >>> Adagrad(lr=0.01, clip_norm=1.0).lr
+        0.01
     """
 
     def __init__(self, lr: float | Schedule = 0.01, epsilon: float = 1e-8, clip_norm: float | None = None):
@@ -274,10 +316,14 @@ class Adam(_Adaptive):
         beta2: decay of the mean square, 0 to less than 1.
         epsilon: keeps the division finite.
         clip_norm: the greatest length of the whole gradient; None for no limit.
+
+    Example:
+        >>> from brainbox_core.schedules import Cosine
+        >>> Adam(lr=Cosine(0.01, steps=1000)).lr
+        0.01
     """
 
     moment_names = ("mean", "square")
-    weight_decay = 0.0
 
     def __init__(
         self,
@@ -292,8 +338,6 @@ class Adam(_Adaptive):
         self.beta2 = between("beta2", beta2, 0, 0.999999)
 
     def _update(self, values: np.ndarray, gradients: np.ndarray, lr: float) -> None:
-        if self.weight_decay:
-            values *= 1 - lr * self.weight_decay
         mean = self.moments["mean"]
         mean *= self.beta1
         mean += gradients
@@ -314,6 +358,10 @@ class AdamW(Adam):
         beta2: decay of the mean square, 0 to less than 1.
         epsilon: keeps the division finite.
         clip_norm: the greatest length of the whole gradient; None for no limit.
+
+    Example:
+        >>> AdamW(lr=0.001, weight_decay=0.05).weight_decay
+        0.05
     """
 
     def __init__(
@@ -327,9 +375,6 @@ class AdamW(Adam):
     ):
         super().__init__(lr, beta1, beta2, epsilon, clip_norm)
         self.weight_decay = between("weight_decay", weight_decay, 0)
-
-    def _is_safe(self, lr: float) -> bool:
-        return super()._is_safe(lr) and lr * self.weight_decay <= 2  # above it the weights grow
 
 
 def named(name: str, lr: float | Schedule | None = None, **options: float) -> Optimizer:

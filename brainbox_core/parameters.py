@@ -170,12 +170,17 @@ class Parameters:
                 parameter._slot[...] = 0
         return self._gradients
 
-    def frozen(self) -> list[slice]:
-        """Where in the vectors those parameters are that must not change."""
+    def trained(self) -> list[slice]:
+        """Where in the vectors those parameters are that may change, neighbours together: everything, as a rule."""
         if not [parameter for parameter in self.named.values() if not parameter.requires_grad]:
-            return []  # as usual, and fast
-        places = zip(self.named.values(), self._places(), strict=True)
-        return [here for parameter, here in places if not parameter.requires_grad]
+            return [slice(None)]  # fast
+        stretches: list[slice] = []
+        for parameter, here in zip(self.named.values(), self._places(), strict=True):
+            if parameter.requires_grad and stretches and stretches[-1].stop == here.start:
+                stretches[-1] = slice(stretches[-1].start, here.stop)
+            elif parameter.requires_grad:
+                stretches.append(here)
+        return stretches
 
     def touched(self) -> None:
         """Say that the values were changed in place, so that graphs built on the old ones refuse to run backward."""

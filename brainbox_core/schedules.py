@@ -6,7 +6,8 @@ Give one to an optimizer in place of a number: `Adam(lr=OneCycle(0.01, steps=200
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from brainbox_core.errors import UsageError, between, whole
 
@@ -107,6 +108,31 @@ class OneCycle:
         if step >= self.steps and step > turn:  # also where there is only one
             return self.lr * self.end
         return self.lr * _between(1.0, self.end, (step - turn) / max(self.steps - turn, 1))
+
+
+# Checkpoints name their schedule; only these names are ever looked up.
+KINDS: dict[str, type] = {kind.__name__: kind for kind in (Constant, Step, Cosine, OneCycle)}
+
+
+def to_config(schedule: Schedule) -> dict[str, Any] | None:
+    """A schedule's kind and arguments, in JSON types; None for one of the user's own, which a file cannot hold.
+
+    Example:
+        >>> to_config(Step(1.0, every=10))
+        {'kind': 'Step', 'config': {'lr': 1.0, 'every': 10, 'factor': 0.1}}
+    """
+    kind = type(schedule).__name__
+    return {"kind": kind, "config": dict(vars(schedule))} if KINDS.get(kind) is type(schedule) else None
+
+
+def from_config(entry: Mapping[str, Any]) -> Schedule:
+    """The schedule that `to_config` described.
+
+    Example:
+        >>> from_config({"kind": "Step", "config": {"lr": 1.0, "every": 10}})(25)
+        0.010000000000000002
+    """
+    return KINDS[entry["kind"]](**entry["config"])
 
 
 def _between(a: float, b: float, share: float) -> float:

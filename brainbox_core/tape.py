@@ -49,7 +49,6 @@ class Recorded:
     """A tensor as far as the tape has to know it: its numbers, its gradient and what made it. See `Tensor`."""
 
     __slots__ = ("__weakref__", "_data", "_grad", "changes", "node", "requires_grad")
-    __array_ufunc__ = None  # ndarray + Tensor is ours to compute
 
     def __init__(self, data, requires_grad: bool = False):
         if isinstance(data, Recorded):
@@ -76,8 +75,8 @@ class Recorded:
 
     @data.setter
     def data(self, values) -> None:
-        if np.shape(_numbers(values)) not in ((), self.shape):
-            raise UsageError("the numbers have another shape", expected=self.shape, got=np.shape(_numbers(values)))
+        if np.shape(numbers_of(values)) not in ((), self.shape):
+            raise UsageError("the numbers have another shape", expected=self.shape, got=np.shape(numbers_of(values)))
         self[...] = values
 
     @property
@@ -90,7 +89,7 @@ class Recorded:
 
     def _fitting(self, gradient) -> np.ndarray:
         """An array that has the shape and the precision of this tensor."""
-        array = np.asarray(_numbers(gradient))
+        array = np.asarray(numbers_of(gradient))
         if array.shape != self.shape or not np.can_cast(array.dtype, self.dtype, "same_kind"):
             got = f"{array.dtype} {array.shape}"
             raise UsageError("the gradient's shape differs", expected=f"{self.dtype} {self.shape}", got=got)
@@ -121,64 +120,11 @@ class Recorded:
     def dtype(self) -> np.dtype:
         return self._data.dtype
 
-    def item(self) -> float:
-        """The number in a tensor of one element."""
-        if self.size != 1:
-            raise UsageError("a single number needs a tensor of one element", got=f"shape {self.shape}")
-        return self._data.item()
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __bool__(self) -> bool:
-        return bool(self.item())
-
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        """What NumPy makes of it; refused where that would cut the way back of a gradient."""
-        if self.requires_grad and is_recording():
-            fix = "use .data, or functions of bb.functional such as concat(), stack() and where()"
-            raise UsageError("NumPy cannot take a tensor that wants a gradient: it would get none", fix=fix)
-        array = self._data if dtype is None else self._data.astype(dtype, copy=False)
-        return array.copy() if copy else array
-
     def __reduce__(self):
         """For copies and pickles: the numbers, without what led to them."""
         if self.node is not None:
             raise UsageError(f"the result of '{self.node.name}' cannot be copied", fix="copy its detach()")
         return _again, (type(self), self._data, self.requires_grad, self._grad)
-
-    # --- comparing: arrays of booleans, which have no gradient ---------------------------------------------------
-
-    def __eq__(self, other) -> np.ndarray:  # type: ignore[override]  # element by element, as in NumPy
-        return self._compare(operator.eq, other)
-
-    def __ne__(self, other) -> np.ndarray:  # type: ignore[override]
-        return self._compare(operator.ne, other)
-
-    def __lt__(self, other) -> np.ndarray:
-        return self._compare(operator.lt, other)
-
-    def __le__(self, other) -> np.ndarray:
-        return self._compare(operator.le, other)
-
-    def __gt__(self, other) -> np.ndarray:
-        return self._compare(operator.gt, other)
-
-    def __ge__(self, other) -> np.ndarray:
-        return self._compare(operator.ge, other)
-
-    __hash__ = object.__hash__
-
-    def _compare(self, compare: Callable, other) -> np.ndarray:
-        if other is None or isinstance(other, str):
-            return compare(self._data, other)
-        return np.asarray(elementwise(compare, self._data, _numbers(other)))
 
     def __setitem__(self, index, values) -> None:
         """Change elements in place; refused for a tensor that an operation made."""
@@ -186,8 +132,34 @@ class Recorded:
             raise UsageError(f"the result of '{self.node.name}' cannot be changed in place", fix="use where()")
         if isinstance(values, Recorded) and values.requires_grad and is_recording():
             raise UsageError("what is put into a tensor loses its way back to a gradient", fix="use where()")
-        self._data[index] = _numbers(values)
+        self._data[index] = numbers_of(values)
         self.changes[0] += 1
+
+    def backward(self, gradient: np.ndarray | None = None) -> None:
+        """Add the derivative of this tensor to the `.grad` of every leaf that it was made from, and free the graph.
+
+        Args:
+            gradient: the derivative of the final quantity with respect to this tensor, of the same shape;
+                may be left out (1) for a tensor of one element.
+
+        Raises:
+            UsageError: no gradient is wanted here, more than one element and no gradient given, an input was
+                changed in place, or the graph was freed by an earlier `backward()`.
+        """
+        if not self.requires_grad:
+            fix = "make an input with Tensor(..., requires_grad=True), outside no_grad()"
+            raise UsageError("backward() on a tensor that was made from nothing that requires a gradient", fix=fix)
+        if gradient is None:
+            if self.size != 1:
+                raise UsageError("backward() without a gradient needs one element", got=f"shape {self.shape}")
+            gradient = np.ones_like(self._data)
+        gradient = np.asarray(gradient, dtype=self.dtype)
+        if gradient.shape != self.shape:
+            raise UsageError("the gradient's shape differs", expected=self.shape, got=gradient.shape)
+        if self.node is None:
+            self._accumulate(gradient)
+        else:
+            run_backward(self.node, gradient)
 
     def _accumulate(self, gradient: np.ndarray) -> None:
         total = gradient if self._grad is None else self._grad + gradient
@@ -281,7 +253,7 @@ def _again(kind: type[Recorded], data: np.ndarray, requires_grad: bool, grad: np
     return out
 
 
-def _numbers(values) -> Any:
+def numbers_of(values) -> Any:
     """The array of a tensor; anything else as it is."""
     return values._data if isinstance(values, Recorded) else values
 

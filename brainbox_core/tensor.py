@@ -10,18 +10,20 @@ Python numbers become float32. A Python number beside a tensor takes the tensor'
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from brainbox_core.conversions import Convertible
 from brainbox_core.errors import UsageError
 from brainbox_core.kernels import dense
-from brainbox_core.tape import Backward, Node, Recorded, elementwise, is_recording, run_backward
+from brainbox_core.kernels.memory import product
+from brainbox_core.tape import Backward, Node, elementwise, is_recording
 from brainbox_core.tape import no_grad as no_grad
 
 
-class Tensor(Recorded):
+class Tensor(Convertible):
     """An n-dimensional array that can be differentiated.
 
     Args:
@@ -33,7 +35,9 @@ class Tensor(Recorded):
         grad: an ndarray of the same shape after `backward()`, None before. It may be assigned.
         changes: how often the numbers were changed in place, in a list that all tensors over the same memory share.
 
-    `==`, `<` and the like give boolean ndarrays, element by element. `x += 1` gives the name `x` a new tensor, except
+    `==`, `<` and the like give boolean ndarrays, element by element. NumPy's functions give what the tensor's own
+    operations give where it has them (`np.exp`, `np.mean`), and arrays elsewhere; where that would lose a gradient they
+    are refused. `x += 1` gives the name `x` a new tensor, except
     for what has a gradient of its own (a parameter): that is changed itself, inside `no_grad()` and nowhere else.
 
     Example:
@@ -51,38 +55,6 @@ class Tensor(Recorded):
         out = Tensor(self._data)
         out.changes = self.changes
         return out
-
-    def __repr__(self) -> str:
-        made = f", made by {self.node.name}" if self.node else ", requires_grad=True" if self.requires_grad else ""
-        return f"Tensor({np.array2string(self._data, separator=', ', prefix='Tensor(')}{made})"
-
-    # --- the backward pass ---------------------------------------------------------------------------------------
-
-    def backward(self, gradient: np.ndarray | None = None) -> None:
-        """Add the derivative of this tensor to the `.grad` of every leaf that it was made from, and free the graph.
-
-        Args:
-            gradient: the derivative of the final quantity with respect to this tensor, of the same shape;
-                may be left out (1) for a tensor of one element.
-
-        Raises:
-            UsageError: no gradient is wanted here, more than one element and no gradient given, an input was
-                changed in place, or the graph was freed by an earlier `backward()`.
-        """
-        if not self.requires_grad:
-            fix = "make an input with Tensor(..., requires_grad=True), outside no_grad()"
-            raise UsageError("backward() on a tensor that was made from nothing that requires a gradient", fix=fix)
-        if gradient is None:
-            if self.size != 1:
-                raise UsageError("backward() without a gradient needs one element", got=f"shape {self.shape}")
-            gradient = np.ones_like(self._data)
-        gradient = np.asarray(gradient, dtype=self.dtype)
-        if gradient.shape != self.shape:
-            raise UsageError("the gradient's shape differs", expected=self.shape, got=gradient.shape)
-        if self.node is None:
-            self._accumulate(gradient)
-        else:
-            run_backward(self.node, gradient)
 
     # --- arithmetic ----------------------------------------------------------------------------------------------
 
@@ -193,16 +165,15 @@ class Tensor(Recorded):
 
     def relu(self) -> Tensor:
         """max(x, 0); the derivative at 0 is 0."""
-        x = self._data
-        positive = x.real > 0
-        return record(
-            "relu", x * positive if x.dtype.kind == "c" else np.maximum(x, 0), (self,), lambda g: (g * positive,)
-        )
+        y, positive = dense.relu(self._data)
+        return record("relu", y, (self,), lambda g: (product(g, positive),))
 
     def abs(self) -> Tensor:
         """|x|; the derivative at 0 is 0."""
         sign = np.sign(self._data.real)  # of the real part, so that the complex step sees an analytic function
         return record("abs", self._data * sign, (self,), lambda g: (g * sign,))
+
+    __abs__ = abs
 
     def clip(self, low: float | None, high: float | None) -> Tensor:
         """x limited to [low, high], None for no limit; the derivative is 1 inside and on the limits, 0 outside."""
@@ -255,7 +226,20 @@ class Tensor(Recorded):
 
         return record("max", y if keepdims else y.squeeze(axis), (self,), backward)
 
+    def min(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """The smallest element; where several are equal, the first one gets the gradient."""
+        return -(-self).max(axis, keepdims)
+
+    def argmax(self, axis: int | None = None) -> np.ndarray:
+        """Where the largest element is: whole numbers in an ndarray, which have no gradient."""
+        return np.asarray(self._data.real.argmax(axis))
+
     # --- shape ---------------------------------------------------------------------------------------------------
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802  # as everybody calls it
+        """The axes in reverse."""
+        return self.transpose()
 
     def reshape(self, *shape: int | tuple[int, ...]) -> Tensor:
         wanted: Any = shape  # sizes one by one, or all of them in one tuple or list
@@ -291,6 +275,11 @@ class Tensor(Recorded):
             return (dx,)
 
         return record("getitem", np.asarray(x[index]), (self,), backward)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.ndim:
+            raise TypeError("a tensor without axes has no rows to go through; item() is its number")
+        return (self[row] for row in range(len(self)))
 
     # --- x += y: of a name, or of a parameter --------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from brainbox_cli.frame.runs import default_folder, keep_from_git
 from brainbox_cli.options import Option
 from brainbox_cli.program import ParsingError, unknown_option
 from brainbox_core.errors import BrainboxError, UsageError
-from brainbox_core.files.writing import check_writable, make_folder, require_ours
+from brainbox_core.files.writing import check_folder, check_writable, make_folder, require_ours
 
 if TYPE_CHECKING:  # not there in versions of Typer that use Click itself
     from typer._click import Context
@@ -176,6 +176,8 @@ def _check_files(lesson: Lesson, reporter: Reporter, files: Mapping[str, Path]) 
             ours = path.parent == default_folder(lesson.noun)
             if path.parent.exists() or not ours:  # our own folder is made when there is something to put into it
                 check_writable(path)
+            else:
+                check_folder(path.parent)
         elif reporter.json:
             raise UsageError("standard output already belongs to --json", where=f"{flag} -", fix="name a file instead")
         else:

@@ -16,7 +16,7 @@ import typer
 from brainbox_cli import options, parsers
 from brainbox_cli.frame import runs
 from brainbox_cli.frame.reporter import Reporter
-from brainbox_cli.frame.run_folder import CHECKPOINT, METRICS, MODEL, RunFolder, ending, lock_folder
+from brainbox_cli.frame.run_folder import CHECKPOINT, LOCK_NAME, METRICS, MODEL, RunFolder, ending, lock_folder
 from brainbox_cli.frame.runs import Run
 from brainbox_cli.frame.trainer import Trainer
 from brainbox_cli.signals import Stopped, stops
@@ -94,6 +94,8 @@ def begun(trainer: Trainer, values: dict[str, Any], given: set[str]) -> Begun | 
     if values["resume"] is None:
         return None
     found = find(trainer, values["resume"], values["out"])
+    if found.complete and (found.path / LOCK_NAME).exists() and not values["dry_run"]:
+        runs.tidy(found.path)  # it was killed when all was written
     found.take_over(values, given, trainer)
     return found
 

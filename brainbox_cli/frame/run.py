@@ -113,12 +113,14 @@ def _finish(trainer: Trainer, reporter: Reporter, folder: RunFolder, values: dic
     end = {"event": "end", "status": fields["status"], **figures}
     if values["out"] is not None:
         folder.record(**end)
+        folder.complete()
         reporter.row("saved", str(folder.path))
         return ["--model", runs.name_of(trainer.noun, folder.path)]
     run = runs.Run(trainer.noun, int(folder.path.name))
     known = _lesser(trainer, settings, values)
     lesser = known or "did not pass its bar" * (fields["status"] != "ok")
     now = runs.finish(run, lambda: folder.record(**end), lesser=bool(lesser))
+    folder.complete()
     is_current = now.name == str(run)
     if values["keep"] != options.ALL:
         try:
@@ -192,8 +194,7 @@ def _keep(reporter: Reporter, folder: RunFolder, model: Sequential) -> None:
 def _show_layers(reporter: Reporter, summary: Summary) -> None:
     table = [["layer", "output", "parameters", "multiply-adds"]]
     for row in summary.rows:
-        output = "x".join(map(str, row.output_shape))
-        table.append([row.name, output, f"{row.parameters:,}", f"{row.multiply_adds:,}"])
+        table.append([row.name, "x".join(map(str, row.output_shape)), f"{row.parameters:,}", f"{row.multiply_adds:,}"])
     table.append(["total", "", f"{summary.parameters:,}", f"{summary.multiply_adds:,}"])
     for line in fitted(table, reporter.text.width, left=2):
         reporter.say((line, "bright_black"))
@@ -217,8 +218,7 @@ def predict(trainer: Trainer, reporter: Reporter, values: dict, given: set[str])
     """Answer for each input: in words for people, in columns for programs. What cannot be read does not stop it."""
     task, model = _load_model(trainer, reporter, values.pop("model"))
     _read_as(trainer, task, model, values)
-    records = []
-    code = ExitCode.OK
+    records, code = [], ExitCode.OK
     reporter.document.set(model=model_record(model), seed=model.seed)
     for answer in trainer.predict(reporter, task, model, **values):
         if isinstance(answer, Refused):

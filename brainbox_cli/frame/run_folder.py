@@ -138,7 +138,7 @@ class RunFolder(Callback):
         self.keeper = Checkpoint(CHECKPOINT)
         self._held = contextlib.ExitStack()
         self._metrics: Journal | None = None
-        self._finished = False
+        self._ended = False
         self.path: Path
 
     @property
@@ -160,23 +160,17 @@ class RunFolder(Callback):
         if self._history is None:
             with explained(self.keeper.path):
                 self.keeper.path.unlink(missing_ok=True)  # of an earlier training, whose records go now
-        else:
-            begun = [_line("start", self._settings), *(_line("epoch", logs) for logs in self._history)]
-            atomic_write(self.path / METRICS, "".join(f"{line}\n" for line in begun).encode())
-        self._metrics = Journal(self.path / METRICS, goes_on=self._history is not None)
+        begun = [_line("start", self._settings), *(_line("epoch", logs) for logs in self._history or [])]
+        atomic_write(self.path / METRICS, "".join(f"{line}\n" for line in begun).encode())
+        self._metrics = Journal(self.path / METRICS)
         self._held.callback(self._metrics.close)
-        if self._history is None:
-            self.record("start", **self._settings)
 
     def __enter__(self) -> RunFolder:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         with self._held:
-            if self._finished:
-                with contextlib.suppress(OSError):  # nobody goes on with what has ended
-                    self.keeper.path.unlink(missing_ok=True)
-            elif self.begun:
+            if self.begun and not self._ended:
                 status = "error" if isinstance(error, Exception) else "stopped"
                 reason = error.line if isinstance(error, BrainboxError) else repr(error)
                 with contextlib.suppress(InputError):  # on a full disk the error that is on its way says more
@@ -187,7 +181,12 @@ class RunFolder(Callback):
         self.begin()
         assert self._metrics is not None  # which begin() opened
         self._metrics.add(_line(event, fields), sync=event == "end")
-        self._finished = event == "end"
+        self._ended = event == "end"
+
+    def complete(self) -> None:
+        """Take the checkpoint away, as nothing is left to go on with: until then, what was stopped at its end can."""
+        with contextlib.suppress(OSError):
+            self.keeper.path.unlink(missing_ok=True)
 
     def on_train_begin(self, model: Learner, logs: Logs) -> None:
         self.begin()

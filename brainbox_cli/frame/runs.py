@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 from brainbox_cli.frame.run_folder import LOCKS, METRICS, MODEL, RunFolder, ending, lock_folder
 from brainbox_cli.tour import NOUNS
 from brainbox_core.errors import InputError
-from brainbox_core.files.reading import explained, read_regular
+from brainbox_core.files.reading import explained, open_regular
 from brainbox_core.files.writing import atomic_write, claim_folder, make_folder, remove_leftovers
 
 RUNS, CURRENT = "runs", "current.json"
 _MOST = 20  # runs that a hint lists
-_SMALL = 4096  # bytes; `current.json` has some twenty
+_SMALL = 4096  # bytes of `current.json` that are read; it has some twenty
+_ANEW = "remove it: the next training writes it anew"
 _ENDLESS = 10**15  # no number of a run
 _NUMBER = re.compile("[1-9][0-9]{0,14}")
 _NAME = re.compile(f"([a-z]*)@({_NUMBER.pattern})", re.IGNORECASE)
@@ -83,8 +84,10 @@ def all_runs(noun: str) -> list[Run]:
 
 def next_run(noun: str) -> Run:
     """The run that a training begins now, if no other is faster. A number that was taken does not come again."""
-    last = max([0, _named_current(default_folder(noun)), *(run.number for run in all_runs(noun))])
-    return Run(noun, last + 1)
+    taken = [run.number for run in all_runs(noun)]
+    with contextlib.suppress(InputError):  # a `current.json` that cannot be read; the training may write it anew
+        taken.append(_named_current(default_folder(noun)))
+    return Run(noun, max(taken, default=0) + 1)
 
 
 def claim(noun: str) -> Run:
@@ -107,10 +110,15 @@ def sweep(noun: str) -> None:
     The noun's folder is locked by this process.
     """
     for run in all_runs(noun):
-        with contextlib.suppress(InputError), lock_folder(run.path):  # but for a run that is under way
-            remove_leftovers(run.path)
+        tidy(run.path)
         if LOCKS:
             _remove_empty(run.path)
+
+
+def tidy(folder: Path) -> None:
+    """Take away what a killed process left in the folder of a run, unless the run is under way."""
+    with contextlib.suppress(InputError), lock_folder(folder):
+        remove_leftovers(folder)
 
 
 def _remove_empty(folder: Path) -> None:
@@ -130,6 +138,9 @@ def open_run(noun: str, out: Path | None, settings: Mapping[str, Any]) -> RunFol
             return
         keep_from_git(default_folder(noun).parent)
         make_folder(default_folder(noun))
+        pointer = default_folder(noun) / CURRENT
+        if os.path.exists(pointer) and not os.path.isfile(pointer):
+            raise InputError("is not a file", where=str(pointer), fix=_ANEW)
         with contextlib.ExitStack() as held:
             with lock_folder(default_folder(noun), wait=True):  # nobody sweeps a folder before it is locked
                 sweep(noun)
@@ -263,8 +274,15 @@ def _named_current(folder: Path) -> int:
         InputError: it cannot be read: then nothing may take its place, or be removed as if it were not current.
     """
     path = folder / CURRENT
+    if not os.path.isfile(path):
+        return 0
     try:
-        number = json.loads(read_regular(path, _SMALL))["run"] if os.path.isfile(path) else 0
+        with open_regular(path) as file, explained(path):
+            content = file.read(_SMALL)
+    except InputError as error:
+        raise InputError(error.what, where=str(path), fix=f"name a run with --model, or {_ANEW}") from error
+    try:
+        number = json.loads(content)["run"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return 0
     return number if type(number) is int and 0 < number < _ENDLESS else 0

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from brainbox_core.screen.plotting import (
-    BLUE,
     INK,
     INKS,
-    MUTED,
     RED,
-    Axes,
     Figure,
     MaxNLocator,
     PercentFormatter,
+    curves,
     label,
     mark,
     new_figure,
 )
-
-
-def curves(axes: Axes, history: list[dict], name: str, **style: Any) -> list[float] | None:
-    """A figure by epoch on the training and the held-out part, as far as the history has it.
-
-    Returns:
-        The values of the held-out part.
-    """
-    epochs = [row["epoch"] for row in history]
-    for part, shown, colour in (("train", "training", MUTED), ("val", "held out", BLUE)):
-        values: list[Any] = [row.get(f"{part}_{name}") for row in history]
-        if None not in values:
-            axes.plot(epochs, values, color=colour, linewidth=2, label=shown, **style)
-    return None if None in values else values
 
 
 def loss_curve(history: list[dict], best_epoch: int) -> Figure:

@@ -8,12 +8,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from brainbox_core.datasets.download import Remote, cache_folder, download
 from brainbox_core.datasets.idx import idx_header, read_idx
-from brainbox_core.errors import InputError
+from brainbox_core.errors import InputError, UsageError
 
 DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -46,6 +47,15 @@ REMOTE = {
     ),
 }
 NAMES = ("digits", *REMOTE)
+# The built-in data that is no set of pictures with a test part: what it is, and its file.
+OTHERS = {
+    "houses": ("a table", "houses.csv"),
+    "transactions": ("a table", "transactions.csv.gz"),
+    "messages": ("a list of texts", "messages.tsv"),
+    "play": ("a text", "play.txt"),
+    "bricks": ("one picture", "pictures/bricks.png"),
+    "portrait": ("one picture", "pictures/portrait.png"),
+}
 _ONE_SET = "use the four files of one data set"
 
 Progress = Callable[[int, int], object]
@@ -62,6 +72,11 @@ class ImageData:
         classes: what each label means.
         sha256: one hash over the four files as they are unpacked, images before labels, training before test.
         notes: what a user should know about this data; usually empty.
+
+    Example:
+        >>> data = load_images("digits")
+        >>> data.train_images.shape, len(data.classes)
+        ((12000, 28, 28), 10)
     """
 
     name: str
@@ -74,8 +89,64 @@ class ImageData:
     notes: tuple[str, ...] = ()
 
 
+class Part(NamedTuple):
+    """Examples and what they are: arrays of as many rows each.
+
+    Example:
+        >>> X, y = load("digits").test
+        >>> len(X), len(y)
+        (2000, 2000)
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+
+
+class Parts(NamedTuple):
+    """What to train on, and what to test with afterwards.
+
+    Example:
+        >>> train, test = load("digits")
+        >>> len(train.X), len(test.X)
+        (12000, 2000)
+    """
+
+    train: Part
+    test: Part
+
+
+def load(name: str | Path = "digits", *, progress: Progress | None = None) -> Parts:
+    """Pictures to train on and pictures to test with, each with their labels.
+
+    Args:
+        name: `digits` (built in), `mnist` or `fashion-mnist` (downloaded once, and kept), or a folder: see
+            `load_images`.
+        progress: called with (bytes done, bytes in all) while a set is downloaded.
+
+    Returns:
+        `(X_train, y_train), (X_test, y_test)`: pictures (n, height, width) and labels (n,) from 0 to 9, all uint8.
+        `.train.X` and so on name the same.
+
+    Raises:
+        UsageError: a built-in set of another kind; the error names its file.
+        InputError: see `load_images`.
+
+    Example:
+        >>> import braininabox as bb
+        >>> (X_train, y_train), (X_test, y_test) = bb.datasets.load("digits")
+        >>> X_train.shape, y_train.shape, X_test.shape, y_test.shape
+        ((12000, 28, 28), (12000,), (2000, 28, 28), (2000,))
+    """
+    if name in OTHERS and not os.path.isdir(name):
+        kind, file = OTHERS[str(name)]
+        what, fix = f"'{name}' is {kind}, and no set of pictures", f'read its file: bb.datasets.builtin("{file}")'
+        raise UsageError(what, expected=f"{', '.join(NAMES)} or a folder of IDX files", fix=fix)
+    data = load_images(name, progress=progress)
+    return Parts(Part(data.train_images, data.train_labels), Part(data.test_images, data.test_labels))
+
+
 def load_images(source: str | Path = "digits", *, progress: Progress | None = None) -> ImageData:
-    """Load a named data set, or a folder that holds the four IDX files of one under MNIST's file names.
+    """A named data set, or a folder with the four IDX files of one under MNIST's file names, with all that is known.
 
     Args:
         source: `digits`, `mnist`, `fashion-mnist`, or a folder (a path object, or a text that is none of the names).
@@ -85,6 +156,10 @@ def load_images(source: str | Path = "digits", *, progress: Progress | None = No
     Raises:
         InputError: no such set or folder, a file that is missing or bad, files that do not belong together, or a
             download that failed.
+
+    Example:
+        >>> load_images("digits").classes[7]
+        '7'
     """
     paths = _locate(source, progress)
     images, labels, test_images, test_labels = arrays = [
@@ -123,10 +198,14 @@ def builtin(name: str) -> Path:
     """The path of a built-in file or folder, in a checkout, an editable install or a wheel.
 
     Args:
-        name: the file or folder inside `datasets`, such as `digits`.
+        name: the file or folder inside `datasets`, such as `houses.csv`.
 
     Raises:
         InputError: this installation has no such data.
+
+    Example:
+        >>> builtin("houses.csv").read_text().partition("\\n")[0]
+        'sqft,bedrooms,age,neighborhood,price'
     """
     room = Path(__file__).parent
     for folder in (room / "builtin", room.parents[1] / "datasets"):

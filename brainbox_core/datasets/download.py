@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from brainbox_core.files.reading import kind_of
 
 OFFLINE = "check the connection, or use `data digits` or a folder of IDX files"
 ANOTHER_FOLDER = "set BRAINBOX_DATA_DIR to a folder that can be written and has room"
+_LOG = logging.getLogger("braininabox.datasets")
 SLOWEST = 1000  # bytes per second, averaged over one timeout; a server that drips is given up
 
 
@@ -71,6 +73,7 @@ def download(
     reasons = []
 
     def fetch(url: str, target: str, _: object) -> None:
+        _LOG.info("downloading %s: %d bytes", url, remote.size)
         _fetch(url, Path(target), remote.size, timeout, progress)
 
     for mirror in remote.mirrors:

@@ -3,3 +3,5 @@
 from brainbox_core.export.draft import Choices
 from brainbox_core.export.exporter import Header, build, c_header
 from brainbox_core.export.report import Report
+
+__all__ = ["Choices", "Header", "Report", "build", "c_header"]

@@ -151,8 +151,9 @@ def _folder(header: str, name: str) -> Iterator[Path]:
 def _run(command: list[str], folder: Path | None, fails: bool = False) -> str:
     """What a command says; an error if it fails, unless it may."""
     try:
+        env = verify.inside(folder)
         done = subprocess.run(
-            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIME, check=False
+            command, cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIME, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise InputError(f"took more than {_TIME} seconds", where=command[0]) from error

@@ -28,6 +28,10 @@ class Choices:
         optimize: "ram" for the smallest arena, "speed" and "size" for simpler code.
         selftest: how many vectors the header carries.
         verify: how many vectors are compared; 0 compares nothing.
+
+    Example:
+        >>> Choices(dtype="int8", optimize="speed").weights
+        'flash'
     """
 
     dtype: str | None = None

@@ -29,7 +29,17 @@ _LARGE_TEXT = 16 << 20  # bytes of a header, from which compilers get slow
 
 @dataclass(frozen=True)
 class Header:
-    """A header's text, what it costs, and the C programs around it."""
+    """A header's text, what it costs, and the C programs around it.
+
+    Example:
+        >>> import braininabox as bb
+        >>> model = bb.Sequential([bb.layers.Linear(2)])
+        >>> model.build((3,))
+        (2,)
+        >>> header = bb.export.build(model, "tiny", verify=0)
+        >>> "tiny_predict" in header.text, header.report.weights
+        (True, 32)
+    """
 
     text: str
     report: Report
@@ -115,9 +125,17 @@ def build(
 
     Raises:
         As `c_header`.
+
+    Example:
+        >>> import braininabox as bb
+        >>> model = bb.Sequential([bb.layers.Linear(2)])
+        >>> model.build((3,))
+        (2,)
+        >>> build(model, "tiny", verify=0, optimize="speed").report.weights
+        32
     """
     if not isinstance(model, Model):
-        raise UsageError("model", expected="a chain of layers, such as a Sequential", got=repr(model))
+        raise UsageError("model", expected="a chain of layers, such as a Sequential", got=type(model).__name__)
     if model.graph is None or not model.graph.is_chain:
         kinds = ", ".join(dict.fromkeys(type(layer).__name__ for layer in model.layers)) if model.graph else ""
         what = f"a graph of {kinds}" if kinds else f"what forward() of {type(model).__name__} computes"

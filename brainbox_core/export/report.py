@@ -190,6 +190,15 @@ class Report:
         accuracy, judged: how well it does; see `Judgement`.
         instructions, stack_used, board: measured on an emulated board, None if it was not asked for.
         notes: what else a user should know.
+
+    Example:
+        >>> import braininabox as bb
+        >>> model = bb.Sequential([bb.layers.Linear(2)])
+        >>> model.build((3,))
+        (2,)
+        >>> report = bb.export.build(model, "tiny", verify=0).report
+        >>> report.parameters, report.dtype, report.checked
+        (8, 'float32', 0)
     """
 
     name: str

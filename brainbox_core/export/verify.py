@@ -164,9 +164,16 @@ def sizes(listing: str) -> tuple[int, int]:
     return code, tables
 
 
+def inside(folder: Path | None) -> dict[str, str]:
+    """The environment of a tool whose temporary files lie in our folder and go with it, even if it is killed."""
+    return os.environ | ({"TMPDIR": str(folder)} if folder else {})
+
+
 def _run(command: list[str], folder: Path | None = None, given: bytes = b"") -> subprocess.CompletedProcess:
     try:
-        return subprocess.run(command, cwd=folder, input=given, capture_output=True, timeout=_TIME, check=False)
+        return subprocess.run(
+            command, cwd=folder, env=inside(folder), input=given, capture_output=True, timeout=_TIME, check=False
+        )
     except OSError as error:
         raise VerificationError(
             f"cannot be run: {error.strerror}", where=command[0], fix="check the compiler"

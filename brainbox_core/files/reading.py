@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import stat
 import sys
@@ -37,6 +38,7 @@ SIGNATURES = (
     (b"SIMPLE  =", "a FITS picture"),
 )
 
+_LOG = logging.getLogger("braininabox.files")
 BINARY = getattr(os, "O_BINARY", 0)  # Windows translates line ends without it
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
@@ -126,6 +128,7 @@ def open_unchanging(path: str | os.PathLike) -> Iterator[tuple[BinaryIO, int]]:
     """
     with explained(path), open_regular(path) as file:  # its end as well can fail
         before = os.fstat(file.fileno())
+        _LOG.debug("reading %s: %d bytes", printable(path), before.st_size)
         yield file, before.st_size
         after = os.fstat(file.fileno())
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):

@@ -8,6 +8,7 @@ File Systems Are Not Created Equal", OSDI 2014.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import stat
 import warnings
@@ -18,6 +19,7 @@ from brainbox_core.files.reading import BINARY, explain, explained, open_regular
 
 MARKS = (b"made by brainbox", b'"brainbox"')  # of what we write: a header, a picture, a model
 _NEAR = 4096  # bytes from either end of a file in which a mark lies
+_LOG = logging.getLogger("braininabox.files")
 _TEMPORARY = ".tmp-"  # .NAME.tmp-PID is what a process writes before it gets its name
 
 
@@ -57,24 +59,23 @@ def atomic_write(path: str | os.PathLike, data: bytes) -> None:
             _remove(temporary)
             raise
     _sync_folder(target.parent, path)
+    _LOG.debug("wrote %s: %d bytes", printable(path), len(data))
 
 
 class Journal:
     """A file that grows by whole lines, each of which is there as soon as it is added.
 
     Args:
-        path: what is there is replaced; the folder exists.
-        goes_on: what is there stays.
+        path: what is there stays; the folder exists.
 
     Raises:
         InputError: it cannot be written; `add` raises it as well, and leaves no part of its line.
     """
 
-    def __init__(self, path: str | os.PathLike, *, goes_on: bool = False):
+    def __init__(self, path: str | os.PathLike):
         self._path = path
         with explained(path):
-            start = 0 if goes_on else os.O_TRUNC
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | start | BINARY, 0o666)
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | BINARY, 0o666)
 
     def add(self, line: str, *, sync: bool = False) -> None:
         """Write a line.
@@ -167,10 +168,13 @@ def check_folder(path: str | os.PathLike) -> None:
     Raises:
         InputError: the nearest part of its path that exists is no folder, or cannot be written.
     """
+    place = Path(path)
     with explained(path):
-        place = Path(os.path.abspath(path))
         while not os.path.lexists(place):
             place = place.parent
+        if not os.path.isdir(place):
+            what = "is a file, not a folder" if os.path.exists(place) else "is a link to nothing"
+            raise InputError(what, where=printable(place), fix="name a folder")
         _probe(place / "probe")
 
 

@@ -1,15 +1,17 @@
-"""Linear layers, softmax, losses, batch normalisation and look-ups on plain ndarrays, forward beside backward.
+"""Linear layers, softmax, losses, normalisation and look-ups on plain ndarrays, forward beside backward.
 
 Everything runs in the dtype it is given, complex128 included (the gradient checks need that), so ordering always looks
 at the real part. `plain.py` has the first three in loops.
 
-Sources: batch normalisation from Ioffe and Szegedy (2015); the rest from Goodfellow, Bengio, Courville, "Deep Learning"
-(2016), chapter 6.
+Sources: batch normalisation from Ioffe and Szegedy (2015), layer normalisation from Ba, Kiros and Hinton (2016); the
+rest from Goodfellow, Bengio, Courville, "Deep Learning" (2016), chapter 6.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from brainbox_core.kernels.memory import empty, product
 
 # --- linear ----------------------------------------------------------------------------------------------------------
 
@@ -32,6 +34,12 @@ def linear_backward(
 
 
 # --- sigmoid, softmax and losses ------------------------------------------------------------------------------------
+
+
+def relu(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """max(x, 0), and where x is positive."""
+    y, positive = empty(x.shape, x.dtype), np.greater(x.real, 0, out=empty(x.shape, bool))
+    return (np.multiply(x, positive, out=y) if x.dtype.kind == "c" else np.maximum(x, 0, out=y)), positive
 
 
 def sigmoid(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -123,7 +131,7 @@ def binary_cross_entropy(logits: np.ndarray, targets: np.ndarray, weights: np.nd
     return np.asarray((losses * weights).sum() * share, logits.dtype), gradient.astype(logits.dtype, copy=False)
 
 
-# --- batch normalisation and embedding -------------------------------------------------------------------------------
+# --- normalisation and embedding -------------------------------------------------------------------------------------
 
 
 def batch_norm(
@@ -136,21 +144,59 @@ def batch_norm(
     """
     axes = tuple(range(x.ndim - 1))
     mean = x.mean(axis=axes)
-    centred = x - mean
-    variance = (centred * centred).mean(axis=axes)
+    normal = np.subtract(x, mean, out=empty(x.shape, x.dtype))
+    y = product(normal, normal)
+    variance = y.mean(axis=axes)
     scale = 1 / np.sqrt(variance + epsilon)
-    normal = centred * scale
-    return normal * gain + shift, mean, variance, (normal, scale)
+    normal *= scale
+    np.multiply(normal, gain, out=y)
+    y += shift
+    return y, mean, variance, (normal, scale)
 
 
 def batch_norm_backward(g: np.ndarray, cache: tuple, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gradients of input, gain and shift."""
     normal, scale = cache
     axes = tuple(range(g.ndim - 1))
-    dgain, dshift = (g * normal).sum(axis=axes), g.sum(axis=axes)
+    dx = product(g, normal)
+    dgain, dshift = dx.sum(axis=axes), g.sum(axis=axes)
     count = g.size // g.shape[-1]
-    dx = (g - (dshift + normal * dgain) / count) * (gain * scale)
+    np.multiply(normal, dgain, out=dx)
+    dx += dshift
+    dx /= count
+    np.subtract(g, dx, out=dx)
+    dx *= gain * scale
     return dx, dgain, dshift
+
+
+def layer_norm(x: np.ndarray, gain: np.ndarray, shift: np.ndarray, epsilon: float) -> tuple[np.ndarray, tuple]:
+    """Along the last axis to mean 0 and variance 1, then scaled and shifted; and what the backward pass needs."""
+    normal = np.subtract(x, _means(x), out=empty(x.shape, x.dtype))
+    y = product(normal, normal)
+    scale = 1 / np.sqrt(_means(y) + epsilon)
+    normal *= scale
+    np.multiply(normal, gain, out=y)
+    y += shift
+    return y, (normal, scale)
+
+
+def layer_norm_backward(g: np.ndarray, cache: tuple, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gradients of input, gain and shift."""
+    normal, scale = cache
+    features, ones = len(gain), np.ones(g.size // len(gain), g.dtype)
+    other = product(g, normal)
+    dgain, dshift = ones @ other.reshape(-1, features), ones @ g.reshape(-1, features)
+    dx = product(g, gain)
+    along = _means(np.multiply(dx, normal, out=other))
+    dx -= _means(dx)
+    dx -= np.multiply(normal, along, out=other)
+    dx *= scale
+    return dx, dgain, dshift
+
+
+def _means(x: np.ndarray) -> np.ndarray:
+    """Of the numbers along the last axis, which stays as one place; BLAS is faster at it than mean() for short rows."""
+    return (x @ np.ones(x.shape[-1], x.dtype))[..., None] / x.shape[-1]
 
 
 def embedding_backward(g: np.ndarray, indices: np.ndarray, count: int) -> np.ndarray:

@@ -45,8 +45,12 @@ def linear_backward(g: np.ndarray, x: np.ndarray, weight: np.ndarray) -> Three:
     return dx, dweight, dbias
 
 
-def conv2d(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, stride: Pair = (1, 1)) -> np.ndarray:
+def conv2d(
+    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, stride: Pair = (1, 1), dilation: Pair = (1, 1)
+) -> np.ndarray:
     """Lay the kernel on every window of an image, multiply and add: (N, H, W, C), (KH, KW, C, F) -> (N, OH, OW, F).
+
+    With a dilation the window has gaps: its places lie so many rows and columns apart (Yu and Koltun 2016).
 
     Example:
         >>> image, edge = np.array([[1.0, 1.0, 5.0]]), np.array([[-1.0, 1.0]])
@@ -54,24 +58,57 @@ def conv2d(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, stride: Pair = (
         array([0., 4.])
     """
     kh, kw, _, filters = kernel.shape
-    oh, ow = (x.shape[1] - kh) // stride[0] + 1, (x.shape[2] - kw) // stride[1] + 1
+    oh = (x.shape[1] - (kh - 1) * dilation[0] - 1) // stride[0] + 1
+    ow = (x.shape[2] - (kw - 1) * dilation[1] - 1) // stride[1] + 1
     y = np.zeros((len(x), oh, ow, filters))
     for n, i, j, f in np.ndindex(y.shape):
-        top, left = i * stride[0], j * stride[1]
-        y[n, i, j, f] = (x[n, top : top + kh, left : left + kw] * kernel[..., f]).sum() + bias[f]  # (KH, KW, C) each
+        window = _window(n, i * stride[0], j * stride[1], (kh, kw), dilation)
+        y[n, i, j, f] = (x[window] * kernel[..., f]).sum() + bias[f]  # (KH, KW, C) each
     return y
 
 
-def conv2d_backward(g: np.ndarray, x: np.ndarray, kernel: np.ndarray, stride: Pair = (1, 1)) -> Three:
+def conv2d_backward(
+    g: np.ndarray, x: np.ndarray, kernel: np.ndarray, stride: Pair = (1, 1), dilation: Pair = (1, 1)
+) -> Three:
     """Gradients by x (N, H, W, C), kernel (KH, KW, C, F) and bias (F,), from g (N, OH, OW, F)."""
     kh, kw, _, filters = kernel.shape
     dx, dkernel, dbias = np.zeros_like(x), np.zeros_like(kernel), np.zeros(filters)
     for n, i, j, f in np.ndindex(g.shape):
-        window = n, slice(i * stride[0], i * stride[0] + kh), slice(j * stride[1], j * stride[1] + kw)
+        window = _window(n, i * stride[0], j * stride[1], (kh, kw), dilation)
         dx[window] += g[n, i, j, f] * kernel[..., f]
         dkernel[..., f] += g[n, i, j, f] * x[window]
         dbias[f] += g[n, i, j, f]
     return dx, dkernel, dbias
+
+
+def _window(n: int, top: int, left: int, size: Pair, dilation: Pair) -> tuple[int, slice, slice]:
+    """Where the kernel lies in image n when its first place is at (top, left)."""
+    down, across = (
+        slice(start, start + places * apart, apart)
+        for start, places, apart in zip((top, left), size, dilation, strict=True)
+    )
+    return n, down, across
+
+
+def depthwise_conv2d(x: np.ndarray, kernel: np.ndarray, stride: Pair = (1, 1), dilation: Pair = (1, 1)) -> np.ndarray:
+    """Every channel with M kernels of its own: (N, H, W, C), (KH, KW, 1, C*M) -> (N, OH, OW, C*M)."""
+    each = kernel.shape[3] // x.shape[3]
+    none = np.zeros(1)
+    results = [conv2d(x[..., [f // each]], kernel[..., [f]], none, stride, dilation) for f in range(kernel.shape[3])]
+    return np.concatenate(results, axis=3)
+
+
+def depthwise_conv2d_backward(
+    g: np.ndarray, x: np.ndarray, kernel: np.ndarray, stride: Pair = (1, 1), dilation: Pair = (1, 1)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gradients by x and kernel, from g (N, OH, OW, C*M): a channel gets what comes back from each of its kernels."""
+    each = kernel.shape[3] // x.shape[3]
+    dx, dkernel = np.zeros_like(x), np.zeros_like(kernel)
+    for f in range(kernel.shape[3]):
+        channel = x[..., [f // each]]
+        share, dkernel[..., [f]], _ = conv2d_backward(g[..., [f]], channel, kernel[..., [f]], stride, dilation)
+        dx[..., [f // each]] += share
+    return dx, dkernel
 
 
 def max_pool2d(x: np.ndarray, size: Pair, stride: Pair) -> np.ndarray:
@@ -99,6 +136,22 @@ def max_pool2d_backward(g: np.ndarray, x: np.ndarray, size: Pair, stride: Pair) 
         down, across = np.unravel_index(window.argmax(), window.shape)
         dx[n, top + down, left + across, c] += g[n, i, j, c]
     return dx
+
+
+def layer_norm(x: np.ndarray, gain: np.ndarray, shift: np.ndarray, epsilon: float) -> np.ndarray:
+    """The numbers of an input to mean 0 and variance 1, times a gain each, plus a shift: (N, I), (I,), (I,) -> (N, I).
+
+    Example:
+        >>> layer_norm(np.array([[1.0, 3.0]]), np.ones(2), np.zeros(2), 0.0)
+        array([[-1.,  1.]])
+    """
+    y = np.zeros_like(x)
+    for n, row in enumerate(x):
+        mean = sum(row) / len(row)
+        variance = sum((number - mean) ** 2 for number in row) / len(row)
+        for i, number in enumerate(row):
+            y[n, i] = (number - mean) / math.sqrt(variance + epsilon) * gain[i] + shift[i]
+    return y
 
 
 def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:

@@ -1,15 +1,52 @@
 """The layers: functions from tensor to tensor that know their parameters, their shapes and their cost."""
 
 from brainbox_core.layers.activation import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
-from brainbox_core.layers.base import Cost, Layer
-from brainbox_core.layers.convolution import AvgPool, Conv2D, MaxPool
+from brainbox_core.layers.base import Cost, Layer, penalty
+from brainbox_core.layers.convolution import Conv1D, Conv2D, DepthwiseConv2D, SeparableConv2D, ZeroPadding
 from brainbox_core.layers.dense import Embedding, Flatten, Linear
 from brainbox_core.layers.dropout import Dropout
 from brainbox_core.layers.merge import Add, Concatenate
-from brainbox_core.layers.normalization import BatchNorm
+from brainbox_core.layers.normalization import BatchNorm, LayerNorm
+from brainbox_core.layers.pooling import AvgPool, AvgPool1D, GlobalAvgPool, GlobalMaxPool, MaxPool, MaxPool1D
 from brainbox_core.layers.recurrent import GRU, LSTM, RNN, carried, gradient_flow
 
 # Model files name their layers; only these names are ever looked up, nothing is imported by name.
-_TRAINED = (Linear, Embedding, Conv2D, BatchNorm, RNN, GRU, LSTM)
-_FIXED = (Flatten, MaxPool, AvgPool, ReLU, LeakyReLU, Sigmoid, Tanh, Softmax, Dropout, Add, Concatenate)
-KINDS: dict[str, type[Layer]] = {layer.__name__: layer for layer in (*_TRAINED, *_FIXED)}
+_TRAINED = (Linear, Embedding, Conv1D, Conv2D, DepthwiseConv2D, SeparableConv2D, BatchNorm, LayerNorm, RNN, GRU, LSTM)
+_SHAPING = (Flatten, ZeroPadding, MaxPool, MaxPool1D, AvgPool, AvgPool1D, GlobalMaxPool, GlobalAvgPool)
+_FIXED = (ReLU, LeakyReLU, Sigmoid, Tanh, Softmax, Dropout, Add, Concatenate)
+KINDS: dict[str, type[Layer]] = {layer.__name__: layer for layer in (*_TRAINED, *_SHAPING, *_FIXED)}
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Add",
+    "AvgPool",
+    "AvgPool1D",
+    "BatchNorm",
+    "Concatenate",
+    "Conv1D",
+    "Conv2D",
+    "Cost",
+    "DepthwiseConv2D",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "MaxPool",
+    "MaxPool1D",
+    "ReLU",
+    "SeparableConv2D",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "ZeroPadding",
+    "carried",
+    "gradient_flow",
+    "penalty",
+]

@@ -23,7 +23,16 @@ Shapes = Shape | list[Shape]  # a list for a layer that takes several inputs
 
 @dataclass(frozen=True)
 class Cost:
-    """What one input costs a layer: multiplications with additions, parameters, and numbers in the output."""
+    """What one input costs a layer: multiplications with additions, parameters, and numbers in the output.
+
+    Example:
+        >>> import braininabox as bb
+        >>> model = bb.Sequential([bb.layers.Linear(4)])
+        >>> model.build((3,))
+        (4,)
+        >>> model.layers[0].cost((3,))
+        Cost(multiply_adds=12, parameters=16, outputs=4)
+    """
 
     multiply_adds: int
     parameters: int
@@ -44,7 +53,11 @@ class Layer:
 
     Attributes:
         parameters: what training changes, by name, made in `build` with `self.parameter(...)`.
-        trainable: False freezes the layer and those inside it: no optimizer moves their parameters.
+        trainable: False freezes the layer and those inside it, at any time, before it is built or in the middle of a
+            training: no optimizer moves or shrinks their parameters, and their gradients do not count in the length
+            that is clipped. As in Keras a frozen BatchNorm uses its running averages, also in training, and leaves
+            them as they are; a frozen Dropout, which learns nothing, still drops. A model file keeps it.
+        l2: the penalty on large weights while the layer is trained, 0 for none; see `penalty`.
         buffers: other arrays that belong to the trained layer, such as running means.
         name: `linear_0` once part of a model, the layer's kind before.
         position: its place in the model, from 0; None while it is part of none.
@@ -67,6 +80,7 @@ class Layer:
         array([[1., 2., 3.]], dtype=float32)
     """
 
+    l2: float = 0.0
     parameters: dict[str, Parameter]
     buffers: dict[str, np.ndarray]
     name: str
@@ -167,7 +181,7 @@ class Layer:
         if type(self).__init__ is object.__init__:
             return {}
         arguments = list(inspect.signature(type(self).__init__).parameters)[1:]
-        values = {name: getattr(self, name) for name in arguments}
+        values = {name: getattr(self, name) for name in arguments if name != "l2" or self.l2}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     def parameter(self, name: str, data: np.ndarray) -> Parameter:
@@ -271,6 +285,31 @@ def learned(chain: Sequence[Layer]) -> dict[str, Parameter]:
     return dict(named.values())
 
 
+def penalty(chain: Sequence[Layer]) -> Tensor | None:
+    """What the layers of a built chain, and those inside, add to the loss: l2 * sum(W²) for each weight W of a layer.
+
+    The formula is that of Keras; `fit` adds it to every batch's loss. A weight has two axes or more: biases, gains and
+    shifts are free, and so is what is frozen. None where nothing is added.
+
+    Example:
+        >>> from brainbox_core.layers import Linear
+        >>> layer = Linear(1, l2=0.5)
+        >>> shape = layer.build((2,), np.random.default_rng(0))
+        >>> layer.weight[:], layer.bias[:] = [[1.0], [2.0]], 9.0
+        >>> penalty([layer]).item()  # 0.5 * (1 + 4)
+        2.5
+    """
+    terms = [
+        (weight * weight).sum() * part.l2
+        for layer in chain
+        for part in layer.parts
+        if part.l2
+        for weight in part.parameters.values()
+        if weight.ndim > 1 and weight.requires_grad
+    ]
+    return sum(terms[1:], start=terms[0]) if terms else None
+
+
 def adopt(chain: Sequence[Layer], names: Sequence[str] | None = None) -> None:
     """Give the layers of a new model their positions, and names such as `linear_0` where they are given none.
 
@@ -305,6 +344,20 @@ def join(chain: Sequence[Layer], seed: int) -> None:
             layer.trainable = False  # also for layers inside that were made since
     for layer in everything.values():
         layer._joined = True
+
+
+def frozen(chain: Sequence[Layer]) -> list[str]:
+    """The layers of a chain and inside, and the parameters, that no optimizer moves, by path."""
+    layers = [path for path, layer in found(chain) if not layer.trainable]
+    return layers + [name for name, parameter in learned(chain).items() if not parameter.requires_grad]
+
+
+def freeze(chain: Sequence[Layer], names: Sequence[str]) -> None:
+    """Freeze what `frozen` named, and nothing else."""
+    for path, layer in found(chain):  # the outer ones first: those inside follow them, and then have their own say
+        layer.trainable = path not in names
+    for name, parameter in learned(chain).items():
+        parameter.requires_grad = name not in names
 
 
 def held(

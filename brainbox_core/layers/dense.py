@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from brainbox_core import functional
-from brainbox_core.errors import UsageError, whole
+from brainbox_core.errors import UsageError, between, whole
 from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.layers import initializers
 from brainbox_core.layers.activation import Activated
@@ -23,6 +23,7 @@ class Linear(Activated):
         units: how many outputs.
         initializer: how the weights start: "he", "glorot", "lecun" or "zeros"; the bias starts at 0.
         activation: what comes behind, a name such as "relu" or a layer; None for nothing.
+        l2: the penalty l2 * sum(weight²) in the loss of a training, from 0; none by default.
 
     Shape:
         (batch, inputs) -> (batch, units), and (batch, time, inputs) -> (batch, time, units), every step alike;
@@ -36,10 +37,10 @@ class Linear(Activated):
         (1, 2)
     """
 
-    def __init__(self, units: int, initializer: str = "he", activation: Any = None):
+    def __init__(self, units: int, initializer: str = "he", activation: Any = None, l2: float = 0.0):
         super().__init__(activation)
         self.units = whole("units", units)
-        self.initializer = initializer
+        self.initializer, self.l2 = initializer, between("l2", l2, 0)
         initializers.named(initializer)
 
     def output_shape(self, input_shape: Shape) -> Shape:

@@ -1,4 +1,4 @@
-"""Layers that bring numbers to a common mean and scale: BatchNorm."""
+"""Layers that bring numbers to a common mean and scale: over a batch (BatchNorm), over an input (LayerNorm)."""
 
 from __future__ import annotations
 
@@ -79,3 +79,46 @@ class BatchNorm(Layer):
             running *= stays
             running += (1 - stays) * batch.real
         return y
+
+
+class LayerNorm(Layer):
+    """Brings the numbers along the last axis to mean 0 and variance 1, then scales and shifts each as learned.
+
+    Every input, and every step of a sequence, is looked at by itself, in training as in use (Ba, Kiros and Hinton,
+    "Layer normalization", 2016).
+
+    Args:
+        epsilon: added to the variance, so that equal numbers do not divide by 0.
+
+    Shape:
+        (batch, ..., features) -> the same; gain and shift (features,).
+
+    Example:
+        >>> layer = LayerNorm()
+        >>> layer.build((2,), np.random.default_rng(0))
+        (2,)
+        >>> layer(Tensor([[1.0, 3.0], [20.0, 10.0]])).data.round(3)
+        array([[-1.,  1.],
+               [ 1., -1.]], dtype=float32)
+    """
+
+    def __init__(self, epsilon: float = 1e-5):
+        self.epsilon = between("epsilon", epsilon, 0, above=True)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if not input_shape:
+            raise self.misfit("(batch, ..., features)", input_shape, "X.reshape(-1, 1)")
+        return input_shape
+
+    def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
+        shapes = self.parameter_shapes(input_shape)
+        self.gain = self.parameter("gain", np.ones(shapes["gain"], np.float32))
+        self.shift = self.parameter("shift", np.zeros(shapes["shift"], np.float32))
+        return input_shape
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        features = self.output_shape(input_shape)[-1:]
+        return {"gain": features, "shift": features}
+
+    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
+        return functional.layer_norm(x, self.gain, self.shift, self.epsilon)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from brainbox_core import functional
-from brainbox_core.errors import UsageError, whole
+from brainbox_core.errors import UsageError, between, whole
 from brainbox_core.kernels.recurrent import keep_freed_memory
 from brainbox_core.layers import initializers
 from brainbox_core.layers.base import Layer, Shape, found
@@ -32,6 +32,7 @@ class Recurrent(Layer):
         ids: if given, the inputs are whole numbers from 0 to ids - 1 instead of vectors. Each stands for a one-hot
             vector, which is never made: its product with the input weight is a row of it.
         last: whether to return only the last output instead of all.
+        l2: the penalty l2 * (sum(weight²) + sum(recurrent²)) in the loss of a training, from 0; none by default.
 
     Attributes:
         carry: whether a call goes on from `state`, and leaves its last state there; see `carried`.
@@ -42,10 +43,10 @@ class Recurrent(Layer):
     gates: int
     states = 1
 
-    def __init__(self, units: int, ids: int | None = None, last: bool = False):
+    def __init__(self, units: int, ids: int | None = None, last: bool = False, l2: float = 0.0):
         self.units = whole("units", units)
         self.ids = None if ids is None else whole("ids", ids)
-        self.last = bool(last)
+        self.last, self.l2 = bool(last), between("l2", l2, 0)
         self.carry = False
         self.state: State | None = None
         self._norms: list[np.ndarray] | None = None
@@ -163,6 +164,7 @@ class RNN(Recurrent):
         units: the length of the output of each step.
         ids: if given, the inputs are whole numbers from 0 to ids - 1 instead of vectors, each for a one-hot vector.
         last: whether to return only the last output instead of all.
+        l2: the penalty l2 * (sum(weight²) + sum(recurrent²)) in the loss of a training, from 0; none by default.
 
     Shape:
         (batch, time, features), or with `ids` (batch, time) -> (batch, time, units), or with `last` (batch, units);
@@ -189,6 +191,7 @@ class GRU(Recurrent):
         units: the length of the output of each step.
         ids: if given, the inputs are whole numbers from 0 to ids - 1 instead of vectors, each for a one-hot vector.
         last: whether to return only the last output instead of all.
+        l2: the penalty l2 * (sum(weight²) + sum(recurrent²)) in the loss of a training, from 0; none by default.
 
     Shape:
         (batch, time, features), or with `ids` (batch, time) -> (batch, time, units), or with `last` (batch, units);
@@ -227,6 +230,7 @@ class LSTM(Recurrent):
         units: the length of the output of each step.
         ids: if given, the inputs are whole numbers from 0 to ids - 1 instead of vectors, each for a one-hot vector.
         last: whether to return only the last output instead of all.
+        l2: the penalty l2 * (sum(weight²) + sum(recurrent²)) in the loss of a training, from 0; none by default.
 
     Shape:
         (batch, time, features), or with `ids` (batch, time) -> (batch, time, units), or with `last` (batch, units);

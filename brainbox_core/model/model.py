@@ -16,13 +16,13 @@ from brainbox_core.data import Augment, DataLoader, stratified_split
 from brainbox_core.errors import InputError, UsageError, whole
 from brainbox_core.kernels.rows import Rows, Together, Weighted
 from brainbox_core.layers import Layer, Sigmoid, Softmax, initializers
-from brainbox_core.layers.base import adopt
+from brainbox_core.layers.base import adopt, freeze
 from brainbox_core.layers.calls import Symbol
 from brainbox_core.loss import Loss
 from brainbox_core.network import description, feeding, heads, saving, sharing
 from brainbox_core.network.building import Placed
 from brainbox_core.network.graph import Graph
-from brainbox_core.network.learner import History
+from brainbox_core.network.history import History
 from brainbox_core.network.network import Network
 from brainbox_core.optimizers import Optimizer
 from brainbox_core.parameters import Parameters
@@ -90,7 +90,7 @@ class Model(Network):
         self._optimizer: Optimizer | None = None
         self._loss: Loss | None = None
         self._metrics: dict[str, measures.Metric] = {}
-        self.history: History = []
+        self.history = History()
         self.stop_training = False
         self.training: checkpoints.Training | None = None
         self.unfinished: checkpoints.Saved | None = None
@@ -351,6 +351,7 @@ class Model(Network):
             with initializers.left_out():
                 model.build(feeding.one_or_all(shapes))
             model.load_state(arrays)
+            freeze(model.layers, meta.pop("frozen", []))
             model._loss = description.loss_of(meta)
             model.epoch = whole("epoch", meta.get("epoch", 0), 0)
             checkpoints.compile_again(model, saved)

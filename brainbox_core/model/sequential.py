@@ -50,6 +50,16 @@ class Sequential(Model):
 
 
 def load(path: str | Path, kind: str | None = None, layers: Sequence[type[Layer]] = ()) -> Model:
-    """A model from a file, a `Sequential` if it is a chain; see `Model.load`."""
+    """A model from a file, a `Sequential` if it is a chain; see `Model.load`.
+
+    Example:
+        >>> import tempfile, braininabox as bb
+        >>> model, path = bb.Sequential([bb.layers.Linear(2)]), tempfile.mkdtemp() + "/model.safetensors"
+        >>> model.build((3,))
+        (2,)
+        >>> model.save(path)
+        >>> bb.load(path).input_shape
+        (3,)
+    """
     arrays, meta = saving.load_model(path, kind)
     return (Model if "graph" in meta else Sequential)._from_file(path, arrays, meta, layers)

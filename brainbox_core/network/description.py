@@ -14,7 +14,7 @@ from brainbox_core import __version__, layers
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.files.reading import printable
 from brainbox_core.layers import Layer
-from brainbox_core.layers.base import Shape
+from brainbox_core.layers.base import Shape, frozen
 from brainbox_core.loss import KINDS, Loss, Several
 from brainbox_core.network.feeding import one_or_all
 from brainbox_core.network.graph import Graph
@@ -45,6 +45,8 @@ def describe(network: Learner, loss: Loss | None, graph: Graph | None) -> dict[s
         meta |= {"own": type(network).__name__, "config": _own_config(network), "layers": []}
     elif not graph.is_chain:
         meta["graph"] = graph.config()
+    if names := frozen(network.layers):
+        meta["frozen"] = names
     if loss is None:
         return {name: value for name, value in meta.items() if name != "loss"}  # not that of the file it came from
     return meta | {"loss": _loss_config(loss)}

@@ -19,6 +19,12 @@ def Input(shape: tuple[int, ...] | None = None) -> Symbol:  # noqa: N802  # as e
     Args:
         shape: of one input, without the batch axis; a model of which all are known is built at once, any other by
             `fit`.
+
+    Example:
+        >>> import braininabox as bb
+        >>> x = bb.Input((3,))
+        >>> bb.Model(x, bb.layers.Linear(2)(x)).output_shape
+        (2,)
     """
     return Symbol(shape=None if shape is None else sizes("shape", shape))
 

@@ -12,7 +12,7 @@ from brainbox_core import layers
 from brainbox_core.errors import UsageError
 from brainbox_core.layers import Layer
 from brainbox_core.layers.base import Shape
-from brainbox_core.loss import MSE, BinaryCrossEntropy, CrossEntropy, Loss, Several
+from brainbox_core.loss import KINDS, MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss, Several
 from brainbox_core.network.building import Placed
 from brainbox_core.network.graph import Graph
 
@@ -25,6 +25,11 @@ def _leaky(layer: Any, inputs: Range) -> Range:
     low, high = (bound if bound > 0 else layer.slope * bound if layer.slope else 0.0 for bound in inputs)
     return low, high
 
+
+_POOLS = (
+    *(layers.MaxPool, layers.AvgPool, layers.MaxPool1D, layers.AvgPool1D),
+    *(layers.GlobalMaxPool, layers.GlobalAvgPool),
+)
 
 # What comes out of a layer, from what goes in; the pools, Flatten and Dropout keep the range that they get. Layers that
 # are not named here, as those with weights and those of a user's own, may give any number.
@@ -39,11 +44,10 @@ _RANGES: dict[type[Layer], Callable[[Any, Range], Range]] = {
     layers.LeakyReLU: _leaky,
     layers.Flatten: lambda layer, inputs: inputs,
     layers.Dropout: lambda layer, inputs: inputs,
-    layers.MaxPool: lambda layer, inputs: inputs,
-    layers.AvgPool: lambda layer, inputs: inputs,
+    layers.ZeroPadding: lambda layer, inputs: (min(inputs[0], 0.0), max(inputs[1], 0.0)),
+    **dict.fromkeys(_POOLS, lambda layer, inputs: inputs),
 }
 _KEEP = (layers.Flatten, layers.Dropout)
-_POOLS = (layers.MaxPool, layers.AvgPool)
 
 
 def check_heads(graph: Graph | None, placed: Sequence[Placed] | None, loss: Loss) -> None:
@@ -86,7 +90,7 @@ def check_head(chain: Sequence[Layer], shapes: Sequence[Shape] | None, loss: Los
                 what += f", which may be any number, and {at.label} gives {_words(low, high)}"
             recurrent = isinstance(at, layers.RNN | layers.GRU | layers.LSTM)
             fix = "add bb.layers.Linear(...) behind it" if recurrent else f"remove {at.label}"
-            if type(loss).__module__ != Loss.__module__:
+            if type(loss) not in KINDS.values():
                 fix += f", or set `takes_logits = False` in {name} if it takes probabilities"
             raise UsageError(what, fix=fix)
     if shapes is None:
@@ -111,7 +115,7 @@ def check_reach(graph: Graph | None, loss: Loss, y: Any) -> None:
 
 def _check_reach(chain: Sequence[Layer], loss: Loss, y: np.ndarray) -> None:
     (low, high), at, _ = _reach(chain)
-    if at is None or not isinstance(loss, MSE) or not y.size:
+    if at is None or not isinstance(loss, MSE | MAE | Huber) or not y.size:
         return
     least, most = float(y.min()), float(y.max())
     slack = 1e-6  # a scaler that brings targets to 1 may end a rounding error above it

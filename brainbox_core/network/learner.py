@@ -10,12 +10,11 @@ import numpy as np
 from brainbox_core.kernels.rows import Rows
 from brainbox_core.layers.base import Layer
 from brainbox_core.loss import Loss
+from brainbox_core.network.history import History
+from brainbox_core.network.history import Logs as Logs
 from brainbox_core.optimizers import Optimizer
 from brainbox_core.parameters import Parameters
 from brainbox_core.tensor import Tensor
-
-Logs = dict[str, Any]  # what a callback is told: numbers by name, at the end also the history
-History = list[Logs]  # the logs of every epoch
 
 
 class Learner(Protocol):

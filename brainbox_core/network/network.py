@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from brainbox_core.layers.calls import Symbol, observed
 from brainbox_core.network import building, description, feeding, sharing
 from brainbox_core.network.building import Placed
 from brainbox_core.network.graph import Graph, Step, run
-from brainbox_core.network.summary import Summary, summarize
+from brainbox_core.network.summary import Summary, in_short, summarize
 from brainbox_core.parameters import Parameter, Parameters, fill
 from brainbox_core.tensor import Tensor, no_grad
 
@@ -43,7 +44,7 @@ class Network:
 
     def __init__(self, graph: Graph | None, seed: int = 0):
         self.graph = graph
-        self.layers = graph.layers if graph else []
+        self.layers: list[Layer] = graph.layers if graph else []
         self.seed = whole("seed", seed, 0)
         if self.seed >= 2**64:  # found now and not when the trained model is saved: its file holds 64 bits
             raise UsageError("seed", expected="a whole number below 2**64", got=seed)
@@ -51,10 +52,12 @@ class Network:
         self.meta: dict[str, Any] = {}
         self._built: _Built | None = None
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ("graph", "_built", "_optimizer"):
-            raise UsageError(f"{type(self).__name__}.__init__() has to begin with super().__init__()")
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+    if not TYPE_CHECKING:  # which would take every name that is misspelt for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("graph", "_built", "_optimizer"):
+                raise UsageError(f"{type(self).__name__}.__init__() has to begin with super().__init__()")
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     # --- getting ready -------------------------------------------------------------------------------------------
 
@@ -180,11 +183,14 @@ class Network:
             return y
 
         with no_grad(), observed(look):
-            if self.graph is None:
-                self.forward(x, training)
-            else:
-                run(self.graph.steps(fused=False), self.graph.outputs, x, training)
+            self.unfused(x, training)
         return seen
+
+    def unfused(self, x: Any, training: bool = False) -> Any:
+        """`forward` with every layer by itself, so that it can be observed."""
+        if self.graph is None:
+            return self.forward(x, training)
+        return run(self.graph.steps(fused=False), self.graph.outputs, x, training)
 
     def activations(self, X: Rows) -> dict[str, np.ndarray]:
         """What every layer makes of a batch, by the layer's name."""
@@ -232,6 +238,21 @@ class Network:
         """The layers as a table: output shapes, parameters, multiply-adds, activation bytes, totals."""
         placed = self._parts("summary()").placed
         return summarize(self.input_shape, placed)
+
+    def __repr__(self) -> str:
+        name, summary = type(self).__name__, self._summary()
+        if summary is not None:
+            return f"{name}\n{summary!r}"
+        layers = self.layers or [layer for _, layer in held(self, Layer, beside=("layers",))]
+        return "\n".join([f"{name}, not built", *in_short([f"  {layer!r}" for layer in layers])])
+
+    def _repr_html_(self) -> str:
+        name, summary = html.escape(type(self).__name__), self._summary()
+        return f"<pre>{html.escape(repr(self))}</pre>" if summary is None else f"<p>{name}</p>{summary._repr_html_()}"
+
+    def _summary(self) -> Summary | None:
+        """The summary, for showing: what is not built, or was broken since, has none."""
+        return self.summary() if self._built is not None and self._built.layers == self.layers else None
 
     def state(self) -> dict[str, np.ndarray]:
         """A copy of everything that was learned: parameters and buffers by name."""

@@ -33,7 +33,7 @@ FORMAT = 1
 MAX_TENSORS = 10_000
 MAX_HEADER = 8 << 20  # bytes
 
-_DTYPES = {
+DTYPES = {
     name: np.dtype(code)
     for name, code in {"F32": "<f4", "F64": "<f8", "I8": "i1", "U8": "u1", "I32": "<i4", "I64": "<i8"}.items()
 }
@@ -122,10 +122,10 @@ def load_model(path: str | os.PathLike, kind: str | None = None) -> tuple[dict[s
 
 def _read(file: BinaryIO, size: int, where: str) -> tuple[dict[str, np.ndarray], dict]:
     """The tensors and the description in an open file of `size` bytes."""
-    header = _header(file, size, where)
+    header = read_header(file, size, where)
     room = size - file.tell()
     document = _document(header.pop("__metadata__", None), where)
-    places = _places(header, room, where)
+    places = find_places(header, room, where)
     data = bytearray(room)
     file.readinto(data)  # type: ignore[attr-defined]  # every open binary file has it; its type does not say so
     tensors = {p.name: np.ndarray(p.shape, p.dtype, buffer=data, offset=p.begin) for p in places}
@@ -137,7 +137,7 @@ def _read(file: BinaryIO, size: int, where: str) -> tuple[dict[str, np.ndarray],
     return tensors, document["meta"]
 
 
-def _header(file: BinaryIO, size: int, where: str) -> dict:
+def read_header(file: BinaryIO, size: int, where: str) -> dict:
     """The parsed header; the file is left at the first byte after it."""
     if size == 0:
         raise InputError("is empty", where=where, fix=_RESTORE)
@@ -186,9 +186,10 @@ def _document(metadata: object, where: str) -> dict:
     return document
 
 
-def _places(header: dict, room: int, where: str) -> list[_Place]:
+def find_places(header: dict, room: int, where: str, dtypes: Mapping[str, np.dtype] = DTYPES) -> list[_Place]:
     """The tensors in the order in which they lie, shown to fill the `room` bytes after the header exactly."""
-    places = sorted((_place(name, entry, where) for name, entry in header.items()), key=lambda p: (p.begin, p.end))
+    places = [_place(name, entry, where, dtypes) for name, entry in header.items()]
+    places.sort(key=lambda place: (place.begin, place.end))
     position = 0
     for place in places:
         if place.begin < position:
@@ -197,23 +198,22 @@ def _places(header: dict, room: int, where: str) -> list[_Place]:
             raise InputError(f"unexpected bytes before {_quote(place.name)}", where=where, fix=_RESTORE)
         position = place.end
     if position > room:
-        raise InputError(
-            f"truncated: expected {position:,} bytes of weights, found {room:,}", where=where, fix=_RESTORE
-        )
+        what = f"truncated: expected {position:,} bytes of weights, found {room:,}"
+        raise InputError(what, where=where, fix=_RESTORE)
     if position < room:
         what = f"unexpected bytes after the last tensor: {room - position:,}"
         raise InputError(what, where=where, fix=_RESTORE)
     return places
 
 
-def _place(name: str, entry: object, where: str) -> _Place:
+def _place(name: str, entry: object, where: str, dtypes: Mapping[str, np.dtype]) -> _Place:
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise InputError(f"malformed entry of tensor {_quote(name)}", where=where, fix=_RESTORE)
     dtype, shape, extent = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _DTYPES:
+    if not isinstance(dtype, str) or dtype not in dtypes:
         what = f"dtype {_quote(dtype)} of tensor {_quote(name)} is not allowed"
-        raise InputError(what, where=where, expected=f"one of {', '.join(_DTYPES)}", fix=_CHOOSE)
-    dtype = _DTYPES[dtype]
+        raise InputError(what, where=where, expected=f"one of {', '.join(dtypes)}", fix=_CHOOSE)
+    dtype = dtypes[dtype]
     for numbers in (shape, extent):
         # `type` and not `isinstance`: True is an int as well
         if not isinstance(numbers, list) or not all(type(n) is int and n >= 0 for n in numbers):
@@ -244,8 +244,8 @@ def _plain_array(name: str, tensor: np.ndarray) -> np.ndarray:
     """The array in C order and little endian, as it will lie in the file."""
     tensor = np.asarray(tensor)
     dtype = tensor.dtype.newbyteorder("<")
-    if dtype not in _DTYPES.values():
-        allowed = ", ".join(allowed.name for allowed in _DTYPES.values())
+    if dtype not in DTYPES.values():
+        allowed = ", ".join(allowed.name for allowed in DTYPES.values())
         raise UsageError(f"tensor {_quote(name)} cannot be saved", expected=f"one of {allowed}", got=tensor.dtype)
     return np.asarray(tensor, dtype=dtype, order="C")
 

@@ -12,7 +12,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -57,6 +57,13 @@ STYLE: dict[Any, Any] = {
 }
 
 
+class Picture(Figure):
+    """A figure that a notebook shows, also without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        return png(lambda: self)
+
+
 def new_figure(width: float, height: float) -> Figure:
     """An empty white figure, drawn by Agg alone: no display, no pyplot.
 
@@ -64,7 +71,7 @@ def new_figure(width: float, height: float) -> Figure:
         width: in inches of 130 pixels.
         height: the same.
     """
-    figure = Figure(figsize=(width, height), dpi=130, layout="constrained", facecolor="white")
+    figure = Picture(figsize=(width, height), dpi=130, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
@@ -82,6 +89,36 @@ def label(
 def mark(axes: Axes, x: float, y: float, label: str, **style: Any) -> None:
     """Draw the one point of a curve that counts, such as the best epoch."""
     axes.plot([x], [y], "o", label=label, **{"color": ORANGE, "markersize": 9, "zorder": 3, **style})
+
+
+def curves(axes: Axes, history: Sequence[Mapping[str, Any]], name: str, **style: Any) -> list[float] | None:
+    """A figure by epoch on the training and the held-out part, as far as the history has it.
+
+    Returns:
+        The values of the held-out part.
+    """
+    epochs = [row["epoch"] for row in history]
+    for part, shown, colour in (("train", "training", MUTED), ("val", "held out", BLUE)):
+        values: list[Any] = [row.get(f"{part}_{name}") for row in history]
+        if values.count(None) < len(values):
+            axes.plot(epochs, np.array(values, float), color=colour, linewidth=2, label=shown, **style)
+    return None if None in values else values
+
+
+def history_figure(history: Sequence[Mapping[str, Any]]) -> Figure:
+    """Everything that a history has of the training or of the held-out part, by epoch."""
+    parts = [name.partition("_") for row in history for name in row]
+    names = list(dict.fromkeys(name for part, _, name in parts if part in ("train", "val")))
+    across = min(len(names), 3)
+    down = -(-len(names) // across)
+    figure = new_figure(4.5 * across, 3.6 * down)
+    for place, name in enumerate(names, start=1):
+        axes = figure.add_subplot(down, across, place)
+        curves(axes, history, name, marker="o", markersize=4, clip_on=False)
+        label(axes, name.replace("_", " ").capitalize(), "epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    figure.axes[0].legend()
+    return figure
 
 
 def frame(axes: Axes) -> None:

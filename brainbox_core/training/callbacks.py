@@ -1,4 +1,4 @@
-"""What happens beside training: stopping early, saving the best model, keeping what it takes to go on after a stop.
+"""What happens beside training: stopping early, smaller steps, saving the best model, keeping what it takes to go on.
 
 A callback sees a dictionary `logs` at each of four moments and may set `model.stop_training`.
 """
@@ -13,24 +13,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainbox_core.errors import UsageError, between, whole
+from brainbox_core.schedules import Constant
 
 if TYPE_CHECKING:  # the command line shows progress without NumPy, which a network needs
     from brainbox_core.network.learner import Learner, Logs
 
 
 class Callback:
-    """Does nothing at every moment; override those you want."""
+    """Does nothing at every moment; override those you want.
 
-    def on_train_begin(self, model: Learner, logs: Logs) -> None:
+    Each is given the model that is trained, such as a `Sequential`.
+
+    Example:
+        >>> class Goal(Callback):
+        ...     def on_epoch_end(self, model, logs):
+        ...         model.stop_training = logs["train_loss"] < 0.1
+        >>> # model.fit(X, y, epochs=100, callbacks=[Goal()])
+    """
+
+    def on_train_begin(self, model: Any, logs: Logs) -> None:
         """Before the first batch. logs: epochs (in all), epoch (done before), batches (an epoch)."""
 
-    def on_batch_end(self, model: Learner, logs: Logs) -> None:
+    def on_batch_end(self, model: Any, logs: Logs) -> None:
         """After each update. logs: epoch, batch, batches, step, train_loss (mean so far), lr, gradient_norm."""
 
-    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
+    def on_epoch_end(self, model: Any, logs: Logs) -> None:
         """After each epoch. logs: epoch, train_loss, val_loss and other metrics, lr, time_s."""
 
-    def on_train_end(self, model: Learner, logs: Logs) -> None:
+    def on_train_end(self, model: Any, logs: Logs) -> None:
         """At the end, also of a run that failed. logs: best_epoch, history (the logs of every epoch)."""
 
     def state(self) -> Mapping[str, Any]:
@@ -79,10 +89,26 @@ def lower_is_better(metric: str) -> bool:
     return direction(metric) == -1
 
 
+def better(value: float, best: float | None, sign: int, min_delta: float = 0.0) -> bool:
+    """Whether a value of a metric is better than the best before it; NaN never is.
+
+    Args:
+        value: of this epoch.
+        best: None if there was none.
+        sign: -1 where less is better, 1 where more is.
+        min_delta: it has to be better by more than this.
+
+    Example:
+        >>> better(0.9, 1.0, -1), better(0.9, 1.0, -1, min_delta=0.2)
+        (True, False)
+    """
+    return not math.isnan(value) and (best is None or sign * value > sign * best + min_delta)
+
+
 class _Watcher(Callback):
     """Knows the best value of a metric so far; with each training it begins anew."""
 
-    def __init__(self, monitor: str, mode: str):
+    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0):
         if mode not in ("auto", "min", "max"):
             raise UsageError("mode", expected="auto, min or max", got=repr(mode))
         sign = direction(monitor) if mode == "auto" else -1 if mode == "min" else 1
@@ -90,6 +116,7 @@ class _Watcher(Callback):
             what = f"the name '{monitor}' does not say whether less is better"
             raise UsageError(what, fix="give `mode`: 'min' for an error, 'max' for a score")
         self.monitor, self.mode, self.sign = monitor, mode, sign
+        self.min_delta = between("min_delta", min_delta, 0)
         self.best: float | None = None
 
     def on_train_begin(self, model: Learner, logs: Logs) -> None:
@@ -107,25 +134,17 @@ class _Watcher(Callback):
             known = ", ".join(name for name, value in logs.items() if isinstance(value, int | float))
             raise UsageError(f"there is no metric '{self.monitor}'", expected=known, fix="give fit() validation data")
         value = logs[self.monitor]
-        if math.isnan(value) or (self.best is not None and self.sign * value <= self.sign * self.best):
+        if not better(value, self.best, self.sign, self.min_delta):
             return False
         self.best = value
         return True
 
 
-class EarlyStopping(_Watcher):
-    """Ends training once a metric has not improved for some epochs. (`fit` restores the best weights in any case.)
+class _Waiter(_Watcher):
+    """Counts the epochs since a metric improved."""
 
-    It begins anew with each training, so that one serves several models.
-
-    Args:
-        monitor: the metric's name in the epoch's logs.
-        mode: `min` where less is better, `max` where more is; `auto` goes by the name, and refuses an unknown one.
-        patience: epochs without improvement that are put up with.
-    """
-
-    def __init__(self, monitor: str = "val_loss", patience: int = 3, mode: str = "auto"):
-        super().__init__(monitor, mode)
+    def __init__(self, monitor: str, mode: str, min_delta: float, patience: int):
+        super().__init__(monitor, mode, min_delta)
         self.patience, self.waited = whole("patience", patience), 0
 
     def on_train_begin(self, model: Learner, logs: Logs) -> None:
@@ -139,10 +158,105 @@ class EarlyStopping(_Watcher):
         super().load_state(state)
         self.waited = whole("waited", state["waited"], 0)
 
-    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
+    def out_of_patience(self, logs: Logs) -> bool:
+        """Whether this epoch is one too many without improvement."""
         self.waited = 0 if self.improved(logs) else self.waited + 1
-        if self.waited >= self.patience:
+        return self.waited >= self.patience
+
+
+class EarlyStopping(_Waiter):
+    """Ends training once a metric has not improved for some epochs. (`fit` restores the best weights in any case.)
+
+    It begins anew with each training, so that one serves several models.
+
+    Args:
+        monitor: the metric's name in the epoch's logs.
+        patience: epochs without improvement that are put up with.
+        mode: `min` where less is better, `max` where more is; `auto` goes by the name, and refuses an unknown one.
+        min_delta: an epoch has improved if it is better than the best by more than this, in the metric's unit.
+
+    Example:
+        >>> stopper = EarlyStopping("val_accuracy", patience=2, min_delta=0.01)
+        >>> [stopper.out_of_patience({"val_accuracy": value}) for value in (0.8, 0.9, 0.905, 0.909)]
+        [False, False, False, True]
+    """
+
+    def __init__(self, monitor: str = "val_loss", patience: int = 3, mode: str = "auto", min_delta: float = 0.0):
+        super().__init__(monitor, mode, min_delta, patience)
+
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
+        if self.out_of_patience(logs):
             model.stop_training = True
+
+
+class ReduceLROnPlateau(_Waiter):
+    """Multiplies the learning rate by a factor each time that a metric has not improved for some epochs.
+
+    The rate stays where it is after the training; with each training the callback begins anew. A schedule sets the rate
+    of every step by itself, so an optimizer that follows one is refused.
+
+    Args:
+        monitor: the metric's name in the epoch's logs.
+        factor: what each reduction multiplies by, above 0 and below 1.
+        patience: epochs without improvement that are put up with.
+        mode: `min` where less is better, `max` where more is; `auto` goes by the name, and refuses an unknown one.
+        min_delta: an epoch has improved if it is better than the best by more than this, in the metric's unit.
+        cooldown: epochs after a reduction that do not count as ones without improvement.
+        min_lr: the rate is not made smaller than this.
+
+    Raises:
+        UsageError: at the beginning of a training, if the learning rate follows a schedule.
+
+    Example:
+        >>> import numpy as np
+        >>> import braininabox as bb
+        >>> X = np.linspace(-1, 1, 32, dtype=np.float32).reshape(-1, 1)
+        >>> model = bb.Sequential([bb.layers.Linear(1)])
+        >>> model.compile(optimizer=bb.optimizers.SGD(lr=0.8), loss=bb.loss.MAE())
+        >>> slower = ReduceLROnPlateau("train_loss", factor=0.5, patience=2)
+        >>> history = model.fit(X, 3 * X, epochs=30, callbacks=[slower])
+        >>> history[0]["lr"], model.optimizer.lr < 0.1
+        (0.8, True)
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        mode: str = "auto",
+        min_delta: float = 0.0,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ):
+        super().__init__(monitor, mode, min_delta, patience)
+        self.factor = between("factor", factor, 0, 1, above=True, below=True)
+        self.cooldown, self.min_lr = whole("cooldown", cooldown, 0), between("min_lr", min_lr, 0)
+        self.cooling = 0
+
+    def on_train_begin(self, model: Learner, logs: Logs) -> None:
+        super().on_train_begin(model, logs)
+        self.cooling = 0
+        if not isinstance(model.optimizer.schedule, Constant):
+            what = "ReduceLROnPlateau reduces a learning rate that a schedule would set again at every step"
+            raise UsageError(what, fix="give the optimizer a number as `lr`, or leave out one of the two")
+
+    def state(self) -> Mapping[str, Any]:
+        return {**super().state(), "cooling": self.cooling}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        super().load_state(state)
+        self.cooling = whole("cooling", state["cooling"], 0)
+
+    def on_epoch_end(self, model: Learner, logs: Logs) -> None:
+        out_of_patience = self.out_of_patience(logs)
+        if self.cooling:
+            self.cooling, self.waited = self.cooling - 1, 0
+        elif out_of_patience:
+            self.cooling, self.waited = self.cooldown, 0
+            lr = max(model.optimizer.lr * self.factor, self.min_lr)
+            if 0 < lr < model.optimizer.lr:  # 0 only below the smallest number that a float holds
+                model.optimizer.lr = lr
 
 
 class ModelCheckpoint(_Watcher):
@@ -152,6 +266,12 @@ class ModelCheckpoint(_Watcher):
         path: the model file, which is replaced as a whole.
         monitor: the metric's name in the epoch's logs.
         mode: as for `EarlyStopping`.
+
+    Example:
+        >>> keep = ModelCheckpoint("best.safetensors", monitor="val_accuracy")
+        >>> # model.fit(X, y, epochs=100, validation_split=0.2, callbacks=[keep])
+        >>> keep.improved({"val_accuracy": 0.5}), keep.improved({"val_accuracy": 0.6})
+        (True, True)
     """
 
     def __init__(self, path: str | Path, monitor: str = "val_loss", mode: str = "auto"):
@@ -173,6 +293,15 @@ class Checkpoint(Callback):
     Args:
         path: the file, which is replaced as a whole.
         seconds: the most work that a crash may cost.
+
+    Example:
+        >>> import tempfile, numpy as np, braininabox as bb
+        >>> model, path = bb.Sequential([bb.layers.Linear(1)]), tempfile.mkdtemp() + "/training"
+        >>> model.compile(optimizer=bb.optimizers.Adam(), loss=bb.loss.MSE())
+        >>> X = np.ones((4, 2), np.float32)
+        >>> history = model.fit(X, X[:, :1], epochs=3, callbacks=[bb.callbacks.Checkpoint(path)])
+        >>> bb.load(path).epoch
+        3
     """
 
     def __init__(self, path: str | Path, seconds: float = 30.0):

@@ -23,6 +23,7 @@ import numpy as np
 from brainbox_core import optimizers, schedules
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.layers import Layer
+from brainbox_core.layers.base import freeze, frozen
 from brainbox_core.loss import Loss
 from brainbox_core.network import saving
 from brainbox_core.network.description import reading_description, rebuild
@@ -32,9 +33,6 @@ from brainbox_core.scalar.update_rules import RULES
 
 State = Mapping[str, Any]  # by name: arrays, and values in JSON types
 _PREFIX = "checkpoint/"
-_SCHEDULES = {
-    kind.__name__: kind for kind in (schedules.Constant, schedules.Step, schedules.Cosine, schedules.OneCycle)
-}
 _OPTIMIZERS = {rule.kind: getattr(optimizers, rule.kind) for rule in RULES.values()}
 _SIMPLE = (bool, int, float, str)
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -98,10 +96,11 @@ class Training:
         parts: Mapping[str, Part],
         callbacks: Mapping[str, Part],
     ):
-        told = {"seed": model.seed, "layers": model.config(), "frozen": frozen(model), **settings, **callbacks}
+        told = {"seed": model.seed, "layers": model.config(), "frozen": frozen(model.layers), **settings, **callbacks}
         self.settings = {name: described(value) for name, value in told.items()}
         self.whole, self._data, self._model = True, fingerprint, model
-        self._parts, self._callbacks = {"history": History(model), **parts}, callbacks
+        self._parts: dict[str, Part] = {"history": History(model), "frozen": Frozen(model.layers), **parts}
+        self._callbacks = callbacks
 
     def __reduce__(self):
         return type(None), ()  # a copy of the model, or one that was pickled, has had no training
@@ -198,7 +197,7 @@ def read(path: str | Path, kind: str | None = None) -> Saved:
 
 
 def compile_again(model: Any, saved: Saved | None) -> None:
-    """Give a model that was read from a checkpoint, if it was one, its optimizer, its history and what was frozen.
+    """Give a model that was read from a checkpoint, if it was one, its optimizer and its history.
 
     What a file cannot bring back, an optimizer, a schedule or a loss of the user's own, is left to `compile`.
     """
@@ -206,27 +205,16 @@ def compile_again(model: Any, saved: Saved | None) -> None:
         return
     entry = saved.document["settings"].get("optimizer", {})
     schedule = entry["config"]["lr"] if entry.get("kind") in _OPTIMIZERS else {}
-    if schedule.get("kind") in _SCHEDULES and model._loss is not None:
-        config = {**entry["config"], "lr": rebuild(schedule, _SCHEDULES, "schedule")}
+    if schedule.get("kind") in schedules.KINDS and model._loss is not None:
+        config = {**entry["config"], "lr": rebuild(schedule, schedules.KINDS, "schedule")}
         model.compile(rebuild({"kind": entry["kind"], "config": config}, _OPTIMIZERS, "optimizer"), model.loss)
-    frozen = set(saved.document["settings"]["frozen"])
-    for name, parameter in model.params.named.items():
-        parameter.requires_grad = name not in frozen
-    for part in (part for layer in model.layers for part in layer.parts):
-        if part.name in frozen:
-            part.trainable = False
     History(model).load_state(saved.part("history"))
     if saved.document["parts"].get("loop", {}).get("ended") is not True:
+        freeze(model.layers, saved.document["settings"]["frozen"])  # as it began, which is compared
         model.unfinished = saved
     elif model.compiled:  # the next training begins where a second fit() would have begun
         Memory(model.layers).load_state(saved.part("memory"))
         model.optimizer.load_state(saved.part("optimizer"))
-
-
-def frozen(model: Learner) -> list[str]:
-    """The layers and the parameters that no optimizer moves."""
-    layers = [part.name for layer in model.layers for part in layer.parts if not part.trainable]
-    return layers + [name for name, parameter in model.params.named.items() if not parameter.requires_grad]
 
 
 def described(thing: Any) -> Any:
@@ -293,6 +281,19 @@ class Memory:
             part.remember({key.removeprefix(f"{name}/"): state[key] for key in state if key.rpartition("/")[0] == name})
 
 
+class Frozen:
+    """What no optimizer moves now; a callback may have changed it since the training began."""
+
+    def __init__(self, layers: Sequence[Layer]):
+        self._layers = layers
+
+    def state(self) -> State:
+        return {"names": frozen(self._layers)}
+
+    def load_state(self, state: State) -> None:
+        freeze(self._layers, state["names"])
+
+
 class History:
     """The history of a model, column by column: thousands of epochs are a few tensors, which every reader opens."""
 
@@ -306,7 +307,7 @@ class History:
         return {"names": names, **{f"of {name}": _packed(columns[name]) for name in names}}
 
     def load_state(self, state: State) -> None:
-        self._model.history = rows_of(state)
+        self._model.history[:] = rows_of(state)
 
 
 def rows_of(state: State) -> list[dict[str, Any]]:

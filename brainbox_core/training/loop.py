@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,18 +16,21 @@ from brainbox_core.data import DataLoader, fingerprint
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
 from brainbox_core.kernels.rows import Rows, Together, Weighted
 from brainbox_core.layers import BatchNorm
-from brainbox_core.layers.base import at_step
+from brainbox_core.layers.base import at_step, penalty
 from brainbox_core.network import ranges, sharing
 from brainbox_core.network.building import Placed
 from brainbox_core.network.feeding import are_finite
-from brainbox_core.network.learner import History, Learner, Logs
+from brainbox_core.network.history import History, Logs
+from brainbox_core.network.learner import Learner
 from brainbox_core.tape import leaves
 from brainbox_core.tensor import Tensor
 from brainbox_core.training import checkpoint
 from brainbox_core.training.batches import Batches
-from brainbox_core.training.callbacks import Callback
+from brainbox_core.training.callbacks import Callback, better
 from brainbox_core.training.checkpoint import Part, Training
 from brainbox_core.training.interrupts import Interrupts
+
+_LOG = logging.getLogger("braininabox.training")
 
 Validation = tuple[Rows, np.ndarray] | Callable[[], dict[str, float]]
 
@@ -107,7 +111,7 @@ class _Loop:
 
     def __init__(self, model: Learner, batches: int, callbacks: Sequence[Callback]):
         self._model, self._batches, self._callbacks = model, batches, callbacks
-        self.history: History = []
+        self.history = History()
         self.batch, self.total, self.targets, self.lr = 0, 0.0, 0.0, 0.0
         self.begun, self.ended = time.monotonic(), False
         self.best_loss, self.best_epoch = math.inf, 0
@@ -218,12 +222,13 @@ def _epoch(model: Learner, loader: Batches, validation: Validation | None, loop:
         logs |= {f"val_{name}": value for name, value in _validated(model, validation).items()}
     with interrupts:
         model.epoch, loop.batch = model.epoch + 1, 0
-        if validation is not None and logs["val_loss"] < loop.best_loss:
+        if validation is not None and better(logs["val_loss"], loop.best_loss, -1):
             loop.best_loss, loop.best_epoch, loop.best = logs["val_loss"], model.epoch, model.state()
         logs |= {"lr": loop.lr, "time_s": time.monotonic() - loop.begun}
         loop.history.append(logs)
         model.history.append(logs)
         loop.tell("on_epoch_end", logs)
+    _LOG.info("trained an epoch: %s", logs)
 
 
 def step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[float, float]:
@@ -243,6 +248,8 @@ def step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[fl
     with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
         outputs = model.forward(inputs, training=True)
         loss = _measure(model, outputs, y)
+        if (extra := penalty(model.layers)) is not None:
+            loss = loss + extra
         value = loss.item()
         if not math.isfinite(value):
             error = _diverged(model, f"loss is {value}", "the loss itself overflows", inputs)
@@ -338,7 +345,8 @@ def _fits(outputs: Any, count: int, shape: Any) -> bool:
 def check_smallest(placed: Sequence[Placed], loader: DataLoader) -> None:
     """Refuse a last batch of one row where a BatchNorm would have nothing to compare it with."""
     for layer, shape, _ in placed:
-        if isinstance(layer, BatchNorm) and math.prod(shape[:-1]) == 1 and loader.smallest == 1:
+        compares = isinstance(layer, BatchNorm) and layer.trainable
+        if compares and math.prod(shape[:-1]) == 1 and loader.smallest == 1:
             what = f"{layer.label} compares the rows of a batch, and one of {len(loader.indices):,} rows"
             fix = "use another `batch_size`, or drop_last=True"
             raise UsageError(f"{what} in batches of {loader.batch_size} is left alone", fix=fix)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from brainbox_core.screen.display import number
 from brainbox_core.screen.screen import REFRESH, Part, Screen
-from brainbox_core.training.callbacks import Callback, lower_is_better
+from brainbox_core.training.callbacks import Callback, better, lower_is_better
 
 if TYPE_CHECKING:
     from brainbox_core.network.learner import Learner, Logs
@@ -175,4 +175,4 @@ def _is_metric(name: str) -> bool:
 
 
 def _improves(name: str, value: float, other: float | None) -> bool:
-    return other is None or (value < other if lower_is_better(name) else value > other)
+    return better(value, other, -1 if lower_is_better(name) else 1)

@@ -19,7 +19,7 @@ import sys, time
 import numpy as np
 import torch
 import braininabox as bb
-from brainbox_core.training.loop import _step
+from brainbox_core.training.loop import step
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
@@ -31,7 +31,7 @@ def ours(*layers):
     model = bb.Sequential([*layers, L.Linear(WORDS)])
     model.compile(optimizer=bb.optimizers.Adam(clip_norm=CLIP), loss=bb.loss.CrossEntropy())
     model.build((TIME,))
-    return lambda: _step(model, x, y)
+    return lambda: step(model, x, y)
 
 def theirs(first, *cells):
     # Time first, which is what PyTorch is fastest with; one-hot vectors are made once, outside the step.

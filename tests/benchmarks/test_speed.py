@@ -20,7 +20,7 @@ import sys, time
 import numpy as np
 import torch
 import braininabox as bb
-from brainbox_core.training.loop import _step
+from brainbox_core.training.loop import step
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
@@ -33,7 +33,7 @@ def ours(layers):
     model = bb.Sequential(layers)
     model.compile(optimizer=bb.optimizers.Adam(), loss=bb.loss.CrossEntropy())
     model.build(X.shape[1:])
-    return lambda: _step(model, X, y)
+    return lambda: step(model, X, y)
 
 def theirs(network):
     inputs, targets = torch.tensor(X.transpose(0, 3, 1, 2).copy()), torch.tensor(y)
@@ -76,6 +76,13 @@ NETWORKS = {
         "nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 5), nn.ReLU(), nn.MaxPool2d(2),"
         " nn.Flatten(), nn.Linear(256, 64), nn.ReLU(), nn.Linear(64, 10))",
         0.8,
+    ),
+    "cnn conv3x3x16-pool-separable3x3x32-pool-fc10": (
+        "[L.Conv2D(16, kernel=3), L.ReLU(), L.MaxPool(2), L.SeparableConv2D(32, kernel=3), L.ReLU(), L.MaxPool(2),"
+        " L.Flatten(), L.Linear(10)]",
+        "nn.Sequential(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 16, 3, groups=16, bias=False),"
+        " nn.Conv2d(16, 32, 1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(800, 10))",
+        0.7,
     ),
 }
 

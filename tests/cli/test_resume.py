@@ -1,5 +1,6 @@
 """Runs that were stopped or killed go on to the same files; what has changed since is refused by name."""
 
+import contextlib
 import io
 import json
 import random
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from brainbox_cli.frame import runs
+from brainbox_cli.frame.run_folder import ending
+from brainbox_cli.signals import Stopped
 from brainbox_core.errors import InputError
 from brainbox_core.model.sequential import Sequential
 from tests.cli.shell import brainbox, document, run_here, start
@@ -117,6 +121,29 @@ def test_a_run_that_was_killed_while_it_became_current_becomes_current(stopped, 
     assert run_here("mnist", "--resume", "-q")[0] == 0
     checkpoint.write_bytes(kept)
     (stopped / "brainbox-out/mnist/current.json").unlink()
+    assert run_here("mnist", "--resume", "-q")[0] == 0
+    assert (stopped / "brainbox-out/mnist/current.json").exists()
+    assert content(run_of(stopped)) == whole
+
+
+def test_a_run_that_was_killed_when_all_was_written_loses_its_lock(stopped, whole):
+    assert run_here("mnist", "--resume", "-q")[0] == 0
+    lock = run_of(stopped) / ".brainbox.lock"
+    lock.write_bytes(b"999999")
+    assert run_here("mnist", "--resume", "--dry-run")[0] == 0 and lock.exists()
+    assert run_here("mnist", "--resume")[0] == 0
+    assert content(run_of(stopped)) == whole
+
+
+@pytest.mark.parametrize("stop", [Stopped(signal.SIGTERM), InputError("disk full")])
+def test_a_run_that_was_stopped_while_it_became_current_becomes_current(stop, stopped, whole, monkeypatch):
+    def stops(*_):
+        raise stop
+
+    with monkeypatch.context() as patch, contextlib.suppress(Stopped):
+        patch.setattr(runs, "atomic_write", stops)
+        assert run_here("mnist", "--resume", "-q")[0] == 3
+    assert ending(run_of(stopped)) == "ok" and not (stopped / "brainbox-out/mnist/current.json").exists()
     assert run_here("mnist", "--resume", "-q")[0] == 0
     assert (stopped / "brainbox-out/mnist/current.json").exists()
     assert content(run_of(stopped)) == whole
@@ -294,7 +321,9 @@ def at_random_moments(folder: Path, count: int, number: int, nouns: list[str]) -
             stopped += 1
             if number != signal.SIGKILL:
                 assert process.returncode == 128 + number, told
-                assert told.splitlines()[-1] == f"resume     brainbox {noun} --resume {noun}@1"
+                complete = ending(path) == "ok" and not (path / "checkpoint.safetensors").exists()
+                last = "; nothing unfinished was written" if complete else f"brainbox {noun} --resume {noun}@1"
+                assert told.splitlines()[-1].endswith(last), told
         done = brainbox(noun, "--resume", cwd=place)
         assert done.returncode == 0, (noun, time_, done.stderr)
         assert content(path) == wholes[noun], (noun, time_)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,16 @@ def test_a_run_without_its_record_does_not_become_current(tmp_path, monkeypatch)
     assert ending(tmp_path / "brainbox-out/mnist/runs/1") == "error"
 
 
+@pytest.mark.parametrize("words", ["mnist --data gone", "descent --func gone --plot", "convolve gone.png"])
+def test_an_output_folder_that_is_a_file_is_named_before_the_work(words, tmp_path):
+    (tmp_path / "brainbox-out").write_text("mine")
+    done = brainbox(*words.split(), cwd=tmp_path)
+    assert (done.returncode, done.stderr.splitlines()) == (
+        3, ["error: brainbox-out: is a file, not a folder", "hint: name a folder"],
+    )  # fmt: skip
+    assert (tmp_path / "brainbox-out").read_text() == "mine"
+
+
 def test_a_setting_that_only_the_training_itself_refuses_leaves_none_either(tmp_path):
     (tmp_path / "houses.csv").write_text("".join(f"{i},{i * i % 7}\n" for i in range(30)))
     done = brainbox("regress", "--data", "houses.csv", "--no-header", "--folds", 1000, cwd=tmp_path)
@@ -117,19 +129,54 @@ def test_a_setting_that_only_the_training_itself_refuses_leaves_none_either(tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["houses.csv"]
 
 
-def test_trainings_at_once_have_a_run_each(tmp_path):
-    processes = [start("mnist", "-e", 1, "--limit", 500, "--seed", seed, "-q", cwd=tmp_path) for seed in range(5)]
-    assert [process.wait(60) for process in processes] == [0] * 5, [process.stderr.read() for process in processes]
-    found = {}
-    for path in (tmp_path / "brainbox-out/mnist/runs").iterdir():
-        assert {"model.safetensors", "run.json", "metrics.jsonl", "example.png"} == {
-            each.name for each in path.iterdir()
-        }
-        found[document((path / "run.json").read_text())["seed"]] = Sequential.load(path / "model.safetensors").seed
-    assert found == {seed: seed for seed in range(5)}
-    assert {path.name for path in (tmp_path / "brainbox-out/mnist").iterdir()} == {"runs", "current.json"}
-    for process in processes:
-        process.communicate()
+def require_whole(folder: Path) -> dict:
+    """The document of a finished run, of whose files none is missing, half, or another run's."""
+    assert {path.name for path in folder.iterdir()} == {"model.safetensors", "run.json", "metrics.jsonl", "example.png"}
+    fields = document((folder / "run.json").read_text())
+    start, *epochs, end = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    assert (start["event"], end["event"], end["status"]) == ("start", "end", "ok")
+    assert [logs["event"] for logs in epochs] == ["epoch"] * fields["config"]["epochs"]
+    assert Sequential.load(folder / "model.safetensors").seed == start["seed"] == fields["seed"]
+    return fields
+
+
+MANY = pytest.mark.parametrize("count", [4, pytest.param(16, marks=pytest.mark.slow)])
+
+
+@MANY
+def test_trainings_at_once_have_a_run_each(count, tmp_path):
+    words = ("mnist", "-e", 1, "--limit", 500, "-q", "--seed")
+    processes = [start(*words, seed, cwd=tmp_path) for seed in range(count)]
+    told = [process.communicate(timeout=100)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * count, told
+    place = tmp_path / "brainbox-out" / "mnist"
+    found = {path.name: require_whole(path)["seed"] for path in (place / "runs").iterdir()}
+    assert sorted(found.values()) == list(range(count)) and found.keys() == {str(seed + 1) for seed in range(count)}
+    assert str(json.loads((place / "current.json").read_text())["run"]) in found
+    assert {path.name for path in place.iterdir()} == {"runs", "current.json"}
+    assert {path.name for path in place.parent.iterdir()} == {"mnist", ".gitignore"}
+
+
+@MANY
+def test_of_trainings_at_once_into_one_folder_one_trains(count, tmp_path):
+    words = ("mnist", "-e", 40, "--limit", 500, "--out", "mine", "--seed")
+    processes = {seed: start(*words, seed, cwd=tmp_path) for seed in range(count)}
+    metrics = tmp_path / "mine/metrics.jsonl"
+    while not (metrics.exists() and metrics.stat().st_size):
+        time.sleep(0.002)
+    winner = json.loads(metrics.read_text().splitlines()[0])["seed"]
+    first = processes.pop(winner)
+    first.send_signal(signal.SIGSTOP)  # and goes on when the others have looked for the folder
+    for process in processes.values():
+        _, told = process.communicate(timeout=100)
+        error, hint = told.splitlines()[-2:]
+        assert (process.returncode, error) == (3, f"error: mine: in use by process {first.pid}")
+        assert hint.startswith("hint: wait until it has ended")
+    first.send_signal(signal.SIGCONT)
+    _, told = first.communicate(timeout=100)
+    assert first.returncode == 0, told
+    assert require_whole(tmp_path / "mine")["seed"] == winner
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 def test_a_training_no_better_than_a_constant_answer_keeps_the_model_before(tmp_path):

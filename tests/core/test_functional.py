@@ -9,7 +9,7 @@ from brainbox_core import functional
 from brainbox_core.errors import UsageError
 from brainbox_core.gradcheck import check_gradients
 from brainbox_core.kernels import convolution as kernels
-from brainbox_core.kernels import dense
+from brainbox_core.kernels import dense, memory
 from brainbox_core.parameters import Parameter, Parameters
 from brainbox_core.tensor import Tensor, no_grad
 
@@ -115,6 +115,25 @@ OPERATIONS = {
     "binary_cross_entropy": (
         lambda x: functional.binary_cross_entropy(x, BITS, 1 + 3 * BITS),
         (3 * numbers(5, 2),),
+    ),
+    "conv2d dilation": (
+        lambda x, k, b: functional.conv2d(x, k, b, (2, 1), SAME, (1, 2), (1, 2)),
+        (numbers(2, 5, 4, 2), numbers(3, 2, 2, 2), numbers(2)),
+    ),
+    "conv1d": (functional.conv1d, (numbers(2, 5, 3), numbers(2, 3, 2), numbers(2))),
+    "conv1d stride, padding, dilation": (
+        lambda x, k, b: functional.conv1d(x, k, b, 2, (3, 1), 3),
+        (numbers(2, 5, 1), numbers(2, 1, 2), numbers(2)),
+    ),
+    "depthwise_conv2d": (functional.depthwise_conv2d, (numbers(2, 5, 4, 3), numbers(3, 2, 1, 3))),
+    "depthwise_conv2d stride, padding, dilation": (
+        lambda x, k: functional.depthwise_conv2d(x, k, (2, 3), SAME, (1, 2)),
+        (numbers(2, 5, 6, 2), numbers(3, 2, 1, 4)),
+    ),
+    "layer_norm": (lambda *a: functional.layer_norm(*a, 1e-5) ** 2, (numbers(5, 3), numbers(3), numbers(3))),
+    "layer_norm images": (
+        lambda *a: functional.layer_norm(*a, 1e-5) ** 2,
+        (numbers(2, 2, 3, 4), numbers(4), numbers(4)),
     ),
 }
 
@@ -294,14 +313,15 @@ def conv_gradients(x, kernel, bias):
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_columns_that_are_used_again_corrupt_no_gradient(channels):
+def test_memory_that_is_used_again_corrupts_no_gradient(channels, monkeypatch):
+    monkeypatch.setattr(memory, "SMALLEST", 1)
     k, b = numbers(3, 3, channels, 4), numbers(4)
     xs = [numbers(3, 8, 8, channels) for _ in range(4)]
     wanted = [conv_gradients(x, k, b) for x in xs]
     leaves = [[Tensor(array.copy(), requires_grad=True) for array in (x, k, b)] for x in xs]
     outputs = [functional.conv2d(*tensors, pool=(2, 2)) for tensors in leaves]  # all forward passes first
     with no_grad():
-        functional.conv2d(*leaves[1], pool=(2, 2))  # gives its columns back at once
+        functional.conv2d(*leaves[1], pool=(2, 2))  # gives its memory back at once
     functional.conv2d(*leaves[2], pool=(2, 2))  # never differentiated
     outputs[3] = None  # dropped with its graph
     gc.collect()
@@ -316,18 +336,6 @@ def test_columns_that_are_used_again_corrupt_no_gradient(channels):
             assert np.array_equal(tensor.grad, gradient)
     for gradient, other in zip(again, wanted[3], strict=True):
         assert np.array_equal(gradient, other)
-
-
-def test_no_grad_gives_the_columns_back_and_a_graph_keeps_them():
-    kernels._spare.free.clear()
-    x, k, b = Tensor(numbers(2, 8, 8, 2)), Tensor(numbers(3, 3, 2, 4), requires_grad=True), Tensor(numbers(4))
-    with no_grad():
-        functional.conv2d(x, k, b)
-    assert sum(map(len, kernels._spare.free.values())) == 1
-    y = functional.conv2d(x, k, b)
-    assert sum(map(len, kernels._spare.free.values())) == 0
-    y.sum().backward()
-    assert sum(map(len, kernels._spare.free.values())) == 1
 
 
 def test_a_convolution_in_parts_runs_backward_through_the_tape(monkeypatch):

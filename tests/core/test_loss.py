@@ -5,12 +5,11 @@ import json
 import numpy as np
 import pytest
 
-import braininabox as bb
 from brainbox_core import loss
 from brainbox_core.errors import UsageError
 from brainbox_core.gradcheck import check_gradients
-from brainbox_core.loss import BinaryCrossEntropy, Penalised, SquaredError
-from brainbox_core.tensor import Tensor, no_grad
+from brainbox_core.loss import BinaryCrossEntropy, SquaredError
+from brainbox_core.tensor import Tensor
 
 RNG = np.random.default_rng(7)
 LABELS = np.array([2, 0, 1, 2, 2])
@@ -21,6 +20,12 @@ CASES = {
     "mse": (loss.MSE(), RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))),
     "mse, images": (loss.MSE(), RNG.normal(size=(2, 3, 2)), RNG.normal(size=(2, 3, 2))),
     "mse, one axis": (loss.MSE(), RNG.normal(size=5), RNG.normal(size=5)),
+    "mae": (loss.MAE(), RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))),
+    "mae, one axis": (loss.MAE(), RNG.normal(size=5), RNG.normal(size=5)),
+    "mae, sequences": (loss.MAE(), RNG.normal(size=(2, 4, 3)), RNG.normal(size=(2, 4, 3))),
+    "huber": (loss.Huber(), 2 * RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))),
+    "huber, one axis": (loss.Huber(0.5), RNG.normal(size=5), RNG.normal(size=5)),
+    "huber, sequences": (loss.Huber(2.5), 3 * RNG.normal(size=(2, 4, 3)), RNG.normal(size=(2, 4, 3))),
     "binary": (loss.BinaryCrossEntropy(), 3 * RNG.normal(size=(5, 1)), BITS),
     "binary, weights": (loss.BinaryCrossEntropy(class_weights=(0.5, 4)), 3 * RNG.normal(size=(5, 1)), BITS),
     "binary, soft": (loss.BinaryCrossEntropy(), RNG.normal(size=(5, 2)), RNG.random((5, 2))),
@@ -67,7 +72,7 @@ def test_rows_are_never_repeated_to_fit(name):
         function(Tensor(outputs[:0]), y[:0])
 
 
-@pytest.mark.parametrize("kind", [loss.MSE, loss.BinaryCrossEntropy])
+@pytest.mark.parametrize("kind", [loss.MSE, loss.MAE, loss.Huber, loss.BinaryCrossEntropy])
 @pytest.mark.parametrize(
     ("outputs", "y", "fix"),
     [((4, 2), (4,), "make the last"), ((4,), (4, 1), "make the last"), ((4, 3), (4, 1), "make the last")],
@@ -79,7 +84,7 @@ def test_columns_are_never_repeated_to_fit(kind, outputs, y, fix):
         kind().targets(np.float64(3), ())
 
 
-@pytest.mark.parametrize("kind", [loss.MSE, loss.BinaryCrossEntropy, loss.CrossEntropy])
+@pytest.mark.parametrize("kind", [loss.MSE, loss.MAE, loss.Huber, loss.BinaryCrossEntropy, loss.CrossEntropy])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, None, "a", 1j], ids=str)
 def test_targets_are_finite_numbers(kind, bad):
     y = np.array([[0, 1], [bad, 0]])
@@ -192,6 +197,33 @@ def test_accuracy_counts_right_rows():
     assert yes_no == {"accuracy": 0.75} and loss.MSE().metrics(outputs, outputs) == {}
 
 
+@pytest.mark.parametrize("kind", [loss.MAE, loss.Huber])
+def test_a_row_that_is_far_off_pulls_no_harder_than_others(kind):
+    x = Tensor(np.array([0.0, 5.0, 1e6, -1e30]), requires_grad=True)
+    kind()(x, np.zeros(4)).backward()
+    assert x.grad.tolist() == [0, 0.25, 0.25, -0.25]
+
+
+@pytest.mark.parametrize("kind", [loss.MAE(), loss.Huber(0.7)])
+def test_a_row_of_weight_two_counts_as_two(kind):
+    outputs, y, weights = 2 * RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3)), np.array([1, 2, 0, 3, 1])
+    found = kind.weighted(Tensor(outputs), y, weights).item()
+    assert found == pytest.approx(kind(Tensor(outputs.repeat(weights, axis=0)), y.repeat(weights, axis=0)).item())
+    assert check_gradients(lambda x: kind.weighted(x, y, weights), outputs).max_error < 1e-10
+
+
+@pytest.mark.parametrize("name", ["mae", "huber"])
+def test_they_have_names(name):
+    assert type(loss.named(name)).__name__.lower() == name
+
+
+def test_huber_is_half_the_squared_error_up_to_delta_and_straight_from_there():
+    for delta in (0.5, 1.0, 3.0):
+        for error in (0.0, 0.3, -0.5, 1.0, -2.9, 3.0, 40.0):
+            by_hand = error**2 / 2 if abs(error) <= delta else delta * (abs(error) - delta / 2)
+            assert loss.Huber(delta)(Tensor(np.array([error])), np.zeros(1)).item() == pytest.approx(by_hand, rel=1e-14)
+
+
 # --- PyTorch, and settings -------------------------------------------------------------------------------------------
 
 
@@ -202,6 +234,11 @@ def test_beside_pytorch():
     steps = torch.tensor(STEPS)
     theirs = {
         "mse": lambda x, y: nn.mse_loss(x, torch.tensor(y)),
+        "mae": lambda x, y: nn.l1_loss(x, torch.tensor(y)),
+        "mae, one axis": lambda x, y: nn.l1_loss(x, torch.tensor(y)),
+        "huber": lambda x, y: nn.huber_loss(x, torch.tensor(y)),
+        "huber, one axis": lambda x, y: nn.huber_loss(x, torch.tensor(y), delta=0.5),
+        "huber, sequences": lambda x, y: nn.huber_loss(x, torch.tensor(y), delta=2.5),
         "binary": lambda x, y: nn.binary_cross_entropy_with_logits(x, bits),
         "binary, weights": lambda x, y: nn.binary_cross_entropy_with_logits(x, bits, weight=0.5 + 3.5 * bits),
         "classes": lambda x, y: nn.cross_entropy(x, labels),
@@ -230,7 +267,7 @@ def test_settings_are_checked():
     for make in (
         lambda: loss.CrossEntropy(ignore=0.5), lambda: loss.CrossEntropy(ignore=True), lambda: loss.CrossEntropy(1),
         lambda: loss.CrossEntropy(-0.1), lambda: loss.BinaryCrossEntropy((0, 1)),
-        lambda: loss.BinaryCrossEntropy((1, float("inf"))),
+        lambda: loss.BinaryCrossEntropy((1, float("inf"))), lambda: loss.Huber(0), lambda: loss.Huber(float("inf")),
     ):  # fmt: skip
         with pytest.raises(UsageError):
             make()
@@ -251,29 +288,12 @@ def test_the_gradient_of_the_squared_error():
     assert check.max_error < 1e-10
 
 
-def test_the_penalty_counts_in_training_and_its_gradient_is_l2_times_the_weights():
-    layer = bb.layers.Linear(1)
-    layer.build((4,), np.random.default_rng(0))
-    x = Tensor(np.ones((3, 4), np.float32))
-    plain, penalised = BinaryCrossEntropy(), Penalised(BinaryCrossEntropy(), layer.weight, 0.5)
-    gradients = []
-    for measured in (plain, penalised):
-        layer.weight.grad = layer.bias.grad = None
-        measured(layer(x), YES).backward()
-        gradients.append((layer.weight.grad.copy(), layer.bias.grad.copy()))
-    np.testing.assert_allclose(gradients[1][0] - gradients[0][0], 0.5 * layer.weight.data, rtol=1e-4, atol=1e-6)
-    np.testing.assert_array_equal(gradients[1][1], gradients[0][1])
-    with no_grad():  # as held-out rows are measured
-        assert penalised(layer(x), YES).item() == plain(layer(x), YES).item()
-    assert penalised.metrics(YES, np.array([[1.0], [1.0], [1.0]])) == {"accuracy": pytest.approx(2 / 3)}
-
-
 def test_the_best_constant_answer_is_found():
     """Beside the best of many constants that were tried."""
     rng = np.random.default_rng(0)
     few, odd = rng.integers(0, 2, (50, 1)), rng.normal(size=(50, 1))
     tries = np.linspace(-6, 6, 4001)
-    cases = [(loss.MSE(), odd), (BinaryCrossEntropy((1, 5)), few), (SquaredError(), few)]
+    cases = [(loss.MSE(), odd), (loss.MAE(), odd), (BinaryCrossEntropy((1, 5)), few), (SquaredError(), few)]
     for kind, y in cases:
         best = min(kind(Tensor(np.full((50, 1), c)), y).item() for c in tries)
         assert kind.of_constant(y, (1,)) == pytest.approx(best, rel=1e-4) and kind.of_constant(y, (1,)) <= best + 1e-12
@@ -281,4 +301,4 @@ def test_the_best_constant_answer_is_found():
         labels = few[:, 0]
         best = min(kind(Tensor(np.tile([0.0, c], (50, 1))), labels).item() for c in tries)
         assert kind.of_constant(labels, (2,)) == pytest.approx(best, rel=1e-3, abs=3e-3)
-    assert loss.Loss().of_constant(odd, (1,)) is None
+    assert loss.Loss().of_constant(odd, (1,)) is loss.Huber().of_constant(odd, (1,)) is None

@@ -1,7 +1,9 @@
 """Optimizers beside their formulas and beside PyTorch's."""
 
 import inspect
+import json
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from brainbox_core.schedules import Cosine, Step
 RNG = np.random.default_rng(11)
 CASES = {
     "sgd": (lambda: SGD(0.1), lambda t, p: t.SGD(p, 0.1)),
+    "sgd, weight decay": (lambda: SGD(0.1, weight_decay=0.3), lambda t, p: t.SGD(p, 0.1, weight_decay=0.3)),
     "momentum": (lambda: SGD(0.1, momentum=0.9), lambda t, p: t.SGD(p, 0.1, momentum=0.9)),
     "nesterov": (
         lambda: SGD(0.1, momentum=0.9, nesterov=True),
@@ -75,8 +78,7 @@ def test_beside_pytorch(name, clip):
 def test_a_bowl_is_descended(name):
     optimizer = CASES[name][0]()
     optimizer.schedule = Cosine({"adagrad": 0.8, "sgd": 0.03}.get(name, 0.1 if "ada" in name else 0.03), steps=300)
-    if isinstance(optimizer, AdamW):
-        optimizer.weight_decay = 0.0
+    optimizer.weight_decay = 0.0
     params, tensors = ready(optimizer, np.array([3.0, -2.0], np.float32))
     for _ in range(300):
         params.zero_grad()
@@ -114,12 +116,15 @@ def test_adams_first_step_is_the_learning_rate_whatever_the_gradient():
         assert np.allclose(x.data, [-0.01, 0.01], rtol=2e-5)
 
 
-def test_weight_decay_is_apart_from_the_gradient():
-    optimizer = AdamW(lr=0.1, weight_decay=0.5)
+@pytest.mark.parametrize("make", [AdamW, SGD, partial(SGD, momentum=0.9), partial(SGD, momentum=0.9, nesterov=True)])
+def test_weight_decay_is_apart_from_the_gradient(make):
+    optimizer = make(lr=0.1, weight_decay=0.5)
     params, (x,) = ready(optimizer, np.array([2.0]))
-    params.zero_grad()
-    optimizer.step()  # no gradient arrived
-    assert x.data[0] == pytest.approx(2 * (1 - 0.1 * 0.5))
+    for step in range(1, 4):
+        params.zero_grad()
+        optimizer.step()  # no gradient arrived
+        assert x.data[0] == pytest.approx(2 * (1 - 0.1 * 0.5) ** step)
+    assert not any(moment.any() for moment in optimizer.moments.values())
 
 
 def test_the_schedule_is_asked_for_the_step():
@@ -250,8 +255,9 @@ def test_an_epsilon_that_is_none_in_float32_cannot_spoil_a_weight_without_gradie
     assert params.values.tolist() == [1, 1]
 
 
-def test_a_weight_decay_that_overflows_is_refused():
-    optimizer = AdamW(lr=1.0, weight_decay=1e30)
+@pytest.mark.parametrize("make", [AdamW, SGD])
+def test_a_weight_decay_that_overflows_is_refused(make):
+    optimizer = make(lr=1.0, weight_decay=1e30)
     params, tensors = ready(optimizer, np.full(2, 1e10, np.float32))
     with pytest.raises(ConvergenceError, match="the update is not finite"):
         stepped(optimizer, params, tensors, [1, 1])
@@ -325,7 +331,7 @@ def test_a_step_without_parameters_and_another_models_optimizer_are_errors():
         (lambda: RMSprop(epsilon=0), "epsilon"), (lambda: Adagrad(epsilon=-1), "epsilon"),
         (lambda: Adam(beta1=1), "beta1"),
         (lambda: Adam(beta2=1), "beta2"), (lambda: Adam(epsilon=0), "epsilon"),
-        (lambda: AdamW(weight_decay=-1), "weight_decay"),
+        (lambda: AdamW(weight_decay=-1), "weight_decay"), (lambda: SGD(weight_decay=-0.1), "weight_decay"),
         (lambda: Adam(clip_norm=0), "clip_norm"), (lambda: SGD(clip_norm=float("inf")), "clip_norm"),
     ],
 )  # fmt: skip
@@ -396,6 +402,43 @@ def test_the_rate_may_be_assigned_and_a_schedule_has_to_give_one():
         optimizer.lr = -1
     with pytest.raises(UsageError, match="needs the parameters of a model"):
         SGD().build([x])
+
+
+@pytest.mark.parametrize(
+    "rate", [0.25, Step(0.5, every=3), Cosine(0.4, steps=9, warmup=2)], ids=["number", "step", "cosine"]
+)
+def test_the_state_holds_the_rate_that_was_assigned(rate):
+    first, second = SGD(lr=Step(1.0, every=2)), SGD(lr=Step(1.0, every=2))
+    for optimizer in (first, second):
+        ready(optimizer, np.ones(2))
+    first.lr = rate
+    first.step()
+    second.load_state(json.loads(json.dumps(first.state())))
+    assert type(second.schedule) is type(first.schedule)
+    rates = []
+    for optimizer in (first, second):
+        rates.append([optimizer.lr])
+        for _ in range(5):
+            optimizer.step()
+            rates[-1].append(optimizer.lr)
+    assert rates[0] == rates[1]
+
+
+def test_a_rate_of_the_users_own_has_to_be_there_for_a_state_that_followed_one():
+    def own(step):
+        return 0.5 / (1 + step)
+
+    first, second = SGD(lr=0.1), SGD(lr=0.1)
+    for optimizer in (first, second):
+        ready(optimizer, np.ones(2))
+    first.lr = own
+    first.step()
+    with pytest.raises(UsageError, match=r"followed a schedule of your own.*; assign it to the optimizer's `lr` first"):
+        second.load_state(first.state())
+    assert (second.steps, second.lr) == (0, 0.1)
+    second.lr = own
+    second.load_state(first.state())
+    assert (second.steps, second.lr) == (1, 0.25)
 
 
 def test_an_assigned_gradient_is_the_one_that_counts():

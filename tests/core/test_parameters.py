@@ -66,6 +66,20 @@ def test_assign_takes_whole_vectors_only():
         params.assign(np.ones(6))
 
 
+def test_what_is_trained_are_stretches_without_what_is_frozen():
+    named = {name: Parameter(np.full(size, 1.0)) for name, size in zip("abcdef", (2, 3, 1, 4, 1, 2), strict=True)}
+    params = Parameters(named)
+    for frozen, expected in (
+        ("", range(13)), ("a", range(2, 13)), ("f", range(11)), ("abcdef", []), ("bd", [0, 1, 5, 10, 11, 12]),
+        ("ace", [2, 3, 4, 6, 7, 8, 9, 11, 12]), ("bcd", [0, 1, 10, 11, 12]),
+    ):  # fmt: skip
+        for name, parameter in named.items():
+            parameter.requires_grad = name not in frozen
+        places = [place for here in params.trained() for place in range(13)[here]]
+        assert places == list(expected), frozen
+    assert len(params.trained()) == 2  # neighbours are one stretch
+
+
 def test_float32_unless_a_parameter_is_more():
     assert Parameters({}).values.dtype == np.float32 and len(Parameters({})) == 0
     assert Parameters({"a": Parameter(np.ones(2))}).gradients.dtype == np.float64

@@ -29,7 +29,7 @@ def test_the_table_of_rooms_is_the_tree():
 
 def test_the_top_level_is_named():
     named = {span.rstrip("/") for row in rows(section(TEXT, "## The top level")) for span in spans(row[0])}
-    assert named == {"braininabox.py", *PACKAGES, "datasets", "tests", "docs"}
+    assert named == {"braininabox", *PACKAGES, "datasets", "tests", "docs"}
     assert all((ROOT / name).exists() for name in named)
 
 

@@ -106,3 +106,7 @@ def test_the_stack_is_no_larger_than_the_report_says(dtype, name):
         header = build(model, "net", dtype=dtype, verify=0)
         assert header.report.stack == stack(lower(model))
         assert board.measure(header.text, "net", board.BOARDS[name]).stack <= header.report.stack
+
+
+def test_the_temporary_files_of_the_tools_lie_in_our_folder(tmp_path):
+    assert board._run(["sh", "-c", "echo $TMPDIR"], tmp_path).strip() == str(tmp_path)

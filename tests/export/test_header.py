@@ -169,3 +169,13 @@ def test_the_numbers_are_made_only_when_asked_for(monkeypatch):
     assert '"program"' in made.numbers
     monkeypatch.setattr(type(made.draft), "document", lambda self: pytest.fail("nobody asked"))
     build(digits("mnist"), "net", verify=0)
+
+
+@pytest.mark.parametrize("l2", [0, 0.1])
+def test_a_penalty_of_the_training_changes_no_fingerprint(l2):
+    """The number is that of the layers before they knew penalties: what was exported stays as it was."""
+    chain = [L.Conv2D(2, kernel=2, initializer="zeros", l2=l2), L.Flatten(), L.Linear(3, initializer="zeros", l2=l2)]
+    model = bb.Sequential(chain)
+    model.build((3, 3))
+    known = "1cdac627e56f44ea8b97a4d4309755cce2ac82f718c6647c257921b7699e323d"
+    assert header.fingerprint(model) == f"SHA-256 of layers and weights {known}"

@@ -100,3 +100,16 @@ def test_nothing_is_left_behind(sample, tmp_path, monkeypatch):
     with pytest.raises(VerificationError):
         check(sample, outputs=sample[1] + 1)
     assert os.listdir(tmp_path) == []
+
+
+def test_what_a_compiler_that_is_killed_leaves_goes_too(sample, tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "cc").write_text(f'#!/bin/sh\necho > "${{TMPDIR:-/tmp}}/left.s"\nexec {tool("gcc")} "$@"\n')
+    (tmp_path / "cc").chmod(0o755)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setenv("CC", str(tmp_path / "cc"))
+    compiler = verify.find_compiler()
+    (tmp_path / "temporary/left.s").unlink()  # of `--version`, which a real one does without
+    verify.verify(sample[0], "net", sample[2], sample[1], compiler)
+    assert os.listdir(tmp_path / "temporary") == []

@@ -35,6 +35,11 @@ MODELS = {  # by what was wrong: the kind, the change of its description, and th
         lambda meta: meta.update(input_shape=["\x1b" * 5000]),
         "spam predict hello -m bad",
     ),
+    "a class without a name": (
+        "fraud",
+        lambda meta: meta.update(classes=["", "1"]),
+        "fraud predict row.csv -m bad",
+    ),
     "a layer of a long kind": (
         "cnn",
         lambda meta: meta["layers"][0].update(kind="Conv2D" * 900),
@@ -48,6 +53,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("findings")
     (folder / "models").mkdir()
     seeds.write_inputs(folder)
+    (folder / "row.csv").write_text("Time,V1,Amount\n1,2,3\n")
     Image.fromarray(np.uint8([[255]] * 4 + [[0]] * 391 + [[255]] * 4)).save(folder / "thin.png")
     seeds.write_models(folder / "models", folder)
     return folder

@@ -188,6 +188,7 @@ def of_arguments(random, shop):
             words.append(f"{random.choice(own + SHARED)}={mutation.some(random, mutation.NUMBERS + mutation.TEXTS)}")
         else:
             words.append(mutation.of_text(random, random.choice(own + SHARED)))
+    words = [word.replace("\0", "?") for word in words]  # which no command line can hold
     end = [] if {"predict", "sample"} & set(words) else end
     return words + end, b"", " ".join(words).encode("utf-8", "surrogatepass")
 

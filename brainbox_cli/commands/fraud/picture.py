@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbox_cli.pictures.panels import confusion_matrix, curves
+from brainbox_cli.pictures.panels import confusion_matrix
 from brainbox_core.metrics import precision_recall_curve
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.screen.plotting import (
@@ -17,6 +17,7 @@ from brainbox_core.screen.plotting import (
     Figure,
     MaxNLocator,
     PercentFormatter,
+    curves,
     label,
     mark,
     new_figure,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from brainbox_cli.pictures.panels import curves
 from brainbox_core.files.reading import printable
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.rng import stream
@@ -18,6 +17,7 @@ from brainbox_core.screen.plotting import (
     Axes,
     Figure,
     MaxNLocator,
+    curves,
     label,
     mark,
     new_figure,

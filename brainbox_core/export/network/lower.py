@@ -19,7 +19,7 @@ from brainbox_core import layers
 from brainbox_core.errors import InputError, UsageError
 from brainbox_core.export.network.activations import ACTIVATIONS, name_of
 from brainbox_core.kernels.convolution import Padding, Pair
-from brainbox_core.layers import Layer, convolution
+from brainbox_core.layers import Layer, pooling
 from brainbox_core.model.sequential import Sequential
 
 Image = tuple[int, int, int]  # height, width, channels; a vector is 1 x 1 x n
@@ -221,6 +221,9 @@ class _Chain:
         if activation is not None:
             self._activate(layer, before, activation)
         elif isinstance(layer, layers.Conv2D):
+            if layer.dilation != (1, 1):
+                what = f"{layer.label} (Conv2D with dilation={layer.dilation}) cannot be exported"
+                raise InputError(what, expected="dilation=1", fix="replace the layer, or train without it")
             height, width, *_ = shape
             image = (height, width, layer.weight.data.shape[2])
             self._append("conv", layer, image, *_of(layer), stride=layer.stride, padding=layer.zeros)
@@ -229,7 +232,7 @@ class _Chain:
             self._append("linear", layer, self.steps[-1].output_shape if self.steps else before, *_of(layer))
         elif isinstance(layer, layers.BatchNorm):
             self._normalise(layer, before)
-        elif isinstance(layer, convolution.Pool):
+        elif isinstance(layer, pooling.Pool):
             self._pool(layer, before)
         elif isinstance(layer, layers.Softmax):
             self._append("softmax", layer, before)
@@ -270,7 +273,7 @@ class _Chain:
             weight, bias = (weight * scale).astype(np.float32), ((bias - mean) * scale + shift).astype(np.float32)
             self._extend(layer, weight=weight, bias=bias, map_output=layer.name)
 
-    def _pool(self, layer: convolution.Pool, shape: Image) -> None:
+    def _pool(self, layer: pooling.Pool, shape: Image) -> None:
         pool = Pool("max" if isinstance(layer, layers.MaxPool) else "avg", layer.size, layer.stride)
         last = self.steps[-1] if self.steps else None
         if (

@@ -137,7 +137,9 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         (data.val_labels, model.output_shape, best["val_loss"]),
         (data.train_labels, model.output_shape, best["train_loss"]),
     )
-    return replace(judged, metrics=found, history=history, best_epoch=best["epoch"], notes=notes, unlearned=failure)
+    return replace(
+        judged, metrics=found, history=history, best_epoch=int(best["epoch"]), notes=notes, unlearned=failure
+    )
 
 
 def evaluate(model: Sequential, data: Data, shift: int = 0, progress: Progress | None = None) -> Result:

@@ -35,6 +35,15 @@ class Classes(NamedTuple):
 USUAL = Classes("0", "1")  # as in the published data set
 
 
+def are_two(found: object) -> bool:
+    """Whether a model's file can mean two classes: texts, of which neither is a missing cell."""
+    return (
+        isinstance(found, list)
+        and [*map(type, found)] == [str, str]
+        and not any(math.isnan(number(name) or 0) for name in found)
+    )
+
+
 def labels_of(table: Table, target: str, classes: Classes | None = None) -> tuple[np.ndarray, Classes]:
     """The class of each row, (n,) of 0 and 1, and what both are called in the table.
 

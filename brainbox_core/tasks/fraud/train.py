@@ -29,7 +29,7 @@ from brainbox_core.tables.features import FeatureEncoder
 from brainbox_core.tables.table import Table
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
-from brainbox_core.tasks.fraud import threshold
+from brainbox_core.tasks.fraud import classes, threshold
 from brainbox_core.tasks.fraud.data import (
     Data,
     classes_of,
@@ -257,14 +257,14 @@ def load_model(path: str | Path, kind: str = "fraud") -> Sequential:
 def _check(model: Sequential) -> None:
     meta = model.meta
     encoder = FeatureEncoder.from_config(meta.get("features"))
-    settings, data, limit, classes = (meta.get(name) for name in ("settings", "data", "threshold", "classes"))
+    settings, data, limit = (meta.get(name) for name in ("settings", "data", "threshold"))
     sound = (
         isinstance(limit, float)
         and isinstance(settings, dict)
         and isinstance(settings.get("target"), str)
         and settings.get("split") in (TIME, STRATIFIED)
         and isinstance(settings.get("no_header", False), bool)
-        and (classes is None or (isinstance(classes, list) and [*map(type, classes)] == [str, str]))
+        and classes.are_two(meta.get("classes", list(classes.USUAL)))
         and isinstance(data, dict)
         and all(isinstance(data.get(name), str) for name in ("name", "sha256"))
         and (model.input_shape, model.output_shape) == ((len(encoder.names),), (1,))

@@ -130,8 +130,8 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
     return Result(
         metrics=measured,
         history=history,
-        best_epoch=best["epoch"],
-        best_step=best["step"],
+        best_epoch=int(best["epoch"]),
+        best_step=int(best["step"]),
         notes=tuple(notes),
         sample=sample,
         norms=norms,

@@ -33,7 +33,7 @@ class Settings(contract.EpochSettings):
         vocabulary: the most features that are kept by name; if there are more, all are hashed into this many columns.
         counts: take how often a feature occurs in a message, not only whether it does.
         loss: `log`, or `mse` to see why not.
-        l2: the penalty on the squared weights.
+        l2: the penalty is l2 / 2 * the sum of the squared weights; with n rows, 1 / (n C) of a support vector machine.
         threshold: from which probability on a message is called spam. Above 0.5, because losing a message that
             somebody waits for is worse than reading one that nobody wanted.
         folds: how many parts cross-validation makes of all messages; 0 leaves it out.

@@ -13,7 +13,7 @@ from brainbox_core import layers, metrics
 from brainbox_core.data import DataLoader
 from brainbox_core.errors import InputError
 from brainbox_core.kernels.sparse import SparseRows
-from brainbox_core.loss import BinaryCrossEntropy, Penalised, SquaredError
+from brainbox_core.loss import BinaryCrossEntropy, SquaredError
 from brainbox_core.model.sequential import Sequential
 from brainbox_core.tasks import contract, learning
 from brainbox_core.tasks.contract import HeldOut, Progress, built_in_or_file
@@ -181,7 +181,7 @@ def train(model: Sequential, settings: Settings, data: Data, callbacks: Sequence
         judged,
         metrics=found,
         history=history,
-        best_epoch=best["epoch"],
+        best_epoch=int(best["epoch"]),
         notes=() if judged.confusion[:, 1].any() else (silent,),
         loss=settings.loss,
         mistake=_worst_mistake(model, data),
@@ -247,13 +247,12 @@ def probabilities(model: Sequential, rows: SparseRows) -> np.ndarray:
 
 
 def _model(settings: Settings, rows: SparseRows) -> Sequential:
-    model = Sequential([layers.Linear(1, initializer="zeros")], settings.seed)
+    model = Sequential([layers.Linear(1, initializer="zeros", l2=settings.l2 / 2)], settings.seed)
     model.build(rows.shape[1:])
     lr = settings.lr
     if settings.optimizer == "sgd":  # a step moves a logit by the rate times the squared length of its row
         lr *= USUAL_LENGTH * len(rows) / float(np.square(rows.data, dtype=np.float64).sum())
-    loss = Penalised(LOSSES[settings.loss](), linear(model).weight, settings.l2)
-    model.compile(optimizer(settings, len(rows), lr), loss)
+    model.compile(optimizer(settings, len(rows), lr), LOSSES[settings.loss]())
     return model
 
 

@@ -85,13 +85,18 @@ def test_a_training_that_cannot_go_on_leaves_a_checkpoint_if_it_took_a_step(mode
     assert folder.keep(uncompiled) is None
 
 
-def test_a_model_that_is_saved_takes_an_old_checkpoint_away(model, tmp_path):
-    (tmp_path / "checkpoint.safetensors").write_bytes(b"of an earlier run")
+def test_a_training_that_is_complete_takes_its_checkpoint_away(model, tmp_path):
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    checkpoint.write_bytes(b"of an earlier run")
     with open_folder(tmp_path) as folder:
-        assert (tmp_path / "checkpoint.safetensors").exists()  # this run may fail as well
+        assert checkpoint.exists()  # this run may be refused
         folder.save(model)
         folder.save(model)  # and where there is none
+        checkpoint.write_bytes(b"of this run")
         folder.record("end")
+        assert checkpoint.exists()  # who is stopped now can go on
+        folder.complete()
+        folder.complete()
     assert {path.name for path in tmp_path.iterdir()} == {"model.safetensors", "metrics.jsonl"}
 
 

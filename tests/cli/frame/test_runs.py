@@ -81,10 +81,10 @@ def test_a_run_in_which_nothing_could_be_written_goes_again(out, monkeypatch):
         folder.begin()
     assert [path.name for path in Run("cnn", 1).path.iterdir()] == ["metrics.jsonl"]
 
-    def full(path, **more) -> None:
+    def full(path, data) -> None:
         raise InputError("disk full")
 
-    monkeypatch.setattr(run_folder, "Journal", full)
+    monkeypatch.setattr(run_folder, "atomic_write", full)
     with pytest.raises(InputError), runs.open_run("cnn", None, {}) as folder:
         folder.begin()
     assert numbers() == [1]
@@ -170,7 +170,20 @@ def test_a_model_in_the_folder_of_the_noun_is_current_until_a_good_run_is(out):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "1", '{"run": "1"}', '{"run": true}', '{"run": -1}', '{"run": 1e0}', "[" * 4000, "9" * 4000]
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "1",
+        '{"run": "1"}',
+        '{"run": true}',
+        '{"run": -1}',
+        '{"run": 1e0}',
+        "[" * 4000,
+        "9" * 4000,
+        " " * 5000,
+    ],
 )
 def test_a_pointer_that_says_nothing_points_nowhere(text, out):
     finished()
@@ -185,16 +198,38 @@ def test_a_pointer_that_says_nothing_points_nowhere(text, out):
 
 def test_a_pointer_that_cannot_be_read_still_points_somewhere(monkeypatch):
     def fails(*_):
-        raise InputError("the disk reports an input/output error")
+        raise InputError("may not be read")
 
     finished()
     lesser = [trained(), trained()][1]
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "read_regular", fails)
+        patch.setattr(runs, "open_regular", fails)
         for work in (lambda: remove_old("cnn", 1), lambda: finish(lesser, lambda: None, lesser=True)):
-            with pytest.raises(InputError, match="input/output"):
+            with pytest.raises(InputError, match="may not be read") as caught:
                 work()
+    fix = "name a run with --model, or remove it: the next training writes it anew"
+    assert caught.value.fix == fix and caught.value.where.endswith("cnn/current.json")
     assert numbers() == [1, 2, 3] and current("cnn").name == "cnn@1"
+
+
+def test_a_training_replaces_a_pointer_that_cannot_be_read(monkeypatch, out):
+    def fails(*_):
+        raise InputError("may not be read")
+
+    finished()
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "open_regular", fails)
+        with runs.open_run("cnn", None, {}) as folder:
+            folder.begin()
+        assert finish(Run("cnn", 2), lambda: None, lesser=False).name == "cnn@2"
+    assert json.loads((out / "cnn/current.json").read_text()) == {"run": 2}
+
+
+def test_a_pointer_that_is_a_folder_is_found_before_the_training(out):
+    (out / "cnn/current.json").mkdir(parents=True)
+    with pytest.raises(InputError, match="is not a file"), runs.open_run("cnn", None, {}) as folder:
+        folder.begin()
+    assert not (out / "cnn/runs").exists()
 
 
 def test_old_runs_go_and_the_current_one_and_those_that_can_go_on_stay():

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from brainbox_core.datasets import catalog
-from brainbox_core.datasets.catalog import TEST, TRAIN, builtin, load_images
+from brainbox_core.datasets.catalog import TEST, TRAIN, builtin, load, load_images
 from brainbox_core.datasets.download import Remote
 from brainbox_core.datasets.idx import idx_header, write_idx
-from brainbox_core.errors import InputError
+from brainbox_core.errors import InputError, UsageError
 from tests.core.datasets.test_download import send, serving
 from tests.realdata import real_data
 
@@ -49,6 +49,28 @@ def test_a_folder_is_read_under_any_of_mnists_file_names(tmp_path, names):
     assert data.name == str(tmp_path)
     assert data.classes == tuple("0123456789")
     assert data.notes == ()
+
+
+def test_load_gives_what_to_train_on_and_what_to_test_with(tmp_path):
+    (X_train, y_train), (X_test, y_test) = parts = load(fill(tmp_path))
+    for got, want in zip((X_train, y_train, X_test, y_test), arrays(), strict=True):
+        np.testing.assert_array_equal(got, want)
+    assert parts.train.X is X_train and parts.test.y is y_test
+
+
+def test_built_in_data_of_another_kind_is_refused_with_its_file():
+    for name in catalog.OTHERS:
+        with pytest.raises(UsageError, match=rf"'{name}' is .*: expected digits, mnist, .*builtin\(") as refused:
+            load(name)
+        assert builtin(refused.value.fix.split('"')[1]).is_file()
+    with pytest.raises(InputError, match="no data set and no folder"):
+        load("cifar10")
+
+
+def test_a_folder_may_have_the_name_of_built_in_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "play").mkdir()
+    assert len(load(fill(tmp_path / "play").name).test.X) == 5
 
 
 def test_pictures_of_another_size_are_read(tmp_path):

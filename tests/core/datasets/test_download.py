@@ -175,6 +175,12 @@ def test_a_download_says_nothing(tmp_path, monkeypatch):
     assert said == []
 
 
+def test_a_download_is_logged(tmp_path, caplog):
+    with serving(good) as (address, _), caplog.at_level("INFO", logger="braininabox"):
+        download(remote(address), tmp_path)
+    assert caplog.messages == [f"downloading {address}file.gz: {len(CONTENT)} bytes"]
+
+
 def test_the_second_mirror_is_tried_and_both_are_named_when_both_fail(tmp_path):
     down = refused_address()
     with serving(good) as (address, _):

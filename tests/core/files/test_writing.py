@@ -29,6 +29,7 @@ from brainbox_core.files.writing import (
     make_folder,
     require_ours,
 )
+from tests.disk import on_a_disk
 
 posix = pytest.mark.skipif(os.name == "nt", reason="mode bits, links and mounts are POSIX")
 OLD, NEW = b"old " * 10, b"new " * 10
@@ -79,15 +80,9 @@ def attempt(action, *arguments):
 """
 
 
-def on_a_disk(folder, program):
-    """The lines that a program prints which has a real file system of one megabyte for itself at `folder`.
-
-    The file system belongs to the program's own view of the machine and is gone when it ends, however it ends.
-    """
-    mount = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"', str(folder)]
-    if not shutil.which("unshare") or subprocess.run([*mount, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("needs unshare and the right to mount a tmpfs")
-    command = [*mount, sys.executable, "-c", ON_A_DISK + program, str(folder)]
+def lines_on_a_disk(folder, program):
+    """The lines that a program prints which has a real file system of one megabyte for itself at `folder`."""
+    command = on_a_disk(folder, [sys.executable, "-c", ON_A_DISK + program, folder])
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert not run.returncode, run.stderr
     return run.stdout.splitlines()
@@ -215,7 +210,7 @@ attempt(atomic_write, target, bytes(2_500_000))
 print(target.read_text())
 attempt(atomic_write, target, bytes(900_000))  # what was taken is free again
 """
-    assert on_a_disk(tmp_path, program) == ["disk full while writing (needs 2.5 MB)", "old", "done"]
+    assert lines_on_a_disk(tmp_path, program) == ["disk full while writing (needs 2.5 MB)", "old", "done"]
 
 
 @posix
@@ -466,7 +461,7 @@ attempt(make_folder, folder)
 attempt(make_folder, folder / "new" / "folder")
 print(target.read_text())
 """
-    assert on_a_disk(tmp_path, program) == ["the file system is read-only"] * 3 + ["old"]
+    assert lines_on_a_disk(tmp_path, program) == ["the file system is read-only"] * 3 + ["old"]
 
 
 @posix
@@ -480,7 +475,7 @@ print(target.read_text())
 """
     if not shutil.which("chattr"):
         pytest.skip("needs chattr")
-    lines = on_a_disk(tmp_path, program)
+    lines = lines_on_a_disk(tmp_path, program)
     if lines == ["no chattr"]:
         pytest.skip("needs a tmpfs with immutable files")
     assert lines == ["permission denied: the file or its folder is protected"] * 2 + ["old"]
@@ -605,11 +600,10 @@ def test_long_text_is_cut():
 
 def test_a_journal_grows_by_whole_lines(tmp_path, monkeypatch):
     path = tmp_path / "metrics.jsonl"
-    path.write_text("of an earlier run")
+    path.write_text("one\n")
     journal = Journal(path)
-    assert path.read_bytes() == b""
-    journal.add("one")
-    assert path.read_text() == "one\n"
+    journal.add("two")
+    assert path.read_text() == "one\ntwo\n"
     write, given = os.write, []
 
     def fills_up(descriptor: int, data) -> int:
@@ -620,12 +614,12 @@ def test_a_journal_grows_by_whole_lines(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "write", fills_up)
     with pytest.raises(InputError, match="disk full"):
-        journal.add("two")
+        journal.add("three")
     monkeypatch.undo()
-    assert path.read_text() == "one\n"
+    assert path.read_text() == "one\ntwo\n"
     journal.add("zwölf", sync=True)
     journal.close()
-    assert path.read_text(encoding="utf-8") == "one\nzwölf\n"
+    assert path.read_text(encoding="utf-8") == "one\ntwo\nzwölf\n"
 
 
 def test_the_last_line_of_a_journal_is_on_the_disk(tmp_path, monkeypatch):
@@ -656,14 +650,23 @@ def test_one_of_several_gets_a_folder(tmp_path):
         claim_folder(tmp_path / "missing" / "1")
 
 
-@pytest.mark.parametrize(("name", "says"), [("file", "not a folder"), ("file/x/y", "not a folder")])
+@posix
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("file", "file: is a file, not a folder"),
+        ("file/x/y", "file: is a file, not a folder"),
+        ("link/x", "link: is a link to nothing"),
+    ],
+)
 def test_a_folder_that_cannot_be_made_is_found_before_the_work(name, says, tmp_path):
     (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("nothing")
     with pytest.raises(InputError, match=says):
         check_folder(tmp_path / name)
     check_folder(tmp_path / "a" / "b")
     check_folder(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "link"}
     with pytest.raises(InputError):
         check_folder("/proc/brainbox-out/mnist")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from brainbox_core.kernels import convolution as kernels
-from brainbox_core.kernels import plain
+from brainbox_core.kernels import memory, plain
 
 RNG = np.random.default_rng(5)
 
@@ -15,28 +15,29 @@ def images(n, h, w, c, dtype=np.float64):
     return RNG.normal(size=(n, h, w, c)).astype(dtype)
 
 
-def plain_conv2d(x, kernel, bias, stride, padding, pool):
+def plain_conv2d(x, kernel, bias, stride, padding, pool, dilation=(1, 1)):
     """Zeros around the images, window by window, then the maximum of every pool; and the backward pass of all that."""
     (top, bottom), (left, right) = padding
     padded = np.pad(x, ((0, 0), *padding, (0, 0)))
-    whole = plain.conv2d(padded, kernel, bias, stride)
+    whole = plain.conv2d(padded, kernel, bias, stride, dilation)
 
     def backward(g):
         dx, dkernel, dbias = plain.conv2d_backward(
-            plain.max_pool2d_backward(g, whole, pool, pool), padded, kernel, stride
+            plain.max_pool2d_backward(g, whole, pool, pool), padded, kernel, stride, dilation
         )
         return dx[:, top : padded.shape[1] - bottom, left : padded.shape[2] - right], dkernel, dbias
 
     return plain.max_pool2d(whole, pool, pool), backward
 
 
-def torch_conv2d(g, x, kernel, bias, stride, padding, pool):
+def torch_conv2d(g, x, kernel, bias, stride, padding, pool, dilation=(1, 1)):
     """Result and gradients from PyTorch, which has the channels first."""
     torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install torch==2.13.0")
     (top, bottom), (left, right) = padding
     tx, tk, tb = (torch.tensor(a, requires_grad=True) for a in (x, kernel, bias))
     nn = torch.nn.functional
-    y = nn.conv2d(nn.pad(tx.permute(0, 3, 1, 2), (left, right, top, bottom)), tk.permute(3, 2, 0, 1), tb, stride)
+    padded = nn.pad(tx.permute(0, 3, 1, 2), (left, right, top, bottom))
+    y = nn.conv2d(padded, tk.permute(3, 2, 0, 1), tb, stride, dilation=dilation)
     y = nn.max_pool2d(y, pool).permute(0, 2, 3, 1)
     y.backward(torch.tensor(g))
     return y.detach().numpy(), tx.grad.numpy(), tk.grad.numpy(), tb.grad.numpy()
@@ -89,6 +90,27 @@ def test_conv2d_beside_pytorch(kernel, stride, padding, pool, channels):
         assert np.allclose(one, theirs, atol=1e-11)
 
 
+DILATED = list(itertools.product([(3, 3), (2, 1)], [(1, 1), (2, 3)], [(2, 2), (1, 3)], [(1, 1), (2, 2)], [1, 3]))
+
+
+@pytest.mark.parametrize(("kernel", "stride", "dilation", "pool", "channels"), DILATED, ids=str)
+@pytest.mark.parametrize("oracle", [plain_conv2d, torch_conv2d])
+def test_conv2d_with_gaps_in_its_kernels(kernel, stride, dilation, pool, channels, oracle, monkeypatch):
+    x, k, b, stride, zeros = conv_case(kernel, stride, "same", channels)
+    for limit in (kernels._MOST_COLUMNS, 1):
+        monkeypatch.setattr(kernels, "_MOST_COLUMNS", limit)
+        y, cache = kernels.conv2d(x, k, b, stride, zeros, pool, dilation)
+        g = RNG.normal(size=y.shape)
+        ours = y, *kernels.conv2d_backward(g, cache, k, stride, zeros, pool, dilation=dilation)
+        if oracle is torch_conv2d:
+            theirs = torch_conv2d(g, x, k, b, stride, zeros, pool, dilation)
+        else:
+            slow, backward = plain_conv2d(x, k, b, stride, zeros, pool, dilation)
+            theirs = slow, *backward(g)
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.shape == other.shape and np.allclose(one, other, atol=1e-11)
+
+
 def cache_bytes(y, k, pool):
     n, oh, ow, _ = y.shape
     return n * oh * ow * pool[0] * pool[1] * k[..., 0].size * 8
@@ -124,9 +146,9 @@ def test_a_fused_pool_is_the_pool_behind_bit_for_bit_and_ties_go_to_the_first(ch
         assert np.array_equal(a, c)
 
 
-def test_columns_are_used_again_and_never_while_somebody_needs_them():
-    """Two forward passes before either backward; a cache that was dropped; one that was released."""
-    kernels._spare.free.clear()
+def test_memory_is_used_again_and_never_while_somebody_needs_it(monkeypatch):
+    """Two forward passes before either backward, and a cache that was dropped."""
+    monkeypatch.setattr(memory, "SMALLEST", 1)
     x1, k, b, stride, zeros = conv_case((3, 3), (1, 1), "valid", 2)
     x2 = images(*x1.shape)
 
@@ -135,31 +157,17 @@ def test_columns_are_used_again_and_never_while_somebody_needs_them():
         return y, kernels.conv2d_backward(np.ones_like(y), cache, k, stride, zeros, (2, 2))
 
     wanted = [alone(x1), alone(x2)]
-    assert sum(map(len, kernels._spare.free.values())) == 1  # the second took what the first gave back
     y1, cache1 = kernels.conv2d(x1, k, b, stride, zeros, (2, 2))
     y2, cache2 = kernels.conv2d(x2, k, b, stride, zeros, (2, 2))
     assert not np.shares_memory(cache1[1], cache2[1])
     _, dropped = kernels.conv2d(x2, k, b, stride, zeros, (2, 2))
     del dropped
-    _, given_back = kernels.conv2d(x1 * 9, k, b, stride, zeros, (2, 2))
-    kernels.release_columns(given_back)
     y3, cache3 = kernels.conv2d(x2, k, b, stride, zeros, (2, 2))
     for y, cache, (y_wanted, gradients) in ((y1, cache1, wanted[0]), (y3, cache3, wanted[1]), (y2, cache2, wanted[1])):
         found = kernels.conv2d_backward(np.ones_like(y), cache, k, stride, zeros, (2, 2))
         assert np.array_equal(y, y_wanted)
         for a, c in zip(found, gradients, strict=True):
             assert np.array_equal(a, c)
-    assert sum(map(len, kernels._spare.free.values())) == 3
-
-
-def test_spare_arrays_never_take_more_than_the_limit(monkeypatch):
-    monkeypatch.setattr(kernels, "_MOST_COLUMNS", 10_000)
-    spare = kernels._Spare()
-    for length in range(100, 1200, 7):
-        spare.give_back(np.zeros(length))
-        assert sum(a.nbytes for arrays in spare.free.values() for a in arrays) <= 10_000
-    kept = np.arange(1193.0)
-    assert np.array_equal(spare.copy(kept), kept) and not np.shares_memory(spare.copy(kept), kept)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,21 @@ from brainbox_core.kernels import plain
 RNG = np.random.default_rng(5)
 
 
+@pytest.mark.parametrize("shape", [(5, 3), (1, 1), (4, 2, 2, 3)], ids=str)
+def test_layer_norm_beside_plain_loops_and_pytorch(shape):
+    x, g = RNG.normal(3, 2, shape), RNG.normal(size=shape)
+    gain, shift = RNG.normal(size=(2, shape[-1]))
+    y, cache = kernels.layer_norm(x, gain, shift, 1e-5)
+    assert np.allclose(y.reshape(-1, shape[-1]), plain.layer_norm(x.reshape(-1, shape[-1]), gain, shift, 1e-5))
+    torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install torch==2.13.0")
+    tensors = [torch.tensor(array, requires_grad=True) for array in (x, gain, shift)]
+    theirs = torch.nn.functional.layer_norm(tensors[0], shape[-1:], *tensors[1:], eps=1e-5)
+    theirs.backward(torch.tensor(g))
+    assert np.allclose(y, theirs.detach().numpy())
+    for ours, tensor in zip(kernels.layer_norm_backward(g, cache, gain), tensors, strict=True):
+        assert np.allclose(ours, tensor.grad.numpy(), atol=1e-12)
+
+
 @pytest.mark.parametrize("shape", [(5, 3), (1, 3), (4, 2, 2, 3)], ids=str)
 def test_batch_norm_beside_pytorch(shape):
     torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install torch==2.13.0")

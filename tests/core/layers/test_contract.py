@@ -8,7 +8,7 @@ import pytest
 from brainbox_core import layers
 from brainbox_core.errors import UsageError
 from brainbox_core.gradcheck import check_gradients
-from brainbox_core.layers import initializers
+from brainbox_core.layers import convolution, initializers
 from brainbox_core.layers.base import Cost
 from brainbox_core.layers.merge import Merge
 from brainbox_core.model.sequential import Sequential
@@ -22,6 +22,7 @@ CASES = [
     (L.Linear(3), (4,)),
     (L.Linear(2, initializer="glorot"), (1,)),
     (L.Linear(3), (5, 2)),
+    (L.Linear(3, l2=0.25), (4,)),
     (L.Embedding(ids=6, dim=2), (3,)),
     (L.Embedding(ids=6, dim=2), ()),
     (L.Conv2D(3, kernel=3), (6, 7, 2)),
@@ -29,6 +30,24 @@ CASES = [
     (L.Conv2D(2, kernel=3, padding="same"), (5, 4)),
     (L.Conv2D(2, kernel=(4, 3), stride=2, padding="same"), (5, 4, 3)),
     (L.Conv2D(2, kernel=5, padding="same"), (3, 3, 2)),
+    (L.Conv2D(2, kernel=(3, 2), stride=(1, 2), padding="same", dilation=(2, 3)), (6, 7, 2)),
+    (L.Conv2D(2, kernel=2, dilation=3), (4, 5)),
+    (L.Conv1D(3, activation="tanh"), (7, 2)),
+    (L.Conv1D(2, kernel=4, stride=2, padding="same"), (7, 2)),
+    (L.Conv1D(2, kernel=3, padding="causal", initializer="glorot", dilation=2), (6,)),
+    (L.DepthwiseConv2D(), (5, 4, 3)),
+    (L.DepthwiseConv2D((2, 3), (2, 1), "same", "lecun", depth_multiplier=2), (5, 4, 2)),
+    (L.DepthwiseConv2D(2, dilation=(1, 2)), (3, 4)),
+    (L.SeparableConv2D(3), (5, 4, 2)),
+    (L.SeparableConv2D(2, (2, 3), 2, "same", "glorot", dilation=2, depth_multiplier=2), (5, 4, 2)),
+    (L.ZeroPadding(), (3, 2, 2)),
+    (L.ZeroPadding((2, 1)), (3, 2, 2)),
+    (L.ZeroPadding(((0, 1), (2, 3))), (3, 2, 2)),
+    (L.ZeroPadding(2), (3, 2)),
+    (L.ZeroPadding((2, 0)), (3, 2)),
+    (L.LayerNorm(), (4,)),
+    (L.LayerNorm(epsilon=1e-3), (3, 2, 5)),
+    (L.Conv2D(2, kernel=2, l2=1e-3), (3, 4, 2)),
     (L.BatchNorm(), (4,)),
     (L.BatchNorm(momentum=0.5, epsilon=1e-3), (3, 2, 2)),
     (L.Flatten(), (3, 2, 2)),
@@ -37,6 +56,14 @@ CASES = [
     (L.MaxPool((3, 2), stride=(1, 2)), (6, 5, 2)),
     (L.AvgPool(2), (6, 5, 2)),
     (L.AvgPool(3, stride=1), (3, 5, 1)),
+    (L.MaxPool1D(), (7, 2)),
+    (L.MaxPool1D(3, stride=1), (5, 1)),
+    (L.AvgPool1D(), (7, 2)),
+    (L.AvgPool1D(2, stride=3), (5, 1)),
+    (L.GlobalAvgPool(), (3, 4, 2)),
+    (L.GlobalAvgPool(), (5, 2)),
+    (L.GlobalMaxPool(), (3, 4, 2)),
+    (L.GlobalMaxPool(), (5, 2)),
     (L.ReLU(), (4, 2)),
     (L.LeakyReLU(0.3), (4, 2)),
     (L.Sigmoid(), (4,)),
@@ -47,11 +74,14 @@ CASES = [
     (L.RNN(3), (5, 2)),
     (L.RNN(2, ids=4), (6,)),
     (L.RNN(2, last=True), (1, 3)),
+    (L.RNN(3, l2=0.5), (4, 2)),
     (L.GRU(3), (5, 2)),
+    (L.GRU(2, l2=0.5), (4, 2)),
     (L.GRU(2, ids=4, last=True), (6,)),
     (L.LSTM(3), (5, 2)),
     (L.LSTM(2, ids=4), (6,)),
     (L.LSTM(2, last=True), (4, 1)),
+    (L.LSTM(2, l2=0.5), (4, 1)),
 ]
 IDS = [f"{type(layer).__name__} {shape}" for layer, shape in CASES]
 every_layer = pytest.mark.parametrize(("sample", "shape"), CASES, ids=IDS)
@@ -158,8 +188,20 @@ def test_the_cost_counts_what_is_there(sample, shape):
     assert layer.cost(shape) == cost and cost.outputs == np.prod(wanted, dtype=int)
     assert {name: parameter.shape for name, parameter in layer.parameters.items()} == shapes
     assert cost.parameters == sum(parameter.size for parameter in layer.parameters.values())
-    assert (cost.multiply_adds > 0) == isinstance(layer, L.Linear | L.Conv2D | L.RNN | L.GRU | L.LSTM)
+    assert (cost.multiply_adds > 0) == isinstance(layer, L.Linear | convolution.Convolution | L.RNN | L.GRU | L.LSTM)
     assert all(type(number) is int for number in (cost.multiply_adds, cost.parameters, cost.outputs))
+
+
+@every_layer
+def test_a_saved_layer_gives_the_same_bits_and_a_row_of_the_summary(sample, shape, tmp_path):
+    model = Sequential([rebuilt(sample)])
+    model.build(shape)
+    model.save(tmp_path / "layer.safetensors")
+    again, x = Sequential.load(tmp_path / "layer.safetensors"), batch(sample, shape)
+    assert np.array_equal(again.predict(x), model.predict(x))
+    row, cost = again.summary().rows[0], sample.cost(shape)  # an activation has one of its own
+    got = row.kind, row.parameters, row.multiply_adds
+    assert got == (type(sample).__name__, cost.parameters, cost.multiply_adds)
 
 
 @every_layer
@@ -170,16 +212,15 @@ def test_the_same_generator_makes_the_same_layer(sample, shape):
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in layers.KINDS if kind in ("Linear", "Conv2D", "MaxPool", "AvgPool", "LSTM")]
+    ("kind", "settings"),
+    [
+        *(("Linear", [3]), ("Conv2D", [3]), ("Conv1D", [3]), ("DepthwiseConv2D", []), ("SeparableConv2D", [3])),
+        *((pool, []) for pool in ("MaxPool", "AvgPool", "MaxPool1D", "AvgPool1D")),
+        *(("ZeroPadding", []), ("LSTM", [2])),
+    ],
 )
-def test_errors_name_the_layer_and_its_place(kind):
-    layer = {
-        "Linear": L.Linear(3),
-        "Conv2D": L.Conv2D(3),
-        "MaxPool": L.MaxPool(),
-        "AvgPool": L.AvgPool(),
-        "LSTM": L.LSTM(2),
-    }[kind]
+def test_errors_name_the_layer_and_its_place(kind, settings):
+    layer = layers.KINDS[kind](*settings)
     with pytest.raises(UsageError, match=rf"^{kind} needs .*, got \(batch, 2, 2, 2, 2\)"):
         layer.build((2, 2, 2, 2), stream(0))
     model = Sequential([L.ReLU(), layer])
@@ -194,8 +235,49 @@ def test_costs_in_numbers():
     assert L.Linear(10).cost((20, 7)) == Cost(20 * 70, 80, 200)
     assert L.LSTM(8).cost((20, 5)) == Cost(20 * 13 * 32, 5 * 32 + 8 * 32 + 32, 160)
     assert L.GRU(8, ids=50, last=True).cost((20,)) == Cost(20 * 8 * 24, 50 * 24 + 8 * 24 + 24 + 8, 8)
+    assert L.Conv1D(8, 3, padding="causal").cost((20, 5)) == Cost(20 * 8 * 15, 8 * 15 + 8, 160)
+    assert L.DepthwiseConv2D(3, depth_multiplier=2).cost((28, 28, 16)) == Cost(26 * 26 * 32 * 9, 320, 26 * 26 * 32)
+    assert L.SeparableConv2D(8, 3).cost((28, 28, 16)) == Cost(26 * 26 * 16 * (9 + 8), 16 * 9 + 16 * 8 + 8, 26 * 26 * 8)
+    assert L.LayerNorm().cost((13, 13, 4)) == Cost(0, 8, 676)
     assert L.BatchNorm().cost((13, 13, 4)) == Cost(0, 8, 676)
     assert L.Embedding(50, 8).cost((20,)) == Cost(0, 400, 160)
+
+
+# --- the penalty on large weights -------------------------------------------------------------------------------------
+
+BIASES = {"bias", "candidate_bias"}
+
+
+@pytest.mark.parametrize(("sample", "shape"), [case for case in CASES if case[0].l2], ids=lambda case: str(case)[:20])
+def test_the_penalty_is_l2_times_the_squares_of_the_weights_and_leaves_biases_alone(sample, shape):
+    layer = built(sample, shape)
+    names, rng = list(layer.parameters), stream(2, "parameters")
+    points = [rng.normal(size=layer.parameters[name].shape) for name in names]
+
+    def function(*tensors):
+        for tensor in tensors:
+            tensor.requires_grad = True  # or it would pass for frozen
+        layer.parameters = dict(zip(names, tensors, strict=True))
+        return layers.penalty([layer])
+
+    check = check_gradients(function, *points)
+    assert check.max_error < 1e-10 and check.skipped == 0
+    tensors = [Tensor(point, requires_grad=True) for point in points]
+    value = function(*tensors)
+    value.backward()
+    weights = [point for name, point in zip(names, points, strict=True) if name not in BIASES]
+    assert value.item() == pytest.approx(sample.l2 * sum((weight**2).sum() for weight in weights), rel=1e-12)
+    for name, point, tensor in zip(names, points, tensors, strict=True):
+        assert tensor.grad is None if name in BIASES else np.allclose(tensor.grad, 2 * sample.l2 * point, rtol=1e-12)
+
+
+def test_nothing_is_added_without_l2_and_for_what_is_frozen():
+    free, frozen = built(L.Linear(3), (4,)), built(L.Linear(3, l2=0.1), (4,))
+    frozen.trainable = False
+    assert layers.penalty([free, frozen, L.Flatten()]) is None
+    frozen.trainable = True
+    frozen.weight.requires_grad = False
+    assert layers.penalty([free, frozen]) is None
 
 
 # --- settings that make no sense -------------------------------------------------------------------------------------
@@ -214,6 +296,24 @@ def test_costs_in_numbers():
         (lambda: L.Conv2D(2, stride=0), "stride"),
         (lambda: L.Conv2D(2, padding="full"), "padding"),
         (lambda: L.Conv2D(2, initializer="?"), "initializer"),
+        (lambda: L.Conv2D(2, padding="causal"), "padding: expected 'valid' or 'same', got 'causal'"),
+        (lambda: L.Conv2D(2, dilation=0), "dilation"),
+        (lambda: L.Conv1D(0), "filters"),
+        (lambda: L.Conv1D(2, kernel=(3, 3)), "kernel"),
+        (lambda: L.Conv1D(2, stride=0), "stride"),
+        (lambda: L.Conv1D(2, dilation=0), "dilation"),
+        (lambda: L.Conv1D(2, padding="full"), "padding: expected 'valid' or 'same' or 'causal', got 'full'"),
+        (lambda: L.DepthwiseConv2D(0), "kernel"),
+        (lambda: L.DepthwiseConv2D(depth_multiplier=0), "depth_multiplier"),
+        (lambda: L.SeparableConv2D(0), "filters"),
+        (lambda: L.SeparableConv2D(2, depth_multiplier=0), "depth_multiplier"),
+        (lambda: L.ZeroPadding(-1), "amount"),
+        (lambda: L.ZeroPadding((1, 2, 3)), "amount"),
+        (lambda: L.ZeroPadding(((1, 2), (3, -1))), "amount"),
+        (lambda: L.MaxPool1D(0), "size"),
+        (lambda: L.MaxPool1D((2, 2)), "size"),
+        (lambda: L.AvgPool1D(2, stride=0), "stride"),
+        (lambda: L.LayerNorm(epsilon=0), "epsilon"),
         (lambda: L.MaxPool(0), "size"),
         (lambda: L.AvgPool(2, stride=0), "stride"),
         (lambda: L.LeakyReLU(-0.1), "slope"),
@@ -224,6 +324,9 @@ def test_costs_in_numbers():
         (lambda: L.BatchNorm(epsilon=0), "epsilon"),
         (lambda: L.Embedding(0, 2), "ids"),
         (lambda: L.Embedding(2, 0), "dim"),
+        (lambda: L.Linear(2, l2=-0.1), "l2"),
+        (lambda: L.Conv2D(2, l2=float("nan")), "l2"),
+        (lambda: L.GRU(2, l2=-1), "l2"),
         (lambda: L.RNN(0), "units"),
         (lambda: L.LSTM(2, ids=0), "ids"),
     ],
@@ -266,6 +369,44 @@ def test_gray_images_need_no_channel_axis():
     layer = built(L.Conv2D(2), (6, 5))
     x = batch(layer, (6, 5))
     assert np.array_equal(layer(Tensor(x)).data, layer(Tensor(x[..., None])).data)
+
+
+def test_a_kernel_with_gaps_is_as_large_as_what_it_spans():
+    with pytest.raises(UsageError, match=r"images of at least 5x3 for its kernel, got \(batch, 4, 9, 2\)"):
+        L.Conv2D(2, kernel=(3, 2), dilation=2).build((4, 9, 2), stream(0))
+    with pytest.raises(UsageError, match=r"sequences of at least 7 for its kernel, got \(batch, 6, 2\)"):
+        L.Conv1D(2, kernel=3, dilation=3).build((6, 2), stream(0))
+    assert L.Conv2D(2, kernel=(3, 2), dilation=2).output_shape((5, 9, 2)) == (1, 7, 2)
+
+
+def test_settings_of_a_kernel_without_gaps_are_as_they_were_before_there_were_gaps():
+    """The files of today's networks, and the hashes in their headers, stay the same."""
+    before = {"filters": 2, "kernel": [3, 3], "stride": [1, 1], "padding": "valid", "initializer": "he"}
+    assert L.Conv2D(2).config() == before
+    assert L.Conv2D(2, dilation=(1, 2)).config() == {**before, "dilation": [1, 2]}
+
+
+@pytest.mark.parametrize("pool", [L.MaxPool1D, L.AvgPool1D])
+def test_a_window_longer_than_its_sequence(pool):
+    with pytest.raises(UsageError, match=r"sequences of at least 3 for its window.*fewer pools before it"):
+        pool(3).output_shape((2, 5))
+
+
+def test_a_causal_convolution_never_looks_ahead():
+    layer, x = built(L.Conv1D(3, kernel=3, padding="causal", dilation=2), (10, 2)), batch(L.ReLU(), (10, 2))
+    before = layer(Tensor(x)).data
+    x[:, 6:] += 1
+    after = layer(Tensor(x)).data
+    assert np.array_equal(after[:, :6], before[:, :6]) and (after[:, 6] != before[:, 6]).all()
+
+
+def test_zeros_stand_where_they_are_asked_for():
+    x = np.ones((1, 2, 2, 1), np.float32)
+    assert L.ZeroPadding((1, 0))(Tensor(x)).data[0, ..., 0].tolist() == [[0, 0], [1, 1], [1, 1], [0, 0]]
+    assert L.ZeroPadding(((0, 1), (2, 0)))(Tensor(x)).data[0, ..., 0].tolist() == [[0, 0, 1, 1], [0, 0, 1, 1], [0] * 4]
+    assert L.ZeroPadding((2, 1))(Tensor(x[0])).data[..., 0].tolist() == [[0, 0, 1, 1, 0]] * 2
+    with pytest.raises(UsageError, match=r"ZeroPadding needs images: .*, got \(batch, 2, 1\)"):
+        L.ZeroPadding(((0, 1), (2, 0))).output_shape((2, 1))
 
 
 # --- vectors ---------------------------------------------------------------------------------------------------------
@@ -361,9 +502,20 @@ def test_batch_norm_averages_weigh_batches_by_their_rows():
 
 
 def test_layers_over_an_axis_need_one():
-    for layer in (L.BatchNorm(), L.Softmax()):
+    for layer in (L.BatchNorm(), L.LayerNorm(), L.Softmax()):
         with pytest.raises(UsageError, match=rf"^{type(layer).__name__} needs \(batch, \.\.\., "):
             layer.build((), stream(0))
+
+
+@pytest.mark.parametrize("pool", [L.GlobalAvgPool, L.GlobalMaxPool])
+def test_a_global_pool_needs_something_to_pool(pool):
+    with pytest.raises(UsageError, match=rf"{pool.__name__} needs images: .* or sequences: .*, got \(batch, 5\)"):
+        pool().build((5,), stream(0))
+
+
+def test_layer_norm_makes_nothing_of_equal_numbers():
+    layer = built(L.LayerNorm(), (3,))
+    assert np.array_equal(layer(Tensor(np.full((2, 3), 7.0, np.float32))).data, np.zeros((2, 3)))
 
 
 # --- PyTorch ---------------------------------------------------------------------------------------------------------
@@ -380,6 +532,89 @@ def test_batch_norm_beside_pytorch(training):
     # PyTorch's average takes the variance divided by n - 1, ours (as the paper's training formula) by n.
     if training:
         assert np.allclose((layer.buffers["variance"] - 0.9) * 8 / 7 + 0.9, theirs.running_var.numpy(), atol=1e-6)
+
+
+def beside_pytorch(layer, shape, theirs, weights=()):
+    """Outputs and gradients of a layer and of a PyTorch module with its weights, on the same inputs.
+
+    Args:
+        theirs: the module; it has the channels first.
+        weights: for each of its parameters the attribute of the layer, and the axes in PyTorch's order.
+    """
+    torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install torch==2.13.0")
+    layer, x = built(layer, shape), Tensor(batch(L.ReLU(), shape, dtype=np.float32), requires_grad=True)
+    first, back = (0, len(shape), *range(1, len(shape))), (0, *range(2, len(shape) + 1), 1)
+    for parameter, (name, axes) in zip(theirs.parameters(), weights, strict=True):
+        parameter.data = torch.tensor(getattr(layer, name).data.transpose(axes).reshape(parameter.shape))
+    tx = torch.tensor(x.data.transpose(first), requires_grad=True)
+    ty = theirs(tx)
+    y = layer(x)
+    g = stream(3).normal(size=y.shape).astype(np.float32)
+    y.backward(g)
+    global_pool = ty.ndim > g.ndim
+    ty.backward(torch.tensor(g).reshape(ty.shape) if global_pool else torch.tensor(g.transpose(first)))
+    ty = ty.detach().numpy()
+    assert np.allclose(y.data, ty.reshape(y.shape) if global_pool else ty.transpose(back), atol=1e-5)
+    assert np.allclose(x.grad, tx.grad.numpy().transpose(back), atol=1e-5)
+    for parameter, (name, axes) in zip(theirs.parameters(), weights, strict=True):
+        gradient = getattr(layer, name).grad.transpose(axes).reshape(parameter.shape)
+        assert np.allclose(gradient, parameter.grad.numpy(), atol=1e-4)
+
+
+ROW, CONV1D, CONV2D = (0,), (2, 1, 0), (3, 2, 0, 1)
+BESIDE = {
+    "conv2d": (
+        L.Conv2D(3, 3, 2, dilation=2),
+        (9, 8, 2),
+        lambda nn: nn.Conv2d(2, 3, 3, 2, dilation=2),
+        [("weight", CONV2D), ("bias", ROW)],
+    ),
+    "conv1d": (
+        L.Conv1D(3, 4, 2, dilation=2),
+        (15, 2),
+        lambda nn: nn.Conv1d(2, 3, 4, 2, dilation=2),
+        [("weight", CONV1D), ("bias", ROW)],
+    ),
+    "conv1d same": (
+        L.Conv1D(3, 3, padding="same"),
+        (6, 2),
+        lambda nn: nn.Conv1d(2, 3, 3, padding="same"),
+        [("weight", CONV1D), ("bias", ROW)],
+    ),
+    "conv1d causal": (
+        L.Conv1D(3, 3, padding="causal", dilation=2),
+        (6, 2),
+        lambda nn: nn.Sequential(nn.ConstantPad1d((4, 0), 0.0), nn.Conv1d(2, 3, 3, dilation=2)),
+        [("weight", CONV1D), ("bias", ROW)],
+    ),
+    "depthwise": (
+        L.DepthwiseConv2D(3, (2, 1), depth_multiplier=2),
+        (7, 8, 3),
+        lambda nn: nn.Conv2d(3, 6, 3, (2, 1), groups=3),
+        [("weight", CONV2D), ("bias", ROW)],
+    ),
+    "separable": (
+        L.SeparableConv2D(4, 3, padding="same", depth_multiplier=2),
+        (7, 8, 3),
+        lambda nn: nn.Sequential(nn.Conv2d(3, 6, 3, padding="same", groups=3, bias=False), nn.Conv2d(6, 4, 1)),
+        [("depthwise", CONV2D), ("pointwise", (1, 0)), ("bias", ROW)],
+    ),
+    "zeros 2d": (L.ZeroPadding(((1, 0), (2, 3))), (3, 4, 2), lambda nn: nn.ZeroPad2d((2, 3, 1, 0)), []),
+    "zeros 1d": (L.ZeroPadding((1, 2)), (3, 2), lambda nn: nn.ConstantPad1d((1, 2), 0.0), []),
+    "max pool 1d": (L.MaxPool1D(3, 2), (8, 2), lambda nn: nn.MaxPool1d(3, 2), []),
+    "avg pool 1d": (L.AvgPool1D(3, 2), (8, 2), lambda nn: nn.AvgPool1d(3, 2), []),
+    "global max": (L.GlobalMaxPool(), (3, 4, 2), lambda nn: nn.AdaptiveMaxPool2d(1), []),
+    "global max 1d": (L.GlobalMaxPool(), (5, 2), lambda nn: nn.AdaptiveMaxPool1d(1), []),
+    "global avg": (L.GlobalAvgPool(), (3, 4, 2), lambda nn: nn.AdaptiveAvgPool2d(1), []),
+    "global avg 1d": (L.GlobalAvgPool(), (5, 2), lambda nn: nn.AdaptiveAvgPool1d(1), []),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_outputs_and_gradients_are_those_of_pytorch(name):
+    torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install torch==2.13.0")
+    layer, shape, theirs, weights = BESIDE[name]
+    beside_pytorch(layer, shape, theirs(torch.nn), weights)
 
 
 # --- layers of one's own ---------------------------------------------------------------------------------------------

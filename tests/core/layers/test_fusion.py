@@ -19,7 +19,8 @@ def test_an_embedding_goes_into_the_recurrent_layer_behind_it(kind):
 
 
 def test_the_fast_plan_computes_what_the_layers_say():
-    layers = [L.Conv2D(4), L.ReLU(), L.MaxPool(2), L.Conv2D(5), L.MaxPool(2), L.ReLU(), L.MaxPool(2, stride=1)]
+    layers = [L.Conv2D(4), L.ReLU(), L.MaxPool(2), L.Conv2D(5, dilation=2), L.MaxPool(2), L.ReLU()]
+    layers += [L.MaxPool(2, stride=1)]
     model = bb.Sequential([*layers, L.Conv2D(2, kernel=1), L.MaxPool(2, stride=1), L.Flatten(), L.Linear(3)])
     model.build((28, 28))
     x = model.inputs(PIXELS)

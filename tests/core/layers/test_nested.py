@@ -222,6 +222,56 @@ def test_what_is_frozen_does_not_move_and_the_rest_does(make, early, how):
     assert all((after[name] != model.state()[name]).any() for name in names)
 
 
+@pytest.mark.parametrize("cell", [L.RNN, L.GRU, L.LSTM])
+def test_a_frozen_cell_keeps_all_its_parameters_and_hands_the_gradient_on(cell):
+    model = bb.Sequential([L.Linear(2), cell(3), L.Linear(1)])
+    model.compile(bb.optimizers.AdamW(lr=0.01, weight_decay=0.5), bb.loss.MSE())
+    model.layers[1].trainable = False
+    x, y = X.reshape(64, 2, 2), Y[:, None].repeat(2, axis=1)
+    model.fit(x, y)
+    before = model.state()
+    model.fit(x, y)
+    moved = {name for name, array in model.state().items() if (array != before[name]).any()}
+    assert moved == {f"linear_{n}/{name}" for n in (0, 1) for name in ("weight", "bias")}
+
+
+@pytest.mark.parametrize("clip", [None, 0.01])
+def test_the_length_of_the_gradient_is_that_of_what_is_trained(clip):
+    model = ready(L.Linear(8), L.Linear(1), optimizer=bb.optimizers.SGD(lr=1.0, clip_norm=clip))
+    model.layers[0].trainable = False
+    before = model.state()
+    loss = model.loss(model.forward(Tensor(X)), Y)
+    model.params.zero_grad()
+    loss.backward()
+    free = [model.layers[1].weight, model.layers[1].bias]
+    length = np.sqrt(sum((parameter.grad**2).sum() for parameter in free))
+    model.optimizer.step()
+    assert model.optimizer.norm == pytest.approx(length, rel=1e-5)
+    step = [before["linear_1/weight"] - free[0].data, before["linear_1/bias"] - free[1].data]
+    assert np.sqrt(sum((part**2).sum() for part in step)) == pytest.approx(clip or length, rel=1e-4)
+
+
+def test_a_frozen_norm_uses_its_averages_in_training_and_leaves_them():
+    model = ready(L.Linear(3), L.BatchNorm(), L.Linear(1))
+    model.fit(X, Y, epochs=3)
+    norm, x = model.layers[1], Tensor(X[:, :3])
+    norm.trainable = False
+    before = model.state()
+    assert np.array_equal(norm(x, training=True).data, norm(x).data)
+    model.fit(X[:33], Y[:33], batch_size=32)  # a row that is left alone has nothing to be compared with
+    after = model.state()
+    assert all(np.array_equal(before[name], after[name]) for name in before if name.startswith("batchnorm"))
+    norm.trainable = True
+    with pytest.raises(UsageError, match="is left alone"):
+        model.fit(X[:33], Y[:33], batch_size=32)
+
+
+def test_a_frozen_dropout_drops():
+    layer, x = L.Dropout(0.5), Tensor(np.ones((4, 50), np.float32))
+    layer.trainable = False
+    assert set(np.unique(layer(x, training=True).data)) == {0, 2}
+
+
 def test_frozen_before_it_is_built():
     class Outer(L.Layer):
         def build(self, shape, rng):

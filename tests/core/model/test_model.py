@@ -339,3 +339,30 @@ def test_what_is_no_model_is_refused(make, message, tmp_path, monkeypatch):
     model.save("any")
     with pytest.raises(UsageError, match=message):
         make()
+
+
+def test_a_shared_layer_is_penalised_and_counted_once_in_a_graph_of_several_losses(tmp_path):
+    x, z = bb.Input((4,)), bb.Input((4,))
+    shared = L.Linear(3, l2=0.5)
+    model = bb.Model([x, z], [L.Linear(1)(shared(x)), L.Linear(2)(shared(z))])
+    compiled(model, [bb.loss.Huber(), bb.loss.CrossEntropy()])
+    alone, extra = model.evaluate([X, X], [Y, LABELS])["loss"], 0.5 * (shared.weight.data**2).sum()
+    assert model.fit([X, X], [Y, LABELS], batch_size=60)[0]["train_loss"] == pytest.approx(alone + extra, rel=1e-5)
+    shared.trainable = False
+    assert model.summary().not_trained == 15
+    model.save(tmp_path / "m")
+    assert bb.load(tmp_path / "m").summary().not_trained == 15
+    alone = model.evaluate([X, X], [Y, LABELS])["loss"]
+    assert model.fit([X, X], [Y, LABELS], batch_size=60)[0]["train_loss"] == pytest.approx(alone, rel=1e-5)
+
+
+def test_what_is_frozen_in_a_network_that_is_written_out_is_kept(tmp_path):
+    model = compiled(Net())
+    model.fit(X, Y)
+    model.first.trainable = model.blocks[1].gain.requires_grad = False
+    model.save(tmp_path / "m")
+    again = compiled(Net.load(tmp_path / "m"))
+    before = again.state()
+    again.fit(X, Y)
+    still = {name for name, array in again.state().items() if np.array_equal(array, before[name])}
+    assert still == {"first/weight", "first/bias", "blocks.1/gain"}

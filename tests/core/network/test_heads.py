@@ -78,6 +78,7 @@ def test_one_unit_tells_no_classes_apart(place):
     ("last", "y"), [(L.Sigmoid, 2.0), (L.Sigmoid, -0.5), (L.Tanh, 1.5), (L.ReLU, -1.0), (L.Softmax, 2.0)]
 )
 def test_quantities_have_to_lie_where_the_last_layer_can_reach(last, y):
-    with pytest.raises(UsageError, match="and the targets lie from"):
-        fit([L.Linear(2), last()], bb.loss.MSE(), np.array([[0.5, y]] * 8))
-    fit([L.Linear(2), last()], bb.loss.MSE(), np.array([[0.0, 1.0]] * 8))
+    for loss in (bb.loss.MSE, bb.loss.MAE, bb.loss.Huber):
+        with pytest.raises(UsageError, match="and the targets lie from"):
+            fit([L.Linear(2), last()], loss(), np.array([[0.5, y]] * 8))
+        fit([L.Linear(2), last()], loss(), np.array([[0.0, 1.0]] * 8))

@@ -512,13 +512,13 @@ def test_m03_m28_what_is_no_file_is_refused_at_once(tmp_path, good):
 def test_m29_a_file_that_changes_while_it_is_loaded_is_refused(tmp_path, good, monkeypatch, change):
     path = tmp_path / "m"
     path.write_bytes(good)
-    places = saving._places
+    places = saving.find_places
 
     def meanwhile(*arguments):
         change(path)
         return places(*arguments)
 
-    monkeypatch.setattr(saving, "_places", meanwhile)
+    monkeypatch.setattr(saving, "find_places", meanwhile)
     with pytest.raises(InputError, match=r"changed while it was read|checksum differs"):
         load_model(path)
 

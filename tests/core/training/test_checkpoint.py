@@ -14,7 +14,7 @@ from brainbox_core.errors import BrainboxError, InputError, UsageError
 from brainbox_core.layers.recurrent import carried
 from brainbox_core.network import saving
 from brainbox_core.training import checkpoint, loop
-from brainbox_core.training.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint
+from brainbox_core.training.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
 
 L = bb.layers
 RNG = np.random.default_rng(5)
@@ -45,6 +45,12 @@ def convolutional():
     return model
 
 
+def frozen():
+    model = convolutional()
+    model.layers[0].trainable = model.layers[1].trainable = False
+    return model
+
+
 def dense(optimizer=lambda: bb.optimizers.SGD(0.05, momentum=0.9, nesterov=True)):
     model = bb.Sequential([L.Linear(5), L.Tanh(), L.Dropout(0.2), L.Linear(1)], seed=1)
     model.compile(optimizer(), bb.loss.MSE())
@@ -57,6 +63,24 @@ def recurrent():
     return model
 
 
+class SetRate(Callback):
+    """Sets the learning rate at given steps, in place of the schedule."""
+
+    def on_batch_end(self, model, logs):
+        rate = {4: 0.02, 9: bb.schedules.Cosine(0.03, steps=30)}.get(logs["step"])
+        if rate is not None:
+            model.optimizer.lr = rate
+
+
+class Thaw(Callback):
+    """Trains the norm from the second epoch on, the convolution from the third, and the bias of the last until then."""
+
+    def on_epoch_end(self, model, logs):
+        convolution, norm, *_, last = model.layers
+        norm.trainable, convolution.trainable = True, logs["epoch"] > 1
+        last.bias.requires_grad = logs["epoch"] < 2
+
+
 # What to build, what to fit, and with which arguments; callbacks are made anew every time.
 CASES = {
     "cnn": (
@@ -64,11 +88,23 @@ CASES = {
         {"epochs": 5, "batch_size": 8, "validation_split": 0.2, "augment": bb.augment.Warp(shift=1, rotation=9)},
         lambda path: [EarlyStopping(patience=2), ModelCheckpoint(path)],
     ),
+    "layers that thaw": (
+        frozen, IMAGES, LABELS, {"epochs": 4, "batch_size": 8}, lambda path: [Thaw()],
+    ),
     "drop last": (dense, TABLE, NUMBERS, {"epochs": 3, "batch_size": 10, "drop_last": True}, lambda path: []),
     "validation data": (
         partial(dense, lambda: bb.optimizers.AdamW(bb.schedules.Step(0.02, every=5))), TABLE, NUMBERS,
         {"epochs": 4, "batch_size": 16, "validation_data": (TABLE[:9] + 1, NUMBERS[:9])},
         lambda path: [EarlyStopping("train_loss", 1)],
+    ),
+    "a rate that is set": (
+        partial(dense, lambda: bb.optimizers.SGD(bb.schedules.Step(0.02, every=3), 0.9, weight_decay=0.01)),
+        TABLE, NUMBERS, {"epochs": 4, "batch_size": 10}, lambda path: [SetRate()],
+    ),
+    "smaller steps on a plateau": (
+        partial(dense, lambda: bb.optimizers.Adam(0.2)), TABLE, NUMBERS,
+        {"epochs": 9, "batch_size": 16, "validation_split": 0.3},
+        lambda path: [ReduceLROnPlateau(factor=0.4, patience=1, cooldown=1, min_delta=1e-3)],
     ),
     "one batch": (
         partial(dense, lambda: bb.optimizers.Adagrad(bb.schedules.Cosine(0.1, steps=4, warmup=2))), TABLE, NUMBERS,
@@ -248,6 +284,7 @@ CHANGES = {
     "shift": {"augment": bb.augment.Warp(shift=2, rotation=9)},
     "epochs": {"epochs": 4},
     "patience": {"callbacks": [EarlyStopping(patience=4)]},
+    "min_delta": {"callbacks": [EarlyStopping(patience=3, min_delta=0.1)]},
     "monitor": {"callbacks": [EarlyStopping("train_loss", patience=3)]},
     "earlystopping_0": {"callbacks": []},
     "modelcheckpoint_0": {"callbacks": [EarlyStopping(patience=3), ModelCheckpoint("best")]},
@@ -309,16 +346,11 @@ def test_another_seed_layer_or_frozen_layer_is_refused(tmp_path):
 
 
 def test_frozen_layers_stay_frozen(tmp_path):
-    def build():
-        model = convolutional()
-        model.layers[0].trainable = model.layers[1].trainable = False
-        return model
-
     _, X, y, arguments, _ = CASES["cnn"]
-    whole = build()
+    whole = frozen()
     expected = bits(whole, whole.fit(X, y, **arguments))
     with pytest.raises(Stop):
-        build().fit(X, y, callbacks=[Checkpoint(tmp_path / "c"), StopAt(6)], **arguments)
+        frozen().fit(X, y, callbacks=[Checkpoint(tmp_path / "c"), StopAt(6)], **arguments)
     model = bb.load(tmp_path / "c")
     assert bits(model, model.fit(X, y, **arguments))[:-1] == expected[:-1]
 
@@ -505,6 +537,10 @@ DAMAGES = {
     "total": put("parts", "loop", "total", value="x"),
     "known": put("parts", "loop", "known", value=7),
     "steps": put("parts", "optimizer", "steps", value=1.5),
+    "a schedule of os": put("parts", "optimizer", "lr", "kind", value="os.system"),
+    "a rate of 0": put("parts", "optimizer", "lr", value={"kind": "Constant", "config": {"lr": 0}}),
+    "a schedule of the user's own": put("parts", "optimizer", "lr", value=None),
+    "frozen": put("parts", "frozen", "names", value=7),
     "names": put("parts", "history", "names", value=["epoch", "gone"]),
     "no moment": lambda document, arrays: arrays.pop("checkpoint/optimizer/mean"),
     "a moment of another size": lambda document, arrays: arrays.update(

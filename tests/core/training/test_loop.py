@@ -334,7 +334,6 @@ def test_pixels_stay_bytes_until_their_batch():
 
 @pytest.mark.parametrize("make", [mlp, cnn])
 def test_memory_is_flat_over_many_steps_without_the_cyclic_collector(make):
-    kernels._spare.free.clear()
     data = (X if make is mlp else IMAGES)[:16]
     model = make()
     model.build(data.shape[1:])
@@ -354,7 +353,6 @@ def test_memory_is_flat_over_many_steps_without_the_cyclic_collector(make):
         gc.enable()
     # Not two bytes a step. Other threads of the test run may take some memory meanwhile; a leak shows in each part.
     assert min(map(operator.sub, sizes[1:], sizes)) < 1_000
-    assert sum(map(len, kernels._spare.free.values())) == (make is cnn)  # the columns of the only convolution
 
 
 def test_the_graph_of_a_step_dies_at_once():
@@ -517,6 +515,65 @@ def test_the_training_loss_with_class_weights_is_that_of_all_rows():
     y, model = (Y[:7, None] > 0), still(bb.loss.BinaryCrossEntropy((1, 9)), 1)
     logs = model.fit(X[:7], y, batch_size=3, validation_data=(X[:7], y))[0]
     assert logs["train_loss"] == pytest.approx(logs["val_loss"], rel=1e-5)
+
+
+# --- the penalty on large weights -------------------------------------------------------------------------------------
+
+
+class Within(L.Layer):
+    """Holds a layer that has a penalty."""
+
+    def __init__(self):
+        self.inner = [L.Linear(5, l2=0.02)]
+
+    def build(self, shape, rng):
+        return self.inner[0].build(shape, rng)
+
+    def __call__(self, x, training=False):
+        return self.inner[0](x, training)
+
+
+def penalised(optimizer):
+    model = bb.Sequential([Within(), L.Tanh(), L.Linear(3, l2=0.05)])
+    model.compile(optimizer, bb.loss.CrossEntropy())
+    model.build((6,))
+    return model, {"within_0/inner.0/weight": 0.02, "linear_0/weight": 0.05}
+
+
+def test_a_penalty_counts_in_the_loss_of_the_training_and_not_in_that_of_other_rows():
+    model, factors = penalised(bb.optimizers.SGD(0.1))
+    alone, before = model.evaluate(X, Y)["loss"], model.state()
+    extra = sum(l2 * (before[name] ** 2).sum() for name, l2 in factors.items())
+    (logs,) = model.fit(X, Y, batch_size=40, validation_data=(X, Y))
+    assert logs["train_loss"] == pytest.approx(alone + extra, rel=1e-5) and extra > 0.1
+    assert logs["val_loss"] == model.evaluate(X, Y)["loss"]
+
+
+def test_a_penalty_alone_shrinks_the_weights_by_its_gradient():
+    model = bb.Sequential([L.Linear(2, l2=0.25)])
+    model.compile(bb.optimizers.SGD(0.1), bb.loss.MSE())
+    model.build((3,))
+    start = model.layers[0].weight.data.copy()
+    model.fit(np.zeros((4, 3), np.float32), np.zeros((4, 2)), epochs=5, batch_size=4)
+    assert np.allclose(model.layers[0].weight.data, start * (1 - 0.1 * 2 * 0.25) ** 5, rtol=1e-5)
+    assert not model.layers[0].bias.data.any()
+
+
+def test_a_penalty_is_what_pytorch_calls_weight_decay_in_sgd():
+    torch = pytest.importorskip("torch", reason="the oracle is PyTorch: pip install torch==2.13.0")
+    model, factors = penalised(bb.optimizers.SGD(0.1, momentum=0.9))
+    theirs = {name: torch.tensor(array, requires_grad=True) for name, array in model.state().items()}
+    groups = [{"params": [tensor], "weight_decay": 2 * factors.get(name, 0)} for name, tensor in theirs.items()]
+    optimizer = torch.optim.SGD(groups, 0.1, momentum=0.9)
+    weight, bias, last, last_bias = theirs.values()
+    for _ in range(20):
+        optimizer.zero_grad()
+        outputs = torch.tanh(torch.tensor(X) @ weight + bias) @ last + last_bias
+        torch.nn.functional.cross_entropy(outputs, torch.tensor(Y)).backward()
+        optimizer.step()
+    model.fit(X, Y, epochs=20, batch_size=40)
+    for name, array in model.state().items():
+        assert np.allclose(array, theirs[name].detach().numpy(), atol=1e-5), name
 
 
 def test_a_batch_without_a_label_that_counts_is_passed_over():

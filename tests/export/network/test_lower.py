@@ -157,6 +157,32 @@ def test_a_layer_that_cannot_be_exported_is_named_with_those_that_can():
         assert "Linear, Conv2D, MaxPool" in str(caught.value) and "LeakyReLU" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (L.Conv1D(2), (6, 3)),
+        (L.DepthwiseConv2D(), (6, 5, 3)),
+        (L.SeparableConv2D(2), (6, 5, 3)),
+        (L.ZeroPadding(), (6, 5, 3)),
+        (L.LayerNorm(), (6,)),
+        (L.MaxPool1D(), (6, 3)),
+        (L.AvgPool1D(), (6, 3)),
+        (L.GlobalMaxPool(), (6, 5, 3)),
+        (L.GlobalAvgPool(), (6, 3)),
+    ],
+    ids=str,
+)
+def test_layers_that_no_device_computes_yet_are_refused_by_name(layer, shape):
+    kind = type(layer).__name__
+    with pytest.raises(InputError, match=rf"^layer 1 '{kind.lower()}_0' \({kind}\) cannot be exported"):
+        lower(built(shape, L.ReLU(), layer, L.Flatten(), L.Linear(2)))
+
+
+def test_gaps_in_kernels_are_refused_by_name():
+    with pytest.raises(InputError, match=r"^layer 0 'conv2d_0' \(Conv2D with dilation=\(1, 2\)\) cannot be exported"):
+        lower(built((6, 6, 2), L.Conv2D(3, dilation=(1, 2)), L.Flatten(), L.Linear(2)))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["weight", "bias"])
 def test_weights_that_are_not_finite_are_refused(name, value):

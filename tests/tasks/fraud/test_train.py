@@ -290,7 +290,7 @@ def test_the_probabilities_of_weights_that_a_failed_training_leaves_are_as_those
         fraud.train(failed, settings, data, [Fails()])
     X, y = data.part(data.parts.train)
     for x, labels in DataLoader(X, y, settings.batch_size, settings.seed).epoch(1):
-        loop._step(twin, x, labels)
+        loop.step(twin, x, labels)
     assert np.allclose(failed.layers[-1].bias.data, twin.layers[-1].bias.data - math.log(7))
     assert np.array_equal(failed.layers[1].weight.data, twin.layers[1].weight.data)
 
@@ -321,6 +321,7 @@ def test_patience_ends_a_training_that_gets_no_better(path):
         {"settings": {"target": 3, "split": "time"}},
         {"settings": {"target": "Class", "split": "time", "no_header": 1}},
         {"classes": ["0"]},
+        {"classes": ["nan", "1"]},
         {"classes": [0, 1]},
         {"classes": "01"},
         {"settings": {"target": "Class", "split": "auto"}},

@@ -10,7 +10,21 @@
 True
 """
 
-from brainbox_core import __version__, data, export, functional, layers, loss, metrics, optimizers, schedules
+import logging
+from types import ModuleType
+
+from brainbox_core import (
+    __version__,
+    data,
+    datasets,
+    export,
+    functional,
+    layers,
+    loss,
+    metrics,
+    optimizers,
+    schedules,
+)
 from brainbox_core.errors import BrainboxError, ConvergenceError, InputError, UsageError
 from brainbox_core.gradcheck import check_gradients
 from brainbox_core.images import augment
@@ -18,11 +32,11 @@ from brainbox_core.layers import initializers
 from brainbox_core.model.estimators import Classifier, Regressor
 from brainbox_core.model.model import Model
 from brainbox_core.model.sequential import Sequential, load
+from brainbox_core.model.torch_weights import load_torch, torch_weights
 from brainbox_core.network.graph import Input
 from brainbox_core.scalar.value import Value
 from brainbox_core.tensor import Tensor, no_grad
-from brainbox_core.training import callbacks
-from brainbox_core.training.progress import Progress as _Progress
+from braininabox import callbacks
 
 __all__ = [
     "BrainboxError",
@@ -41,31 +55,47 @@ __all__ = [
     "callbacks",
     "check_gradients",
     "data",
+    "datasets",
     "export",
     "functional",
     "initializers",
     "layers",
     "load",
+    "load_torch",
     "loss",
     "metrics",
     "no_grad",
     "optimizers",
     "schedules",
+    "torch_weights",
 ]
 
-callbacks.Progress = _Progress  # a callback like the others, but the model knows nothing of screens
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent, unless a program says otherwise
 
 
-def _offer(module):
+def _offer(module: ModuleType) -> None:
     """Have dir() show what a module offers, and not what it imports."""
-    homes = module.__name__, _Progress.__module__
-    names = [name for name, value in vars(module).items() if callable(value) and value.__module__.startswith(homes)]
-    module.__dir__ = sorted(name for name in names if not name.startswith("_")).copy
+    own = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+    names = getattr(module, "__all__", [name for name in own if not name.startswith("_")])
+    module.__dir__ = sorted(names).copy  # type: ignore[method-assign]  # as PEP 562 has it
 
 
-for _module in augment, callbacks, data, export, functional, initializers, layers, loss, metrics, optimizers, schedules:
+for _module in (
+    augment,
+    callbacks,
+    data,
+    datasets,
+    export,
+    functional,
+    initializers,
+    layers,
+    loss,
+    metrics,
+    optimizers,
+    schedules,
+):
     _offer(_module)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return __all__
