@@ -404,7 +404,10 @@ def test_scikit_learn_is_not_needed():
 
 # Rows in another order make other batches, so that a row of weight 2 is not to the last bit the same as two rows; for
 # the same reason scikit-learn's own estimators that learn in batches are excused from it.
-EXCUSED = {"check_sample_weight_equivalence_on_dense_data": "the order of rows changes the batches"}
+EXCUSED = {
+    "check_sample_weight_equivalence_on_dense_data": "the order of rows changes the batches",
+    "check_sample_weight_equivalence_on_sparse_data": "no sparse inputs; 1.6 asks nevertheless",
+}
 
 
 @pytest.fixture
@@ -419,7 +422,7 @@ def test_every_check_of_scikit_learn_is_passed(sklearn, kind):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it is no subclass of BaseEstimator
         checked = check_estimator(kind(random_state=0), expected_failed_checks=EXCUSED, on_skip=None)
-    assert {row["check_name"] for row in checked if row["status"] == "xfail"} == set(EXCUSED)
+    assert {row["check_name"] for row in checked if row["status"] == "xfail"} <= set(EXCUSED)
     assert {row["check_name"] for row in checked if row["status"] == "skipped"} <= {"check_array_api_input"}
     assert sum(row["status"] == "passed" for row in checked) >= 50
 
