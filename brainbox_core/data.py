@@ -10,9 +10,21 @@ from typing import Any
 import numpy as np
 
 from brainbox_core.errors import UsageError, between, whole
+from brainbox_core.kernels.padded import Padded, pad
 from brainbox_core.kernels.rows import Rows, Together
 from brainbox_core.kernels.sparse import SparseRows
 from brainbox_core.rng import stream
+
+__all__ = [
+    "DataLoader",
+    "MinMaxScaler",
+    "Padded",
+    "StandardScaler",
+    "fingerprint",
+    "pad",
+    "real_array",
+    "stratified_split",
+]
 
 _BLOCK = 4096  # rows
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -89,7 +101,8 @@ class DataLoader:
             rows = order[start : start + self.batch_size]
             x: Any = self.X.take(rows, axis=0)
             if self.augment is not None:
-                x = self.augment(x, stream(self.seed, "augment", number, start))
+                rng = stream(self.seed, "augment", number, start)
+                x = x.holding(self.augment(x.array, rng)) if isinstance(x, Padded) else self.augment(x, rng)
             yield x, self.y.take(rows, axis=0)
 
     @property
@@ -112,11 +125,7 @@ def fingerprint(*arrays: Any) -> int:
     """
     value = 0
     for array in arrays:
-        if isinstance(array, SparseRows):
-            parts: list[np.ndarray] = [array.indptr, array.indices, array.data]
-        else:
-            parts = list(array) if isinstance(array, Together) else [np.atleast_1d(array)]
-        for part in parts:
+        for part in _parts(array):
             value = zlib.crc32(repr((part.dtype.str, part.shape)).encode(), value)
             for start in range(0, len(part), _BLOCK):  # what has to be copied for it is never copied whole
                 block = np.ascontiguousarray(part[start : start + _BLOCK]).reshape(-1)
@@ -124,11 +133,23 @@ def fingerprint(*arrays: Any) -> int:
     return value
 
 
+def _parts(rows: Any) -> Iterator[np.ndarray]:
+    """The arrays that rows are kept in."""
+    if isinstance(rows, SparseRows):
+        yield from (rows.indptr, rows.indices, rows.data)
+    elif isinstance(rows, Together | Padded):
+        for part in rows:
+            yield from _parts(part)
+    else:
+        yield np.atleast_1d(rows)
+
+
 def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers of two parts in which every class has the same share, both in ascending order.
 
     Args:
         labels: (n,) the class of each row; or one-hot rows; or quantities (floats), which are split without classes.
+            Of several arrays that belong together the first counts.
         fraction: the share of rows in the second part, between 0 and 1.
         seed: of the choice.
 
@@ -141,7 +162,7 @@ def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tupl
         (9, 3)
     """
     between("fraction", fraction, 0, 1, above=True)
-    labels = np.asarray(labels)
+    labels = next(_parts(labels))
     if labels.ndim == 2 and labels.shape[1] > 1:
         labels = labels.argmax(axis=1)
     labels = labels.reshape(len(labels), math.prod(labels.shape[1:]))[:, 0]
@@ -163,27 +184,30 @@ def stratified_split(labels: np.ndarray, fraction: float, seed: int = 0) -> tupl
     return np.flatnonzero(~second), np.flatnonzero(second)
 
 
-def real_array(X: Rows) -> Rows:
-    """Inputs as an array of real numbers, or the sparse rows that they are.
+def real_array(X: Any, name: str = "X") -> Any:
+    """Inputs as an array of real numbers, or the sparse rows that they are; rows of different lengths are padded.
 
     Example:
         >>> real_array([[1, 2], [3, 4]]).shape
         (2, 2)
     """
-    if isinstance(X, SparseRows):
+    if isinstance(X, SparseRows | Padded):
         return X
     try:
-        X = np.asarray(X)
+        array = np.asarray(X)
     except ValueError:  # a list of rows of different lengths
-        raise UsageError("X must be an array of real numbers", got="rows of different lengths") from None
+        return Padded(*pad(X))
+    if array.dtype.kind == "O" and array.ndim == 1 and len(array) and isinstance(array[0], np.ndarray | list | tuple):
+        return Padded(*pad(list(array)))  # as a column of a table holds them
+    X = array
     if X.dtype.kind not in "fiub" or X.ndim < 1:
-        raise UsageError("X must be an array of real numbers", got=f"{X.dtype}, shape {X.shape}")
+        raise UsageError(f"{name} must be an array of real numbers", got=f"{X.dtype}, shape {X.shape}")
     return X
 
 
 def _rows(name: str, values: Any) -> Any:
     """Rows as an array, which a memory map stays; other kinds of rows as they are."""
-    if isinstance(values, SparseRows | Together):
+    if isinstance(values, SparseRows | Padded | Together):
         return values
     try:
         rows = np.asanyarray(values)

@@ -268,7 +268,7 @@ class Tensor(Convertible):
 
         def backward(g):
             dx = np.zeros_like(x)
-            if _is_basic(index):
+            if _is_basic(index) or (isinstance(index, np.ndarray) and index.dtype.kind == "b"):
                 dx[index] = g
             else:
                 np.add.at(dx, index, g)  # an index may pick an element twice

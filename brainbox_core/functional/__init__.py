@@ -25,7 +25,7 @@ from brainbox_core.functional.operations import (
     where,
 )
 from brainbox_core.functional.recurrence import Unrolled as Unrolled
-from brainbox_core.functional.recurrence import gru, lstm, rnn
+from brainbox_core.functional.recurrence import gru, lstm, reverse, rnn
 
 __all__ = [
     "avg_pool2d",
@@ -47,6 +47,7 @@ __all__ = [
     "maximum",
     "minimum",
     "pad",
+    "reverse",
     "rnn",
     "softmax",
     "softmax_cross_entropy",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from brainbox_core.functional.operations import check_rows
+from brainbox_core.kernels import padded
 from brainbox_core.kernels import recurrent as recurrence
 from brainbox_core.tensor import Tensor, record
 
@@ -165,3 +166,13 @@ def _unroll(
         return tuple(rest) if ids else (None if dx is None else dx.swapaxes(0, 1), *rest)
 
     return record(cell, y, tensors, gradients), final
+
+
+def reverse(x: Tensor, lengths: np.ndarray | None = None) -> Tensor:
+    """Every sequence of (N, T, ...) from its end to its start; of `lengths` (N,), those of the steps that count.
+
+    Example:
+        >>> reverse(Tensor([[1.0, 2.0, 0.0]]), np.array([2])).data
+        array([[2., 1., 0.]], dtype=float32)
+    """
+    return record("reverse", padded.reverse(x.data, lengths), (x,), lambda g: (padded.reverse(g, lengths),))

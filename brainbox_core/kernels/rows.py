@@ -1,12 +1,14 @@
-"""What a network takes and gives, one row for each example: an array, several side by side, or sparse rows."""
+"""What a network takes and gives, one row for each example: an array, sequences, several side by side, sparse rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from brainbox_core.errors import UsageError
+from brainbox_core.kernels.padded import Padded
 from brainbox_core.kernels.sparse import SparseRows
 
 
@@ -59,4 +61,25 @@ class Weighted(Together):
         return self.arrays[1]
 
 
-Rows = np.ndarray | SparseRows | Together
+def counting(outputs: Any, y: Any) -> tuple[Any, Any]:
+    """Outputs and targets of the steps that count, one below the other; both as they are where all count.
+
+    Args:
+        outputs: (n, steps, ...), a tensor or an array.
+        y: their targets, `Padded` where some of the steps are padding; they may have more steps than the outputs.
+    """
+    sequences = y.targets if isinstance(y, Weighted) else y
+    if not isinstance(sequences, Padded):
+        return outputs, y
+    outputs = outputs.array if isinstance(outputs, Padded) else outputs
+    return outputs[sequences.counted[:, : outputs.shape[1]]], steps_of(y)
+
+
+def steps_of(y: Any) -> Any:
+    """Targets of the steps that count, one below the other; as they are where all count."""
+    if isinstance(y, Weighted) and isinstance(y.targets, Padded):  # each step weighs what its row does
+        return Weighted([y.targets.steps, np.repeat(y.weights, y.targets.lengths)])
+    return y.steps if isinstance(y, Padded) else y
+
+
+Rows = np.ndarray | SparseRows | Padded | Together

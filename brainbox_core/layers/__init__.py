@@ -2,6 +2,7 @@
 
 from brainbox_core.layers.activation import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from brainbox_core.layers.base import Cost, Layer, penalty
+from brainbox_core.layers.bidirectional import Bidirectional
 from brainbox_core.layers.convolution import Conv1D, Conv2D, DepthwiseConv2D, SeparableConv2D, ZeroPadding
 from brainbox_core.layers.dense import Embedding, Flatten, Linear
 from brainbox_core.layers.dropout import Dropout
@@ -11,10 +12,11 @@ from brainbox_core.layers.pooling import AvgPool, AvgPool1D, GlobalAvgPool, Glob
 from brainbox_core.layers.recurrent import GRU, LSTM, RNN, carried, gradient_flow
 
 # Model files name their layers; only these names are ever looked up, nothing is imported by name.
-_TRAINED = (Linear, Embedding, Conv1D, Conv2D, DepthwiseConv2D, SeparableConv2D, BatchNorm, LayerNorm, RNN, GRU, LSTM)
+_TRAINED = (Linear, Embedding, Conv1D, Conv2D, DepthwiseConv2D, SeparableConv2D, BatchNorm, LayerNorm)
+_RECURRENT = (RNN, GRU, LSTM, Bidirectional)
 _SHAPING = (Flatten, ZeroPadding, MaxPool, MaxPool1D, AvgPool, AvgPool1D, GlobalMaxPool, GlobalAvgPool)
 _FIXED = (ReLU, LeakyReLU, Sigmoid, Tanh, Softmax, Dropout, Add, Concatenate)
-KINDS: dict[str, type[Layer]] = {layer.__name__: layer for layer in (*_TRAINED, *_SHAPING, *_FIXED)}
+KINDS: dict[str, type[Layer]] = {layer.__name__: layer for layer in (*_TRAINED, *_RECURRENT, *_SHAPING, *_FIXED)}
 
 __all__ = [
     "GRU",
@@ -24,6 +26,7 @@ __all__ = [
     "AvgPool",
     "AvgPool1D",
     "BatchNorm",
+    "Bidirectional",
     "Concatenate",
     "Conv1D",
     "Conv2D",

@@ -13,6 +13,8 @@ from brainbox_core.tensor import Tensor
 class Activation(Layer):
     """A function applied to every number; the shape stays."""
 
+    stepwise = True
+
     def output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 

@@ -62,6 +62,9 @@ class Layer:
         name: `linear_0` once part of a model, the layer's kind before.
         position: its place in the model, from 0; None while it is part of none.
         step: the training step, kept up to date by the model; it keys the randomness of Dropout.
+        stepwise: whether it makes a step of each step of a sequence, (time, ...), so that `lengths` go on behind it. If
+            not, as if left out, it is given no sequences of different lengths, or is their end if it takes `lengths`.
+        takes_lengths: whether its `__call__` takes `lengths`, (batch,), how many steps of each sequence count.
         calls: how often the layer drew something at random since the step was set.
         parts: the layer and, in a built model, all layers inside it.
 
@@ -87,11 +90,14 @@ class Layer:
     position: int | None
     calls: int
     parts: tuple[Layer, ...]
+    stepwise: bool = False
+    takes_lengths: bool = False
     _ending: Layer | None = None  # its activation, if it has one
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__call__" in vars(cls):
+            cls.takes_lengths = "lengths" in inspect.signature(cls.__call__).parameters
             cls.__call__ = observable(cls.__call__)  # type: ignore[method-assign]  # of the same type
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # not in __init__, which a subclass may forget to call

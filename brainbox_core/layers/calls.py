@@ -1,4 +1,7 @@
-"""What happens when a layer is called: usually it computes; it may also be placed in a graph, built, or watched."""
+"""What happens when a layer is called: usually it computes; it may also be placed in a graph, built, or watched.
+
+Sequences of different lengths, `Padded`, keep their lengths on the way, as far as layers keep their steps apart.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,12 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
+
+import numpy as np
+
+from brainbox_core.errors import UsageError
+from brainbox_core.kernels.padded import Padded
+from brainbox_core.tensor import Tensor
 
 Layer = Any  # one of `base`, which stands above
 Onlooker = Callable[..., Any]
@@ -35,18 +44,45 @@ class Symbol:
 
 
 def observable(call: Callable[..., Any]) -> Callable[..., Any]:
-    """A layer's `__call__` that takes symbols, too, and tells who looks on."""
+    """A layer's `__call__` that takes symbols and `Padded`, too, and tells who looks on."""
 
     @functools.wraps(call)
     def called(self: Layer, x: Any, *rest: Any, **named: Any) -> Any:
-        if isinstance(x, Symbol) or (isinstance(x, list | tuple) and x and isinstance(x[0], Symbol)):
-            symbol, ending = Symbol(self, [x] if isinstance(x, Symbol) else x), set_apart(self)
-            return symbol if ending is None else ending(symbol)
+        if not isinstance(x, Tensor):
+            parts = x if isinstance(x, list | tuple) else [x]
+            if parts and isinstance(parts[0], Symbol):
+                symbol, ending = Symbol(self, parts), set_apart(self)
+                return symbol if ending is None else ending(symbol)
+            if any(isinstance(part, Padded) for part in parts):
+                return _along(called, self, x, *rest, **named)
         look = _onlooker.get()
         y = call(self, x, *rest, **named) if look is None else look(call, self, x, *rest, **named)
         return y if self._ending is None or self.activation is None else self._ending(y)
 
     return called
+
+
+def _along(call: Callable[..., Any], layer: Layer, x: Any, *rest: Any, **named: Any) -> Any:
+    """What a layer makes of sequences of different lengths: `Padded` again, unless that is the end of their steps."""
+    parts = x if isinstance(x, list | tuple) else [x]
+    first = next(part for part in parts if isinstance(part, Padded))
+    if not all(isinstance(part, Padded) and np.array_equal(part.lengths, first.lengths) for part in parts):
+        what = f"{layer.label} joins sequences with what has other lengths, or none"
+        raise UsageError(what, fix="give the same lengths for all of its inputs, or end the sequences before it")
+    if not follows(layer, first.ndim - 1):
+        what = f"{layer.label} needs sequences of one length, because it does not keep their steps apart"
+        fix = "end the sequences before it, as a recurrent layer with last=True does"
+        raise UsageError(what, fix=f"{fix}; a layer of your own says stepwise = True, or takes `lengths`")
+    if layer.takes_lengths:
+        named["lengths"] = first.lengths
+    arrays = [part.array for part in parts]
+    y = call(layer, arrays[0] if isinstance(x, Padded) else arrays, *rest, **named)
+    return first.holding(y) if layer.stepwise else y
+
+
+def follows(layer, axes: int) -> bool:
+    """Whether a layer can be given sequences of different lengths, of (time,) or (time, features)."""
+    return layer.takes_lengths or (layer.stepwise and (axes > 1 or layer.takes_ids))  # or the steps pass for features
 
 
 def set_apart(layer: Layer) -> Layer | None:

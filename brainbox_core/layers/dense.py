@@ -37,6 +37,8 @@ class Linear(Activated):
         (1, 2)
     """
 
+    stepwise = True
+
     def __init__(self, units: int, initializer: str = "he", activation: Any = None, l2: float = 0.0):
         super().__init__(activation)
         self.units = whole("units", units)
@@ -104,7 +106,7 @@ class Embedding(Layer):
         (1, 3, 2)
     """
 
-    takes_ids = True
+    takes_ids = stepwise = True
 
     def __init__(self, ids: int, dim: int):
         self.ids, self.dim = whole("ids", ids), whole("dim", dim)

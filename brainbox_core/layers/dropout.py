@@ -29,6 +29,8 @@ class Dropout(Layer):
         array([1., 2.], dtype=float32)
     """
 
+    stepwise = True
+
     def __init__(self, rate: float = 0.5):
         self.rate = between("rate", rate, 0, 0.999)
         self._seed: tuple[int, ...] = (0, next(_made))

@@ -28,6 +28,8 @@ class Add(Merge):
         array([[11., 22.]], dtype=float32)
     """
 
+    stepwise = True
+
     def output_shape(self, input_shape: list[Shape]) -> Shape:  # type: ignore[override]  # of several inputs
         first, *others = self._several(input_shape)
         if any(shape != first for shape in others):
@@ -55,6 +57,7 @@ class Concatenate(Merge):
 
     def __init__(self, axis: int = -1):
         self.axis = whole("axis", axis, least=-64)
+        self.stepwise = self.axis == -1 or self.axis > 0  # axis 0 is the steps, and from the end it may be
 
     def output_shape(self, input_shape: list[Shape]) -> Shape:  # type: ignore[override]  # of several inputs
         first, *others = shapes = self._several(input_shape)

@@ -102,6 +102,8 @@ class LayerNorm(Layer):
                [ 1., -1.]], dtype=float32)
     """
 
+    stepwise = True
+
     def __init__(self, epsilon: float = 1e-5):
         self.epsilon = between("epsilon", epsilon, 0, above=True)
 

@@ -55,6 +55,10 @@ class Recurrent(Layer):
     def takes_ids(self) -> bool:
         return self.ids is not None
 
+    @property
+    def stepwise(self) -> bool:  # type: ignore[override]  # of some of them
+        return not self.last
+
     def output_shape(self, input_shape: Shape) -> Shape:
         if self.takes_ids and len(input_shape) != 1:
             raise self.misfit("whole numbers (batch, time)", input_shape)

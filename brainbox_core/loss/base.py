@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from brainbox_core.errors import UsageError, between
-from brainbox_core.kernels.rows import Together
+from brainbox_core.kernels.rows import Together, counting
 from brainbox_core.tensor import Tensor
 
 
@@ -131,8 +131,8 @@ class Several(Loss):
         return Together([loss.targets(*pair) for loss, *pair in zip(self.losses, parts, output_shape, strict=True)])
 
     def measure(self, outputs: Any, y: Any) -> Tensor:
-        parts = zip(self.losses, self.weights, outputs, y, strict=True)
-        total, *others = [loss.measure(output, target) * weight for loss, weight, output, target in parts]
+        parts = zip(self.losses, self.weights, map(counting, outputs, y), strict=True)
+        total, *others = [loss.measure(*pair) * weight for loss, weight, pair in parts]
         for other in others:
             total = total + other
         return total
@@ -142,7 +142,8 @@ class Several(Loss):
         return self.measure(outputs, self.targets(y, [output.shape[1:] for output in outputs]))
 
     def metrics(self, y: Any, outputs: Any) -> dict[str, float]:
-        named = [loss.metrics(*pair) for loss, *pair in zip(self.losses, y, outputs, strict=True)]
+        pairs = map(counting, outputs, y)
+        named = [loss.metrics(target, output) for loss, (output, target) in zip(self.losses, pairs, strict=True)]
         return {f"{name}_{place}": value for place, each in enumerate(named) for name, value in each.items()}
 
 

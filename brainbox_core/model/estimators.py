@@ -21,7 +21,6 @@ from brainbox_core.kernels.dense import log_softmax, softmax
 from brainbox_core.layers import Dropout, Layer, Linear
 from brainbox_core.model import arrays
 from brainbox_core.model.sequential import Sequential
-from brainbox_core.network import feeding
 from brainbox_core.network.learner import History
 from brainbox_core.optimizers import Optimizer
 from brainbox_core.schedules import Schedule
@@ -145,7 +144,8 @@ class _Estimator:
         if X.shape[1] != self.n_features_in_:
             name, known = type(self).__name__, self.n_features_in_
             raise UsageError(f"X has {X.shape[1]} features, but {name} is expecting {known} features as input")
-        feeding.check(X, model.input_shape)
+        if X.shape[1:] != model.input_shape:
+            raise UsageError("X is of another shape", expected=("n", *model.input_shape), got=X.shape)
         with no_grad(), np.errstate(all="ignore"):
             if self.scaler_ is not None:
                 X = self.scaler_.transform(X)

@@ -14,7 +14,7 @@ from brainbox_core import metrics as measures
 from brainbox_core import optimizers
 from brainbox_core.data import Augment, DataLoader, stratified_split
 from brainbox_core.errors import InputError, UsageError, whole
-from brainbox_core.kernels.rows import Rows, Together, Weighted
+from brainbox_core.kernels.rows import Rows, Weighted, counting
 from brainbox_core.layers import Layer, Sigmoid, Softmax, initializers
 from brainbox_core.layers.base import adopt, freeze
 from brainbox_core.layers.calls import Symbol
@@ -168,6 +168,7 @@ class Model(Network):
         class_weight: Mapping[Any, float] | str | None = None,
         sample_weight: Any = None,
         initial_epoch: int | None = None,
+        lengths: Any = None,
     ) -> History:
         """Train, and end with the weights of the epoch with the lowest validation loss (the last, without validation).
 
@@ -191,6 +192,9 @@ class Model(Network):
                 "balanced" gives every class the same weight in all.
             sample_weight: how much each row counts, (n,): one of weight 2 counts as two. Validation weighs nothing.
             initial_epoch: how many of the `epochs` are done already; the first one then is `initial_epoch` + 1.
+            lengths: of sequences (n, time, ...) that are padded to one length, how many steps of each row count, (n,),
+                from 1 to time; nothing looks at the others. A list of such, or None, for each of several inputs. A list
+                of arrays of different lengths as X, and as y, says it by itself.
 
         Returns:
             The logs of every epoch: epoch, train_loss, val_loss and other metrics, lr, time_s.
@@ -207,11 +211,12 @@ class Model(Network):
         told: dict[str, Any] = {"validation_split": validation_split}
         loader: Batches
         if y is None:
-            if validation_split or class_weight is not None or sample_weight is not None:
-                raise UsageError("what gives batches is neither split nor weighed", fix="give arrays X and y")
+            if validation_split or any(part is not None for part in (class_weight, sample_weight, lengths)):
+                what = "what gives batches is neither split nor weighed, and says itself how long its sequences are"
+                raise UsageError(what, fix="give arrays X and y")
             loader = self._batches(X)
         else:
-            X = self._begin_with(X)
+            X = self._begin_with(X, lengths)
             if isinstance(self.loss, losses.Several) and not (class_weight is None and sample_weight is None):
                 raise UsageError("weights of rows need a model of one output")
             weights = labels.row_weights(y, class_weight, sample_weight)
@@ -219,8 +224,7 @@ class Model(Network):
             heads.check_reach(self.graph, self.loss, y)
             rows = None
             if validation_split:
-                first = y.arrays[0] if isinstance(y, Together) else y
-                rows, held_rows = stratified_split(first, validation_split, self.seed)
+                rows, held_rows = stratified_split(y, validation_split, self.seed)
                 validation_data = X.take(held_rows, axis=0), y[held_rows]
             if weights is not None:
                 y = Weighted([y, weights])
@@ -242,26 +246,26 @@ class Model(Network):
         with sharing.training(self):
             return loop.step(self, X, y)[0]
 
-    def evaluate(self, X: Any, y: Any, batch_size: int = 256) -> dict[str, float]:
+    def evaluate(self, X: Any, y: Any, batch_size: int = 256, lengths: Any = None) -> dict[str, float]:
         """The mean loss, and what else is measured beside it, such as accuracy; refused where `predict` refuses."""
         loss = _given("evaluate()", self._loss)
         self._parts("evaluate()")
-        X = self._check(X)
+        X = self._check(X, lengths)
         y = labels.targets(self, X, y)
-        outputs = self._outputs(X, batch_size)
+        outputs, y = counting(self._outputs(X, batch_size), y)
         with np.errstate(all="ignore"):
             value = loss.measure(feeding.tensors(outputs), y).item()
         loop.require_finite(value, outputs)
         measured = {name: metric(*loss.answers(y, outputs)) for name, metric in self._metrics.items()}
         return {"loss": value, **loss.metrics(y, outputs), **measured}
 
-    def predict_proba(self, X: Any, batch_size: int = 256) -> np.ndarray:
+    def predict_proba(self, X: Any, batch_size: int = 256, lengths: Any = None) -> np.ndarray:
         """The probability of each class, (n, classes); of both classes for a single output.
 
         Raises:
             UsageError: neither the loss nor the last layer makes probabilities of the outputs.
         """
-        outputs = self.predict(X, batch_size)
+        outputs = self.predict(X, batch_size, lengths)
         if self._loss is not None and self._loss.takes_logits:
             return self._loss.probabilities(outputs)
         if not isinstance(self.layers[-1], Softmax | Sigmoid):
@@ -269,20 +273,20 @@ class Model(Network):
             raise UsageError("nobody knows how the outputs become probabilities", fix=fix)
         return outputs
 
-    def predict_classes(self, X: Any, batch_size: int = 256) -> np.ndarray:
+    def predict_classes(self, X: Any, batch_size: int = 256, lengths: Any = None) -> np.ndarray:
         """The most probable class of each row, (n,): its name if the training had names, else its number."""
-        numbers = self.predict_proba(X, batch_size).argmax(axis=-1)
+        numbers = self.predict_proba(X, batch_size, lengths).argmax(axis=-1)
         classes = self.meta.get("classes")
         return numbers if not classes or len(classes) <= numbers.max(initial=0) else np.array(classes)[numbers]
 
-    def _begin_with(self, X: Any) -> Rows:
+    def _begin_with(self, X: Any, lengths: Any = None) -> Rows:
         """Inputs to train on; the model is built for them, unless it is."""
         if not self.built:
-            X = feeding.gathered(X, self._inputs)
+            X, lengths = feeding.gathered(X, self._inputs, lengths), None
             self.build(feeding.shapes_in(X))
         if not len(self.params):
             raise UsageError("no layer of the model learns anything", fix="add one that does: bb.layers.Linear(units)")
-        return self._check(X)
+        return self._check(X, lengths)
 
     def _batches(self, source: Any) -> Batches:
         """What gives batches, made so that the model takes them."""

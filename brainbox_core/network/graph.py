@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from brainbox_core import layers
 from brainbox_core.errors import UsageError, sizes
 from brainbox_core.layers import Layer
-from brainbox_core.layers.calls import Symbol
+from brainbox_core.layers.calls import Symbol, follows
 from brainbox_core.layers.fusion import fast_plan
 
 
@@ -144,6 +144,17 @@ class Graph:
             self.takes_ids(at) if isinstance(node.layer, layers.Flatten) else node.layer.takes_ids
             for at, node in readers
         )
+
+    def takes_steps(self, place: int, axes: int) -> bool:
+        """Whether an input of so many axes holds sequences whose steps the layers keep apart, of any number."""
+        sequences = {place}
+        for at, (layer, sources) in enumerate(self.nodes, start=self.inputs):
+            if sequences.intersection(sources):
+                if not follows(layer, axes if place in sources else 2):
+                    return False
+                if layer.stepwise:
+                    sequences.add(at)
+        return axes > 0
 
     def config(self) -> dict[str, Any]:
         """How the layers are joined, in JSON types."""

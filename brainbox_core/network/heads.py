@@ -40,6 +40,7 @@ _RANGES: dict[type[Layer], Callable[[Any, Range], Range]] = {
     layers.RNN: lambda layer, inputs: (-1.0, 1.0),
     layers.GRU: lambda layer, inputs: (-1.0, 1.0),
     layers.LSTM: lambda layer, inputs: (-1.0, 1.0),
+    layers.Bidirectional: lambda layer, inputs: (-2.0, 2.0) if layer.merge == "sum" else (-1.0, 1.0),
     layers.ReLU: lambda layer, inputs: (max(inputs[0], 0.0), max(inputs[1], 0.0)),
     layers.LeakyReLU: _leaky,
     layers.Flatten: lambda layer, inputs: inputs,
@@ -88,7 +89,7 @@ def check_head(chain: Sequence[Layer], shapes: Sequence[Shape] | None, loss: Los
                 what += ", and would take a softmax twice"
             elif not (isinstance(at, layers.Sigmoid) and isinstance(loss, BinaryCrossEntropy)):
                 what += f", which may be any number, and {at.label} gives {_words(low, high)}"
-            recurrent = isinstance(at, layers.RNN | layers.GRU | layers.LSTM)
+            recurrent = isinstance(at, layers.RNN | layers.GRU | layers.LSTM | layers.Bidirectional)
             fix = "add bb.layers.Linear(...) behind it" if recurrent else f"remove {at.label}"
             if type(loss) not in KINDS.values():
                 fix += f", or set `takes_logits = False` in {name} if it takes probabilities"

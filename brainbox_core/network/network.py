@@ -147,14 +147,19 @@ class Network:
             self.build(feeding.shapes_in(X))
         return self.forward(self.inputs(self._check(X)), training)
 
-    def predict(self, X: Rows, batch_size: int = 256) -> Any:
+    def predict(self, X: Rows, batch_size: int = 256, lengths: Any = None) -> Any:
         """The outputs for a batch of inputs: logits for a classifier, (n, ...); a list of them for several outputs.
+
+        Args:
+            X: inputs (n, ...).
+            batch_size: rows at a time.
+            lengths: of sequences, as `Model.fit` has them; outputs after the end of each are 0.
 
         Raises:
             UsageError: the model is not built, or one input came without the batch axis.
             ConvergenceError: an output is not a finite number.
         """
-        outputs = self._outputs(X, batch_size)
+        outputs = self._outputs(self._check(X, lengths), batch_size)
         if not feeding.are_finite(outputs):
             what, fix = "the prediction is not a finite number", "train again with a smaller learning rate"
             raise ConvergenceError(what, fix=fix)
@@ -214,19 +219,21 @@ class Network:
         return self.graph.takes_ids(place) if self.graph else any(layer.takes_ids for layer in self.layers)
 
     def _outputs(self, X: Rows, batch_size: int) -> Any:
-        X = self._check(X)
         whole("batch_size", batch_size)
         with sharing.reading(self), no_grad(), np.errstate(all="ignore"):
             parts = [self.forward(self.inputs(X[i : i + batch_size])) for i in range(0, len(X), batch_size)]
         return feeding.joined(parts, self._parts("predict()").outputs)
 
-    def _check(self, X: Rows) -> Rows:
-        """Inputs whose shape fits the model; a last axis of 1 may be there or not."""
+    def _check(self, X: Rows, lengths: Any = None) -> Rows:
+        """Inputs whose shape fits the model."""
         shapes = self._parts("predict()").inputs
-        X = feeding.gathered(X, len(shapes))
-        for part, shape in zip(X if isinstance(X, Together) else [X], shapes, strict=True):
-            feeding.check(part, shape)
-        return X
+        X = feeding.gathered(X, len(shapes), lengths)
+        parts: list[Any] = list(X) if isinstance(X, Together) else [X]
+        for place, (part, shape) in enumerate(zip(parts, shapes, strict=True)):
+            if not feeding.fits(part, shape):
+                sequences = self.graph is not None and self.graph.takes_steps(place, len(shape))
+                parts[place] = feeding.of_other_lengths(part, shape, sequences)
+        return Together(parts) if isinstance(X, Together) else parts[0]
 
     # --- describing ----------------------------------------------------------------------------------------------
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from brainbox_core.errors import UsageError, between
+from brainbox_core.kernels.padded import Padded
 from brainbox_core.kernels.rows import Rows
 from brainbox_core.network.learner import Learner
+from brainbox_core.training import steps
 
 
 def targets(model: Learner, X: Rows, y: Any, learn: bool = False) -> Any:
@@ -19,18 +21,18 @@ def targets(model: Learner, X: Rows, y: Any, learn: bool = False) -> Any:
         learn: whether names of classes may be new; the model's `meta["classes"]` keeps them.
     """
     loss, classes = model.loss, model.meta.get("classes")
-    names = loss.takes_logits and are_names(y)
+    names = loss.takes_logits and not isinstance(y, Padded) and are_names(y)
     if names:
         if not classes and not learn:
             raise UsageError("the model knows no names of classes", fix="fit() it with arrays first")
         classes = classes or np.unique(np.asarray(y).astype(str)).tolist()
         y = numbered(y, classes)
-    y = loss.targets(y, model.output_shape)
+    y = steps.targets(model, X, y)
     if len(X) != len(y):
         raise UsageError("X and y need one row for each other", got=f"{len(X)} and {len(y)}")
     if not len(y):
         raise UsageError("there are no rows to learn from or to measure by")
-    if not loss.counted(y, model.output_shape):
+    if not steps.counted(model, y):
         raise UsageError("none of the targets counts", fix="look at what the loss is to ignore")
     if names:
         model.meta["classes"] = classes
@@ -44,7 +46,10 @@ def are_names(y: Any) -> bool:
         >>> are_names(["cat", "dog"]), are_names([0, 1])
         (True, False)
     """
-    y = np.asarray(y)
+    try:
+        y = np.asarray(y)
+    except ValueError:  # sequences of different lengths
+        return False
     return y.dtype.kind in "UT" or (y.dtype.kind == "O" and y.ndim == 1 and all(isinstance(name, str) for name in y))
 
 
@@ -86,8 +91,7 @@ def row_weights(y: Any, class_weight: Mapping[Any, float] | str | None, sample_w
     """
     if class_weight is None and sample_weight is None:
         return None
-    labels = np.asarray(y)
-    weights = np.ones(len(labels))
+    weights = np.ones(len(y))
     if sample_weight is not None:
         given = np.asarray(sample_weight)
         if given.shape != weights.shape or given.dtype.kind not in "fiub" or not np.isfinite(given).all():
@@ -97,6 +101,7 @@ def row_weights(y: Any, class_weight: Mapping[Any, float] | str | None, sample_w
             raise UsageError("sample_weight", expected="from 0", got=given.min())
         weights = weights * given
     if class_weight is not None:
+        labels = _one_a_row(y)
         if labels.ndim == 2:
             labels = labels.argmax(axis=1) if labels.shape[1] > 1 else labels[:, 0]
         names, place, count = np.unique(labels, return_inverse=True, return_counts=True)
@@ -113,3 +118,15 @@ def row_weights(y: Any, class_weight: Mapping[Any, float] | str | None, sample_w
     if not weights.any():
         raise UsageError("all weights of rows are zero")
     return weights
+
+
+def _one_a_row(y: Any) -> np.ndarray:
+    """Labels of rows, (n,) or one-hot; those of steps are refused."""
+    try:
+        labels = np.asarray(y)
+    except ValueError:  # sequences of different lengths
+        labels = np.empty((0, 0, 0))
+    one_hot = labels.ndim == 2 and (labels.shape[1] == 1 or ((labels != 0).sum(axis=1) == 1).all())
+    if labels.ndim != 1 and not one_hot:
+        raise UsageError("class_weight needs one label a row", got="targets of steps or of several outputs")
+    return labels

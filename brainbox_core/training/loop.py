@@ -14,7 +14,8 @@ import numpy as np
 
 from brainbox_core.data import DataLoader, fingerprint
 from brainbox_core.errors import ConvergenceError, UsageError, between, whole
-from brainbox_core.kernels.rows import Rows, Together, Weighted
+from brainbox_core.kernels.padded import Padded
+from brainbox_core.kernels.rows import Rows, Together
 from brainbox_core.layers import BatchNorm
 from brainbox_core.layers.base import at_step, penalty
 from brainbox_core.network import ranges, sharing
@@ -24,7 +25,7 @@ from brainbox_core.network.history import History, Logs
 from brainbox_core.network.learner import Learner
 from brainbox_core.tape import leaves
 from brainbox_core.tensor import Tensor
-from brainbox_core.training import checkpoint
+from brainbox_core.training import checkpoint, steps
 from brainbox_core.training.batches import Batches
 from brainbox_core.training.callbacks import Callback, better
 from brainbox_core.training.checkpoint import Part, Training
@@ -203,7 +204,7 @@ def _epoch(model: Learner, loader: Batches, validation: Validation | None, loop:
     if not loop.batch:
         loop.total, loop.targets, loop.lr, loop.begun = 0.0, 0.0, model.optimizer.lr, time.monotonic()
     for number, (x, y) in enumerate(loader.epoch(model.epoch + 1, loop.batch), start=loop.batch + 1):
-        count = _counted(model, y)
+        count = steps.counted(model, y)
         if not count:  # nothing to learn from, as in a batch of padding
             continue
         lr = model.optimizer.lr
@@ -247,7 +248,7 @@ def step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[fl
     inputs, error = model.inputs(x), None
     with np.errstate(all="ignore"):  # overflow is looked for, and told with the layer's name
         outputs = model.forward(inputs, training=True)
-        loss = _measure(model, outputs, y)
+        loss = steps.measure(model, outputs, y)
         if (extra := penalty(model.layers)) is not None:
             loss = loss + extra
         value = loss.item()
@@ -274,22 +275,6 @@ def step(model: Learner, x: Rows, y: np.ndarray, look: bool = False) -> tuple[fl
     return value, model.optimizer.norm
 
 
-def _measure(model: Learner, outputs: Any, y: Any) -> Tensor:
-    if not _fits(outputs, len(y), model.output_shape):  # a user's own layer broke its promise, and the loss says so
-        return model.loss(outputs, y.targets if isinstance(y, Weighted) else y)
-    if isinstance(y, Weighted):
-        return model.loss.weighted(outputs, y.targets, y.weights)
-    return model.loss.measure(outputs, y)
-
-
-def _counted(model: Learner, y: Any) -> float:
-    """How much a batch counts in the mean of an epoch: by its targets, or by their weights."""
-    if not isinstance(y, Weighted):
-        return model.loss.counted(y, model.output_shape)
-    counts = model.loss.counted(y.targets[y.weights > 0], model.output_shape)
-    return float(y.weights.sum()) if counts else 0.0
-
-
 def _refuse_strangers(model: Learner, loss: Tensor) -> None:
     """Refuse what wants a gradient and would not be trained, because no layer holds it where it can be found."""
     known = {id(parameter) for parameter in model.params.named.values()}
@@ -304,7 +289,8 @@ def _diverged(model: Learner, what: str, fault: str, inputs: Any, besides: str =
     """The error that names the first layer whose output or gradient is not finite; `fault` if all are finite."""
     where = f"epoch {model.epoch + 1}, step {model.optimizer.steps + 1}"
     fix = f"use a smaller learning rate than {model.optimizer.lr:g}, or clip the gradient"
-    if not all(np.isfinite(part.data).all() for part in (inputs if isinstance(inputs, list) else [inputs])):
+    given = [part.array if isinstance(part, Padded) else part for part in steps.listed(inputs)]
+    if not all(np.isfinite(part.data).all() for part in given):
         return ConvergenceError(
             f"{what}: the inputs hold numbers that are not finite", where=where, fix="clean the data"
         )
@@ -333,13 +319,6 @@ def _told(callbacks: Sequence[Callback], model: Learner, training: Training, his
     finally:
         for callback in callbacks:
             callback.on_train_end(model, end)
-
-
-def _fits(outputs: Any, count: int, shape: Any) -> bool:
-    """Whether outputs have the shapes that the layers promised."""
-    if isinstance(shape, list):
-        return [part.shape for part in outputs] == [(count, *part) for part in shape]
-    return outputs.shape == (count, *shape)
 
 
 def check_smallest(placed: Sequence[Placed], loader: DataLoader) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainbox_core.data import DataLoader, MinMaxScaler, StandardScaler, stratified_split
+from brainbox_core.data import DataLoader, MinMaxScaler, Padded, StandardScaler, fingerprint, stratified_split
 from brainbox_core.errors import UsageError
 
 X, Y = np.arange(20).reshape(10, 2), np.arange(10)
@@ -198,3 +198,28 @@ def test_the_rows_that_make_no_batch_can_be_left_out():
     assert DataLoader(np.arange(7), np.arange(7), batch_size=3).smallest == 1
     with pytest.raises(UsageError, match="drop_last leaves no batch: expected at least 8 rows, got 7"):
         DataLoader(np.arange(7), np.arange(7), batch_size=8, drop_last=True)
+
+
+# --- sequences of different lengths ----------------------------------------------------------------------------------
+
+
+def test_a_loader_hands_out_sequences_with_their_lengths():
+    X, lengths = np.arange(30).reshape(10, 3), np.arange(10) % 3 + 1
+    X[:, 0] = lengths
+    loader = DataLoader(Padded(X, lengths), np.arange(10), batch_size=4, augment=lambda x, rng: x * 10)
+    seen = list(loader.epoch(1))
+    assert [len(x) for x, _ in seen] == [4, 4, 2] and sorted(np.concatenate([y for _, y in seen])) == list(range(10))
+    assert all(np.array_equal(x.array[:, 0], 10 * x.lengths) for x, _ in seen)
+
+
+def test_other_lengths_are_other_data():
+    X = np.ones((2, 3))
+    assert fingerprint(Padded(X, [1, 2])) == fingerprint(Padded(X, [1, 2])) != fingerprint(Padded(X, [2, 2]))
+
+
+def test_a_split_of_steps_is_by_the_first_array():
+    labels = np.array([[0, 9]] * 8 + [[1, 9]] * 4)
+    whole = stratified_split(labels, 0.25)
+    assert all(
+        np.array_equal(*pair) for pair in zip(whole, stratified_split(Padded(labels, [2] * 12), 0.25), strict=True)
+    )

@@ -190,7 +190,7 @@ MISTAKES = {
         lambda: ready([L.Linear(3)], NARROW * 1j, FEW),
         "X must be an array of real numbers, got compl",
     ),
-    "ragged rows": (lambda: ready([L.Linear(3)], [[1, 2], [3]], [0, 1]), "got rows of different lengths"),
+    "ragged rows": (lambda: ready([L.Linear(3)], [[1, 2], [3]], [0, 1]), "'linear_0' needs sequences of one length"),
     "a single number": (lambda: ready([L.Linear(3)], 5, [0]), "X must be an array of real numbers"),
     "rows without features": (
         lambda: ready([L.Linear(3)], np.zeros(8), FEW),
