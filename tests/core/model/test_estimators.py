@@ -423,7 +423,6 @@ def test_every_check_of_scikit_learn_is_passed(sklearn, kind):
         warnings.simplefilter("ignore")  # that it is no subclass of BaseEstimator
         checked = check_estimator(kind(random_state=0), expected_failed_checks=EXCUSED, on_skip=None)
     assert {row["check_name"] for row in checked if row["status"] == "xfail"} <= set(EXCUSED)
-    assert {row["check_name"] for row in checked if row["status"] == "skipped"} <= {"check_array_api_input"}
     assert sum(row["status"] == "passed" for row in checked) >= 50
 
 
