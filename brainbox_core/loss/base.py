@@ -79,7 +79,7 @@ class Loss:
         """The outputs as probabilities."""
         raise UsageError(f"{type(self).__name__} is not about probabilities", fix="use predict()")
 
-    def counted(self, y: np.ndarray, output_shape: tuple[int, ...]) -> int:
+    def counted(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float:
         """How many targets the mean of a batch is over; the mean of an epoch weighs its batches by this."""
         return len(y)
 
