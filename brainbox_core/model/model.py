@@ -227,7 +227,7 @@ class Model(Network):
                 rows, held_rows = stratified_split(y, validation_split, self.seed)
                 validation_data = X.take(held_rows, axis=0), y[held_rows]
             if weights is not None:
-                y = Weighted([y, weights])
+                y = Weighted([y, labels.around_one(weights, y, rows)])
             loader = DataLoader(X, y, batch_size, self.seed, rows, shuffle, augment, drop_last)
             loop.check_smallest(self.placed, loader)
         if validation_data is not None and not validation_split:  # found out now and not after the first epoch

@@ -120,6 +120,27 @@ def row_weights(y: Any, class_weight: Mapping[Any, float] | str | None, sample_w
     return weights
 
 
+def around_one(weights: np.ndarray, y: Any, rows: np.ndarray | None) -> np.ndarray:
+    """Weights whose mean is 1, so that a rare row of large weight counts in full, whichever rows share its batch.
+
+    Args:
+        y: targets that fit the loss; of sequences the mean is over the steps.
+        rows: those that are trained on; all if None.
+
+    Raises:
+        UsageError: all of them are 0.
+
+    Example:
+        >>> around_one(np.array([1.0, 3.0]), np.zeros(2), None)
+        array([0.5, 1.5])
+    """
+    used = slice(None) if rows is None else rows
+    mean = np.average(weights[used], weights=y.lengths[used] if isinstance(y, Padded) else None)
+    if not mean:
+        raise UsageError("all weights of the rows that are trained on are zero")
+    return weights / mean
+
+
 def _one_a_row(y: Any) -> np.ndarray:
     """Labels of rows, (n,) or one-hot; those of steps are refused."""
     try:
