@@ -29,6 +29,7 @@ from brainbox_core.errors import BrainboxError, ConvergenceError, InputError, Us
 from brainbox_core.gradcheck import check_gradients
 from brainbox_core.images import augment
 from brainbox_core.layers import initializers
+from brainbox_core.model.estimators import Classifier, Regressor
 from brainbox_core.model.model import Model
 from brainbox_core.model.sequential import Sequential, load
 from brainbox_core.model.torch_weights import load_torch, torch_weights
@@ -39,10 +40,12 @@ from braininabox import callbacks
 
 __all__ = [
     "BrainboxError",
+    "Classifier",
     "ConvergenceError",
     "Input",
     "InputError",
     "Model",
+    "Regressor",
     "Sequential",
     "Tensor",
     "UsageError",

@@ -102,8 +102,11 @@ def pad(x: Tensor, widths: Sequence[Pair]) -> Tensor:
     return record("pad", y, (x,), lambda g: (g[inside],))
 
 
-def embedding(table: Tensor, indices: np.ndarray) -> Tensor:
+def embedding(table: Tensor, indices: np.ndarray, padding: int | None = None) -> Tensor:
     """Rows of a table: (rows, D) and whole numbers of any shape (...) -> (..., D).
+
+    Args:
+        padding: the row that no gradient changes; None for none.
 
     Example:
         >>> embedding(Tensor([[1.0, 2.0], [3.0, 4.0]]), np.array([1, 0, 1]))[:, 0]
@@ -111,7 +114,14 @@ def embedding(table: Tensor, indices: np.ndarray) -> Tensor:
     """
     rows = len(table)
     check_rows("embedding", indices, rows)
-    return record("embedding", table.data[indices], (table,), lambda g: (dense.embedding_backward(g, indices, rows),))
+
+    def backward(g):
+        gradient = dense.embedding_backward(g, indices, rows)
+        if padding is not None:
+            gradient[padding] = 0
+        return (gradient,)
+
+    return record("embedding", table.data[indices], (table,), backward)
 
 
 # --- layers' work ----------------------------------------------------------------------------------------------------

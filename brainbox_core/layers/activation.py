@@ -110,10 +110,6 @@ class Activated(Layer):
         name = next((name for name, known in NAMES.items() if known is kind), kind.__name__)
         self.activation, self._ending = {"name": name, "config": config} if config else name, activation
 
-    def config(self) -> dict[str, Any]:
-        config = super().config()
-        return {name: value for name, value in config.items() if name != "activation" or value is not None}
-
 
 NAMES: dict[str, type[Activation]] = {
     "relu": ReLU,

@@ -20,6 +20,10 @@ from brainbox_core.tensor import Tensor, no_grad
 Shape = tuple[int, ...]
 Shapes = Shape | list[Shape]  # a list for a layer that takes several inputs
 
+# Arguments that came later, as layers hold their default and as signatures have it. Left out of the settings then, they
+# keep the files and the hashes of networks without them.
+_UNSAID = {"activation": (None, None), "dilation": ((1, 1), 1), "l2": (0.0, 0.0), "padding": (None, None)}
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -193,12 +197,15 @@ class Layer:
         """The arguments that would make this layer again, in JSON types."""
         if type(self).__init__ is object.__init__:
             return {}
-        arguments = list(inspect.signature(type(self).__init__).parameters)[1:]
-        if lost := [name for name in arguments if not hasattr(self, name)]:
-            fix = f"self.{lost[0]} = {lost[0]} in its __init__()"
-            raise UsageError(f"{self.label} does not keep what it was made with: '{lost[0]}'", fix=fix)
-        values = {name: getattr(self, name) for name in arguments if name != "l2" or self.l2}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        said = {}
+        for name, argument in list(inspect.signature(type(self).__init__).parameters.items())[1:]:
+            if not hasattr(self, name):
+                fix = f"self.{name} = {name} in its __init__()"
+                raise UsageError(f"{self.label} does not keep what it was made with: '{name}'", fix=fix)
+            value = getattr(self, name)
+            if not (name in _UNSAID and value == _UNSAID[name][0] and argument.default == _UNSAID[name][1]):
+                said[name] = list(value) if isinstance(value, tuple) else value
+        return said
 
     def parameter(self, name: str, data: np.ndarray) -> Parameter:
         """Add a parameter that starts as an array."""

@@ -150,12 +150,6 @@ class Conv2D(Convolution):
         super().__init__(kernel, stride, padding, initializer, activation, dilation, l2)
         self.filters = whole("filters", filters)
 
-    def config(self) -> dict[str, Any]:
-        config = super().config()
-        if self.dilation == (1, 1):  # so that files, headers and their hashes are what they were without dilations
-            del config["dilation"]
-        return config
-
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         return {"kernel": (*self.kernel, self._with_channels(input_shape)[-1], self.filters), "bias": (self.filters,)}
 

@@ -94,6 +94,7 @@ class Embedding(Layer):
     Args:
         ids: how many there are; inputs are whole numbers from 0 to ids - 1.
         dim: the length of each vector.
+        padding: the id that stands for nothing; its vector is 0 and stays so.
 
     Shape:
         (batch, ...) -> (batch, ..., dim); table (ids, dim), which starts normal with deviation 1.
@@ -108,21 +109,25 @@ class Embedding(Layer):
 
     takes_ids = stepwise = True
 
-    def __init__(self, ids: int, dim: int):
+    def __init__(self, ids: int, dim: int, padding: int | None = None):
         self.ids, self.dim = whole("ids", ids), whole("dim", dim)
+        self.padding = None if padding is None else whole("padding", padding, 0, self.ids - 1)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, self.dim)
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> Shape:
-        self.table = self.parameter("table", initializers.normal((self.ids, self.dim), rng))
+        table = initializers.normal((self.ids, self.dim), rng)
+        if self.padding is not None:
+            table[self.padding] = 0
+        self.table = self.parameter("table", table)
         return self.output_shape(input_shape)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         return {"table": (self.ids, self.dim)}
 
     def __call__(self, x: Tensor, training: bool = False) -> Tensor:
-        return functional.embedding(self.table, whole_ids(self, self.ids, x))
+        return functional.embedding(self.table, whole_ids(self, self.ids, x), self.padding)
 
 
 def whole_ids(layer: Layer, count: int, x: Tensor) -> np.ndarray:

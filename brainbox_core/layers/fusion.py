@@ -39,6 +39,7 @@ def fast_plan(chain: Sequence[Layer]) -> list[Callable[[Tensor, bool], Tensor]]:
             pool = plan[i + 1]
             if pool.size == pool.stride:
                 plan[i : i + 2] = [functools.partial(plan[i], pool=pool.size)]
-        elif type(plan[i]) is layers.Embedding and type(plan[i + 1]) in (layers.RNN, layers.GRU, layers.LSTM):
+        looked_up = type(plan[i]) is layers.Embedding and plan[i].padding is None  # else a row gets no gradient
+        if looked_up and type(plan[i + 1]) in (layers.RNN, layers.GRU, layers.LSTM):
             plan[i : i + 2] = [functools.partial(plan[i + 1], embedding=plan[i])]
     return plan

@@ -84,7 +84,7 @@ class Loss:
         """How many targets the mean of a batch is over; the mean of an epoch weighs its batches by this.
 
         Args:
-            weights: of rows, (n,); each target then counts as many times as the weight of its row says.
+            weights: of rows, (n,): each target then counts as often as the weight of its row says.
         """
         return len(y) if weights is None else float(weights.sum())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,7 @@ class CrossEntropy(Loss):
             model is not pushed to be infinitely sure (Szegedy et al. 2016).
         ignore: a label, such as -1, for what does not count, as the steps after the end of a sequence; the loss is the
             mean over the others. None if every label counts.
+        class_weights: how much a label of each class counts in that mean, for unbalanced data; all 1 by default.
 
     Shape:
         outputs (batch, classes); targets (batch,) whole numbers from 0, or (batch, classes) one-hot or probabilities.
@@ -116,17 +118,25 @@ class CrossEntropy(Loss):
 
     takes_logits = True
 
-    def __init__(self, label_smoothing: float = 0.0, ignore: int | None = None):
+    def __init__(
+        self, label_smoothing: float = 0.0, ignore: int | None = None, class_weights: Sequence[float] | None = None
+    ):
         self.label_smoothing = between("label_smoothing", label_smoothing, 0, 0.999)
         if ignore is not None and (isinstance(ignore, bool) or not isinstance(ignore, numbers.Integral)):
             raise UsageError("ignore", expected="a whole number or None", got=repr(ignore))
         self.ignore = None if ignore is None else int(ignore)
+        weights = None if class_weights is None else list(class_weights)
+        self.class_weights = weights and [between("class_weights", weight, 0, above=True) for weight in weights]
 
     def targets(self, y: np.ndarray, output_shape: tuple[int, ...]) -> np.ndarray:
         y = np.asarray(y)
         if len(output_shape) not in (1, 2):
             got = ", ".join(map(str, ("batch", *output_shape)))
             raise UsageError("CrossEntropy needs outputs (batch, classes) or (batch, time, classes)", got=f"({got})")
+        if self.class_weights is not None and len(self.class_weights) != output_shape[-1]:
+            raise UsageError(
+                "class_weights", expected=f"one for each of {output_shape[-1]} classes", got=self.class_weights
+            )
         if len(output_shape) == 1:
             if y.ndim == 2 and y.shape[1] == 1 != output_shape[0]:
                 raise UsageError("labels come as one axis", expected="shape (n,)", got=y.shape, fix="np.ravel(y)")
@@ -143,23 +153,21 @@ class CrossEntropy(Loss):
         return y
 
     def measure(self, outputs: Tensor, y: np.ndarray) -> Tensor:
-        labels = _labels(y, outputs.ndim)
-        if labels is None:
+        if self.class_weights is None and _labels(y, outputs.ndim) is None:
             return self._of_probabilities(outputs, y)
-        counted = None if self.ignore is None else labels != self.ignore
-        if counted is not None and not counted.any():
+        labels = self._weighable(y, outputs.ndim)
+        each = self._each(labels)
+        if each is not None and not each.any():
             raise UsageError(f"a batch without a label that counts: all are {self.ignore}, which is to be ignored")
-        return functional.cross_entropy_of_labels(outputs, labels, self.label_smoothing, counted)
+        return functional.cross_entropy_of_labels(outputs, labels, self.label_smoothing, each)
 
     def weighted(self, outputs: Tensor, y: np.ndarray, weights: np.ndarray) -> Tensor:
-        labels = _labels(y, outputs.ndim)
-        if labels is None:
-            what = "CrossEntropy weighs rows of labels, and not of probabilities"
-            raise UsageError(what, fix="give whole numbers or one-hot rows as targets")
-        each = np.broadcast_to(weights.reshape(-1, *[1] * (labels.ndim - 1)), labels.shape)
-        if self.ignore is not None:
-            each = each * (labels != self.ignore)
-        return functional.cross_entropy_of_labels(outputs, labels, self.label_smoothing, each)
+        labels = self._weighable(y, outputs.ndim)
+        each = self._each(labels)
+        weights = weights.reshape(-1, *[1] * (labels.ndim - 1)) * np.ones(labels.shape)
+        return functional.cross_entropy_of_labels(
+            outputs, labels, self.label_smoothing, weights if each is None else weights * each
+        )
 
     def metrics(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
         return {"accuracy": metrics.accuracy(*self.answers(y, outputs))}
@@ -173,11 +181,12 @@ class CrossEntropy(Loss):
         return softmax(outputs)
 
     def counted(self, y: np.ndarray, output_shape: tuple[int, ...], weights: np.ndarray | None = None) -> float:
-        labels = None if self.ignore is None else _labels(y, 1 + len(output_shape))
-        if labels is None:
+        labels = _labels(y, 1 + len(output_shape))
+        each = None if labels is None else self._each(labels)
+        if each is None:
             return super().counted(y, output_shape, weights)
-        each = np.count_nonzero((labels != self.ignore).reshape(len(y), -1), axis=1)
-        return int(each.sum()) if weights is None else float(each @ weights)
+        rows = each.reshape(len(y), -1).sum(axis=1)
+        return float(rows.sum() if weights is None else rows @ weights)
 
     def of_constant(self, y: np.ndarray, output_shape: tuple[int, ...]) -> float | None:
         classes, labels = output_shape[-1], _labels(y, 1 + len(output_shape))
@@ -185,12 +194,29 @@ class CrossEntropy(Loss):
             share = y.mean(axis=0, dtype=np.float64)
         else:
             labels = labels.reshape(-1) if self.ignore is None else labels[labels != self.ignore]
-            share = np.bincount(labels.astype(np.int64), minlength=classes) / labels.size
+            share = np.bincount(labels.astype(np.int64), minlength=classes) * (self.class_weights or np.ones(classes))
+            share = share / share.sum()
         share = share * (1 - self.label_smoothing) + self.label_smoothing / classes
         return float(-share @ np.log(np.where(share > 0, share, 1)))
 
     def config(self) -> dict[str, Any]:
-        return {"label_smoothing": self.label_smoothing, "ignore": self.ignore}
+        config = {"label_smoothing": self.label_smoothing, "ignore": self.ignore}
+        return config if self.class_weights is None else {**config, "class_weights": self.class_weights}
+
+    def _weighable(self, y: np.ndarray, ndim: int) -> np.ndarray:
+        labels = _labels(y, ndim)
+        if labels is None:
+            what = "CrossEntropy weighs labels, and not probabilities"
+            raise UsageError(what, fix="give whole numbers or one-hot rows as targets")
+        return labels
+
+    def _each(self, labels: np.ndarray) -> np.ndarray | None:
+        """How much each label counts; None if all count alike."""
+        counted = None if self.ignore is None else labels != self.ignore
+        if self.class_weights is None:
+            return counted
+        weights = np.array(self.class_weights)
+        return weights[labels] if counted is None else weights[np.where(counted, labels, 0)] * counted
 
     def _of_probabilities(self, outputs: Tensor, y: np.ndarray) -> Tensor:
         target = y.astype(outputs.data.real.dtype)

@@ -14,7 +14,7 @@ from brainbox_core import metrics as measures
 from brainbox_core import optimizers
 from brainbox_core.data import Augment, DataLoader, stratified_split
 from brainbox_core.errors import InputError, UsageError, whole
-from brainbox_core.kernels.rows import Rows, Weighted, counting
+from brainbox_core.kernels.rows import Rows, counting
 from brainbox_core.layers import Layer, Sigmoid, Softmax, initializers
 from brainbox_core.layers.base import adopt, freeze
 from brainbox_core.layers.calls import Symbol
@@ -230,7 +230,7 @@ class Model(Network):
                 rows, held_rows = stratified_split(y, validation_split, self.seed)
                 validation_data = X.take(held_rows, axis=0), y[held_rows]
             if weights is not None:
-                y = Weighted([y, weights])
+                y = labels.around_one(self, y, weights, rows)
             loader = DataLoader(X, y, batch_size, self.seed, rows, shuffle, augment, drop_last)
             loop.check_smallest(self.placed, loader)
         if validation_data is not None and not validation_split:  # found out now and not after the first epoch

@@ -9,7 +9,7 @@ import numpy as np
 
 from brainbox_core.errors import UsageError, between
 from brainbox_core.kernels.padded import Padded
-from brainbox_core.kernels.rows import Rows
+from brainbox_core.kernels.rows import Rows, Weighted
 from brainbox_core.network.learner import Learner
 from brainbox_core.training import steps
 
@@ -122,8 +122,27 @@ def row_weights(y: Any, class_weight: Mapping[Any, float] | str | None, sample_w
             each = np.array([between("class_weight", class_weight.get(label, 1), 0) for label in known])
         weights = weights * each[place.reshape(-1)]
     if not weights.any():
-        raise UsageError("all weights of rows are 0")
+        raise UsageError("all weights of rows are zero")
     return weights
+
+
+def around_one(model: Learner, y: Any, weights: np.ndarray, rows: np.ndarray | None) -> Weighted:
+    """Targets with weights whose mean is 1, so that a rare row of large weight counts in full, whatever its batch.
+
+    Args:
+        y: targets that fit the loss; the mean is over those that count.
+        weights: of rows, (n,).
+        rows: those that are trained on; all if None.
+
+    Raises:
+        UsageError: none of those counts, or all weights of those that do are 0.
+    """
+    weighted = Weighted([y, weights])
+    used = weighted if rows is None else weighted.take(rows, axis=0)
+    mean = steps.mean_weight(model, used) if steps.counted(model, used) else 0.0
+    if not mean:
+        raise UsageError("all weights of the rows that are trained on are zero")
+    return Weighted([y, weights / mean])
 
 
 def _one_a_row(y: Any) -> np.ndarray:

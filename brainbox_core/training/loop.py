@@ -208,6 +208,10 @@ def _epoch(model: Learner, loader: Batches, validation: Validation | None, loop:
         count = steps.counted(model, y)
         if not count:  # nothing to learn from, as in a batch of padding
             continue
+        if not steps.mean_weight(model, y):  # its loss is 0
+            with interrupts:
+                loop.batch, loop.targets = number, loop.targets + count
+            continue
         lr = model.optimizer.lr
         with interrupts:
             training.whole = False

@@ -44,21 +44,28 @@ def targets(model: Learner, X: Rows, y: Any) -> Any:
 
 
 def counted(model: Learner, y: Any) -> float:
-    """How much a batch counts in the mean of an epoch: by its targets, or by their weights."""
+    """How many targets of a batch count, by which it counts in the mean of an epoch, whatever their weights."""
+    each, shape = steps_of(y), _shape_of_target(y, model.output_shape)
+    return model.loss.counted(each.targets if isinstance(each, Weighted) else each, shape)
+
+
+def mean_weight(model: Learner, y: Any) -> float:
+    """The mean weight of those targets, 1 where they have none."""
     each, shape = steps_of(y), _shape_of_target(y, model.output_shape)
     if not isinstance(each, Weighted):
-        return model.loss.counted(each, shape)
-    return model.loss.counted(each.targets, shape, each.weights)
+        return 1.0
+    return model.loss.counted(each.targets, shape, each.weights) / model.loss.counted(each.targets, shape)
 
 
 def measure(model: Learner, outputs: Any, y: Any) -> Tensor:
-    """The loss of a batch."""
+    """The loss of a batch. Rows with weights, whose mean over all batches is 1, count in full wherever they fall."""
     as_promised = _fits(outputs, y, model.output_shape)
+    weight = mean_weight(model, y)
     outputs, y = counting(outputs, y)
     if not as_promised:  # a user's own layer broke its promise, and the loss says so
         return model.loss(outputs, y.targets if isinstance(y, Weighted) else y)
     if isinstance(y, Weighted):
-        return model.loss.weighted(outputs, y.targets, y.weights)
+        return model.loss.weighted(outputs, y.targets, y.weights) * weight
     return model.loss.measure(outputs, y)
 
 

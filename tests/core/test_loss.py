@@ -9,6 +9,7 @@ from brainbox_core import loss
 from brainbox_core.errors import UsageError
 from brainbox_core.gradcheck import check_gradients
 from brainbox_core.loss import BinaryCrossEntropy, SquaredError
+from brainbox_core.rng import stream
 from brainbox_core.tensor import Tensor
 
 RNG = np.random.default_rng(7)
@@ -302,3 +303,48 @@ def test_the_best_constant_answer_is_found():
         best = min(kind(Tensor(np.tile([0.0, c], (50, 1))), labels).item() for c in tries)
         assert kind.of_constant(labels, (2,)) == pytest.approx(best, rel=1e-3, abs=3e-3)
     assert loss.Loss().of_constant(odd, (1,)) is loss.Huber().of_constant(odd, (1,)) is None
+
+
+def test_weights_of_classes_are_weights_of_rows():
+    rng = stream(0, "class weights")
+    z, y, weights = rng.normal(size=(9, 3)), rng.integers(0, 3, 9), [1.0, 5.0, 0.5]
+    plain, weighed = loss.CrossEntropy(label_smoothing=0.1), loss.CrossEntropy(0.1, class_weights=weights)
+    rows = np.array(weights)[y]
+    want = plain.weighted(Tensor(z), y, rows).item()
+    np.testing.assert_allclose(weighed.measure(Tensor(z), y).item(), want, rtol=1e-12)
+    np.testing.assert_allclose(weighed.measure(Tensor(z), np.eye(3)[y]).item(), want, rtol=1e-12)
+    assert (
+        weighed.counted(y, (3,)) == rows.sum() and check_gradients(lambda z: weighed.measure(z, y), z).max_error < 1e-10
+    )
+    twice = plain.weighted(Tensor(z), y, rows * (y + 1)).item()
+    np.testing.assert_allclose(weighed.weighted(Tensor(z), y, y + 1.0).item(), twice, rtol=1e-12)
+    ignoring = loss.CrossEntropy(ignore=-1, class_weights=weights)
+    some = np.where(np.arange(9) < 4, -1, y)
+    want = loss.CrossEntropy(class_weights=weights).measure(Tensor(z[4:]), y[4:]).item()
+    np.testing.assert_allclose(ignoring.measure(Tensor(z), some).item(), want, rtol=1e-12)
+    best = weighed.of_constant(y, (3,))
+    share = np.bincount(y, weights=rows, minlength=3) / rows.sum()
+    constant = np.log(share * 0.9 + 0.1 / 3)
+    np.testing.assert_allclose(weighed.measure(Tensor(np.tile(constant, (9, 1))), y).item(), best, rtol=1e-12)
+    assert loss.CrossEntropy(**weighed.config()).config() == weighed.config()
+
+
+def test_weights_of_classes_beside_pytorch():
+    torch = pytest.importorskip("torch")
+    rng = stream(1, "class weights")
+    z, y, weights = rng.normal(size=(9, 3)), rng.integers(0, 3, 9), [1.0, 5.0, 0.5]
+    want = torch.nn.CrossEntropyLoss(torch.tensor(weights, dtype=torch.float64))(torch.tensor(z), torch.tensor(y))
+    np.testing.assert_allclose(loss.CrossEntropy(class_weights=weights)(Tensor(z), y).item(), want.item(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("weights", "y", "message"),
+    [
+        ([1.0, 2.0], [0, 1, 2], "class_weights: expected one for each of 3 classes"),
+        ([1.0, 0.0, 2.0], [0, 1, 2], "class_weights"),
+        ([1.0, 1.0, 2.0], np.full((3, 3), 1 / 3), "CrossEntropy weighs labels, and not probabilities"),
+    ],
+)
+def test_weights_of_classes_that_cannot_be_used_are_refused(weights, y, message):
+    with pytest.raises(UsageError, match=message):
+        loss.CrossEntropy(class_weights=weights)(Tensor(np.zeros((3, 3))), np.asarray(y))

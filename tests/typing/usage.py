@@ -64,6 +64,15 @@ def keep(folder: Path) -> None:
         print(array.shape, array.dtype)
 
 
+def estimate() -> None:
+    X = np.linspace(-1, 1, 8).reshape(-1, 1)
+    classifier = bb.Classifier(hidden=[bb.layers.Linear(4), 3], epochs=1, random_state=0).fit(X, ["no", "yes"] * 4)
+    assert_type(classifier, bb.Classifier)
+    assert_type(classifier.score(X, ["no"] * 8), float)
+    assert_type(classifier.model_, bb.Sequential)
+    print(classifier.classes_.tolist(), bb.Regressor(epochs=1).fit(X, X).predict(X).shape)
+
+
 def differentiate() -> float:
     x = bb.Tensor([[1.0, 2.0]], requires_grad=True)
     y = (2 * x + x @ np.eye(2) - x**2 / 3).relu().sum()
@@ -79,6 +88,7 @@ def differentiate() -> float:
 def main(folder: Path) -> None:
     train(folder)
     keep(folder)
+    estimate()
     differentiate()
     try:
         bb.layers.Linear(0)

@@ -25,6 +25,7 @@ CASES = [
     (L.Linear(3, l2=0.25), (4,)),
     (L.Embedding(ids=6, dim=2), (3,)),
     (L.Embedding(ids=6, dim=2), ()),
+    (L.Embedding(ids=6, dim=2, padding=5), ()),
     (L.Conv2D(3, kernel=3), (6, 7, 2)),
     (L.Conv2D(2, kernel=(2, 3), stride=(1, 2), initializer="lecun"), (6, 7, 1)),
     (L.Conv2D(2, kernel=3, padding="same"), (5, 4)),
@@ -671,3 +672,25 @@ def test_ids_that_float32_cannot_tell_apart_are_looked_up_or_refused():
     assert model.predict(np.arange(2**24, count).reshape(4, 1)).ravel().tolist() == [0, 1, 2, 3]
     with pytest.raises(UsageError, match="looks up ids: expected below 16777216, got 16777216 as float32"):
         model.layers[0](Tensor([[2**24 + 1]]))
+
+
+def test_the_vector_of_what_stands_for_nothing_stays_zero():
+    ids = np.array([[1, 0, 2, 0], [0, 3, 3, 1]])
+    for behind in ([], [L.GRU(3)]):
+        model = Sequential([L.Embedding(4, 2, padding=0), *behind, L.Linear(3)])
+        model.compile("adam", "cross_entropy")
+        model.build((4,))
+        before = model.layers[0].table.data.copy()
+        model.fit(ids, np.array([[1, 0, 2, 0], [0, 1, 2, 1]]), epochs=3)
+        table = model.layers[0].table.data
+        assert not table[0].any() and not before[0].any() and (table[1:] != before[1:]).all()
+    with pytest.raises(UsageError, match="padding"):
+        L.Embedding(4, 2, padding=4)
+
+
+def test_an_argument_of_ones_own_layer_is_always_said():
+    class Own(L.Layer):
+        def __init__(self, l2=0.5):
+            self.l2 = l2
+
+    assert Own(0.0).config() == {"l2": 0.0} and L.Linear(2).config() == {"units": 2, "initializer": "he"}

@@ -162,6 +162,26 @@ def test_a_training_with_weights_is_that_of_repeated_rows():
     np.testing.assert_allclose(one.predict(X), other.predict(X), rtol=1e-3, atol=1e-4)
 
 
+def test_a_rare_row_counts_in_full_whichever_rows_share_its_batch():
+    """The gradients of small batches add up to that of one batch of all rows: a rare class is not divided away."""
+    weights = np.where(np.arange(60) == 7, 100.0, 1.0)
+
+    def change(batch_size):
+        model = chain(optimizer=bb.optimizers.SGD(lr=1e-5))
+        model.build((4,))
+        before = model.params.values.copy()
+        model.fit(X, NUMBERS, batch_size=batch_size, sample_weight=weights)
+        return (model.params.values - before) * batch_size
+
+    np.testing.assert_allclose(change(6), change(60), rtol=0.02, atol=2e-6)
+
+
+def test_rows_that_all_weigh_nothing_are_refused_behind_a_split_too():
+    held = np.isin(np.arange(60), bb.data.stratified_split(NUMBERS, 0.25, seed=1)[1])
+    with pytest.raises(UsageError, match="all weights of the rows that are trained on are zero"):
+        chain().fit(X, NUMBERS, validation_split=0.25, sample_weight=held)
+
+
 def test_weights_of_classes():
     count = np.bincount(NUMBERS)
     weights = (60 / (3 * count))[NUMBERS]
@@ -184,7 +204,7 @@ def test_weights_of_classes():
         ({"sample_weight": np.ones(7)}, "sample_weight: expected 60 finite numbers"),
         ({"sample_weight": np.full(60, np.nan)}, "sample_weight: expected 60 finite numbers, one a row, got nan"),
         ({"sample_weight": np.full(60, -1.0)}, "sample_weight: expected from 0"),
-        ({"sample_weight": np.zeros(60)}, "all weights of rows are 0"),
+        ({"sample_weight": np.zeros(60)}, "all weights of rows are zero"),
         ({"initial_epoch": 1}, "initial_epoch: expected"),
     ],
 )

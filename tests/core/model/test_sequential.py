@@ -117,7 +117,7 @@ MISTAKES = {
     ),
     "labels in a column": (
         lambda: ready([L.Linear(3)], NARROW, FEW[:, None]),
-        r"labels come as one axis.*y\.reshape\(-1\)",
+        r"labels come as one axis.*np\.ravel\(y\)",
     ),
     "Softmax before CrossEntropy": (
         lambda: ready([L.Linear(3), L.Softmax()], NARROW, FEW),

@@ -522,6 +522,14 @@ def test_the_training_loss_of_weighed_rows_leaves_out_what_is_ignored(steps):
     assert logs["train_loss"] == pytest.approx(want, rel=1e-5)
 
 
+def test_the_training_loss_of_rows_of_which_whole_batches_weigh_nothing_is_that_of_the_others():
+    weights = np.array([1.0, 2, 0, 0, 0, 0, 4])
+    model = still(bb.loss.MSE(), 1)
+    logs = model.fit(X[:7], Y[:7], batch_size=2, sample_weight=weights, shuffle=False)[0]
+    want = model.loss.weighted(bb.Tensor(model.predict(X[:7])), Y[:7, None], weights).item()
+    assert logs["train_loss"] == pytest.approx(want, rel=1e-5)
+
+
 def test_the_training_loss_with_class_weights_is_that_of_all_rows():
     y, model = (Y[:7, None] > 0), still(bb.loss.BinaryCrossEntropy((1, 9)), 1)
     logs = model.fit(X[:7], y, batch_size=3, validation_data=(X[:7], y))[0]
