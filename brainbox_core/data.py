@@ -199,10 +199,16 @@ def real_array(X: Any, name: str = "X") -> Any:
         return Padded(*pad(X))
     if array.dtype.kind == "O" and array.ndim == 1 and len(array) and isinstance(array[0], np.ndarray | list | tuple):
         return Padded(*pad(list(array)))  # as a column of a table holds them
-    X = array
-    if X.dtype.kind not in "fiub" or X.ndim < 1:
-        raise UsageError(f"{name} must be an array of real numbers", got=f"{X.dtype}, shape {X.shape}")
-    return X
+    if array.dtype.kind not in "fiub" or array.ndim < 1:
+        got, fix = f"{array.dtype}, shape {array.shape}", ""
+        if hasattr(X, "toarray"):
+            got, fix = f"a sparse {type(X).__name__}", f"{name}.toarray()"
+        raise UsageError(f"{name} must be an array of real numbers", got=got, fix=fix)
+    if np.ma.is_masked(X):  # whose mask would be passed over
+        raise UsageError(
+            f"{name} has masked numbers", fix=f"fill them in, as {name}.filled(0) does, or leave out their rows"
+        )
+    return array
 
 
 def _rows(name: str, values: Any) -> Any:

@@ -282,7 +282,8 @@ def _classes(name: str, values: np.ndarray, classes: int | None = None) -> np.nd
         raise UsageError(f"{name} must be classes, which are whole numbers", got=parts[0], fix=fix)
     if values.size and classes is not None and (values.min() < 0 or values.max() >= classes):
         wrong = values.min() if values.min() < 0 else values.max()
-        raise UsageError(f"{name} out of range", expected=f"classes from 0 to {classes - 1}", got=wrong)
+        fix = "precision, recall and f1 are of two classes; of more there is accuracy" if classes == 2 else ""
+        raise UsageError(f"{name} out of range", expected=f"classes from 0 to {classes - 1}", got=wrong, fix=fix)
     return values.astype(np.int64)
 
 

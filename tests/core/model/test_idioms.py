@@ -488,3 +488,16 @@ class Stop(bb.callbacks.Callback):
     def on_batch_end(self, model, logs):
         if logs["epoch"] == 2:
             raise KeyboardInterrupt
+
+
+def test_arrays_of_which_a_part_would_be_passed_over_are_refused():
+    class Sparse:
+        def toarray(self):
+            return X
+
+    with pytest.raises(UsageError, match=r"X has masked numbers; fill them in, as X\.filled\(0\) does"):
+        chain().fit(np.ma.masked_array(X, mask=X > 1), NUMBERS)
+    with pytest.raises(UsageError, match=r"X must be an array of real numbers, got a sparse Sparse; X\.toarray\(\)"):
+        chain().fit(Sparse(), NUMBERS)
+    with pytest.raises(UsageError, match="precision, recall and f1 are of two classes"):
+        chain(metrics=["f1"]).fit(X, NUMBERS, validation_split=0.25)
