@@ -245,7 +245,11 @@ def named(metrics: Sequence[str | Metric], of_classes: bool) -> dict[str, Metric
             kind = "classes" if of_classes else "quantities"
             raise UsageError(f"unknown metric of {kind}", expected=", ".join(known), got=repr(metric))
     functions = [known[metric] if isinstance(metric, str) else metric for metric in metrics]
-    return {function.__name__: function for function in functions}
+    names = [function.__name__ for function in functions]
+    if odd := [name for name in names if name == "loss" or names.count(name) > 1]:
+        what = "a metric takes the name of the loss, or of another metric"
+        raise UsageError(what, got=odd[0], fix="give the function a name of its own, with def")
+    return dict(zip(names, functions, strict=True))
 
 
 _OF_CLASSES = (accuracy, precision, recall, f1)

@@ -110,6 +110,12 @@ class Activated(Layer):
         name = next((name for name, known in NAMES.items() if known is kind), kind.__name__)
         self.activation, self._ending = {"name": name, "config": config} if config else name, activation
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "activation" and value is not None and "_ending" in vars(self):
+            fix = "give it to the layer when it is made, or put a layer such as bb.layers.ReLU() behind"
+            raise UsageError(f"the activation of {self.label} cannot be set any more", fix=fix)
+        super().__setattr__(name, value)
+
 
 NAMES: dict[str, type[Activation]] = {
     "relu": ReLU,

@@ -501,3 +501,33 @@ def test_arrays_of_which_a_part_would_be_passed_over_are_refused():
         chain().fit(Sparse(), NUMBERS)
     with pytest.raises(UsageError, match="precision, recall and f1 are of two classes"):
         chain(metrics=["f1"]).fit(X, NUMBERS, validation_split=0.25)
+
+
+class Twice(L.Linear):
+    def __call__(self, x, training=False):
+        return super().__call__(x, training) * 2
+
+
+def test_a_subclass_of_a_layer_ends_in_its_activation_once_wherever_it_stands():
+    inside, beside = Twice(3, activation="tanh"), Twice(3, activation="tanh")
+    models = [bb.Sequential([layer]) for layer in (Around(inside), beside)]
+    for model, layer in zip(models, (inside, beside), strict=True):
+        model.build((4,))
+        want = np.tanh(2 * (X @ layer.weight.data + layer.bias.data))
+        np.testing.assert_allclose(model.predict(X), want, rtol=1e-5)
+    assert [layer.name for layer, _ in models[1].watched(Tensor(X))] == ["twice_0", "tanh_0"]
+
+
+def test_an_activation_that_would_not_run_cannot_be_set():
+    layer = L.Linear(3)
+    with pytest.raises(UsageError, match="the activation of Linear cannot be set any more; give it to the layer"):
+        layer.activation = "relu"
+
+
+def test_a_metric_does_not_take_the_place_of_the_loss_or_of_another_metric():
+    def loss(truth, said):
+        return 0.0
+
+    for metrics in ([loss], [lambda truth, said: 0.0, lambda truth, said: 1.0], ["f1", "f1"]):
+        with pytest.raises(UsageError, match="a metric takes the name of the loss, or of another metric"):
+            chain(metrics=metrics)
