@@ -325,10 +325,8 @@ def adopt(chain: Sequence[Layer], names: Sequence[str] | None = None) -> None:
             if isinstance(layer, type):
                 hint = f"write {layer.__name__}(...)"
             elif hasattr(layer, "layers"):
-                got, hint = (
-                    f"the model {type(layer).__name__}",
-                    "put layers in its place: a model is no part of another",
-                )
+                got = f"the model {type(layer).__name__}"
+                hint = "put layers in its place: a model is no part of another"
             raise UsageError(f"layer {position} is not a layer", got=got, fix=hint)
         if layer.position is not None or id(layer) in seen:
             what = f"layer {position} ({type(layer).__name__}) is already part of a model"

@@ -15,6 +15,7 @@ def penalty(chain: Sequence[Layer]) -> Tensor | None:
     shifts are free, and so is what is frozen. None where nothing is added.
 
     Example:
+        >>> import numpy as np
         >>> from brainbox_core.layers import Linear
         >>> layer = Linear(1, l2=0.5)
         >>> shape = layer.build((2,), np.random.default_rng(0))

@@ -85,7 +85,8 @@ class Network:
         if self.built:
             raise UsageError("the model is already built", where=f"inputs of shape {self.input_shape}")
         shapes = feeding.shapes_of(input_shape, self._inputs)
-        for owner in ([self] if self.graph is None else []) + list(dict(found(self.layers)).values()):
+        inside: list[Any] = [] if self.graph else [self, *(layer for _, layer in held(self, Layer, beside=("layers",)))]
+        for owner in [*inside[:1], *(layer for _, layer in found(inside[1:] or self.layers))]:
             for name, inner in held(owner, (Network, Layer), ("layers", "graph", "parts", "_ending")):
                 what = f"'{name}' of {type(owner).__name__} "
                 if isinstance(inner, Network):

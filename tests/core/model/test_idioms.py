@@ -423,6 +423,9 @@ def test_what_pytorch_lets_pass_is_refused_before_the_first_step():
     inside.forward = lambda x, training=False: inside.inner(x)
     with pytest.raises(UsageError, match="'inner' of Forgetful is a model, which is no part of another"):
         inside.build((4,))
+    inside = Forgetful(Around(chain()))
+    with pytest.raises(UsageError, match=r"'inner\.a\.0' of Around is a model, which is no part of another"):
+        inside.build((4,))
     with pytest.raises(UsageError, match="layer 1 is not a layer, got the model Sequential; put layers in its place"):
         bb.Sequential([L.Linear(2), chain()])
 
