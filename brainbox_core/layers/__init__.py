@@ -5,12 +5,11 @@ from brainbox_core.layers.base import Cost, Layer
 from brainbox_core.layers.bidirectional import Bidirectional
 from brainbox_core.layers.convolution import Conv1D, Conv2D, DepthwiseConv2D, SeparableConv2D, ZeroPadding
 from brainbox_core.layers.dense import Embedding, Flatten, Linear
-from brainbox_core.layers.dropout import Dropout
 from brainbox_core.layers.merge import Add, Concatenate
 from brainbox_core.layers.normalization import BatchNorm, LayerNorm
-from brainbox_core.layers.penalty import penalty
 from brainbox_core.layers.pooling import AvgPool, AvgPool1D, GlobalAvgPool, GlobalMaxPool, MaxPool, MaxPool1D
 from brainbox_core.layers.recurrent import GRU, LSTM, RNN, carried, gradient_flow
+from brainbox_core.layers.regularization import Dropout, penalty
 
 # Model files name their layers; only these names are ever looked up, nothing is imported by name.
 _TRAINED = (Linear, Embedding, Conv1D, Conv2D, DepthwiseConv2D, SeparableConv2D, BatchNorm, LayerNorm)

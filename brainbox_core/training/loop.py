@@ -18,7 +18,7 @@ from brainbox_core.kernels.padded import Padded
 from brainbox_core.kernels.rows import Rows, Together
 from brainbox_core.layers import BatchNorm
 from brainbox_core.layers.base import at_step
-from brainbox_core.layers.penalty import penalty
+from brainbox_core.layers.regularization import penalty
 from brainbox_core.network import ranges, sharing
 from brainbox_core.network.building import Placed
 from brainbox_core.network.feeding import are_finite

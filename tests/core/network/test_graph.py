@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import braininabox as bb
-from brainbox_core.layers.fusion import fast_plan
+from brainbox_core.network.graph import fast_plan
 
 L = bb.layers
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 28, 28), dtype=np.uint8)
