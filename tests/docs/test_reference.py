@@ -8,6 +8,8 @@ import re
 from brainbox_cli.exit_codes import ExitCode
 from brainbox_cli.frame.document import Document
 from brainbox_core.datasets import catalog
+from tests.benchmarks.compare import table
+from tests.benchmarks.compare.cases import CASES
 from tests.docs.markdown import ROOT, read, rows, section, spans
 
 
@@ -28,6 +30,12 @@ def test_downloads_have_the_hashes_that_are_checked():
     assert set(catalog.NAMES) <= set(shown)
     for name, remotes in catalog.REMOTE.items():
         assert spans(shown[name][3]) == [remote.sha256 for remote in remotes]
+
+
+def test_the_table_of_speed_is_that_of_the_measured_figures():
+    report = json.loads(read("docs/performance.json"))
+    assert set(report["cases"]) == set(CASES)
+    assert table.render(report).strip() in read("docs/performance.md")
 
 
 def test_benchmarks_that_figures_name_exist():
