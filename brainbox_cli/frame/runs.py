@@ -277,7 +277,7 @@ def _named_current(folder: Path) -> int:
     if not os.path.isfile(path):
         return 0
     try:
-        with open_regular(path) as file, explained(path):
+        with explained(path), open_regular(path) as file:  # closing it may fail, too
             content = file.read(_SMALL)
     except InputError as error:
         raise InputError(error.what, where=str(path), fix=f"name a run with --model, or {_ANEW}") from error
