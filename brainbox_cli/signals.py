@@ -58,6 +58,11 @@ class _Stops:
                 raise
             raise self._raised from error
 
+    def insist(self) -> None:
+        """Raise what was raised before and came to nothing, as in a destructor, where Python passes over it."""
+        if self._raised is not None and not self._held:
+            raise self._raised
+
     def ignore(self) -> None:
         """The program has ended by itself, and keeps its code."""
         self._held = True

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from brainbox_cli.frame.document import plain
+from brainbox_cli.signals import stops
 from brainbox_core.errors import BrainboxError, InputError
 from brainbox_core.files.reading import explain, explained, printable, read_regular
 from brainbox_core.files.writing import Journal, atomic_write, check_writable
@@ -190,6 +191,9 @@ class RunFolder(Callback):
 
     def on_train_begin(self, model: Learner, logs: Logs) -> None:
         self.begin()
+
+    def on_batch_end(self, model: Learner, logs: Logs) -> None:
+        stops.insist()
 
     def save(self, model: Sequential) -> None:
         """Keep a trained model; what an earlier training left would pass for a part of this one.

@@ -2,58 +2,37 @@
 
 The C library gives a large array back to the system when nobody refers to it any more. A new one then costs an
 interrupt and a page of zeros for every four kilobytes, which was half the time of a small convolutional network. Here
-the memory waits for the next array of about its size. A training asks for the same sizes at every step, so that after
-the first one nothing is fetched.
+the memory is kept, and serves the next array of about its size once nobody refers to it. A training asks for the same
+sizes at every step, so that after the first one nothing is fetched.
 """
 
 from __future__ import annotations
 
 import math
 import threading
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 SMALLEST = 1 << 16  # bytes; the C library keeps smaller ones by itself
-MOST = 256 << 20  # bytes that may wait, of each thread
+MOST = 256 << 20  # bytes that are kept, of each thread
 
 
-class _Waiting(threading.local):
-    """The blocks of memory that wait in a thread, by size."""
+class _Kept(threading.local):
+    """The blocks of memory that a thread keeps, by size. Arrays are views of them, and so refer to them."""
 
     def __init__(self) -> None:
         self.blocks: dict[int, list[np.ndarray]] = {}
         self.total = 0  # bytes
 
 
-_waiting = _Waiting()
+def _references(blocks: list[np.ndarray], place: int) -> int:
+    return getrefcount(blocks[place])
 
 
-class _Lease:
-    """What an array refers to as the owner of its memory. It goes when the array goes, and the memory waits again."""
-
-    __slots__ = ("__array_interface__", "_block")
-
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype, size: int):
-        step = 1 << size.bit_length() - 4
-        size = -(-size // step) * step  # at most eight sizes between a power of two and the next
-        blocks = _waiting.blocks.get(size)
-        if blocks:
-            self._block = blocks.pop()
-            _waiting.total -= size
-        else:
-            self._block = np.empty(size, np.uint8)
-        place = self._block.__array_interface__["data"]
-        self.__array_interface__ = {"data": place, "shape": shape, "typestr": dtype.str, "version": 3}
-
-    def __del__(self) -> None:
-        size = self._block.nbytes
-        if size > MOST:
-            return
-        if _waiting.total + size > MOST:  # sizes that nobody asks for any more
-            _waiting.blocks, _waiting.total = {}, 0
-        _waiting.blocks.setdefault(size, []).append(self._block)
-        _waiting.total += size
+_kept = _Kept()
+_UNUSED = _references([np.empty(1)], 0)  # of a block that only its list refers to
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -65,7 +44,26 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
-    return np.empty(shape, dtype) if size < SMALLEST else np.asarray(_Lease(shape, dtype, size))
+    if size < SMALLEST:
+        return np.empty(shape, dtype)
+    step = 1 << size.bit_length() - 4
+    return _block(-(-size // step) * step)[:size].view(dtype).reshape(shape)
+
+
+def _block(size: int) -> np.ndarray:
+    """Memory that nobody uses. There are at most eight sizes between a power of two and the next."""
+    blocks = _kept.blocks.setdefault(size, [])
+    for place in range(len(blocks)):
+        # A destructor that gave memory back would run Python code, in which a Ctrl-C would be lost.
+        if _references(blocks, place) == _UNUSED:
+            return blocks[place]
+    block = np.empty(size, np.uint8)
+    if size <= MOST:
+        if _kept.total + size > MOST:  # sizes that nobody asks for any more
+            _kept.blocks, _kept.total = {size: []}, 0
+        _kept.blocks[size].append(block)
+        _kept.total += size
+    return block
 
 
 def copy(x: np.ndarray) -> np.ndarray:

@@ -229,6 +229,28 @@ main()
     assert (end["event"], end["status"]) == ("end", "stopped")
 
 
+def test_a_signal_whose_exception_came_to_nothing_ends_the_training_at_its_next_step(tmp_path):
+    """Python passes over what is raised in a destructor."""
+    program = """
+import os, signal, sys, time
+from brainbox_cli.app import main
+from brainbox_cli.frame.run_folder import RunFolder
+sys.unraisablehook = lambda unraisable: None
+class Dies:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+def on_train_begin(self, model, logs, begin=RunFolder.on_train_begin):
+    begin(self, model, logs)
+    Dies()
+RunFolder.on_train_begin = on_train_begin
+sys.argv = ["brainbox", "mnist", "--epochs", "500", "--limit", "2000"]
+main()
+"""
+    done = python("-c", program, cwd=tmp_path)
+    assert done.returncode == 143 and "resume     brainbox mnist --resume mnist@1" in done.stderr
+
+
 def require_told(number: int, module: str, folder) -> None:
     program = """
 import os, sys
