@@ -42,7 +42,9 @@ def test_mypy_accepts_the_program_and_finds_every_mistake(folder, pytestconfig):
 
 
 def test_pyright_accepts_the_program_and_finds_every_mistake(folder):
-    pytest.importorskip("pyright", reason="the other type checker: pip install pyright")
+    pytest.importorskip("pyright", reason="the other type checker: pip install 'pyright[nodejs]'")
+    if run("pyright", "--version", folder=folder).returncode:
+        pytest.skip("pyright finds no Node.js: pip install 'pyright[nodejs]'")
     (folder / "pyrightconfig.json").write_text(json.dumps({"typeCheckingMode": "strict"}))
     done = run("pyright", "--outputjson", f"--pythonpath={sys.executable}", folder=folder)
     found = [report for report in json.loads(done.stdout)["generalDiagnostics"] if report["severity"] == "error"]
