@@ -10,3 +10,5 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Started in the background, as by `make &`, a process inherits that Ctrl-C is ignored; commands under test honour that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as under nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
