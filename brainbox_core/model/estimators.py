@@ -106,7 +106,6 @@ class _Estimator:
             verbose=self.verbose,
             sample_weight=weights,
         )
-        model.training = None  # which holds the rows, for a checkpoint
         self.model_, self.scaler_, self.n_iter_, self.n_features_in_ = model, scaler, len(self.history_), width
         self.__dict__.pop("feature_names_in_", None)
         if names is not None:

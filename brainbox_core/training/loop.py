@@ -93,6 +93,7 @@ def train(
             ranges.record(model, loader)
         end["best_epoch"] = loop.best_epoch or model.epoch
     loop.ended = True
+    training.end()
     return loop.history
 
 

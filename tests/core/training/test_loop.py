@@ -355,6 +355,15 @@ def test_memory_is_flat_over_many_steps_without_the_cyclic_collector(make):
     assert min(map(operator.sub, sizes[1:], sizes)) < 1_000
 
 
+def test_a_trained_model_lets_go_of_its_data():
+    model, data, held_out = mlp(), X.copy(), X[:20].copy()
+    gone = weakref.ref(data), weakref.ref(held_out)
+    model.fit(data, Y, validation_data=(held_out, Y[:20]))
+    del data, held_out
+    gc.collect()
+    assert [ref() for ref in gone] == [None, None] and model.training is not None
+
+
 def test_the_graph_of_a_step_dies_at_once():
     model = cnn()
     model.build(IMAGES.shape[1:])
