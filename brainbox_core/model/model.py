@@ -307,9 +307,9 @@ class Model(Network):
             return loader
         if isinstance(source, np.ndarray) or not isinstance(source, Iterable):
             raise UsageError("fit() needs targets beside X, or what gives batches (X, y)", got=type(source).__name__)
-        batches = GivenBatches(source)
+        batches = GivenBatches(source, lambda x, y: (checked := self._check(x), labels.targets(self, checked, y)))
         self._begin_with(batches.first[0])
-        return batches.through(lambda x, y: (checked := self._check(x), labels.targets(self, checked, y)))
+        return batches
 
     # --- keeping -------------------------------------------------------------------------------------------------
 

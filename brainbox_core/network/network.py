@@ -85,16 +85,7 @@ class Network:
         if self.built:
             raise UsageError("the model is already built", where=f"inputs of shape {self.input_shape}")
         shapes = feeding.shapes_of(input_shape, self._inputs)
-        inside: list[Any] = [] if self.graph else [self, *(layer for _, layer in held(self, Layer, beside=("layers",)))]
-        for owner in [*inside[:1], *(layer for _, layer in found(inside[1:] or self.layers))]:
-            for name, inner in held(owner, (Network, Layer), ("layers", "graph", "parts", "_ending")):
-                what = f"'{name}' of {type(owner).__name__} "
-                if isinstance(inner, Network):
-                    what += "is a model, which is no part of another"
-                    raise UsageError(what, fix="hold its layers in a list, and call one after another")
-                if inner._ending is not None and inner.activation is None:  # in a graph, which has set it apart
-                    what += "stands in a graph, too, where its activation is a layer by itself and would not run here"
-                    raise UsageError(what, fix="give it none, and call a layer such as bb.layers.ReLU() in both places")
+        self._refuse_strays()
         if self.graph is None:
             building.needs_training(self.forward, "forward()", "forward(self, x, training=False)")
             own = dict(held(self, Layer, beside=("layers",)))
@@ -111,6 +102,22 @@ class Network:
         steps = self.graph.steps(fused=True) if self.graph else []
         self._built = _Built(list(self.layers), placed, shapes, outputs, params, steps)
         return self.output_shape
+
+    def _refuse_strays(self) -> None:
+        """Refuse what the network or a layer holds and would not run as it stands there."""
+        owners: list[Any] = [layer for _, layer in found(self.layers)]
+        if self.graph is None:
+            held_here = [layer for _, layer in held(self, Layer, beside=("layers",))]
+            owners = [self, *(layer for _, layer in found(held_here))]
+        for owner in owners:
+            for name, inner in held(owner, (Network, Layer), ("layers", "graph", "parts", "_ending")):
+                what = f"'{name}' of {type(owner).__name__} "
+                if isinstance(inner, Network):
+                    what += "is a model, which is no part of another"
+                    raise UsageError(what, fix="hold its layers in a list, and call one after another")
+                if inner._ending is not None and inner.activation is None:  # in a graph, which has set it apart
+                    what += "stands in a graph, too, where its activation is a layer by itself and would not run here"
+                    raise UsageError(what, fix="give it none, and call a layer such as bb.layers.ReLU() in both places")
 
     def _ready(self, placed: Sequence[Placed], params: Parameters) -> None:
         """Refuse what can never be trained; the layers are built, and nothing is decided yet."""

@@ -25,29 +25,27 @@ class GivenBatches:
 
     Args:
         source: gone through once an epoch; what can be gone through only once, as a generator, is enough for one.
+        convert: makes of a batch what the model takes.
+
+    Attributes:
+        first: the inputs and targets of the first batch, as they come.
 
     Example:
-        >>> batches = GivenBatches((number, -number) for number in range(2))
+        >>> batches = GivenBatches(((number, -number) for number in range(2)), lambda x, y: (x, y + 1))
         >>> batches.first, list(batches.epoch(1))
-        ((0, 0), [(0, 0), (1, -1)])
+        ((0, 0), [(0, 1), (1, 0)])
     """
 
-    def __init__(self, source: Iterable[tuple[Any, Any]]):
-        self._source, self._convert = source, _pair
+    def __init__(self, source: Iterable[tuple[Any, Any]], convert: Callable[[Any, Any], tuple[Rows, Any]]):
+        self._source, self._convert = source, convert
         self._count = len(source) if isinstance(source, Sized) else 0
         begun = iter(source)
         try:
             self.first = _pair(next(begun))
         except StopIteration:
             raise UsageError("there are no batches to train on", got=f"an empty {type(source).__name__}") from None
-        self._once = begun is source
-        if self._once:
+        if begun is source:  # it can be gone through only once
             self._source = itertools.chain([self.first], begun)
-
-    def through(self, convert: Callable[[Any, Any], tuple[Rows, Any]]) -> GivenBatches:
-        """The same with every batch made what the model takes."""
-        self._convert = lambda batch: convert(*_pair(batch))  # type: ignore[assignment]
-        return self
 
     def __len__(self) -> int:
         """How many there are in an epoch; 0 as long as nobody knows."""
@@ -57,7 +55,7 @@ class GivenBatches:
         count = 0
         for batch in self._source:
             count += 1
-            yield self._convert(batch)
+            yield self._convert(*_pair(batch))
         if not count:
             fix = "give a list or a bb.data.DataLoader, which can be gone through again"
             raise UsageError("there are no batches left for another epoch", where=f"epoch {number}", fix=fix)

@@ -51,9 +51,9 @@ def counted(model: Learner, y: Any) -> float:
 
 def mean_weight(model: Learner, y: Any) -> float:
     """The mean weight of those targets, 1 where they have none."""
-    each, shape = steps_of(y), _shape_of_target(y, model.output_shape)
-    if not isinstance(each, Weighted):
+    if not isinstance(y, Weighted):
         return 1.0
+    each, shape = steps_of(y), _shape_of_target(y, model.output_shape)
     return model.loss.counted(each.targets, shape, each.weights) / model.loss.counted(each.targets, shape)
 
 
